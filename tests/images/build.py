@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+"""Makes the container images that tests and the local stack run.
+
+An official image is pulled by digest (official.json) when its registry answers within a few seconds.
+Otherwise, and for images that have no official counterpart, the image is built from recipes/NAME/Dockerfile
+on a Debian tree made by debootstrap. Only what is missing or changed is made: every built image carries a
+hash of its recipe, its context and its parent as a label.
+
+The result is the file images.json in the cache: logical name, such as "shop:1", to image id, "sha256:...".
+Components are configured with ids, so that a rebuilt image is a change and an unchanged one is not.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+REPOSITORY = "tierstack.local"
+LABEL = "tierstack.recipe"
+SUITE = "trixie"
+REGISTRY_PATIENCE = 3.0  # seconds a registry has to name the manifest before we build instead
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+EXAMPLES = """examples:
+  python3 tests/images/build.py                      make whatever is missing or out of date
+  python3 tests/images/build.py --only shop:1        one image and what it stands on (repeatable)
+  python3 tests/images/build.py --print shop:1       its id for a configuration: sha256:...
+  python3 tests/images/build.py --list               what exists, without making anything
+  python3 tests/images/build.py --json               the whole table for a program
+
+environment:
+  TIERSTACK_CACHE          cache directory (default: ~/.cache/tierstack)
+  TIERSTACK_DEBIAN_MIRROR  Debian mirror for debootstrap (default: debootstrap's own)
+  TIERSTACK_TRAEFIK        path of a Traefik binary (default: asked of toolchain/setup.py)
+"""
+
+
+class ImageError(Exception):
+    """An image could not be made; the message says which, why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image: the recipe it is built from, what it stands on and what else goes in.
+
+    `minutes` is what a cold build usually takes on two cores, for the progress line.
+    """
+
+    name: str
+    recipe: str
+    parent: str | None = None
+    context: Path | None = None
+    arguments: Mapping[str, str] | None = None
+    minutes: float = 0.5
+
+
+SHOP = ROOT / "examples" / "shop"
+IMAGES = {
+    image.name: image
+    for image in (
+        Image(name="base:trixie", recipe="base", minutes=1),
+        Image(name="postgres:17", recipe="postgres", parent="base:trixie"),
+        Image(name="valkey:8.1", recipe="valkey", parent="base:trixie"),
+        Image(name="pgbouncer:1.24", recipe="pgbouncer", parent="base:trixie"),
+        Image(name="php:8.4", recipe="php", parent="base:trixie"),
+        Image(name="barman:3", recipe="barman", parent="base:trixie", minutes=1),
+        Image(name="shop:1", recipe="shop", parent="php:8.4", context=SHOP, arguments={"VERSION": "1"}),
+        Image(name="shop:2", recipe="shop", parent="php:8.4", context=SHOP, arguments={"VERSION": "2"}),
+        Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie"),
+        Image(name="pause:1", recipe="pause", parent="base:trixie", minutes=0.1),
+        Image(name="traefik:3.6", recipe="traefik"),
+    )
+}
+
+
+def cache_directory() -> Path:
+    """Where the Debian tree, logs, lock and images.json live: outside the checkout, shared by all of them."""
+    top = os.environ.get("TIERSTACK_CACHE")
+    base = (
+        Path(top) if top else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tierstack"
+    )
+    return base / "images"
+
+
+def tag(name: str) -> str:
+    return f"{REPOSITORY}/{name}"
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A local image: its id, the recipe hash it carries and the registry digests it is known by."""
+
+    id: str
+    hash: str | None
+    digests: list[str]
+
+
+def inspect(name: str) -> Found | None:
+    """What docker knows of a local image, or None when there is none."""
+    form = '{"id": {{json .Id}}, "labels": {{json .Config.Labels}}, "digests": {{json .RepoDigests}}}'
+    result = docker("image", "inspect", "--format", form, tag(name))
+    if result.returncode != 0:
+        return None
+    raw = json.loads(result.stdout)
+    return Found(id=raw["id"], hash=(raw["labels"] or {}).get(LABEL), digests=raw["digests"] or [])
+
+
+def tree_hash(*paths: Path) -> str:
+    """Hash of files by relative name, executable bit and content. Times and owners do not count."""
+    digest = hashlib.sha256()
+    for path in paths:
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        for file in files:
+            name = file.relative_to(path) if path.is_dir() else Path(file.name)
+            if "__pycache__" in name.parts:
+                continue
+            digest.update(f"{name}\0{os.access(file, os.X_OK)}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+class Builder:
+    """Makes images and remembers their ids. Safe to interrupt: each finished step is kept."""
+
+    def __init__(self, cache: Path, quiet: bool) -> None:
+        self.cache = cache
+        self.quiet = quiet
+        self.started = time.monotonic()
+        self.official = json.loads((HERE / "official.json").read_text())
+        self.answers: dict[str, bool] = {}
+        self.guard = threading.Lock()
+
+    def say(self, name: str, text: str) -> None:
+        if not self.quiet:
+            print(f"[{time.monotonic() - self.started:6.1f}s] {name:<15} {text}", file=sys.stderr, flush=True)
+
+    def recipe_hash(self, image: Image, parts: list[Path]) -> str:
+        parent = IMAGES[image.parent] if image.parent else None
+        text = json.dumps(
+            [
+                tree_hash(HERE / "recipes" / image.recipe, *parts),
+                dict(image.arguments or {}),
+                self.recipe_hash(parent, self.parts(parent)) if parent else None,
+                os.uname().machine,
+                SUITE,
+            ]
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def parts(self, image: Image) -> list[Path]:
+        """What goes into the image besides its recipe."""
+        if image.name == "traefik:3.6":
+            return [traefik_binary()]
+        return [image.context] if image.context else []
+
+    def state(self, name: str) -> tuple[str, str | None]:
+        """("ready" | "stale" | "missing" | "unavailable", id or None), without making anything."""
+        image, found = IMAGES[name], inspect(name)
+        digest = self.official.get(name, {}).get("digest")
+        if found and digest and any(entry.endswith(digest) for entry in found.digests):
+            return "ready", found.id
+        try:
+            wanted = self.recipe_hash(image, self.parts(image))
+        except ImageError:
+            return ("ready", found.id) if found else ("unavailable", None)
+        if not found:
+            return "missing", None
+        return ("ready" if found.hash == wanted else "stale"), found.id
+
+    def make(self, name: str) -> str:
+        """Makes sure one image is there (its parent already is) and returns its id."""
+        state, identifier = self.state(name)
+        if state == "ready" and identifier:
+            self.say(name, f"up to date  {identifier[7:19]}")
+            return identifier
+        if name != "base:trixie" and self.pull(name, tag(name)):
+            found = inspect(name)
+        else:
+            image = IMAGES[name]
+            parts = self.parts(image)
+            self.say(name, f"building, usually {image.minutes * 60:.0f} s")
+            begun = time.monotonic()
+            self.build(image, parts)
+            found = inspect(name)
+            self.say(name, f"built in {time.monotonic() - begun:.1f} s")
+        if not found:
+            raise ImageError(f"{name}: docker made the image but does not know {tag(name)}")
+        return found.id
+
+    # -- official images -------------------------------------------------------------------------------------
+
+    def pull(self, name: str, target: str) -> bool:
+        """Pulls an official image by digest, if there is a verified one and its registry answers quickly."""
+        entry: dict[str, str] = self.official.get(name) or {}
+        if not entry.get("digest"):
+            return False
+        reference, digest = entry["reference"], entry["digest"]
+        first = reference.split("/")[0]
+        registry = first if "." in first and "/" in reference else "docker hub"
+        with self.guard:  # one question per registry, whatever the number of images
+            if self.answers.get(registry) is False:
+                return False
+            process = subprocess.Popen(
+                ["docker", "pull", f"{reference}@{digest}"],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+            assert process.stdout is not None
+            ready, _, _ = select.select([process.stdout], [], [], REGISTRY_PATIENCE)
+            line = process.stdout.readline() if ready else ""
+            # "Pulling from" is docker's first line once the registry has named the manifest.
+            self.answers[registry] = "Pulling from" in line
+            if not self.answers[registry]:
+                process.kill()
+                process.communicate()
+                self.say(name, f"{registry} does not answer: building from Debian")
+                return False
+        self.say(name, f"pulling {reference}")
+        process.communicate()
+        return process.returncode == 0 and docker("tag", f"{reference}@{digest}", target).returncode == 0
+
+    # -- builds ----------------------------------------------------------------------------------------------
+
+    def build(self, image: Image, parts: list[Path]) -> None:
+        recipe = HERE / "recipes" / image.recipe
+        arguments = dict(image.arguments or {})
+        with tempfile.TemporaryDirectory(prefix="image-", dir=self.cache) as scratch:
+            context = image.context or recipe
+            if image.name == "base:trixie":
+                arguments["DEBIAN"] = self.debian()
+            if image.name == "traefik:3.6":
+                context = Path(scratch)
+                shutil.copy2(parts[0], context / "traefik")
+                (context / "traefik").chmod(0o755)
+                shutil.copy2(certificate_authorities(), context / "ca-certificates.crt")
+            command = [
+                "docker", "build", "--network", "host", "--force-rm", "-t", tag(image.name),
+                "-f", str(recipe / "Dockerfile"), "--label", f"{LABEL}={self.recipe_hash(image, parts)}",
+            ]  # fmt: skip
+            for key, value in arguments.items():
+                command += ["--build-arg", f"{key}={value}"]
+            for key in PROXY_VARIABLES:
+                if key in os.environ:
+                    command += ["--build-arg", key]  # the value stays in our environment
+            self.run(image.name, [*command, str(context)])
+
+    def run(self, name: str, command: list[str]) -> None:
+        """Runs a command with its output in a log file; on failure shows the end of it."""
+        log = self.cache / "logs" / f"{name.replace(':', '-')}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as stream:
+            code = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
+        if code != 0:
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise ImageError(f"{name}: {command[0]} {command[1]} ended with {code}. The end of {log}:\n{end}")
+
+    def debian(self) -> str:
+        """The image the base is made from: Debian's own by digest, or a tree that debootstrap makes here."""
+        plain = tag(f"debootstrap:{SUITE}")
+        if self.pull("base:trixie", plain):
+            return plain
+        if docker("image", "inspect", plain).returncode == 0:
+            return plain
+        if shutil.which("debootstrap") is None:
+            raise ImageError("base:trixie: debootstrap is missing; install it: apt-get install debootstrap")
+        if os.geteuid() != 0:
+            raise ImageError(
+                "base:trixie: debootstrap needs root; run this once with sudo, or where a registry answers"
+            )
+        tree, partial = self.cache / f"debian-{SUITE}", self.cache / f"debian-{SUITE}.partial"
+        if not tree.exists():
+            self.say("base:trixie", f"debootstrap {SUITE}, usually 45 s")
+            shutil.rmtree(partial, ignore_errors=True)
+            mirror = os.environ.get("TIERSTACK_DEBIAN_MIRROR")
+            command = ["debootstrap", "--variant=minbase", SUITE, str(partial), *([mirror] if mirror else [])]
+            self.run("base:trixie", command)
+            partial.rename(tree)
+        unneeded = [
+            "usr/share/doc/*",
+            "usr/share/man/*",
+            "usr/share/locale/*",
+            "var/cache/apt/*",
+            "var/lib/apt/lists/*",
+        ]
+        excluded = [f"--exclude=./{path}" for path in unneeded]
+        with subprocess.Popen(["tar", "-C", str(tree), *excluded, "-c", "."], stdout=subprocess.PIPE) as pack:
+            self.run_import(pack, plain)
+        return plain
+
+    def run_import(self, pack: "subprocess.Popen[bytes]", target: str) -> None:
+        result = subprocess.run(
+            ["docker", "import", "-", target], stdin=pack.stdout, capture_output=True, text=True
+        )
+        if result.returncode != 0 or pack.wait() != 0:
+            raise ImageError(f"base:trixie: docker import failed: {result.stderr.strip()}")
+
+
+def traefik_binary() -> Path:
+    """The Traefik binary: TIERSTACK_TRAEFIK, or what the toolchain built."""
+    given = os.environ.get("TIERSTACK_TRAEFIK")
+    setup = ROOT / "toolchain" / "setup.py"
+    if given:
+        path = Path(given)
+    elif setup.exists():
+        result = subprocess.run(
+            [sys.executable, str(setup), "--print-path", "traefik"], capture_output=True, text=True
+        )
+        path = Path(result.stdout.strip() or "absent") if result.returncode == 0 else Path("absent")
+    else:
+        path = Path("absent")
+    if not path.is_file():
+        raise ImageError("traefik:3.6: no Traefik binary; run `make setup`, or set TIERSTACK_TRAEFIK to one")
+    return path
+
+
+def certificate_authorities() -> Path:
+    """This machine's bundle of public certificate authorities."""
+    for path in (
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ):
+        if Path(path).is_file():
+            return Path(path)
+    raise ImageError(
+        "traefik:3.6: no certificate authorities here; install them: apt-get install ca-certificates"
+    )
+
+
+@contextlib.contextmanager
+def locked(cache: Path, quiet: bool) -> Iterator[None]:
+    """One build at a time on this machine; a second one waits, then finds everything ready."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not quiet:
+                print("another image build is running: waiting for it", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def with_parents(names: list[str]) -> list[str]:
+    """The names and what they stand on, in the order of IMAGES."""
+    wanted = set(names)
+    for name in names:
+        parent = IMAGES[name].parent
+        while parent:
+            wanted.add(parent)
+            parent = IMAGES[parent].parent
+    return [name for name in IMAGES if name in wanted]
+
+
+def record(cache: Path, ids: Mapping[str, str]) -> dict[str, str]:
+    """Merges ids into images.json, whole or not at all."""
+    path = cache / "images.json"
+    table: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    table.update(ids)
+    table = {name: table[name] for name in IMAGES if name in table}
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(table, indent=2) + "\n")
+    temporary.replace(path)
+    return table
+
+
+def make_all(builder: Builder, names: list[str], jobs: int) -> tuple[dict[str, str], list[str]]:
+    """Makes images, parents first, a few at a time. Returns ids and the problems met."""
+    ids: dict[str, str] = {}
+    problems: list[str] = []
+    futures: dict[str, Future[str]] = {}
+
+    def one(name: str) -> str:
+        parent = IMAGES[name].parent
+        if parent:
+            futures[
+                parent
+            ].result()  # parents come first in the queue, so this never waits on an unstarted one
+        ids[name] = identifier = builder.make(name)
+        with builder.guard:
+            record(builder.cache, {name: identifier})
+        return identifier
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        for name in names:
+            futures[name] = pool.submit(one, name)
+    for name in names:
+        error = futures[name].exception()
+        if isinstance(error, ImageError):
+            if str(error) not in problems:
+                problems.append(str(error))
+        elif error:
+            raise error
+    return ids, problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="build.py", description=(__doc__ or "").split("\n\n")[0], epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="make only this image and its parents (repeatable)"
+    )
+    parser.add_argument("--print", dest="show", metavar="NAME", help="make it if needed and print its id")
+    parser.add_argument(
+        "--list", action="store_true", help="show what exists and what is missing; make nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print the table of ids as JSON")
+    parser.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="images built at a time (default: 2)"
+    )
+    options = parser.parse_args()
+    names: list[str] = [options.show] if options.show else options.only or list(IMAGES)
+    unknown = [name for name in names if name not in IMAGES]
+    if unknown:
+        parser.error(f"no image named {', '.join(unknown)}; there are {', '.join(IMAGES)}")
+    if docker("version").returncode != 0:
+        print("error: docker does not answer; start it, or set DOCKER_HOST", file=sys.stderr)
+        return 1
+    quiet = bool(options.show)
+    builder = Builder(cache_directory(), quiet)
+    if options.list:
+        states = {name: builder.state(name) for name in names}
+        if options.json:
+            print(
+                json.dumps(
+                    {name: {"state": state, "id": found} for name, (state, found) in states.items()}, indent=2
+                )
+            )
+        else:
+            for name, (state, found) in states.items():
+                print(f"{tag(name):<32} {state:<12} {found or ''}")
+        return 0
+    with locked(builder.cache, quiet):
+        ids, problems = make_all(builder, with_parents(names), max(1, options.jobs))
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if options.show:
+        print(ids[options.show]) if options.show in ids else None
+    elif options.json:
+        print(json.dumps({name: ids[name] for name in names if name in ids}, indent=2))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\ninterrupted: run the same command again to go on from here", file=sys.stderr)
+        sys.exit(130)
