@@ -1,0 +1,72 @@
+"""The Python environment: `.venv` from requirements.lock, every file checked against its hash."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from toolchain import find, place
+from toolchain.build import SetupError
+
+LOCK = place.ROOT / "requirements.lock"
+
+
+def stamp() -> str:
+    """Changes when the environment has to be made again."""
+    digest = hashlib.sha256(f"{sys.version_info[:3]} {place.ROOT}".encode())
+    for file in (LOCK, place.ROOT / "pyproject.toml"):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def stamp_file() -> Path:
+    return place.venv() / ".tierstack-stamp"
+
+
+def ready() -> bool:
+    try:
+        return stamp_file().read_text() == stamp() and os.access(place.venv() / "bin" / "python", os.X_OK)
+    except OSError:
+        return False
+
+
+def block_of(lock: str, package: str) -> str:
+    """The lines of a requirements file that pin `package` with its hashes, or ""."""
+    match = re.search(rf"^{re.escape(package)}==.*(?:\n[ \t]+.*)*", lock, re.MULTILINE)
+    return match.group(0) + "\n" if match else ""
+
+
+def run(args: list[str | Path]) -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    done = subprocess.run(
+        args, cwd=place.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        env=env | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-1500:]
+        raise SetupError(f"`{' '.join(map(str, args))}` failed:\n{said}")
+
+
+def ensure() -> None:
+    """Make `.venv` hold exactly what requirements.lock says, and this project. Raises SetupError."""
+    if ready():
+        return
+    place.say("Installing the Python environment from requirements.lock (about 1 min) ...")
+    python = place.venv() / "bin" / "python"
+    stamp_file().unlink(missing_ok=True)
+    # --clear also repairs an environment that an interrupt or a removed interpreter left broken.
+    run([sys.executable, "-m", "venv", "--clear", place.venv()])
+    uv = shutil.which("uv", path=find.foreign_path())
+    if uv is None:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as only_uv:
+            only_uv.write(block_of(LOCK.read_text(), "uv"))
+            only_uv.flush()
+            run([python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", only_uv.name])
+        uv = str(place.venv() / "bin" / "uv")
+    run([uv, "pip", "sync", "-q", "--python", python, "--require-hashes", LOCK])
+    run([uv, "pip", "install", "-q", "--python", python, "--no-deps", "--no-build-isolation", "-e", place.ROOT])
+    stamp_file().write_text(stamp())

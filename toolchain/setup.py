@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Sets up engine, providers, test tools and Python environment. See docs/toolchain.md."""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  the one file that an old interpreter gets to see
+    import shutil
+
+    for _minor in (14, 13, 12, 11):
+        _newer = shutil.which("python3.%d" % _minor)  # noqa: UP031
+        if _newer:
+            os.execv(_newer, [_newer] + sys.argv)  # noqa: RUF005
+    sys.exit("tierstack needs Python 3.11 or newer; this is %s." % sys.version.split()[0])  # noqa: UP031
+
+import argparse
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from toolchain import build, doctor, download, environment, find, place, python_env, schemas, system
+from toolchain.pins import GROUPS, Pins, Tool, at_least, load, parse_version
+
+EXAMPLES = """examples:
+  python3 toolchain/setup.py                          what `make setup` does: groups core and test
+  python3 toolchain/setup.py images                   also the programs that go into locally built images
+  python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas)
+  eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
+  python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
+
+environment:
+  TIERSTACK_CACHE         cache directory (default: ~/.cache/tierstack)
+  TIERSTACK_NO_DOWNLOAD   when set, no vendor download is tried
+"""
+
+
+def obtain(tool: Tool, pins: Pins, position: str) -> None:
+    """Make `tool` findable: download when the vendor answers, else build. Raises build.SetupError."""
+    source = pins.tools[tool.comes_with] if tool.comes_with else tool
+    engine = find.find(pins.tools["pulumi"], pins)
+    if source.archive:
+        reason = download.fetch_archive(source)
+    elif tool.plugin and engine:
+        reason = download.install_plugin(tool, engine.path)
+    else:
+        reason = "the vendor offers no archive"
+    if not reason and find.find(tool, pins):
+        place.say(f"{position}Downloaded {tool.name}.")
+        return
+    require_go(tool, reason, pins)
+    build.build(tool, position)
+
+
+def require_go(tool: Tool, reason: str, pins: Pins) -> None:
+    system.ensure({"build"})
+    program = build.go_program() or "go"
+    version = find.run_version(Path(program), ("version",))
+    if not at_least(parse_version(version), pins.minimum["go_bootstrap"]):
+        raise build.SetupError(
+            f"{tool.name} has to be built because {reason}, and that needs Go {pins.minimum['go']} "
+            f"(or {pins.minimum['go_bootstrap']} and newer, which fetches it); found: {version or 'no go'}. "
+            "Install it from go.dev/dl, or put pulumi on PATH: pulumi.com/docs/install."
+        )
+
+
+def programs(groups: list[str], pins: Pins) -> None:
+    absent = [tool for tool in pins.group(*groups) if find.find(tool, pins) is None]
+    if not absent:
+        return
+    with place.lock(place.cache() / "toolchain" / "lock"):
+        build.sweep()
+        absent = [tool for tool in absent if find.find(tool, pins) is None]  # another set-up may have made it
+        minutes = sum(tool.minutes for tool in absent)
+        if absent:
+            place.say(f"Needed: {', '.join(t.name for t in absent)}; {minutes:.0f} min on two cores if all are built.")
+        build.prefetch(absent[1:])
+        for number, tool in enumerate(absent, 1):
+            if find.find(tool, pins) is None:  # a downloaded archive may have brought several
+                obtain(tool, pins, f"[{number}/{len(absent)}] ")
+
+
+def make_schemas(pins: Pins) -> None:
+    """In the environment just made, because reading YAML takes a library."""
+    if schemas.folder(pins).is_dir():
+        return
+    with place.lock(place.cache() / "toolchain" / "lock"):
+        done = subprocess.run(
+            [place.venv() / "bin" / "python", "-m", "toolchain.schemas"], cwd=place.ROOT, stdout=subprocess.DEVNULL
+        )
+    if done.returncode:
+        raise build.SetupError("The schemas that manifests are checked against could not be made.")
+
+
+def set_up(groups: list[str], pins: Pins) -> None:
+    started = time.monotonic()
+    system.ensure({"core"})
+    with place.lock(place.state() / "lock"):
+        python_env.ensure()
+        programs(groups, pins)
+        if "test" in groups:
+            make_schemas(pins)
+        environment.write(pins)
+    place.say(f"Ready: {', '.join(groups)} ({time.monotonic() - started:.1f} s).")
+
+
+def print_path(name: str, pins: Pins) -> int:
+    if name == "schemas":
+        path = schemas.folder(pins)
+        found = path if path.is_dir() else None
+    elif name in pins.tools:
+        program = find.find(pins.tools[name], pins)
+        found = program.path if program else None
+    else:
+        place.say(f"{name}: no such program; known: {', '.join([*pins.tools, 'schemas'])}")
+        return 2
+    if found is None:
+        group = "test" if name == "schemas" else pins.tools[name].group
+        place.say(f"{name} is not there yet; get it with: python3 toolchain/setup.py {group}")
+        return 1
+    print(found)
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"what to set up: {', '.join(GROUPS)} (default: core test)")
+    parser.add_argument("--print-path", metavar="NAME", help="print where a program is")
+    parser.add_argument("--env", action="store_true", help="print the shell environment for stacks")
+    parser.add_argument("--doctor", action="store_true", help="print what is there and what is missing")
+    parser.add_argument("--json", action="store_true", help="with --doctor: as JSON")
+    options = parser.parse_args()
+    if unknown := [name for name in options.groups if name not in GROUPS]:
+        parser.error(f"unknown group {', '.join(unknown)}; use {', '.join(GROUPS)}")
+    pins = load()
+    if options.print_path:
+        return print_path(options.print_path, pins)
+    if options.doctor:
+        return doctor.main(pins, as_json=options.json)
+    if options.env:
+        print(environment.write(pins).read_text(), end="")
+        return 0
+    # A polite kill must take the compiler with it, as Ctrl-C does: default_int_handler raises KeyboardInterrupt.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        set_up(options.groups or ["core", "test"], pins)
+    except build.SetupError as problem:
+        place.say(f"\nSet-up failed: {problem}")
+        return 1
+    except KeyboardInterrupt:
+        place.say("\nInterrupted. What was finished is kept; run it again to go on.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

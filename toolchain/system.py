@@ -1,0 +1,81 @@
+"""Programs that the operating system provides: what is missing, and the one command that installs it."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from toolchain import place
+from toolchain.build import SetupError, go_program
+
+
+@dataclass(frozen=True)
+class Need:
+    """`present` tells whether it is there; `package` is Debian's name for it."""
+
+    name: str
+    package: str
+    groups: tuple[str, ...]
+    present: Callable[[], bool]
+    why: str
+
+
+def command(name: str) -> Callable[[], bool]:
+    return lambda: shutil.which(name) is not None
+
+
+NEEDS = (
+    Need("git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"),
+    Need(
+        "python venv",
+        "python3-venv",
+        ("core",),
+        lambda: importlib.util.find_spec("ensurepip") is not None,
+        "the Python environment",
+    ),
+    Need("go", "golang-go", ("build",), lambda: go_program() is not None, "tools that cannot be downloaded are built"),
+    Need("docker", "docker.io", ("images",), command("docker"), "the Docker platform"),
+    Need("debootstrap", "debootstrap", ("images",), command("debootstrap"), "images where no registry answers"),
+)
+
+
+def missing(groups: set[str]) -> list[Need]:
+    return [need for need in NEEDS if groups & set(need.groups) and not need.present()]
+
+
+def install_command(needs: list[Need]) -> str:
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}apt-get install -y --no-install-recommends {' '.join(need.package for need in needs)}"
+
+
+def may_install() -> bool:
+    """Only root on a Debian-like system may; CI machines with sudo are asked through sudo -n."""
+    return shutil.which("apt-get") is not None and (os.geteuid() == 0 or sudo_in_ci())
+
+
+def sudo_in_ci() -> bool:
+    return os.environ.get("CI") == "true" and shutil.which("sudo") is not None
+
+
+def ensure(groups: set[str]) -> None:
+    """Install what `groups` need and the system lacks, or raise SetupError naming it and the command."""
+    needs = missing(groups)
+    if not needs:
+        return
+    names = "\n".join(f"  {need.name}: {need.why}" for need in needs)
+    hint = f"Missing system packages:\n{names}\nInstall them with:\n  {install_command(needs)}"
+    if not may_install():
+        raise SetupError(hint)
+    packages = [need.package for need in needs]
+    place.say(f"Installing system packages: {' '.join(packages)} ...")
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    # An update may fail for a foreign source and the installation still succeed, so only the second decides.
+    for args in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run(
+            [*prefix, "apt-get", "-qq", *args], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+    if done.returncode or missing(groups):
+        raise SetupError(f"{hint}\nInstalling them failed:\n{(done.stderr or done.stdout).strip()[-800:]}")
