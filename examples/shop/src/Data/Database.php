@@ -1,0 +1,135 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shop\Data;
+
+use PDO;
+use PDOException;
+use PDOStatement;
+use Shop\Config;
+
+/**
+ * PostgreSQL. Requests and jobs go through the pooler (DB_HOST); migrations use the direct endpoint (DB_DIRECT_HOST).
+ *
+ * In transaction pooling every statement may run on another server connection, so nothing here keeps session state:
+ * prepared statements are emulated by PDO, and no SET or session lock is used on the pooler.
+ */
+final class Database
+{
+    private ?PDO $pdo = null;
+
+    private function __construct(
+        private readonly Config $config,
+        private readonly string $host,
+        private readonly string $port,
+        private readonly bool $persistent,
+    ) {
+    }
+
+    public static function pooled(Config $config, bool $persistent = false): self
+    {
+        return new self($config, $config->require('DB_HOST'), $config->get('DB_PORT', '5432'), $persistent);
+    }
+
+    public static function direct(Config $config): self
+    {
+        $host = $config->get('DB_DIRECT_HOST') ?? $config->require('DB_HOST');
+        return new self($config, $host, $config->get('DB_DIRECT_PORT') ?? $config->get('DB_PORT', '5432'), false);
+    }
+
+    /**
+     * Runs one statement. After a lost connection (pooler or primary restarted) it is tried once more on a new one,
+     * so every statement given here must be safe to repeat.
+     *
+     * @param array<string, scalar|null> $values
+     */
+    public function run(string $sql, array $values = []): PDOStatement
+    {
+        try {
+            return $this->execute($sql, $values);
+        } catch (PDOException $error) {
+            if (!self::isConnectionLost($error) || $this->pdo?->inTransaction()) {
+                throw $error;
+            }
+            $this->pdo = null;
+            return $this->execute($sql, $values);
+        }
+    }
+
+    /** @param array<string, scalar|null> $values */
+    public function row(string $sql, array $values = []): ?array
+    {
+        $row = $this->run($sql, $values)->fetch(PDO::FETCH_ASSOC);
+        return $row === false ? null : $row;
+    }
+
+    /** Runs $work in one transaction and returns what it returns. Not repeated. */
+    public function transaction(callable $work): mixed
+    {
+        $this->connection()->beginTransaction();
+        try {
+            $result = $work($this);
+            $this->connection()->commit();
+            return $result;
+        } catch (\Throwable $error) {
+            try {
+                $this->pdo?->rollBack();
+            } catch (PDOException) {
+                $this->pdo = null; // the connection is gone, and with it the transaction
+            }
+            throw $error;
+        }
+    }
+
+    /** Runs statements as they are, for migrations. */
+    public function script(string $sql): void
+    {
+        $this->connection()->exec($sql);
+    }
+
+    public function forget(): void
+    {
+        $this->pdo = null;
+    }
+
+    /**
+     * Whether the failure is the server's state and not the statement: trying again later may work.
+     * SQLSTATE classes by appendix A of the manual: 08 connection, 40 rollback, 53 resources, 57P shutdown, 25006 read-only.
+     */
+    public static function isTransient(PDOException $error): bool
+    {
+        return self::isConnectionLost($error) || preg_match('/^(40|53|25006)/', (string) $error->getCode()) === 1;
+    }
+
+    private static function isConnectionLost(PDOException $error): bool
+    {
+        // libpq reports a connection that broke in mid-query as status 7, with the reason only in words.
+        return preg_match('/^(08|57P|7$)/', (string) $error->getCode()) === 1
+            || preg_match('/server closed the connection|no connection to the server|connection not open/', $error->getMessage()) === 1;
+    }
+
+    private function execute(string $sql, array $values): PDOStatement
+    {
+        $statement = $this->connection()->prepare($sql);
+        $statement->execute($values);
+        return $statement;
+    }
+
+    private function connection(): PDO
+    {
+        if ($this->pdo === null) {
+            $dsn = sprintf('pgsql:host=%s;port=%s;dbname=%s;connect_timeout=3', $this->host, $this->port, $this->config->require('DB_DATABASE'));
+            if ($mode = $this->config->get('DB_SSLMODE')) {
+                $dsn .= ";sslmode=$mode";
+            }
+            $this->pdo = new PDO($dsn, $this->config->require('DB_USERNAME'), $this->config->require('DB_PASSWORD'), [
+                PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
+                PDO::ATTR_EMULATE_PREPARES => true,
+                // A web process keeps its pooler connection: no handshake per request. The pooler sees one client per child.
+                PDO::ATTR_PERSISTENT => $this->persistent,
+            ]);
+        }
+        return $this->pdo;
+    }
+}
