@@ -1,0 +1,246 @@
+"""CAA records (RFC 8659, RFC 8657, RFC 9495): who may issue certificates for a domain, judged against who
+does."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tierstack.dns_records.findings import Finding, error, warning
+from tierstack.dns_records.records import RecordError, RecordSet, absolute
+from tierstack.errors import nearest
+
+ISSUERS: dict[str, str] = {
+    "letsencrypt.org": "Let's Encrypt",
+    "pki.goog": "Google Trust Services",
+    "sectigo.com": "Sectigo, ZeroSSL",
+    "digicert.com": "DigiCert, GeoTrust, RapidSSL, Thawte",
+    "globalsign.com": "GlobalSign",
+    "amazon.com": "Amazon",
+    "ssl.com": "SSL.com",
+    "buypass.com": "Buypass",
+    "entrust.net": "Entrust",
+    "identrust.com": "IdenTrust",
+    "harica.gr": "HARICA",
+    "certum.pl": "Certum",
+}
+"""The CAA identifier of common issuers, as each states it in its certification practice statement."""
+
+ISSUE_TAGS = ("issue", "issuewild", "issuemail", "issuevmc")
+"""The properties whose value names an issuer; `issuevmc` is for the mark certificates of BIMI."""
+TAGS = (*ISSUE_TAGS, "iodef", "contactemail", "contactphone")
+"""Registered properties (IANA, Certification Authority Restriction Properties)."""
+METHODS = ("http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01")
+"""ACME validation methods (RFC 8555 §9.7.8 and the registry that it founds)."""
+
+_VALUE = re.compile(r'^(?P<flags>\d+)\s+(?P<tag>[A-Za-z0-9]+)\s+"(?P<value>.*)"$')
+_PARAMETER = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]*\s*=\s*[\x21-\x3a\x3c-\x7e]*$")
+_MAX_TAG = 15
+
+
+@dataclass(frozen=True)
+class Property:
+    """One CAA record, parsed."""
+
+    critical: bool
+    tag: str
+    """Lower case."""
+    value: str
+    """As it stands."""
+
+    @property
+    def issuer(self) -> str:
+        """The issuer's domain, or an empty text for nobody (RFC 8659 §4.2)."""
+        return self.value.partition(";")[0].strip().lower()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters after the issuer, names in lower case."""
+        parts = (part.partition("=") for part in self.value.split(";")[1:] if "=" in part)
+        return {name.strip().lower(): value.strip() for name, _, value in parts}
+
+
+def parse(value: str) -> Property | None:
+    """A record from its presentation format, or None where it is none."""
+    match = _VALUE.match(value)
+    if not match:
+        return None
+    return Property(int(match["flags"]) >= 128, match["tag"].lower(), match["value"])
+
+
+def build(tag: str, issuer: str, account_uri: str | None = None, methods: Sequence[str] = ()) -> str:
+    """The value of a record that lets `issuer` issue; an empty issuer means nobody."""
+    parts = [issuer or ";"]
+    parts += [f"accounturi={account_uri}"] if account_uri else []
+    parts += [f"validationmethods={','.join(methods)}"] if methods else []
+    return f'0 {tag} "{"; ".join(parts)}"'
+
+
+def check(values: Iterable[str], subject: str) -> list[Finding]:
+    """What is wrong with the CAA record set of one name."""
+    found: list[Finding] = []
+    properties: list[Property] = []
+    for value in values:
+        one = parse(value)
+        if one is None:
+            message = f'`{value}` is not of the form `0 issue "letsencrypt.org"`'
+            found.append(
+                error("caa-syntax", subject, message, "RFC 8659 §4.1.1", 'write flags, tag and "value"')
+            )
+            continue
+        properties.append(one)
+        found += _check_property(one, subject)
+    by_tag = {one.tag for one in properties}
+    if "issuewild" in by_tag and "issue" not in by_tag:
+        message = "`issuewild` alone leaves every issuer free to issue for names without a wildcard"
+        found.append(warning("caa-wild-only", subject, message, "RFC 8659 §4.3", "add `issue`"))
+    for tag in ISSUE_TAGS:
+        same = [one for one in properties if one.tag == tag]
+        if len(same) > 1 and any(not one.issuer for one in same):
+            message = f'`{tag} ";"` beside other `{tag}` records forbids nothing'
+            found.append(
+                warning("caa-empty-beside", subject, message, "RFC 8659 §4.2", "remove one of the two")
+            )
+    return found
+
+
+def _check_property(one: Property, subject: str) -> list[Finding]:
+    found: list[Finding] = []
+    if one.tag not in TAGS:
+        guess = nearest(one.tag, TAGS)
+        fix = f"write `{guess}`" if guess else f"write one of {', '.join(TAGS)}"
+        if one.critical or len(one.tag) > _MAX_TAG:
+            message = f"`{one.tag}` is critical and unknown, so nobody may issue"
+            return [error("caa-critical-unknown", subject, message, "RFC 8659 §4.1", fix)]
+        return [
+            warning("caa-unknown-tag", subject, f"`{one.tag}` is not a property of CAA", "RFC 8659 §4.1", fix)
+        ]
+    if one.tag in ISSUE_TAGS:
+        return found + _check_issuer(one, subject)
+    if one.tag == "iodef" and urlsplit(one.value).scheme not in ("mailto", "http", "https"):
+        message = f"`iodef {one.value}` is not a mailto:, http: or https: URL"
+        found.append(
+            error("caa-iodef", subject, message, "RFC 8659 §4.4", "write `mailto:security@example.org`")
+        )
+    return found
+
+
+def _check_issuer(one: Property, subject: str) -> list[Finding]:
+    found: list[Finding] = []
+    for part in one.value.split(";")[1:]:
+        if part.strip() and not _PARAMETER.match(part.strip()):
+            message = f"`{part.strip()}` is not a parameter of the form name=value"
+            found.append(
+                error("caa-parameter", subject, message, "RFC 8659 §4.2", "separate parameters with `;`")
+            )
+    if one.issuer:
+        found += _check_issuer_name(one, subject)
+    uri = one.parameters.get("accounturi")
+    if uri is not None and urlsplit(uri).scheme not in ("https", "http"):
+        message = f"`accounturi={uri}` is not the URL of an ACME account, so nobody may issue"
+        found.append(
+            error(
+                "caa-account-uri",
+                subject,
+                message,
+                "RFC 8657 §3",
+                "write the account's URL as the CA shows it",
+            )
+        )
+    for method in filter(None, (one.parameters.get("validationmethods") or "").split(",")):
+        if method not in METHODS and not method.startswith("ca-"):
+            fix = f"write one of {', '.join(METHODS)}"
+            found.append(
+                error("caa-method", subject, f"`{method}` is not a validation method", "RFC 8657 §4", fix)
+            )
+    return found
+
+
+def _check_issuer_name(one: Property, subject: str) -> list[Finding]:
+    try:
+        valid = "." in absolute(one.issuer + ".", "invalid.")
+    except RecordError:
+        valid = False
+    if not valid:
+        message = f"`{one.issuer}` is not the domain of an issuer"
+        return [
+            error(
+                "caa-issuer",
+                subject,
+                message,
+                "RFC 8659 §4.2",
+                "write `letsencrypt.org`, or another issuer's domain",
+            )
+        ]
+    guess = nearest(one.issuer, ISSUERS)
+    if one.issuer not in ISSUERS and guess:
+        message = f"`{one.issuer}` is not a known issuer, and close to one"
+        return [
+            warning(
+                "caa-issuer-slip", subject, message, "RFC 8659 §4.2", f"write `{guess}`, if that is meant"
+            )
+        ]
+    return []
+
+
+def relevant(sets: Iterable[RecordSet], name: str, domain: str) -> RecordSet | None:
+    """The CAA record set that governs `name`: its own, else the nearest above it inside the domain (RFC
+    8659 §3)."""
+    known = {one.name: one for one in sets if one.type == "CAA"}
+    owner = name.removeprefix("*.")
+    while owner != domain and owner not in known and "." in owner:
+        owner = owner.partition(".")[2]
+    return known.get(owner)
+
+
+def agrees(
+    sets: Iterable[RecordSet],
+    domain: str,
+    name: str,
+    issuer: str,
+    account_uri: str | None = None,
+    method: str | None = None,
+) -> list[Finding]:
+    """Whether `issuer` may issue a certificate for `name` (`*.example.org` for a wildcard), with the error
+    if not."""
+    governing = relevant(sets, name, domain)
+    if governing is None:
+        return []
+    properties = [one for value in governing.values if (one := parse(value))]
+    wild = [one for one in properties if one.tag == "issuewild"]
+    tag = "issuewild" if name.startswith("*.") and wild else "issue"
+    rules = [one for one in properties if one.tag == tag]
+    if not rules or any(_permits(one, issuer, account_uri, method) for one in rules):
+        return []
+    subject = f"{governing.name} CAA"
+    allowed = ", ".join(sorted({one.issuer or "nobody" for one in rules}))
+    if issuer in {one.issuer for one in rules}:
+        message = f"lets {issuer} issue for {name} only with another account or validation method"
+        return [
+            error(
+                "caa-forbids-account",
+                subject,
+                message,
+                "RFC 8657 §3 and §4",
+                "correct `accounturi` or `validationmethods`",
+            )
+        ]
+    message = f"`{tag}` lets {allowed} issue for {name}, and its certificate comes from {issuer}"
+    return [
+        error(
+            "caa-forbids-issuer",
+            subject,
+            message,
+            "RFC 8659 §4.2",
+            f"add {build(tag, issuer)}, or change the issuer",
+        )
+    ]
+
+
+def _permits(one: Property, issuer: str, account_uri: str | None, method: str | None) -> bool:
+    if one.issuer != issuer:
+        return False
+    uri, methods = one.parameters.get("accounturi"), one.parameters.get("validationmethods")
+    return not (uri and account_uri and uri != account_uri) and not (
+        methods and method and method not in methods.split(",")
+    )

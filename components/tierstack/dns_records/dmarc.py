@@ -1,0 +1,316 @@
+"""DMARC policy records by RFC 9989 (which replaces RFC 7489): parse, judge, build, and the steps of a ramp.
+
+RFC 9989 removed `pct`, `rf` and `ri`, and added `np` (names that do not exist), `psd` and `t` (test mode).
+With `t=y`
+receivers apply the policy one level lower: reject as quarantine, quarantine as none. That is what replaces
+`pct`.
+"""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote, urlsplit
+
+from tierstack.dns_records import tags
+from tierstack.dns_records.findings import Finding, advice, error, warning
+from tierstack.dns_records.options import DmarcStage
+from tierstack.dns_records.records import Record, RecordError, absolute, is_below
+from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
+
+POLICIES = ("none", "quarantine", "reject")
+"""Weakest first."""
+
+_RULE = "RFC 9989 §4.7"
+_CHOICES = {
+    "p": POLICIES,
+    "sp": POLICIES,
+    "np": POLICIES,
+    "adkim": ("r", "s"),
+    "aspf": ("r", "s"),
+    "psd": ("y", "n", "u"),
+    "t": ("y", "n"),
+}
+_KNOWN = frozenset({"v", "rua", "ruf", "fo", *_CHOICES})
+_REMOVED = ("pct", "rf", "ri")
+_SIZE = re.compile(r"!\d+[kmgt]?$", re.IGNORECASE)
+_MAILBOX = re.compile(r"^[^@\s\"(),:;<>\[\]\\]{1,64}@[^@\s]+$")
+
+RAMP: dict[DmarcStage, tuple[str, bool]] = {
+    DmarcStage.MONITOR: ("none", False),
+    DmarcStage.QUARANTINE_TEST: ("quarantine", True),
+    DmarcStage.QUARANTINE: ("quarantine", False),
+    DmarcStage.REJECT_TEST: ("reject", True),
+    DmarcStage.REJECT: ("reject", False),
+}
+"""Each step of the ramp as (p, whether t=y), in the order in which a domain takes them (RFC 9989 §4.7)."""
+
+
+def record_name(domain: str) -> str:
+    """Where the policy of a domain stands (RFC 9989 §4.7)."""
+    return f"_dmarc.{domain}"
+
+
+def is_dmarc(text: str) -> bool:
+    """Whether a TXT is a DMARC record: its first tag is `v=DMARC1`, in this case (RFC 9989 §4.8)."""
+    return bool(re.match(r"^v\s*=\s*DMARC1\s*(;|$)", text))
+
+
+def build(
+    stage: DmarcStage,
+    *,
+    rua: Sequence[str] = (),
+    ruf: Sequence[str] = (),
+    sp: str | None = None,
+    np: str | None = None,
+    strict_dkim: bool = False,
+    strict_spf: bool = False,
+    fo: str | None = None,
+    psd: bool = False,
+) -> str:
+    """The text of a policy record. Addresses are given bare (`dmarc@example.org`) or as URIs."""
+    policy, test = RAMP[stage]
+    pairs = [("v", "DMARC1"), ("p", policy)]
+    pairs += [("sp", sp)] if sp else []
+    pairs += [("np", np)] if np else []
+    pairs += [("t", "y")] if test else []
+    pairs += [("psd", "y")] if psd else []
+    pairs += [("rua", ",".join(map(uri, rua)))] if rua else []
+    pairs += [("ruf", ",".join(map(uri, ruf)))] if ruf else []
+    pairs += [("fo", fo)] if fo else []
+    pairs += [("adkim", "s")] if strict_dkim else []
+    pairs += [("aspf", "s")] if strict_spf else []
+    return tags.render(pairs)
+
+
+def uri(address: str) -> str:
+    """A report address as a URI; `,`, `!` and `;` would end it early and are escaped (RFC 9989 §4.8)."""
+    if ":" in address:
+        return address
+    return "mailto:" + address.replace("%", "%25").replace(",", "%2C").replace("!", "%21").replace(";", "%3B")
+
+
+def policy(text: str) -> str:
+    """What receivers do with a failing mail: `none`, `quarantine` or `reject`, with `t=y` already counted
+    in."""
+    parsed = tags.parse(text)
+    given = (parsed.get("p") or "none").lower()
+    level = POLICIES.index(given) if given in POLICIES else 0
+    return POLICIES[max(0, level - (1 if parsed.get("t") == "y" else 0))]
+
+
+def check(text: str, subject: str) -> list[Finding]:
+    """What is wrong with the text of one DMARC record."""
+    parsed = tags.parse(text)
+    found = [
+        error("dmarc-syntax", subject, problem, "RFC 9989 §4.8", "correct the list of tags")
+        for problem in parsed.problems
+    ]
+    if not is_dmarc(text):
+        message = "does not begin with `v=DMARC1`, so receivers ignore it"
+        return [*found, error("dmarc-version", subject, message, "RFC 9989 §4.8", "begin with `v=DMARC1;`")]
+    return (
+        found
+        + _check_values(parsed, subject)
+        + _check_removed(parsed, subject)
+        + _check_policy(parsed, subject)
+    )
+
+
+def _check_values(parsed: tags.Tags, subject: str) -> list[Finding]:
+    found: list[Finding] = []
+    for name, value in parsed.pairs:
+        choices = _CHOICES.get(name)
+        if choices and value.lower() not in choices:
+            fix = f"write one of {', '.join(choices)}"
+            found.append(
+                error("dmarc-value", subject, f"`{name}={value}` is not a value of `{name}`", _RULE, fix)
+            )
+        if name not in _KNOWN and name not in _REMOVED:
+            found.append(
+                warning(
+                    "dmarc-unknown-tag", subject, f"the tag `{name}` is ignored", "RFC 9989 §4.8", "remove it"
+                )
+            )
+    for name in ("rua", "ruf"):
+        found += [finding for one in addresses(parsed, name) for finding in _check_uri(name, one, subject)]
+    return found + _check_fo(parsed, subject)
+
+
+def _check_fo(parsed: tags.Tags, subject: str) -> list[Finding]:
+    fo = parsed.get("fo")
+    if fo is None:
+        return []
+    options = [one.strip() for one in fo.split(":")]
+    if set(options) - {"0", "1", "d", "s"} or len(set(options)) != len(options) or {"0", "1"} <= set(options):
+        message = f"`fo={fo}` is not a list of 0 or 1, d and s"
+        return [error("dmarc-fo", subject, message, "RFC 9989 §4.8", "write `fo=1`, or another such list")]
+    if parsed.get("ruf") is None:
+        return [
+            warning(
+                "dmarc-fo-without-ruf",
+                subject,
+                "`fo` is ignored where there is no `ruf`",
+                _RULE,
+                "remove `fo`, or add `ruf`",
+            )
+        ]
+    return []
+
+
+def _check_uri(tag: str, one: str, subject: str) -> list[Finding]:
+    found: list[Finding] = []
+    if _SIZE.search(one):
+        found.append(
+            warning(
+                "dmarc-size",
+                subject,
+                f"`{tag}`: the size after `!` in `{one}` is no longer read",
+                "RFC 9989 §C.4",
+                "remove it",
+            )
+        )
+    bare = _SIZE.sub("", one)
+    if not bare.lower().startswith("mailto:"):
+        message = f"`{tag}`: `{one}` is not a mailto: address, and nothing else is required to work"
+        return [*found, error("dmarc-report-uri", subject, message, "RFC 9990 §3", f"write `mailto:{one}`")]
+    if not _MAILBOX.match(unquote(bare[7:])) or not _is_domain(report_domain(bare)):
+        message = f"`{tag}`: `{one}` is not an address"
+        return [
+            *found,
+            error("dmarc-report-uri", subject, message, "RFC 9990 §3", "write `mailto:name@example.org`"),
+        ]
+    return found
+
+
+def _is_domain(name: str) -> bool:
+    try:
+        return "." in absolute(name + ".", "invalid.")
+    except RecordError:
+        return False
+
+
+def _check_removed(parsed: tags.Tags, subject: str) -> list[Finding]:
+    found: list[Finding] = []
+    for name in _REMOVED:
+        value = parsed.get(name)
+        if value is None:
+            continue
+        if name == "pct" and value != "100":
+            found.append(
+                error(
+                    "dmarc-pct",
+                    subject,
+                    f"`pct={value}` was removed: receivers apply the policy to all mail",
+                    "RFC 9989 §A.6",
+                    "remove `pct`; to test a policy write `t=y`",
+                )
+            )
+        else:
+            found.append(
+                warning(
+                    "dmarc-removed-tag", subject, f"`{name}` was removed", "RFC 9989 §C", f"remove `{name}`"
+                )
+            )
+    return found
+
+
+def _check_policy(parsed: tags.Tags, subject: str) -> list[Finding]:
+    p = parsed.get("p")
+    found: list[Finding] = []
+    if p is None:
+        found.append(
+            warning(
+                "dmarc-no-policy",
+                subject,
+                "has no `p`, which is read as none",
+                _RULE,
+                "write `p=none`, `p=quarantine` or `p=reject`",
+            )
+        )
+    if (p or "none").lower() == "none":
+        found.append(
+            advice(
+                "dmarc-monitoring",
+                subject,
+                "`p=none` stops no forged mail",
+                "RFC 9989 §5.1",
+                "read the reports for some weeks, then go to `p=quarantine; t=y`",
+            )
+        )
+    if parsed.get("rua") is None:
+        # A policy that only watches is of no use when nobody reads; an enforcing one still protects.
+        say = warning if (p or "none").lower() == "none" else advice
+        message = "has no `rua`: nobody learns who sends as this domain"
+        found.append(say("dmarc-no-reports", subject, message, "RFC 9989 §5.1.3", "add `rua=mailto:…`"))
+    for tag in ("sp", "np"):
+        value = (parsed.get(tag) or "").lower()
+        if (
+            p
+            and value in POLICIES
+            and p.lower() in POLICIES
+            and POLICIES.index(value) < POLICIES.index(p.lower())
+        ):
+            found.append(
+                warning(
+                    "dmarc-weaker-subdomains",
+                    subject,
+                    f"`{tag}={value}` is weaker than `p={p}`: forgers use subdomains",
+                    _RULE,
+                    f"remove `{tag}`, or write `{tag}={p}`",
+                )
+            )
+    return found
+
+
+def addresses(parsed: tags.Tags, tag: str) -> list[str]:
+    """The URIs of `rua` or `ruf`, in order."""
+    return [one.strip() for one in (parsed.get(tag) or "").split(",") if one.strip()]
+
+
+def report_domain(address: str) -> str:
+    """The domain to which a report address belongs, or an empty text."""
+    path = urlsplit(_SIZE.sub("", address)).path
+    return unquote(path).rpartition("@")[2].lower()
+
+
+def external_destinations(text: str, domain: str) -> list[str]:
+    """The domains that must agree to receive the reports of `domain` (RFC 9990 §4): those outside of it.
+
+    A name above or below `domain` belongs to the same organization; without the tree walk of RFC 9989 §4.10
+    that is
+    what can be told offline, and it errs on the side of asking.
+    """
+    parsed = tags.parse(text)
+    found = {report_domain(one) for tag in ("rua", "ruf") for one in addresses(parsed, tag)}
+    return sorted(
+        one
+        for one in found
+        if one and one != domain and not is_below(one, domain) and not is_below(domain, one)
+    )
+
+
+def authorisation(domain: str, destination: str) -> Record:
+    """The record that `destination` publishes to accept the reports of `domain` (RFC 9990 §4)."""
+    return Record(f"{domain}._report._dmarc.{destination}", "TXT", "v=DMARC1")
+
+
+def check_destinations(
+    text: str, domain: str, subject: str, resolver: Resolver, agreed: Sequence[str] = ()
+) -> list[Finding]:
+    """Whether the external receivers of reports agree; `agreed` lists those that are known to accept all
+    domains."""
+    found: list[Finding] = []
+    for destination in external_destinations(text, domain):
+        if destination in agreed:
+            continue
+        needed = authorisation(domain, destination)
+        fix = f'let {destination} publish `{needed.name} TXT "{needed.value}"`'
+        try:
+            answers = resolver.lookup(needed.name, "TXT")
+        except LookupUnavailableError:
+            message = f"reports go to {destination} only if it agrees, which cannot be told offline"
+            found.append(advice("dmarc-external-unknown", subject, message, "RFC 9990 §4", fix))
+            continue
+        if not any(is_dmarc(one) for one in answers):
+            message = f"{destination} does not agree to receive the reports, so none are sent"
+            found.append(error("dmarc-external-refused", subject, message, "RFC 9990 §4", fix))
+    return found

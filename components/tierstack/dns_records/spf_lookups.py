@@ -1,0 +1,262 @@
+"""How many DNS queries a receiver makes for an SPF record, through all its includes (RFC 7208 §4.6.4).
+
+Where answers come from is a `Resolver`: the zone being written, the live DNS, or a dated snapshot of the
+records of
+common mail providers, so that the same preview gives the same verdict on a train. What no resolver knows is
+counted
+once and reported, never guessed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import dns.exception
+import dns.rdtypes.txtbase
+import dns.resolver
+from tierstack.dns_records.findings import Finding, advice, error
+from tierstack.dns_records.records import RecordSet, decode_txt, fields, host
+from tierstack.dns_records.spf import LOOKUP_TERMS, MAX_LOOKUPS, MAX_VOID_LOOKUPS, Spf, Term, is_spf, parse
+from tierstack.dns_records.spf_snapshot import SNAPSHOT, TAKEN
+
+MAX_MX_NAMES = 10
+"""The names that one `mx` mechanism may bring (RFC 7208 §4.6.4)."""
+
+
+class LookupUnavailableError(Exception):
+    """The resolver cannot tell: no network, a server failure, or a name outside the snapshot."""
+
+
+class Resolver(Protocol):
+    """Where answers come from. An empty list is a void lookup: no such name, or no such record."""
+
+    def lookup(self, name: str, type: str) -> list[str]:
+        """The values of a record set; raises LookupUnavailableError when it cannot tell."""
+        ...
+
+
+class SnapshotResolver:
+    """What the SPF records of common providers included on a day (`spf_snapshot.TAKEN`); good for counting
+    only."""
+
+    def __init__(self, records: Mapping[str, Sequence[str]] = SNAPSHOT, taken: str = TAKEN) -> None:
+        self._records = records
+        self.taken = taken
+
+    def lookup(self, name: str, type: str) -> list[str]:
+        """A record of the shape that the snapshot holds; everything else is unknown to it."""
+        if type != "TXT" or host(name) not in self._records:
+            raise LookupUnavailableError(f"{name} is not in the snapshot of {self.taken}")
+        return [" ".join(["v=spf1", *self._records[host(name)], "-all"])]
+
+
+class ZoneResolver:
+    """The zone that is being written: what it holds is true, and inside it what is absent does not exist."""
+
+    def __init__(self, sets: Iterable[RecordSet], domain: str) -> None:
+        self._sets = {(one.name, one.type): list(one.values) for one in sets}
+        self._domain = domain
+
+    def lookup(self, name: str, type: str) -> list[str]:
+        """The values in the zone, through one CNAME; names outside are unknown."""
+        owner = host(name)
+        if owner != self._domain and not owner.endswith(f".{self._domain}"):
+            raise LookupUnavailableError(f"{name} is outside {self._domain}")
+        if alias := self._sets.get((owner, "CNAME")):
+            return self.lookup(alias[0], type)
+        return self._sets.get((owner, type), [])
+
+
+class DnsResolver:
+    """The live DNS. Answers are kept for the life of the object."""
+
+    def __init__(self, timeout: float = 3.0, nameservers: Sequence[str] = ()) -> None:
+        """`timeout` in seconds for one question; `nameservers` as IP addresses, None means those of this
+        machine."""
+        self._resolver = dns.resolver.Resolver(configure=not nameservers)
+        if nameservers:
+            self._resolver.nameservers = list(nameservers)
+        self._resolver.lifetime = timeout
+        self._known: dict[tuple[str, str], list[str]] = {}
+
+    def lookup(self, name: str, type: str) -> list[str]:
+        """What the DNS answers now."""
+        key = (host(name), type)
+        if key not in self._known:
+            self._known[key] = self._ask(*key)
+        return self._known[key]
+
+    def _ask(self, name: str, type: str) -> list[str]:
+        try:
+            answer = self._resolver.resolve(name, type, search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except (dns.exception.DNSException, OSError) as problem:
+            raise LookupUnavailableError(f"{name} {type}: {problem}") from problem
+        return [
+            decode_txt(r.strings) if isinstance(r, dns.rdtypes.txtbase.TXTBase) else r.to_text()
+            for r in answer
+        ]
+
+
+class FirstAnswer:
+    """Asks each resolver in turn until one can tell."""
+
+    def __init__(self, *resolvers: Resolver) -> None:
+        self._resolvers = resolvers
+
+    def lookup(self, name: str, type: str) -> list[str]:
+        """The answer of the first resolver that knows; raises LookupUnavailableError when none does."""
+        reason = LookupUnavailableError(f"nobody to ask for {name}")
+        for resolver in self._resolvers:
+            try:
+                return resolver.lookup(name, type)
+            except LookupUnavailableError as problem:
+                reason = problem
+        raise reason
+
+
+@dataclass
+class LookupReport:
+    """The result of a count."""
+
+    lookups: int = 0
+    """Terms that cause a query, the worst case of all senders."""
+    void: int = 0
+    """Queries that are answered with nothing."""
+    unknown: list[str] = field(default_factory=list[str])
+    """Names that no resolver could tell; each is counted as one lookup."""
+    findings: list[Finding] = field(default_factory=list[Finding])
+    """What is wrong on the way: an include without SPF, a loop, too many of something."""
+
+
+def count(text: str, domain: str, resolver: Resolver, subject: str | None = None) -> LookupReport:
+    """The lookups of the SPF record `text` of `domain`, with findings when there are more than a receiver
+    makes."""
+    report = LookupReport()
+    about = subject or f"{domain} TXT"
+    _walk(parse(text), domain, resolver, report, about, (domain,))
+    if report.lookups > MAX_LOOKUPS:
+        report.findings.append(
+            error(
+                "spf-too-many-lookups",
+                about,
+                f"needs {report.lookups} DNS lookups, and receivers stop at {MAX_LOOKUPS}",
+                "RFC 7208 §4.6.4",
+                "remove a sender, let one send from a subdomain of its own, or ask for flattening",
+            )
+        )
+    if report.void > MAX_VOID_LOOKUPS:
+        report.findings.append(
+            error(
+                "spf-too-many-void-lookups",
+                about,
+                f"makes {report.void} lookups that find nothing, and receivers stop at {MAX_VOID_LOOKUPS}",
+                "RFC 7208 §4.6.4",
+                "remove the names that do not exist",
+            )
+        )
+    if report.unknown:
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys(report.unknown))
+        report.findings.append(
+            advice(
+                "spf-uncounted",
+                about,
+                f"the lookups inside {names} are not known offline and are counted as one each",
+                "RFC 7208 §4.6.4",
+                "check against the live DNS",
+            )
+        )
+    return report
+
+
+def _walk(
+    spf: Spf, domain: str, resolver: Resolver, report: LookupReport, about: str, path: tuple[str, ...]
+) -> None:
+    for term in spf.terms:
+        if term.name not in LOOKUP_TERMS or (term.name == "redirect" and spf.named("all")):
+            continue
+        report.lookups += 1
+        # ptr, exists and macros depend on the message: one lookup each, whose answer nobody knows beforehand.
+        if term.has_macro or term.name in ("ptr", "exists"):
+            continue
+        try:
+            if term.name in ("include", "redirect"):
+                _enter(term, resolver, report, about, path)
+            else:
+                _hosts(term, host(term.value) or domain, resolver, report, about)
+        except LookupUnavailableError:
+            report.unknown.append(host(term.value) or domain)
+
+
+def _enter(term: Term, resolver: Resolver, report: LookupReport, about: str, path: tuple[str, ...]) -> None:
+    target = host(term.value)
+    if target in path:
+        report.findings.append(
+            error(
+                "spf-loop",
+                about,
+                f"`{term.text}` leads back to {target}",
+                "RFC 7208 §4.6.4",
+                "remove the include",
+            )
+        )
+        return
+    texts = resolver.lookup(target, "TXT")
+    records = [text for text in texts if is_spf(text)]
+    if not texts:
+        report.void += 1
+    if len(records) != 1:
+        what = "has no SPF record" if not records else f"has {len(records)} SPF records"
+        report.findings.append(
+            error(
+                "spf-include-broken",
+                about,
+                f"`{term.text}`: {target} {what}, which makes every mail a permanent error",
+                "RFC 7208 §5.2",
+                "correct the name, or remove the include",
+            )
+        )
+        return
+    inner = parse(records[0])
+    report.findings += [
+        error(
+            "spf-include-syntax",
+            about,
+            f"`{term.text}`: in {target}, {problem}",
+            "RFC 7208 §5.2",
+            "tell its owner, or remove the include",
+        )
+        for problem in inner.problems
+    ]
+    if report.lookups <= 4 * MAX_LOOKUPS:  # far beyond the limit the exact number helps nobody
+        _walk(inner, target, resolver, report, about, (*path, target))
+
+
+def _hosts(term: Term, target: str, resolver: Resolver, report: LookupReport, about: str) -> None:
+    if term.name == "a":
+        if not resolver.lookup(target, "A") and not resolver.lookup(target, "AAAA"):
+            report.void += 1
+        return
+    exchanges = resolver.lookup(target, "MX")
+    if not exchanges:
+        report.void += 1
+    if len(exchanges) > MAX_MX_NAMES:
+        report.findings.append(
+            error(
+                "spf-too-many-mx",
+                about,
+                f"`{term.text}` brings {len(exchanges)} names, and receivers stop at {MAX_MX_NAMES}",
+                "RFC 7208 §4.6.4",
+                "name the networks with `ip4` and `ip6`",
+            )
+        )
+    for exchange in exchanges:
+        if fields(exchange)[-1] == ".":
+            report.void += 1
+
+
+def default_resolver(sets: Iterable[RecordSet], domain: str, live: Resolver | None = None) -> Resolver:
+    """The zone first, then `live` when given, then the snapshot."""
+    inner = [live] if live else []
+    return FirstAnswer(ZoneResolver(sets, domain), *inner, SnapshotResolver())

@@ -1,0 +1,265 @@
+"""A zone as a whole, composed from what a domain needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tierstack.dns_records import bimi, caa, dmarc, mta_sts, mx, spf, spf_lookups, zonefile
+from tierstack.dns_records.check import check_sets, domain_problem
+from tierstack.dns_records.findings import Finding, error, ordered
+from tierstack.dns_records.options import (
+    CaaArgs,
+    CertificateArgs,
+    DmarcArgs,
+    DmarcStage,
+    DnsRecordArgs,
+    MailArgs,
+    MtaStsMode,
+    SpfPolicy,
+)
+from tierstack.dns_records.providers import Contribution, contributions
+from tierstack.dns_records.records import DEFAULT_TTL, Record, RecordError, RecordSet, absolute, group, record
+from tierstack.dns_records.spf_flatten import flatten
+
+
+@dataclass(frozen=True)
+class WebHost:
+    """A host of the web, with its addresses known."""
+
+    host: str
+    """Relative to the domain, `@` for the domain itself."""
+    ipv4: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
+    alias: str | None = None
+    ttl: int | None = None
+
+
+@dataclass(frozen=True)
+class ZoneSpec:
+    """All that a zone is made of. Plain: two equal specs give the same zone."""
+
+    domain: str
+    web: tuple[WebHost, ...] = ()
+    mail: MailArgs | None = None
+    dmarc: DmarcArgs | None = None
+    caa: CaaArgs | None = None
+    certificate: CertificateArgs | None = None
+    records: tuple[DnsRecordArgs, ...] = ()
+    ttl: int = DEFAULT_TTL
+    live: spf_lookups.Resolver | None = None
+    """The live DNS, for counting and flattening. None: the snapshot."""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """The result: the record sets, the findings, and the file that MTA-STS serves."""
+
+    domain: str
+    sets: tuple[RecordSet, ...]
+    findings: tuple[Finding, ...]
+    ttl: int = DEFAULT_TTL
+    mta_sts_policy: str | None = None
+    providers: tuple[str, ...] = ()
+    """The names of the mail providers, for the summary."""
+
+    @property
+    def text(self) -> str:
+        """The zone file."""
+        return zonefile.render(self.sets, self.domain, self.ttl)
+
+    def get(self, name: str, type: str) -> RecordSet | None:
+        """The record set of an absolute name and a type, or None."""
+        return next((one for one in self.sets if (one.name, one.type) == (name, type)), None)
+
+
+@dataclass
+class _Draft:
+    """What the steps of the composition add to."""
+
+    spec: ZoneSpec
+    records: list[Record] = field(default_factory=list[Record])
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    def add(self, path: str, name: str, type: str, value: str, ttl: int | None = None) -> None:
+        """Add a record; what cannot be one becomes a finding at the argument `path`."""
+        try:
+            ttl = self.spec.ttl if ttl is None else ttl
+            self.records.append(record(name, type, value, self.spec.domain, ttl))
+        except RecordError as problem:
+            self.findings.append(
+                error("record-value", path, str(problem), "RFC 1035 §3.3", "correct the value")
+            )
+
+    def own(self, name: str) -> str:
+        """`name` below the domain, absolute with its dot, for names that are computed."""
+        return f"{name}.{self.spec.domain}."
+
+
+def compose(spec: ZoneSpec) -> Zone:
+    """The zone of a spec, with everything that is wrong with it. Pure unless `spec.live` is given; never
+    raises."""
+    problem = domain_problem(spec.domain)
+    if problem:
+        fix = "write a domain such as `example.org`"
+        return Zone(spec.domain, (), (error("domain", "domain", problem, "RFC 1035 §2.3.1", fix),), spec.ttl)
+    draft = _Draft(spec)
+    _web(draft)
+    providers = contributions(spec.mail, spec.domain, spec.ttl) if spec.mail else []
+    for one in providers:
+        draft.records += one.records
+        draft.findings += one.findings
+    _spf(draft, providers)
+    _mx(draft, providers)
+    _dmarc(draft, providers)
+    policy = _mta_sts(draft, providers) if spec.mail else None
+    _bimi_and_reports(draft)
+    _caa(draft)
+    for n, extra in enumerate(spec.records):
+        for value in extra.values:
+            draft.add(f"records[{n}]", extra.name, extra.type, value, extra.ttl)
+        if not extra.values:
+            message = "has no values"
+            draft.findings.append(
+                error("record-empty", f"records[{n}].values", message, "RFC 2181 §5", "give one or more")
+            )
+    sets = group(draft.records)
+    found = draft.findings + check_sets(sets, spec.domain, spec.live) + _certificate(sets, spec)
+    labels = tuple(one.label for one in providers if one.label != "mail")
+    return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels)
+
+
+def _web(draft: _Draft) -> None:
+    for n, one in enumerate(draft.spec.web):
+        path = f"web[{n}]"
+        addresses = [("A", v) for v in one.ipv4] + [("AAAA", v) for v in one.ipv6]
+        if one.alias and addresses:
+            message = "has an alias and addresses"
+            draft.findings.append(error("web-both", path, message, "RFC 1034 §3.6.2", "give one of the two"))
+        if not one.alias and not addresses:
+            message = "has neither an alias nor an address"
+            draft.findings.append(
+                error("web-empty", path, message, "RFC 1034 §3.6", "give `ipv4`, `ipv6` or `alias`")
+            )
+        for kind, value in addresses:
+            draft.add(path, one.host, kind, value, one.ttl)
+        if one.alias:
+            draft.add(path, one.host, "CNAME", one.alias, one.ttl)
+
+
+def _spf(draft: _Draft, providers: Sequence[Contribution]) -> None:
+    spec = draft.spec
+    if spec.mail is None:
+        draft.add("mail", "@", "TXT", "v=spf1 -all")
+        return
+    ending = "-all" if spec.mail.spf_policy is SpfPolicy.FAIL else "~all"
+    text = spf.merge([*(one.spf for one in providers), spec.mail.spf_terms or []], ending)
+    if spec.mail.spf_flatten:
+        if spec.live is None:
+            message = "flattening needs the live DNS"
+            fix = "set `live_dns: true`, or leave flattening off"
+            draft.findings.append(
+                error("spf-flatten-offline", "mail.spf_flatten", message, "RFC 7208 §10.1.1", fix)
+            )
+        else:
+            resolver = spf_lookups.default_resolver(group(draft.records), spec.domain, spec.live)
+            flat = flatten(text, spec.domain, resolver, spec.ttl)
+            draft.findings += flat.findings
+            draft.records += flat.extra
+            text = flat.text
+    draft.add("mail.spf_terms", "@", "TXT", text)
+
+
+def _mx(draft: _Draft, providers: Sequence[Contribution]) -> None:
+    if draft.spec.mail is None:
+        draft.add("mail", "@", "MX", mx.NULL_MX)
+    for one in providers:
+        for value in one.mx:
+            draft.add("mail", "@", "MX", value)
+
+
+def _dmarc(draft: _Draft, providers: Sequence[Contribution]) -> None:
+    spec = draft.spec
+    args = spec.dmarc or DmarcArgs(stage=DmarcStage.MONITOR if spec.mail else DmarcStage.REJECT)
+    reports = [*(args.reports or []), *(one for provider in providers for one in provider.reports)]
+    text = dmarc.build(
+        args.stage,
+        rua=list(dict.fromkeys(reports)),
+        ruf=args.failure_reports or [],
+        sp=args.subdomains.value if args.subdomains else None,
+        np=args.nonexistent.value if args.nonexistent else None,
+        strict_dkim=args.strict_dkim,
+        strict_spf=args.strict_spf,
+        fo=args.failure_options,
+    )
+    draft.add("dmarc", draft.own("_dmarc"), "TXT", text)
+
+
+def _mta_sts(draft: _Draft, providers: Sequence[Contribution]) -> str | None:
+    """Adds the record of MTA-STS and the alias of its host; gives the policy file for the proxy to serve."""
+    assert draft.spec.mail
+    args = draft.spec.mail.mta_sts
+    if args is None:
+        return None
+    exchanges = mx.targets(value for one in providers for value in one.mx)
+    patterns = args.mx if args.mx is not None else exchanges
+    draft.findings += mta_sts.check_policy(args.mode, exchanges, patterns, args.max_age, "mail.mta_sts")
+    text = mta_sts.policy_text(args.mode, [] if args.mode is MtaStsMode.NONE else patterns, args.max_age)
+    draft.add("mail.mta_sts", draft.own("_mta-sts"), "TXT", mta_sts.record_text(text))
+    owners = {(one.name, one.type) for one in draft.records}
+    at_apex = any((draft.spec.domain, kind) in owners for kind in ("A", "AAAA"))
+    if at_apex and not any(name == f"mta-sts.{draft.spec.domain}" for name, _ in owners):
+        draft.add("mail.mta_sts", "mta-sts", "CNAME", f"{draft.spec.domain}.")
+    return text
+
+
+def _bimi_and_reports(draft: _Draft) -> None:
+    mail = draft.spec.mail
+    if mail and mail.tls_reports:
+        draft.add("mail.tls_reports", draft.own("_smtp._tls"), "TXT", mta_sts.tls_rpt_text(mail.tls_reports))
+    if mail and mail.bimi:
+        name = bimi.record_name(draft.spec.domain, mail.bimi.selector)
+        draft.add("mail.bimi", f"{name}.", "TXT", bimi.record_text(mail.bimi.logo, mail.bimi.certificate))
+
+
+def _caa(draft: _Draft) -> None:
+    spec = draft.spec
+    args = spec.caa
+    if args is None and spec.certificate:
+        # Without a policy of its own, the domain is open to the issuer of its certificates and to no other.
+        args = CaaArgs(issuers=[spec.certificate.issuer], account_uri=spec.certificate.account_uri)
+    if args is None:
+        return
+    for tag, issuers in (
+        ("issue", args.issuers),
+        ("issuewild", args.wildcard_issuers),
+        ("issuemail", args.mail_issuers),
+    ):
+        if issuers is None:
+            continue
+        acme = tag != "issuemail"
+        for issuer in issuers or [""]:
+            uri = args.account_uri if issuer and acme else None
+            methods = args.validation_methods or [] if issuer and acme else []
+            draft.add("caa", "@", "CAA", caa.build(tag, issuer, uri, methods))
+    if args.report_to:
+        draft.add("caa.report_to", "@", "CAA", f'0 iodef "{args.report_to}"')
+
+
+def _certificate(sets: list[RecordSet], spec: ZoneSpec) -> list[Finding]:
+    wanted = spec.certificate
+    if wanted is None:
+        return []
+    names: list[str] = []
+    for name in wanted.names if wanted.names is not None else [one.host for one in spec.web]:
+        try:
+            names.append(
+                absolute(f"{name}." if f".{name}".endswith(f".{spec.domain}") else name, spec.domain)
+            )
+        except RecordError:
+            continue  # reported where the host is added
+    return [
+        finding
+        for name in dict.fromkeys(names)
+        for finding in caa.agrees(
+            sets, spec.domain, name, wanted.issuer, wanted.account_uri, wanted.validation_method
+        )
+    ]
