@@ -1,0 +1,128 @@
+"""DNSRecords: the records of a domain, computed, validated at preview and written as a zone file."""
+
+from collections.abc import Sequence
+
+import pulumi
+from tierstack.component import Component
+from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs, problems_of
+from tierstack.dns_records.findings import Severity, errors
+from tierstack.dns_records.options import (
+    BimiArgs,
+    BrevoArgs,
+    CaaArgs,
+    CertificateArgs,
+    DkimKeyArgs,
+    DmarcArgs,
+    DmarcPolicy,
+    DmarcStage,
+    DnsRecordArgs,
+    FastmailArgs,
+    GoogleMailArgs,
+    MailArgs,
+    MailgunArgs,
+    MailgunRegion,
+    MailProvider,
+    MicrosoftMailArgs,
+    MtaStsArgs,
+    MtaStsMode,
+    OwnMailServerArgs,
+    PostmarkArgs,
+    SesArgs,
+    SpfPolicy,
+)
+from tierstack.dns_records.summary import summarize
+from tierstack.dns_records.zone import Zone
+from tierstack.dns_records.zone_records import ZoneRecords, as_inputs
+from tierstack.errors import ArgumentError
+
+__all__ = [
+    "BimiArgs",
+    "BrevoArgs",
+    "CaaArgs",
+    "CertificateArgs",
+    "DNSRecords",
+    "DNSRecordsArgs",
+    "DkimKeyArgs",
+    "DmarcArgs",
+    "DmarcPolicy",
+    "DmarcStage",
+    "DnsRecordArgs",
+    "FastmailArgs",
+    "GoogleMailArgs",
+    "MailArgs",
+    "MailProvider",
+    "MailgunArgs",
+    "MailgunRegion",
+    "MicrosoftMailArgs",
+    "MtaStsArgs",
+    "MtaStsMode",
+    "OwnMailServerArgs",
+    "PostmarkArgs",
+    "SesArgs",
+    "SpfPolicy",
+    "WebHostArgs",
+]
+
+
+class DNSRecords(Component):
+    """All records of one domain, for web and mail, with every mistake caught at preview."""
+
+    records: pulumi.Output[dict[str, list[str]]]
+    """The record sets: `www.example.org A` → `3600 192.0.2.1`, the TTL in seconds first."""
+    zone_file: pulumi.Output[str]
+    """The zone as a file (RFC 1035 §5) without SOA and NS, which belong to the DNS host."""
+    summary: pulumi.Output[str]
+    """What the zone does, in words."""
+    findings: pulumi.Output[list[dict[str, str]]]
+    """Warnings and advice: severity, code, subject, message, source and fix of each."""
+    mta_sts_policy: pulumi.Output[str]
+    """The file to serve at https://mta-sts.<domain>/.well-known/mta-sts.txt; empty where there is no
+    policy."""
+
+    def __init__(self, name: str, args: DNSRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with every error of the zone, each with the rule's source; nothing is
+        registered then."""
+        loaded = self.begin(name, args, DNSRecordsArgs, opts)
+        draft = loaded.zone()
+        late = loaded.late_addresses()
+        zone = pulumi.Output.all(*late).apply(lambda known: self._settled(name, loaded, known))
+        records = {one.key: _inputs(draft, zone, one.key, loaded) for one in draft.sets}
+        for finding in draft.findings:
+            if finding.severity is Severity.WARNING:
+                pulumi.log.warn(str(finding), self)
+        ZoneRecords(
+            f"{name}-zone",
+            domain=loaded.domain,
+            records=records,
+            ttl=loaded.ttl,
+            zone_file_path=loaded.zone_file_path,
+            opts=self.child(),
+        )
+        self.finish(
+            {
+                "records": pulumi.Output.from_input(records),
+                "zone_file": zone.apply(lambda known: known.text),
+                "summary": zone.apply(summarize),
+                "findings": zone.apply(lambda known: [finding.as_dict() for finding in known.findings]),
+                "mta_sts_policy": draft.mta_sts_policy or "",
+            }
+        )
+
+    @staticmethod
+    def _settled(name: str, args: DNSRecordsArgs, late: Sequence[str]) -> Zone:
+        """The zone with the addresses that other resources gave; they are judged now, as the rest was at
+        preview."""
+        zone = args.zone(late)
+        if errors(zone.findings):
+            raise ArgumentError(f'DNSRecords "{name}"', problems_of(zone))
+        return zone
+
+
+def _inputs(
+    draft: Zone, zone: pulumi.Output[Zone], key: str, args: DNSRecordsArgs
+) -> pulumi.Input[list[str]]:
+    """The values of a set: plain where they are known at preview, so that only the late ones show as
+    unknown."""
+    if key not in args.late_keys():
+        return next(as_inputs(one) for one in draft.sets if one.key == key)
+    return zone.apply(lambda known: next(as_inputs(one) for one in known.sets if one.key == key))

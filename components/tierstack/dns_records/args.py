@@ -1,0 +1,118 @@
+"""The arguments of DNSRecords."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from tierstack.dns_records.findings import errors
+from tierstack.dns_records.options import CaaArgs, CertificateArgs, DmarcArgs, DnsRecordArgs, MailArgs
+from tierstack.dns_records.records import DEFAULT_TTL, absolute
+from tierstack.dns_records.spf_lookups import DnsResolver
+from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
+from tierstack.errors import MISSING, Problem
+
+# They stand for addresses that are known only during the update, so that the rest is judged at preview.
+_STAND_IN = {4: "192.0.2.1", 6: "2001:db8::1"}
+
+
+@dataclass(kw_only=True)
+class WebHostArgs:
+    """One host of the web."""
+
+    host: str = "@"
+    """Its name below the domain, `@` for the domain itself, `*` for all that have no records of their own."""
+    ipv4: list[pulumi.Input[str]] | None = None
+    """Its IPv4 addresses; they may come from another resource, such as a load balancer. None: none."""
+    ipv6: list[pulumi.Input[str]] | None = None
+    """Its IPv6 addresses; they may come from another resource. None: none."""
+    alias: str | None = None
+    """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name with a final dot. Not for
+    the
+    domain itself. None: it has addresses."""
+    ttl: int | None = None
+    """Seconds. None: the TTL of the zone. Lower it a day before a planned move."""
+
+
+@dataclass(kw_only=True)
+class DNSRecordsArgs:
+    """The records of one domain."""
+
+    domain: str
+    """The domain, lower case, without a final dot: `example.org`."""
+    web: list[WebHostArgs] | None = None
+    """The hosts of the web. None: none."""
+    mail: MailArgs | None = None
+    """Who sends and receives mail. None: nobody; then null MX, `v=spf1 -all` and `p=reject` keep forgers
+    out."""
+    dmarc: DmarcArgs | None = None
+    """The DMARC policy. None: monitoring for a domain with mail, reject for one without."""
+    caa: CaaArgs | None = None
+    """Who may issue certificates. None: the issuer in `certificate` alone, or anybody when that is not
+    given either."""
+    certificate: CertificateArgs | None = None
+    """Who issues the certificates of the domain, to be checked against CAA. None: not checked."""
+    records: list[DnsRecordArgs] | None = None
+    """Further record sets. None: none."""
+    ttl: int = DEFAULT_TTL
+    """Seconds: the TTL of records that state none, 60 to 604800."""
+    zone_file_path: str | None = None
+    """Where the zone file is written, relative to the program. None: nowhere; it is an output in any case."""
+    live_dns: bool = False
+    """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
+    snapshot, so
+    that a preview needs no network and gives the same verdict everywhere."""
+
+    def problems(self) -> list[Problem]:
+        """Everything that would stop a preview; warnings and advice are outputs of the component."""
+        return problems_of(self.zone())
+
+    def late_keys(self) -> set[str]:
+        """The record sets, `www.example.org A`, of which an address comes from another resource."""
+        return {
+            f"{absolute(one.host, self.domain)} {kind}"
+            for one in self.web or []
+            for kind, values in (("A", one.ipv4), ("AAAA", one.ipv6))
+            if any(not isinstance(value, str) for value in values or [])
+        }
+
+    def late_addresses(self) -> list[pulumi.Input[str]]:
+        """The addresses that come from other resources, in the order in which `zone` takes them."""
+        return [value for value in self._addresses() if not isinstance(value, str)]
+
+    def zone(self, late: Sequence[str] | None = None) -> Zone:
+        """The zone, with the late addresses given; None puts addresses for examples in their place."""
+        known = iter(late) if late is not None else None
+
+        def settle(values: list[pulumi.Input[str]] | None, version: int) -> tuple[str, ...]:
+            return tuple(
+                value if isinstance(value, str) else next(known) if known else _STAND_IN[version]
+                for value in values or []
+            )
+
+        web = tuple(
+            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl)
+            for one in self.web or []
+        )
+        spec = ZoneSpec(
+            domain=self.domain,
+            web=web,
+            mail=self.mail,
+            dmarc=self.dmarc,
+            caa=self.caa,
+            certificate=self.certificate,
+            records=tuple(self.records or []),
+            ttl=self.ttl,
+            live=DnsResolver() if self.live_dns else None,
+        )
+        return compose(spec)
+
+    def _addresses(self) -> list[pulumi.Input[str]]:
+        return [value for one in self.web or [] for values in (one.ipv4, one.ipv6) for value in values or []]
+
+
+def problems_of(zone: Zone) -> list[Problem]:
+    """The errors of a zone in the form in which a component raises them, each with its rule."""
+    return [
+        Problem(one.subject, MISSING, f"{one.message} ({one.source})", one.fix)
+        for one in errors(zone.findings)
+    ]
