@@ -44,7 +44,12 @@ def go_program() -> str | None:
 def run_go(args: list[str], cwd: Path) -> str:
     """Standard output of a short `go` command. Raises SetupError with its last words."""
     done = subprocess.run(
-        [go_program() or "go", *args], cwd=cwd, env=go_environment(), capture_output=True, text=True, check=False
+        [go_program() or "go", *args],
+        cwd=cwd,
+        env=go_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SetupError(f"`go {' '.join(args)}` failed in {cwd}:\n{done.stderr.strip()[-1500:]}")
@@ -52,7 +57,7 @@ def run_go(args: list[str], cwd: Path) -> str:
 
 
 def module_dir(module: str, expected_sum: str) -> Path:
-    """Folder with the unpacked `module@version`, whose checksum is `expected_sum` (h1:…). Raises SetupError."""
+    """Folder of the unpacked `module@version` with the checksum `expected_sum` (h1:…). Raises SetupError."""
     with tempfile.TemporaryDirectory() as nowhere:
         # The pinned sum is compared right below, so no checksum database has to be reachable.
         env = go_environment() | {"GOFLAGS": "-mod=mod", "GONOSUMDB": "*", "GONOSUMCHECK": "1"}
@@ -90,14 +95,18 @@ def build(tool: Tool, position: str = "") -> None:
     home = find.build_home(tool)
     home.parent.mkdir(parents=True, exist_ok=True)
     usual = f"{tool.minutes:g} min" if tool.minutes >= 1 else f"{tool.minutes * 60:.0f} s"
-    place.say(f"{position}Building {tool.name} {tool.version} from Go modules (about {usual} on two cores) ...")
+    place.say(
+        f"{position}Building {tool.name} {tool.version} from Go modules (about {usual} on two cores) ..."
+    )
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{home.name}.tmp-", dir=home.parent) as scratch:
         source, result = Path(scratch) / "source", Path(scratch) / "home"
         shutil.copytree(tool.source, source)
         (result / "bin").mkdir(parents=True)
         if tool.embed_module:
-            upstream = Path(json.loads(run_go(["mod", "download", "-json", tool.embed_module], source))["Dir"])
+            upstream = Path(
+                json.loads(run_go(["mod", "download", "-json", tool.embed_module], source))["Dir"]
+            )
             for name in tool.embed_files:
                 shutil.copyfile(upstream / name, source / Path(name).name)
         command = [
@@ -116,7 +125,12 @@ def compile_with_progress(tool: Tool, command: list[str], cwd: Path, started: fl
     log = place.cache() / "toolchain" / f"{tool.name}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            command, cwd=cwd, env=go_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+            command,
+            cwd=cwd,
+            env=go_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
         try:
             while True:

@@ -33,7 +33,10 @@ def docker_version() -> str:
         return ""
     try:
         done = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=10
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -43,23 +46,57 @@ def docker_version() -> str:
 def examine(pins: Pins) -> list[Row]:
     rows = [Row("python", True, platform.python_version(), sys.executable)]
     ready = python_env.ready()
-    rows.append(Row(".venv", True, "as locked" if ready else "", str(place.venv()) if ready else "", "make setup"))
+    rows.append(
+        Row(".venv", True, "as locked" if ready else "", str(place.venv()) if ready else "", "make setup")
+    )
     for need in system.NEEDS:
         present = need.present()
         remedy = f"{system.install_command([need])}   ({need.why})"
-        rows.append(Row(need.name, "core" in need.groups, "present" if present else "", "system" if present else "", remedy))
+        rows.append(
+            Row(
+                need.name,
+                "core" in need.groups,
+                "present" if present else "",
+                "system" if present else "",
+                remedy,
+            )
+        )
     for tool in pins.group(*GROUPS):
         found = find.find(tool, pins)
         remedy = "make setup" if tool.group != "images" else "python3 toolchain/setup.py images"
         if found:
             rows.append(Row(tool.name, tool.group == "core", found.version, f"{found.source}: {found.path}"))
         else:
-            rows.append(Row(tool.name, tool.group == "core", "", "", f"{remedy}   (about {tool.minutes:g} min when built)"))
+            rows.append(
+                Row(
+                    tool.name,
+                    tool.group == "core",
+                    "",
+                    "",
+                    f"{remedy}   (about {tool.minutes:g} min when built)",
+                )
+            )
     made = schemas.folder(pins).is_dir()
-    rows.append(Row("schemas", False, "as pinned" if made else "", str(schemas.folder(pins)) if made else "", "make setup"))
+    rows.append(
+        Row(
+            "schemas",
+            False,
+            "as pinned" if made else "",
+            str(schemas.folder(pins)) if made else "",
+            "make setup",
+        )
+    )
     daemon = docker_version()
     where = os.environ.get("DOCKER_HOST", "default socket")
-    rows.append(Row("docker daemon", False, daemon, where if daemon else "", "start Docker, or set DOCKER_HOST; without it stacks are rendered"))
+    rows.append(
+        Row(
+            "docker daemon",
+            False,
+            daemon,
+            where if daemon else "",
+            "start Docker, or set DOCKER_HOST; without it stacks are rendered",
+        )
+    )
     return rows
 
 

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path, PurePosixPath
 
@@ -23,16 +25,34 @@ def url_of(tool: Tool, template: str) -> str:
     return template.format(version=tool.version, os=system, arch={"amd64": "x64"}.get(arch, arch))
 
 
+silent_hosts: set[str] = set()  # asked once in this run and did not answer
+
+
 def answers(url: str) -> bool:
-    """Whether `url` exists and its server answers within PROBE_SECONDS. Never raises."""
-    if os.environ.get("TIERSTACK_NO_DOWNLOAD"):
+    """Whether `url` exists and its server answers within PROBE_SECONDS. Never raises, never takes longer."""
+    host = urllib.parse.urlsplit(url).netloc
+    if os.environ.get("TIERSTACK_NO_DOWNLOAD") or host in silent_hosts:
         return False
-    request = urllib.request.Request(url, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as response:
-            return 200 <= response.status < 300
-    except (OSError, ValueError, urllib.error.URLError):
-        return False
+    status: list[int] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS
+            ) as response:
+                status.append(response.status)
+        except urllib.error.HTTPError as refusal:
+            status.append(refusal.code)
+        except (OSError, ValueError):
+            pass
+
+    # In a thread, because looking a name up has no timeout of its own.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PROBE_SECONDS)
+    if not status:
+        silent_hosts.add(host)
+    return bool(status) and 200 <= status[0] < 300
 
 
 def checksum_line(text: str, file_name: str) -> str:

@@ -41,7 +41,7 @@ def passphrase_file() -> Path:
     return file
 
 
-def variables(pins: Pins) -> dict[str, str]:
+def variables() -> dict[str, str]:
     """What a stack needs besides PATH, as defaults: a variable that is already set stays as it is."""
     backend = place.state() / "pulumi"
     backend.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,6 @@ def variables(pins: Pins) -> dict[str, str]:
         "PULUMI_BACKEND_URL": f"file://{backend}",
         "PULUMI_HOME": str(place.pulumi_home()),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "TIERSTACK_SCHEMAS": schemas.location(pins),
     }
 
 
@@ -59,8 +58,9 @@ def script(pins: Pins) -> str:
     lines = [
         "# Written by toolchain/setup.py. Use it with: . .state/env.sh",
         f'export PATH={shlex.quote(path)}:"$PATH"',
+        f"export TIERSTACK_SCHEMAS={shlex.quote(schemas.location(pins))}",
     ]
-    for name, value in variables(pins).items():
+    for name, value in variables().items():
         lines.append(f'[ -n "${{{name}:-}}" ] || export {name}={shlex.quote(value)}')
     lines += [
         'if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then',

@@ -68,5 +68,18 @@ def ensure() -> None:
             run([python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", only_uv.name])
         uv = str(place.venv() / "bin" / "uv")
     run([uv, "pip", "sync", "-q", "--python", python, "--require-hashes", LOCK])
-    run([uv, "pip", "install", "-q", "--python", python, "--no-deps", "--no-build-isolation", "-e", place.ROOT])
+    run(
+        [
+            uv,
+            "pip",
+            "install",
+            "-q",
+            "--python",
+            python,
+            "--no-deps",
+            "--no-build-isolation",
+            "-e",
+            place.ROOT,
+        ]
+    )
     stamp_file().write_text(stamp())

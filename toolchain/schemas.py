@@ -2,7 +2,7 @@
 
 Layout: `{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json`, group `v1` for the core API. Strict: an
 object with declared properties refuses undeclared ones, unless its schema says that they are kept
-(`x-kubernetes-preserve-unknown-fields`) or typed (`additionalProperties`). Needs PyYAML, so it runs in `.venv`.
+(`x-kubernetes-preserve-unknown-fields`) or typed (`additionalProperties`). Needs PyYAML: runs in `.venv`.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ Schema = dict[str, Any]
 SCALARS: dict[str, Schema] = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": ["string", "integer"]},
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {"type": ["string", "number"]},
+    # Serializers write `creationTimestamp: null` for an object that was never stored.
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": {"type": ["string", "null"], "format": "date-time"},
 }
 TEMPLATE = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"
 
@@ -44,7 +46,9 @@ def strict(node: Any, *, optional: bool = False) -> Any:
         return [strict(item) for item in node]
     if not isinstance(node, dict):
         return node
-    schema: Schema = {k: v for k, v in node.items() if not k.startswith("x-kubernetes-") and k != "description"}
+    schema: Schema = {
+        k: v for k, v in node.items() if not k.startswith("x-kubernetes-") and k != "description"
+    }
     if node.get("x-kubernetes-int-or-string"):
         schema.pop("anyOf", None)
         schema["type"] = ["string", "integer"]
@@ -145,6 +149,19 @@ def from_swagger(document: Schema) -> Iterator[tuple[str, Schema]]:
             yield f"{group or 'v1'}/{kind.lower()}_{version}.json", schema
 
 
+def documents(text: str) -> Iterator[Schema]:
+    """The CustomResourceDefinitions in a YAML stream."""
+    import yaml  # only here, so that the rest can be imported before the environment exists
+
+    class Loader(yaml.CSafeLoader):
+        """YAML 1.1 gives a lone `=` a meaning that no CRD intends."""
+
+    Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_yaml_str)
+    for document in yaml.load_all(text, Loader=Loader):
+        if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition":
+            yield document
+
+
 def write(target: Path, schemas: Iterator[tuple[str, Schema]]) -> int:
     count = 0
     for name, schema in schemas:
@@ -160,10 +177,7 @@ def make(all_pins: pins.Pins) -> Path:
     home = folder(all_pins)
     if home.is_dir():
         return home
-    import yaml  # only here: the rest of the package runs before the environment exists
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    place.say("Making the JSON schemas that manifests are checked against (about 30 s) ...")
+    place.say("Making the JSON schemas that manifests are checked against (a few seconds) ...")
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{home.name}.tmp-", dir=home.parent) as scratch:
         result = Path(scratch) / "schemas"
@@ -174,11 +188,12 @@ def make(all_pins: pins.Pins) -> Path:
                 count += write(result, from_swagger(json.loads((upstream / source.swagger).read_text())))
             for pattern in source.crds:
                 for file in sorted(upstream.glob(pattern)):
-                    for document in yaml.load_all(file.read_text(), Loader=loader):
-                        if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition":
-                            count += write(result, from_crd(document))
+                    for crd in documents(file.read_text()):
+                        count += write(result, from_crd(crd))
             if not count:
-                raise build.SetupError(f"{source.module}: no schema found; check schemas.{source.name} in pins.toml")
+                raise build.SetupError(
+                    f"{source.module}: no schema found; check schemas.{source.name} in pins.toml"
+                )
             place.say(f"  {source.name}: {count} kinds from {source.module}")
         shutil.rmtree(home, ignore_errors=True)
         result.rename(home)

@@ -26,7 +26,8 @@ from toolchain.pins import GROUPS, Pins, Tool, at_least, load, parse_version
 
 EXAMPLES = """examples:
   python3 toolchain/setup.py                          what `make setup` does: groups core and test
-  python3 toolchain/setup.py images                   also the programs that go into locally built images
+  python3 toolchain/setup.py images                   the programs that go into locally built images
+  python3 toolchain/setup.py docker                   the system packages of the Docker platform
   python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas)
   eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
   python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
@@ -37,21 +38,18 @@ environment:
 """
 
 
-def obtain(tool: Tool, pins: Pins, position: str) -> None:
-    """Make `tool` findable: download when the vendor answers, else build. Raises build.SetupError."""
+ALL = (*GROUPS, "docker")  # docker stands for system packages only
+
+
+def fetch(tool: Tool, pins: Pins) -> str:
+    """Take `tool` from its vendor. Returns "" or the reason why that was not possible."""
     source = pins.tools[tool.comes_with] if tool.comes_with else tool
     engine = find.find(pins.tools["pulumi"], pins)
     if source.archive:
-        reason = download.fetch_archive(source)
-    elif tool.plugin and engine:
-        reason = download.install_plugin(tool, engine.path)
-    else:
-        reason = "the vendor offers no archive"
-    if not reason and find.find(tool, pins):
-        place.say(f"{position}Downloaded {tool.name}.")
-        return
-    require_go(tool, reason, pins)
-    build.build(tool, position)
+        return download.fetch_archive(source)
+    if tool.plugin and engine:
+        return download.install_plugin(tool, engine.path)
+    return "the vendor offers no archive"
 
 
 def require_go(tool: Tool, reason: str, pins: Pins) -> None:
@@ -75,11 +73,19 @@ def programs(groups: list[str], pins: Pins) -> None:
         absent = [tool for tool in absent if find.find(tool, pins) is None]  # another set-up may have made it
         minutes = sum(tool.minutes for tool in absent)
         if absent:
-            place.say(f"Needed: {', '.join(t.name for t in absent)}; {minutes:.0f} min on two cores if all are built.")
-        build.prefetch(absent[1:])
+            names = ", ".join(tool.name for tool in absent)
+            place.say(f"Needed: {names}; about {minutes:.0f} min on two cores if all are built.")
+        fetching = None
         for number, tool in enumerate(absent, 1):
-            if find.find(tool, pins) is None:  # a downloaded archive may have brought several
-                obtain(tool, pins, f"[{number}/{len(absent)}] ")
+            position = f"[{number}/{len(absent)}] "
+            if find.find(tool, pins):  # an archive may have brought several
+                continue
+            if not (reason := fetch(tool, pins)):
+                place.say(f"{position}Downloaded {tool.name}.")
+                continue
+            require_go(tool, reason, pins)
+            fetching = fetching or build.prefetch(absent[number:])
+            build.build(tool, position)
 
 
 def make_schemas(pins: Pins) -> None:
@@ -88,7 +94,9 @@ def make_schemas(pins: Pins) -> None:
         return
     with place.lock(place.cache() / "toolchain" / "lock"):
         done = subprocess.run(
-            [place.venv() / "bin" / "python", "-m", "toolchain.schemas"], cwd=place.ROOT, stdout=subprocess.DEVNULL
+            [place.venv() / "bin" / "python", "-m", "toolchain.schemas"],
+            cwd=place.ROOT,
+            stdout=subprocess.DEVNULL,
         )
     if done.returncode:
         raise build.SetupError("The schemas that manifests are checked against could not be made.")
@@ -96,7 +104,7 @@ def make_schemas(pins: Pins) -> None:
 
 def set_up(groups: list[str], pins: Pins) -> None:
     started = time.monotonic()
-    system.ensure({"core"})
+    system.ensure({"core", *groups})
     with place.lock(place.state() / "lock"):
         python_env.ensure()
         programs(groups, pins)
@@ -128,14 +136,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"what to set up: {', '.join(GROUPS)} (default: core test)")
+    parser.add_argument(
+        "groups", nargs="*", metavar="GROUP", help=f"what to set up: {', '.join(ALL)} (default: core test)"
+    )
     parser.add_argument("--print-path", metavar="NAME", help="print where a program is")
     parser.add_argument("--env", action="store_true", help="print the shell environment for stacks")
     parser.add_argument("--doctor", action="store_true", help="print what is there and what is missing")
     parser.add_argument("--json", action="store_true", help="with --doctor: as JSON")
     options = parser.parse_args()
-    if unknown := [name for name in options.groups if name not in GROUPS]:
-        parser.error(f"unknown group {', '.join(unknown)}; use {', '.join(GROUPS)}")
+    if unknown := [name for name in options.groups if name not in ALL]:
+        parser.error(f"unknown group {', '.join(unknown)}; use {', '.join(ALL)}")
     pins = load()
     if options.print_path:
         return print_path(options.print_path, pins)
@@ -144,7 +154,7 @@ def main() -> int:
     if options.env:
         print(environment.write(pins).read_text(), end="")
         return 0
-    # A polite kill must take the compiler with it, as Ctrl-C does: default_int_handler raises KeyboardInterrupt.
+    # A polite kill must take the compiler with it, as Ctrl-C does: this handler raises KeyboardInterrupt.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         set_up(options.groups or ["core", "test"], pins)

@@ -27,7 +27,9 @@ def command(name: str) -> Callable[[], bool]:
 
 
 NEEDS = (
-    Need("git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"),
+    Need(
+        "git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"
+    ),
     Need(
         "python venv",
         "python3-venv",
@@ -35,9 +37,17 @@ NEEDS = (
         lambda: importlib.util.find_spec("ensurepip") is not None,
         "the Python environment",
     ),
-    Need("go", "golang-go", ("build",), lambda: go_program() is not None, "tools that cannot be downloaded are built"),
-    Need("docker", "docker.io", ("images",), command("docker"), "the Docker platform"),
-    Need("debootstrap", "debootstrap", ("images",), command("debootstrap"), "images where no registry answers"),
+    Need(
+        "go",
+        "golang-go",
+        ("build",),
+        lambda: go_program() is not None,
+        "tools that cannot be downloaded are built",
+    ),
+    Need("docker", "docker.io", ("docker",), command("docker"), "the Docker platform"),
+    Need(
+        "debootstrap", "debootstrap", ("docker",), command("debootstrap"), "images where no registry answers"
+    ),
 )
 
 
@@ -47,7 +57,7 @@ def missing(groups: set[str]) -> list[Need]:
 
 def install_command(needs: list[Need]) -> str:
     sudo = "" if os.geteuid() == 0 else "sudo "
-    return f"{sudo}apt-get install -y --no-install-recommends {' '.join(need.package for need in needs)}"
+    return f"{sudo}apt-get install -y {' '.join(need.package for need in needs)}"
 
 
 def may_install() -> bool:
@@ -73,9 +83,13 @@ def ensure(groups: set[str]) -> None:
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     # An update may fail for a foreign source and the installation still succeed, so only the second decides.
-    for args in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+    for args in (["update"], ["install", "-y", *packages]):
         done = subprocess.run(
-            [*prefix, "apt-get", "-qq", *args], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            [*prefix, "apt-get", "-qq", *args],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
     if done.returncode or missing(groups):
         raise SetupError(f"{hint}\nInstalling them failed:\n{(done.stderr or done.stdout).strip()[-800:]}")

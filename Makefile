@@ -1,0 +1,63 @@
+# `make up` runs a stack, `make test` proves the library. What each target needs, it sets up first.
+
+STACK    ?= local
+# docker, kubernetes or render; empty: Docker if a daemon answers, else rendered manifests
+PLATFORM ?=
+ARGS     ?=
+PYTHON   ?= python3
+JOBS     ?= 2
+
+SETUP     := $(PYTHON) toolchain/setup.py
+ENV       := . .state/env.sh &&
+TIERSTACK := $(ENV) tierstack
+WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup core images up down preview render test test-docker lint fmt doctor clean
+
+help: ## this list
+	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## engine, providers, test tools, Python environment
+	@$(SETUP)
+
+core:
+	@$(SETUP) core
+
+images: core ## container images of the local stack (pulled, or built where no registry answers)
+	@$(PYTHON) tests/images/build.py
+
+up: core ## bring STACK up: on Docker, on the current cluster (PLATFORM=kubernetes), or rendered to rendered/
+	@$(TIERSTACK) up $(WHERE)
+
+down: core ## take STACK down; data stays unless ARGS=--delete-data
+	@$(TIERSTACK) down $(WHERE)
+
+preview: core ## what `up` would change
+	@$(TIERSTACK) preview $(WHERE)
+
+render: core ## Kubernetes manifests of STACK into rendered/STACK/, without any cluster
+	@$(TIERSTACK) render $(WHERE)
+
+lint: setup ## formatting, lint and types
+	@$(ENV) ruff format --check .
+	@$(ENV) ruff check .
+	@$(ENV) pyright
+
+fmt: setup ## format and fix what can be fixed
+	@$(ENV) ruff format .
+	@$(ENV) ruff check --fix .
+
+test: lint ## lint, then all tests that need no Docker, with coverage
+	@$(ENV) TIERSTACK_REQUIRE=pure,graph,engine \
+	    pytest -n $(JOBS) -m "pure or graph or engine" --cov --cov-report=term $(ARGS)
+
+test-docker: setup images ## tests on a real Docker daemon
+	@$(ENV) TIERSTACK_REQUIRE=docker pytest -m docker $(ARGS)
+
+doctor: ## what is found, what is missing and how to get it (ARGS=--json)
+	@$(SETUP) --doctor $(ARGS)
+
+clean: ## remove caches and rendered files; state, environment and passphrase stay
+	rm -rf rendered .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
