@@ -232,7 +232,7 @@ class Builder:
             if not self.answers[registry]:
                 process.kill()
                 process.communicate()
-                self.say(name, f"{registry} does not answer: building from Debian")
+                self.say(name, f"{registry} does not answer: building instead")
                 return False
         self.say(name, f"pulling {reference}")
         process.communicate()
