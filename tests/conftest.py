@@ -6,6 +6,7 @@ With TIERSTACK_REQUIRE=pure,engine a skipped test of those levels fails, and so 
 
 import os
 import socket
+import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -31,11 +32,13 @@ def level_of_path(path: Path) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Programs of the set-up on PATH, and no way to reach anybody's real state by accident."""
+    """The environment of the set-up, but no way to reach anybody's real state by accident."""
     required_levels()
-    ours = [str(ROOT / ".venv" / "bin"), str(ROOT / ".state" / "bin")]
-    path = os.environ.get("PATH", "").split(os.pathsep)
-    os.environ["PATH"] = os.pathsep.join([*ours, *(part for part in path if part not in ours)])
+    script = ROOT / ".state" / "env.sh"
+    if script.exists():
+        shell = ["/bin/sh", "-c", '. "$0" && env -0', str(script)]
+        entries = subprocess.run(shell, capture_output=True, text=True, check=True).stdout.split("\0")
+        os.environ.update(entry.split("=", 1) for entry in entries if "=" in entry)
     for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_STACK"):
         os.environ.pop(name, None)
     os.environ["PULUMI_BACKEND_URL"] = f"file://{ROOT}/tests/a-test-sets-its-own-backend"

@@ -1,12 +1,14 @@
 """The Python environment: `.venv` from requirements.lock, every file checked against its hash."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from toolchain import find, place
@@ -17,10 +19,11 @@ LOCK = place.ROOT / "requirements.lock"
 
 def stamp() -> str:
     """Changes when the environment has to be made again."""
-    digest = hashlib.sha256(f"{sys.version_info[:3]} {place.ROOT}".encode())
-    for file in (LOCK, place.ROOT / "pyproject.toml"):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    settings = tomllib.loads((place.ROOT / "pyproject.toml").read_text())
+    # Settings of linters and tests do not change what is installed.
+    installed = [settings["project"], settings["build-system"], settings["tool"]["hatch"]]
+    text = f"{sys.version_info[:3]} {place.ROOT} {json.dumps(installed)} {LOCK.read_text()}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stamp_file() -> Path:
@@ -51,6 +54,16 @@ def run(args: list[str | Path]) -> None:
         raise SetupError(f"`{' '.join(map(str, args))}` failed:\n{said}")
 
 
+def same_python(python: Path) -> bool:
+    """Whether the environment works and belongs to the interpreter that runs this."""
+    ask = "import sys, pip; print(sys.version_info[:3])"
+    try:
+        done = subprocess.run([python, "-c", ask], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and done.stdout.strip() == str(tuple(sys.version_info[:3]))
+
+
 def ensure() -> None:
     """Make `.venv` hold exactly what requirements.lock says, and this project. Raises SetupError."""
     if ready():
@@ -58,8 +71,9 @@ def ensure() -> None:
     place.say("Installing the Python environment from requirements.lock (about 1 min) ...")
     python = place.venv() / "bin" / "python"
     stamp_file().unlink(missing_ok=True)
-    # --clear also repairs an environment that an interrupt or a removed interpreter left broken.
-    run([sys.executable, "-m", "venv", "--clear", place.venv()])
+    if not same_python(python):
+        # Only a broken environment is cleared: a working one may be in use by another terminal.
+        run([sys.executable, "-m", "venv", "--clear", place.venv()])
     uv = shutil.which("uv", path=find.foreign_path())
     if uv is None:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as only_uv:
