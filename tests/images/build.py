@@ -197,6 +197,8 @@ class Builder:
             found = inspect(name)
         else:
             image = IMAGES[name]
+            if name == "traefik:3.6" and "TIERSTACK_TRAEFIK" not in os.environ:
+                set_up("images")
             parts = self.parts(image)
             self.say(name, f"building, usually {image.minutes * 60:.0f} s")
             begun = time.monotonic()
@@ -281,6 +283,8 @@ class Builder:
         if docker("image", "inspect", plain).returncode == 0:
             return plain
         if shutil.which("debootstrap") is None:
+            set_up("docker")
+        if shutil.which("debootstrap") is None:
             raise ImageError("base:trixie: debootstrap is missing; install it: apt-get install debootstrap")
         if os.geteuid() != 0:
             raise ImageError(
@@ -314,6 +318,11 @@ class Builder:
             raise ImageError(f"base:trixie: docker import failed: {result.stderr.strip()}")
 
 
+def set_up(group: str) -> None:
+    """What the set-up knows how to get: the Traefik binary (images), system packages (docker)."""
+    subprocess.run([sys.executable, str(ROOT / "toolchain" / "setup.py"), group])
+
+
 def traefik_binary() -> Path:
     """The Traefik binary: TIERSTACK_TRAEFIK, or what the toolchain built."""
     given = os.environ.get("TIERSTACK_TRAEFIK")
@@ -328,7 +337,7 @@ def traefik_binary() -> Path:
     else:
         path = Path("absent")
     if not path.is_file():
-        raise ImageError("traefik:3.6: no Traefik binary; run `make setup`, or set TIERSTACK_TRAEFIK to one")
+        raise ImageError("traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images`, or set TIERSTACK_TRAEFIK to one")
     return path
 
 
