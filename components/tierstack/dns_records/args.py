@@ -27,8 +27,7 @@ class WebHostArgs:
     """Its IPv6 addresses; they may come from another resource. None: none."""
     alias: str | None = None
     """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name with a final dot. Not for
-    the
-    domain itself. None: it has addresses."""
+    the domain itself. None: it has addresses."""
     ttl: int | None = None
     """Seconds. None: the TTL of the zone. Lower it a day before a planned move."""
 
@@ -47,8 +46,8 @@ class DNSRecordsArgs:
     dmarc: DmarcArgs | None = None
     """The DMARC policy. None: monitoring for a domain with mail, reject for one without."""
     caa: CaaArgs | None = None
-    """Who may issue certificates. None: the issuer in `certificate` alone, or anybody when that is not
-    given either."""
+    """Who may issue certificates. None: the issuer in `certificate` alone, or anybody when that is not given
+    either."""
     certificate: CertificateArgs | None = None
     """Who issues the certificates of the domain, to be checked against CAA. None: not checked."""
     records: list[DnsRecordArgs] | None = None
@@ -59,8 +58,7 @@ class DNSRecordsArgs:
     """Where the zone file is written, relative to the program. None: nowhere; it is an output in any case."""
     live_dns: bool = False
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
-    snapshot, so
-    that a preview needs no network and gives the same verdict everywhere."""
+    snapshot, so that a preview needs no network and gives the same verdict everywhere."""
 
     def problems(self) -> list[Problem]:
         """Everything that would stop a preview; warnings and advice are outputs of the component."""

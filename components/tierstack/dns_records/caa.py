@@ -184,8 +184,8 @@ def _check_issuer_name(one: Property, subject: str) -> list[Finding]:
 
 
 def relevant(sets: Iterable[RecordSet], name: str, domain: str) -> RecordSet | None:
-    """The CAA record set that governs `name`: its own, else the nearest above it inside the domain (RFC
-    8659 §3)."""
+    """The CAA record set that governs `name`: its own, else the nearest above it inside the domain (RFC 8659
+    §3)."""
     known = {one.name: one for one in sets if one.type == "CAA"}
     owner = name.removeprefix("*.")
     while owner != domain and owner not in known and "." in owner:
@@ -201,8 +201,8 @@ def agrees(
     account_uri: str | None = None,
     method: str | None = None,
 ) -> list[Finding]:
-    """Whether `issuer` may issue a certificate for `name` (`*.example.org` for a wildcard), with the error
-    if not."""
+    """Whether `issuer` may issue a certificate for `name` (`*.example.org` for a wildcard), with the error if
+    not."""
     governing = relevant(sets, name, domain)
     if governing is None:
         return []

@@ -1,9 +1,8 @@
 """DMARC policy records by RFC 9989 (which replaces RFC 7489): parse, judge, build, and the steps of a ramp.
 
 RFC 9989 removed `pct`, `rf` and `ri`, and added `np` (names that do not exist), `psd` and `t` (test mode).
-With `t=y`
-receivers apply the policy one level lower: reject as quarantine, quarantine as none. That is what replaces
-`pct`.
+With `t=y` receivers apply the policy one level lower: reject as quarantine, quarantine as none. That is what
+replaces `pct`.
 """
 
 import re
@@ -276,8 +275,7 @@ def external_destinations(text: str, domain: str) -> list[str]:
     """The domains that must agree to receive the reports of `domain` (RFC 9990 §4): those outside of it.
 
     A name above or below `domain` belongs to the same organization; without the tree walk of RFC 9989 §4.10
-    that is
-    what can be told offline, and it errs on the side of asking.
+    that is what can be told offline, and it errs on the side of asking.
     """
     parsed = tags.parse(text)
     found = {report_domain(one) for tag in ("rua", "ruf") for one in addresses(parsed, tag)}

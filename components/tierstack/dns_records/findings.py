@@ -37,9 +37,12 @@ class Finding:
     """What to write instead, as a clause."""
 
     def __str__(self) -> str:
-        return (
-            f"{self.severity.value}: {self.subject}: {self.message}; {self.fix} [{self.code}, {self.source}]"
-        )
+        return f"{self.severity.value}: {self.sentence}"
+
+    @property
+    def sentence(self) -> str:
+        """The finding without its severity, for places that show it anyway."""
+        return f"{self.subject}: {self.message}; {self.fix} [{self.code}, {self.source}]"
 
     def as_dict(self) -> dict[str, str]:
         """The finding as plain text fields, for outputs and for JSON."""

@@ -86,8 +86,8 @@ class BrevoArgs:
     code: str | None = None
     """The 32 hexadecimal digits after `brevo-code:` in Brevo's domain page. None: no such record."""
     dkim_key: str | None = None
-    """The public key of `mail._domainkey`, for accounts that show a TXT record. None: two CNAMEs, which
-    Brevo rotates."""
+    """The public key of `mail._domainkey`, for accounts that show a TXT record. None: two CNAMEs, which Brevo
+    rotates."""
     spf: bool = True
     """Whether SPF includes spf.brevo.com (one lookup). Needed with a dedicated address; on shared addresses
     DKIM is enough."""
@@ -115,8 +115,7 @@ class MicrosoftMailArgs:
     """The name before `.onmicrosoft.com`."""
     dkim_targets: list[str] | None = None
     """The two CNAME targets that the Defender portal shows; domains added since May 2025 have targets that
-    cannot be
-    computed. None: the older targets below `<tenant>.onmicrosoft.com`."""
+    cannot be computed. None: the older targets below `<tenant>.onmicrosoft.com`."""
     verification: str | None = None
     """The token `MS=ms12345678`. None: no such record."""
     autodiscover: bool = True

@@ -1,12 +1,9 @@
 """What each mail provider needs in the zone, as its manual says.
 
 Every preset turns its options into a `Contribution`; `zone.py` merges them, so providers combine freely.
-Sources are
-the providers' own set-up pages: Brevo "Authenticate your domain", Google "Set up MX / SPF / DKIM",
-Microsoft "External
-DNS records" and "Set up DKIM", AWS "Easy DKIM" and "custom MAIL FROM", Mailgun "Domain verification",
-Postmark "DKIM
-and Return-Path", Fastmail "Manual DNS configuration".
+Sources are the providers' own set-up pages: Brevo "Authenticate your domain", Google "Set up MX / SPF /
+DKIM", Microsoft "External DNS records" and "Set up DKIM", AWS "Easy DKIM" and "custom MAIL FROM", Mailgun
+"Domain verification", Postmark "DKIM and Return-Path", Fastmail "Manual DNS configuration".
 """
 
 import re

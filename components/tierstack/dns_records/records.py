@@ -1,12 +1,11 @@
 """Records and record sets as plain values, with names and addresses judged by dnspython.
 
-Names are kept absolute, lower case and without the final dot (`www.example.org`); values are in
-presentation format
-(RFC 1035 §5.1) with absolute targets (`10 mail.example.org.`). The value of a TXT record is its text as a
-whole:
-splitting it into strings of 255 octets is the business of the zone file.
+Names are kept absolute, lower case and without the final dot (`www.example.org`); values are in presentation
+format (RFC 1035 §5.1) with absolute targets (`10 mail.example.org.`). The value of a TXT record is its text
+as a whole: splitting it into strings of 255 octets is the business of the zone file.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -107,6 +106,8 @@ def canonical_value(kind: str, value: str, origin: str) -> str:
     type."""
     if kind == "TXT":
         return txt_text(value)
+    if kind in ("A", "AAAA"):
+        return _address(kind, value)
     try:
         base = dns.name.from_text(origin.rstrip(".") + ".")
         parsed = dns.rdata.from_text(dns.rdataclass.IN, kind, value, origin=base, relativize=False)
@@ -115,6 +116,19 @@ def canonical_value(kind: str, value: str, origin: str) -> str:
     text = parsed.to_text()
     # Host names compare without regard to case (RFC 4343); the texts of CAA do not.
     return text.lower() if kind in ("CNAME", "MX", "NS", "PTR", "SRV") else text
+
+
+def _address(kind: str, value: str) -> str:
+    wanted = 4 if kind == "A" else 6
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise RecordError(f"`{value}` is not an IPv{wanted} address") from None
+    if address.version != wanted:
+        raise RecordError(
+            f"`{value}` is an IPv{address.version} address, and {kind} records hold IPv{wanted}"
+        )
+    return str(address)
 
 
 def txt_text(value: str) -> str:
@@ -130,8 +144,8 @@ def txt_text(value: str) -> str:
 
 
 def decode_txt(strings: Iterable[bytes]) -> str:
-    """The strings of a TXT record joined without a space, as SPF and DKIM read them (RFC 7208 §3.3, RFC
-    6376 §3.6.2.2)."""
+    """The strings of a TXT record joined without a space, as SPF and DKIM read them (RFC 7208 §3.3, RFC 6376
+    §3.6.2.2)."""
     return b"".join(strings).decode("utf-8", "surrogateescape")
 
 

@@ -1,10 +1,8 @@
 """Flattening: the networks behind the includes of an SPF record, written out (only on request).
 
-It saves lookups and costs upkeep: a provider that moves its servers breaks the record until the next
-update. So it
-asks the live DNS, keeps what cannot be written out exactly, and spreads the networks over records of their
-own
-(`_spf1.example.org`) when one would be too long.
+It saves lookups and costs upkeep: a provider that moves its servers breaks the record until the next update.
+So it asks the live DNS, keeps what cannot be written out exactly, and spreads the networks over records of
+their own (`_spf1.example.org`) when one would be too long.
 """
 
 import ipaddress

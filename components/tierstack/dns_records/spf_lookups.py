@@ -1,10 +1,8 @@
 """How many DNS queries a receiver makes for an SPF record, through all its includes (RFC 7208 §4.6.4).
 
 Where answers come from is a `Resolver`: the zone being written, the live DNS, or a dated snapshot of the
-records of
-common mail providers, so that the same preview gives the same verdict on a train. What no resolver knows is
-counted
-once and reported, never guessed.
+records of common mail providers, so that the same preview gives the same verdict on a train. What no resolver
+knows is counted once and reported, never guessed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

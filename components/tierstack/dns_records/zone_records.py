@@ -1,8 +1,7 @@
 """The resource that holds the records of a zone by name and type, so that a preview shows each change.
 
 It writes the zone file where one is asked for. Publishing to a DNS host belongs into the same four methods:
-the
-inputs are already what a host is told, and what it was told last is already the state.
+the inputs are already what a host is told, and what it was told last is already the state.
 """
 
 from pathlib import Path
