@@ -337,7 +337,9 @@ def traefik_binary() -> Path:
     else:
         path = Path("absent")
     if not path.is_file():
-        raise ImageError("traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images`, or set TIERSTACK_TRAEFIK to one")
+        raise ImageError(
+            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images`, or name one in TIERSTACK_TRAEFIK"
+        )
     return path
 
 
