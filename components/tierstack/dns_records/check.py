@@ -32,11 +32,7 @@ def domain_problem(domain: str) -> str | None:
         return (
             f"`{domain}` is not in canonical form: lower case, no final dot, international labels as `{name}`"
         )
-    bad = [
-        label
-        for label in name.split(".")
-        if "_" in label or label == "*" or label.startswith("-") or label.endswith("-")
-    ]
+    bad = [label for label in name.split(".") if not hygiene.is_host_label(label)]
     return f"`{bad[0]}` cannot be part of a domain" if bad else None
 
 

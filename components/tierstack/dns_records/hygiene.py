@@ -58,6 +58,11 @@ def check(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
     return found + _aliases(sets, domain, known)
 
 
+def is_host_label(label: str) -> bool:
+    """Whether a label may stand in a host name: letters, digits and inner hyphens (RFC 952, RFC 1123 §2.1)."""
+    return bool(_HOST_LABEL.match(label))
+
+
 def _ttl(one: RecordSet) -> list[Finding]:
     if one.ttl == 0:
         message = "TTL 0 makes every client ask every time, and DNS hosts refuse it"
@@ -88,7 +93,7 @@ def _ttl(one: RecordSet) -> list[Finding]:
 def _address_set(one: RecordSet) -> list[Finding]:
     found: list[Finding] = []
     labels = one.name.split(".")
-    bad = [label for label in (labels[1:] if labels[0] == "*" else labels) if not _HOST_LABEL.match(label)]
+    bad = [label for label in (labels[1:] if labels[0] == "*" else labels) if not is_host_label(label)]
     if bad:
         message = f"`{bad[0]}` cannot be part of a host name: letters, digits and inner hyphens only"
         found.append(

@@ -12,6 +12,7 @@ import dns.tokenizer
 import dns.zonefile
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.records import (
+    DEFAULT_TTL,
     TYPES,
     Record,
     RecordError,
@@ -65,12 +66,15 @@ def parse(text: str, domain: str) -> tuple[list[RecordSet], list[Finding]]:
     lines = text.splitlines()
     findings: list[Finding] = []
     while True:
-        collector, problem = _read("\n".join(lines) + "\n", domain)
+        collector, problem = _read(lines, domain)
         if problem is None:
             break
         number, why = problem
+        # The reader may have passed the end of the line when it complained: then the lines before fail too.
+        while number > 1 and _read(lines[: number - 1], domain)[1] is not None:
+            number -= 1
         findings.append(error("zone-syntax", f"line {number}", why, "RFC 1035 §5.1", "correct the line"))
-        if not 1 <= number <= len(lines) or not lines[number - 1].strip() or len(findings) >= _MAX_PROBLEMS:
+        if not 1 <= number <= len(lines) or len(findings) >= _MAX_PROBLEMS:
             return [], findings
         # The rest is read without the line, so that one slip does not hide the others.
         lines[number - 1] = ""
@@ -84,15 +88,18 @@ def parse(text: str, domain: str) -> tuple[list[RecordSet], list[Finding]]:
     return group(records), findings + _mixed_ttls(records)
 
 
-def _read(text: str, domain: str) -> tuple[_Collector, tuple[int, str] | None]:
-    collector = _Collector(dns.name.from_text(domain))
-    tokens = dns.tokenizer.Tokenizer(text, "zone")
-    reader = dns.zonefile.Reader(tokens, dns.rdataclass.IN, collector, default_ttl=3600)
+def _read(lines: list[str], domain: str) -> tuple[_Collector, tuple[int, str] | None]:
+    # The root as origin lets records outside the domain through, for they are ours to report; the directive
+    # in front makes the names relative to the domain all the same.
+    collector = _Collector(dns.name.root)
+    tokens = dns.tokenizer.Tokenizer("\n".join([f"$ORIGIN {domain}.", *lines, ""]), "zone")
+    reader = dns.zonefile.Reader(tokens, dns.rdataclass.IN, collector, default_ttl=DEFAULT_TTL)
     try:
         reader.read()
     except (dns.exception.DNSException, UnicodeError, ValueError) as problem:
         _, number = tokens.where()
-        return collector, (number, str(problem).removeprefix(f"zone:{number}: ") or type(problem).__name__)
+        why = str(problem).removeprefix(f"zone:{number}: ").rstrip(".")
+        return collector, (number - 1, f"cannot be read: {why or type(problem).__name__}")
     return collector, None
 
 
