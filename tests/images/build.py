@@ -338,7 +338,7 @@ def traefik_binary() -> Path:
         path = Path("absent")
     if not path.is_file():
         raise ImageError(
-            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images`, or name one in TIERSTACK_TRAEFIK"
+            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images`, or set TIERSTACK_TRAEFIK"
         )
     return path
 

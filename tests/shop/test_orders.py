@@ -126,7 +126,29 @@ def test_orders_are_taken_while_redis_is_away(fresh: Stand, site: Site) -> None:
     until("the order to be queued by the scheduler and processed", lambda: site.status(order) == "processed")
 
 
-def test_the_pooler_restarting_is_survived(fresh: Stand, site: Site) -> None:
+def test_an_order_that_waits_is_not_queued_twice(fresh: Stand, site: Site) -> None:
+    placed(site)
+    first = until("the order to be queued", lambda: fresh.sql("SELECT queued_at FROM orders") or None)
+    fresh.scheduler(REQUEUE_SECONDS="1")
+    until("the scheduler to look at it again", lambda: fresh.sql("SELECT queued_at FROM orders") != first)
+    assert fresh.redis("LLEN", "shop:queue:ready") == "1"
+    assert site.metrics()["shop_orders_requeued_total"] == 0
+
+
+def test_an_order_is_refused_while_the_database_is_away(fresh: Stand, site: Site) -> None:
+    name = key()
+    fresh.pooler.stop(timeout=5)
+    try:
+        refused = site.order(name)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert site.get("/api/health").json()["checks"]["redis"]["status"] == "ok"
+    finally:
+        fresh.pooler.start()
+    until("the pooler to be back", lambda: site.order(name).status_code == 201)
+    assert fresh.sql("SELECT count(*) FROM orders") == "1"
+
+
+def test_a_pooler_that_restarts_is_survived(fresh: Stand, site: Site) -> None:
     fresh.worker()
     before = placed(site)
     until("the first order", lambda: site.status(before) == "processed")
@@ -134,6 +156,23 @@ def test_the_pooler_restarting_is_survived(fresh: Stand, site: Site) -> None:
     until("the pooler to be back", lambda: site.get("/api/health").status_code == 200)
     orders = [placed(site) for _ in range(20)]  # every PHP-FPM child held a connection that is now dead
     until("all to be processed", lambda: {site.status(order) for order in orders} == {"processed"})
+
+
+def test_connections_cut_in_the_middle_are_survived(fresh: Stand, site: Site) -> None:
+    """What a failover looks like from here: statements that fail and must be sent again."""
+    fresh.worker()
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(site.order, key()) for _ in range(400)]
+        others = "pg_stat_activity WHERE usename = 'shop' AND pid <> pg_backend_pid()"
+        while sum(answer.done() for answer in answers) < 350:
+            fresh.sql(f"SELECT count(pg_terminate_backend(pid)) FROM {others}")
+    assert {answer.result().status_code for answer in answers} == {201}
+    orders = {answer.result().json()["id"] for answer in answers}
+    assert len(orders) == 400
+    until(
+        "all to be processed",
+        lambda: fresh.sql("SELECT count(*) FROM orders WHERE status = 'processed'") == "400",
+    )
 
 
 def test_a_job_that_always_fails_is_given_up_and_counted(fresh: Stand, site: Site) -> None:

@@ -17,7 +17,10 @@ use Shop\Config;
  */
 final class Database
 {
+    private const PAUSES = [0, 50, 250]; // milliseconds before a statement is sent again
+
     private ?PDO $pdo = null;
+    private bool $inTransaction = false; // PDO's own answer is "yes" for a broken connection
 
     private function __construct(
         private readonly Config $config,
@@ -39,21 +42,26 @@ final class Database
     }
 
     /**
-     * Runs one statement. After a lost connection (pooler or primary restarted) it is tried once more on a new one,
-     * so every statement given here must be safe to repeat.
+     * Runs one statement. When its connection breaks (a failover, a restart) it is sent again on a new one, so every
+     * statement given here must be safe to repeat. A server that cannot be reached at all is reported at once.
      *
      * @param array<string, scalar|null> $values
      */
     public function run(string $sql, array $values = []): PDOStatement
     {
-        try {
-            return $this->execute($sql, $values);
-        } catch (PDOException $error) {
-            if (!self::isConnectionLost($error) || $this->pdo?->inTransaction()) {
-                throw $error;
+        foreach ([...self::PAUSES, null] as $pause) {
+            $connection = $this->connection();
+            try {
+                $statement = $connection->prepare($sql);
+                $statement->execute($values);
+                return $statement;
+            } catch (PDOException $error) {
+                if ($pause === null || $this->inTransaction || !self::isConnectionLost($error)) {
+                    throw $error;
+                }
+                $this->pdo = null;
+                usleep($pause * 1000);
             }
-            $this->pdo = null;
-            return $this->execute($sql, $values);
         }
     }
 
@@ -67,18 +75,22 @@ final class Database
     /** Runs $work in one transaction and returns what it returns. Not repeated. */
     public function transaction(callable $work): mixed
     {
-        $this->connection()->beginTransaction();
+        $connection = $this->connection();
+        $connection->beginTransaction();
+        $this->inTransaction = true;
         try {
             $result = $work($this);
-            $this->connection()->commit();
+            $connection->commit();
             return $result;
         } catch (\Throwable $error) {
             try {
-                $this->pdo?->rollBack();
+                $connection->rollBack();
             } catch (PDOException) {
                 $this->pdo = null; // the connection is gone, and with it the transaction
             }
             throw $error;
+        } finally {
+            $this->inTransaction = false;
         }
     }
 
@@ -107,13 +119,6 @@ final class Database
         // libpq reports a connection that broke in mid-query as status 7, with the reason only in words.
         return preg_match('/^(08|57P|7$)/', (string) $error->getCode()) === 1
             || preg_match('/server closed the connection|no connection to the server|connection not open/', $error->getMessage()) === 1;
-    }
-
-    private function execute(string $sql, array $values): PDOStatement
-    {
-        $statement = $this->connection()->prepare($sql);
-        $statement->execute($values);
-        return $statement;
     }
 
     private function connection(): PDO

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Shop\Http;
 
+use PDOException;
+use RedisException;
 use Shop\Chaos;
 use Shop\Config;
 use Shop\Data\Database;
@@ -93,7 +95,10 @@ final class Kernel
             return Response::json(['error' => $error->getMessage()], $error->status);
         } catch (Throwable $error) {
             error_log(sprintf('%s: %s: %s at %s:%d', $route, $error::class, $error->getMessage(), $error->getFile(), $error->getLine()));
-            return Response::json(['error' => 'something failed here; it has been logged'], 500);
+            $away = $error instanceof RedisException || ($error instanceof PDOException && Database::isTransient($error));
+            return $away
+                ? Response::json(['error' => 'a service this needs is away; try again'], 503, ['Retry-After' => '1'])
+                : Response::json(['error' => 'something failed here; it has been logged'], 500);
         }
     }
 }

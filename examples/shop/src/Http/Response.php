@@ -42,6 +42,7 @@ final class Response
 
     public function send(): void
     {
+        header_remove('X-Powered-By');
         http_response_code($this->status);
         foreach ($this->headers as $name => $value) {
             header("$name: $value");

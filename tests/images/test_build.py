@@ -1,0 +1,96 @@
+"""What the image builder decides without a daemon: order, what counts as a change, and its data."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.images import build
+
+HERE = Path(__file__).resolve().parent
+OFFICIAL = {
+    key: value for key, value in json.loads((HERE / "official.json").read_text()).items() if key != "note"
+}
+
+
+def test_parents_come_first() -> None:
+    names = build.with_parents(["shop:2", "valkey:8.1"])
+    assert set(names) == {"base:trixie", "php:8.4", "shop:2", "valkey:8.1"}
+    for name in names:
+        parent = build.IMAGES[name].parent
+        assert parent is None or names.index(parent) < names.index(name)
+
+
+@pytest.mark.parametrize("name", build.IMAGES)
+def test_every_recipe_runs_as_a_numbered_user(name: str) -> None:
+    recipe = (HERE / "recipes" / build.IMAGES[name].recipe / "Dockerfile").read_text()
+    if name == "base:trixie":
+        assert "USER" not in recipe  # only ever a parent
+        return
+    last = re.findall(r"^USER (.*)$", recipe, re.MULTILINE)[-1]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last)
+    assert not re.search(r'^ENTRYPOINT \["', recipe, re.MULTILINE), (
+        "commands come from whoever runs the image"
+    )
+    parent = build.IMAGES[name].parent
+    assert parent is None or f"FROM {build.tag(parent)}" in recipe
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_official_images_are_pinned_by_digest_or_not_at_all(name: str) -> None:
+    entry = OFFICIAL[name]
+    assert name in build.IMAGES
+    assert entry["digest"] is None or re.fullmatch(r"sha256:[0-9a-f]{64}", entry["digest"])
+    assert entry["note"]
+
+
+def test_content_name_and_executable_bit_are_a_change_and_times_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "recipe" / "file"
+    file.parent.mkdir()
+    file.write_text("one")
+    seen = [build.tree_hash(file.parent)]
+    file.touch()
+    assert build.tree_hash(file.parent) == seen[0]
+    file.write_text("two")
+    seen.append(build.tree_hash(file.parent))
+    file.chmod(0o755)
+    seen.append(build.tree_hash(file.parent))
+    file.rename(file.parent / "other")
+    seen.append(build.tree_hash(file.parent))
+    assert len(set(seen)) == 4
+
+
+def test_a_changed_parent_changes_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = build.Builder(tmp_path, quiet=True)
+    image = build.IMAGES["shop:1"]
+    before = builder.recipe_hash(image, builder.parts(image))
+    monkeypatch.setattr(build, "SUITE", "other")
+    assert builder.recipe_hash(image, builder.parts(image)) != before
+
+
+def test_ids_are_merged_into_the_table(tmp_path: Path) -> None:
+    build.record(tmp_path, {"shop:1": "sha256:a"})
+    build.record(tmp_path, {"php:8.4": "sha256:b", "shop:1": "sha256:c"})
+    assert json.loads((tmp_path / "images.json").read_text()) == {"php:8.4": "sha256:b", "shop:1": "sha256:c"}
+
+
+def test_an_unknown_name_is_told_the_known_ones() -> None:
+    result = subprocess.run(
+        [sys.executable, str(HERE / "build.py"), "--print", "shop:9"], capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert "no image named shop:9; there are base:trixie" in result.stderr
+
+
+def test_without_docker_there_is_one_clear_error() -> None:
+    result = subprocess.run(
+        [sys.executable, str(HERE / "build.py")],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "DOCKER_HOST": "tcp://127.0.0.1:1", "HOME": "/nonexistent"},
+    )
+    assert result.returncode == 1
+    assert "docker does not answer" in result.stderr
