@@ -58,7 +58,7 @@ class ImageError(Exception):
 class Image:
     """One image: the recipe it is built from, what it stands on and what else goes in.
 
-    `minutes` is what a cold build usually takes on two cores, for the progress line.
+    `seconds` is what a build usually takes on two cores, for the progress line.
     """
 
     name: str
@@ -66,24 +66,38 @@ class Image:
     parent: str | None = None
     context: Path | None = None
     arguments: Mapping[str, str] | None = None
-    minutes: float = 0.5
+    seconds: int
 
 
 SHOP = ROOT / "examples" / "shop"
 IMAGES = {
     image.name: image
     for image in (
-        Image(name="base:trixie", recipe="base", minutes=1),
-        Image(name="postgres:17", recipe="postgres", parent="base:trixie"),
-        Image(name="valkey:8.1", recipe="valkey", parent="base:trixie"),
-        Image(name="pgbouncer:1.24", recipe="pgbouncer", parent="base:trixie"),
-        Image(name="php:8.4", recipe="php", parent="base:trixie"),
-        Image(name="barman:3", recipe="barman", parent="base:trixie", minutes=1),
-        Image(name="shop:1", recipe="shop", parent="php:8.4", context=SHOP, arguments={"VERSION": "1"}),
-        Image(name="shop:2", recipe="shop", parent="php:8.4", context=SHOP, arguments={"VERSION": "2"}),
-        Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie"),
-        Image(name="pause:1", recipe="pause", parent="base:trixie", minutes=0.1),
-        Image(name="traefik:3.6", recipe="traefik"),
+        Image(name="base:trixie", recipe="base", seconds=45),
+        Image(name="postgres:17", recipe="postgres", parent="base:trixie", seconds=20),
+        Image(name="valkey:8.1", recipe="valkey", parent="base:trixie", seconds=6),
+        Image(name="pgbouncer:1.24", recipe="pgbouncer", parent="base:trixie", seconds=15),
+        Image(name="php:8.4", recipe="php", parent="base:trixie", seconds=30),
+        Image(name="barman:3", recipe="barman", parent="base:trixie", seconds=30),
+        Image(
+            name="shop:1",
+            recipe="shop",
+            parent="php:8.4",
+            context=SHOP,
+            arguments={"VERSION": "1"},
+            seconds=4,
+        ),
+        Image(
+            name="shop:2",
+            recipe="shop",
+            parent="php:8.4",
+            context=SHOP,
+            arguments={"VERSION": "2"},
+            seconds=4,
+        ),
+        Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
+        Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),
+        Image(name="traefik:3.6", recipe="traefik", seconds=5),
     )
 }
 
@@ -200,7 +214,7 @@ class Builder:
             if name == "traefik:3.6" and "TIERSTACK_TRAEFIK" not in os.environ:
                 set_up("images")
             parts = self.parts(image)
-            self.say(name, f"building, usually {image.minutes * 60:.0f} s")
+            self.say(name, f"building, usually {image.seconds} s")
             begun = time.monotonic()
             self.build(image, parts)
             found = inspect(name)
@@ -320,7 +334,8 @@ class Builder:
 
 def set_up(group: str) -> None:
     """What the set-up knows how to get: the Traefik binary (images), system packages (docker)."""
-    subprocess.run([sys.executable, str(ROOT / "toolchain" / "setup.py"), group])
+    command = [sys.executable, str(ROOT / "toolchain" / "setup.py"), group]
+    subprocess.run(command, stdout=sys.stderr)  # our own output is ids
 
 
 def traefik_binary() -> Path:
@@ -338,7 +353,7 @@ def traefik_binary() -> Path:
         path = Path("absent")
     if not path.is_file():
         raise ImageError(
-            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images`, or set TIERSTACK_TRAEFIK"
+            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images` or set TIERSTACK_TRAEFIK"
         )
     return path
 
@@ -466,8 +481,8 @@ def main() -> int:
         ids, problems = make_all(builder, with_parents(names), max(1, options.jobs))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    if options.show:
-        print(ids[options.show]) if options.show in ids else None
+    if options.show in ids:
+        print(ids[options.show])
     elif options.json:
         print(json.dumps({name: ids[name] for name in names if name in ids}, indent=2))
     return 1 if problems else 0
