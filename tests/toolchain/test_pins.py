@@ -63,9 +63,14 @@ def test_key_changes_with_what_is_built(tool: Tool, file: str) -> None:
     assert tool.key.startswith("tool-1.2.3-")
 
 
-def test_key_changes_with_flags_but_not_with_the_expected_time(tool: Tool) -> None:
-    assert replace(tool, ldflags="-X a=b").key != tool.key
-    assert replace(tool, minutes=9, minimum="1.0").key == tool.key
+def test_key_changes_with_flags_but_not_with_the_expected_time(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tool.key
+    assert replace(tool, ldflags="-X a=b").key != before
+    assert replace(tool, minutes=9, minimum="1.0").key == before
+    monkeypatch.setattr(pins, "BUILD_FLAGS", ("-mod=readonly",))
+    assert tool.key != before
 
 
 def test_a_change_of_one_tool_leaves_the_others_alone(tool: Tool) -> None:
