@@ -13,7 +13,7 @@ TIERSTACK := $(ENV) tierstack
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core images up down preview render test test-docker lint fmt doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt test test-docker bench doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -25,10 +25,14 @@ setup: ## engine, providers, test tools, Python environment
 core:
 	@$(SETUP) core
 
+local-images:
+	@case "$(PLATFORM)" in ""|docker) ! docker info >/dev/null 2>&1 || $(PYTHON) tests/images/build.py ;; esac
+
 images: core ## container images of the local stack (pulled, or built where no registry answers)
 	@$(PYTHON) tests/images/build.py
 
-up: core ## bring STACK up: on Docker, on the current cluster (PLATFORM=kubernetes), or rendered to rendered/
+# The local stack runs images of its own; the others name released images by digest.
+up: core $(if $(filter local,$(STACK)),local-images) ## bring STACK up: on Docker, on the current cluster (PLATFORM=kubernetes), or rendered to rendered/
 	@$(TIERSTACK) up $(WHERE)
 
 down: core ## take STACK down; data stays unless ARGS=--delete-data
@@ -55,6 +59,9 @@ test: lint ## lint, then all tests that need no Docker, with coverage
 
 test-docker: setup images ## tests on a real Docker daemon
 	@$(ENV) TIERSTACK_REQUIRE=docker pytest -m docker $(ARGS)
+
+bench: core ## preview and up against a hand-written program with the same resources
+	@$(ENV) python -m bench $(ARGS)
 
 doctor: ## what is found, what is missing and how to get it (ARGS=--json)
 	@$(SETUP) --doctor $(ARGS)
