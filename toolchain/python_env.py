@@ -45,9 +45,11 @@ def block_of(lock: str, package: str) -> str:
 
 def run(args: list[str | Path]) -> None:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    # A network that inspects traffic has its authority in the system's store; uv's older name comes second.
+    env = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | env
     done = subprocess.run(
         args, cwd=place.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        env=env | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        env=env,
     )  # fmt: skip
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-1500:]
