@@ -17,7 +17,8 @@ def _der(tag: int, content: bytes) -> bytes:
 
 
 def rsa_key(bits: int, *, wrapped: bool = True) -> str:
-    """A public key of the right shape and length in base64; its modulus is no product of primes, which nobody checks."""
+    """A public key of the right shape and length in base64; its modulus is no product of primes, which nobody
+    checks."""
     modulus = (1 << (bits - 1)) | 1
     octets = modulus.to_bytes((bits + 8) // 8, "big")
     key = _der(0x30, _der(0x02, octets) + _der(0x02, b"\x01\x00\x01"))
@@ -54,7 +55,8 @@ PLAIN = {
 
 
 def substitute(value: object, words: dict[str, object]) -> object:
-    """`value` with every text that is, or holds, a word replaced: the structures of the cases are read through this."""
+    """`value` with every text that is, or holds, a word replaced: the structures of the cases are read
+    through this."""
     if isinstance(value, dict):
         return {key: substitute(item, words) for key, item in value.items()}
     if isinstance(value, list):

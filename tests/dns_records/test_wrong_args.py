@@ -1,4 +1,5 @@
-"""Every wrong argument of the table is an error before anything is registered, with its path, message and source."""
+"""Every wrong argument of the table is an error before anything is registered, with its path, message and
+source."""
 
 from typing import Any
 

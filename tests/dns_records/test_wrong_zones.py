@@ -1,4 +1,5 @@
-"""Every mistake of the table is found in an existing zone, by its code, with its message and the rule's source."""
+"""Every mistake of the table is found in an existing zone, by its code, with its message and the rule's
+source."""
 
 from typing import Any
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pulumi
+
 from tierstack.component import Component
 from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs, problems_of
 from tierstack.dns_records.findings import Severity, errors

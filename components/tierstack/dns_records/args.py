@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
+
 from tierstack.dns_records.findings import errors
 from tierstack.dns_records.options import CaaArgs, CertificateArgs, DmarcArgs, DnsRecordArgs, MailArgs
 from tierstack.dns_records.records import DEFAULT_TTL, absolute

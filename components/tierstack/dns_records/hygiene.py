@@ -59,7 +59,8 @@ def check(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
 
 
 def is_host_label(label: str) -> bool:
-    """Whether a label may stand in a host name: letters, digits and inner hyphens (RFC 952, RFC 1123 §2.1)."""
+    """Whether a label may stand in a host name: letters, digits and inner hyphens (RFC 952, RFC 1123
+    §2.1)."""
     return bool(_HOST_LABEL.match(label))
 
 

@@ -214,7 +214,7 @@ def _fastmail(args: FastmailArgs, zone: _Zone, path: str) -> Contribution:
 
 def _own_server(args: OwnMailServerArgs, zone: _Zone, path: str) -> Contribution:
     v4, v6 = args.ipv4 or [], args.ipv6 or []
-    out = Contribution("own mail server", spf=[f"ip4:{a}" for a in v4] + [f"ip6:{a}" for a in v6])
+    out = Contribution("a server of its own", spf=[f"ip4:{a}" for a in v4] + [f"ip6:{a}" for a in v6])
     try:
         host = absolute(args.host, zone.domain)
     except RecordError as problem:

@@ -12,6 +12,7 @@ from typing import Protocol
 import dns.exception
 import dns.rdtypes.txtbase
 import dns.resolver
+
 from tierstack.dns_records.findings import Finding, advice, error
 from tierstack.dns_records.records import RecordSet, decode_txt, fields, host
 from tierstack.dns_records.spf import LOOKUP_TERMS, MAX_LOOKUPS, MAX_VOID_LOOKUPS, Spf, Term, is_spf, parse

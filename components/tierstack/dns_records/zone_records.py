@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
 from tierstack.dns_records.records import RecordSet
 from tierstack.dns_records.zonefile import render
 

@@ -10,6 +10,7 @@ import dns.rdatatype
 import dns.rdtypes.txtbase
 import dns.tokenizer
 import dns.zonefile
+
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.records import (
     DEFAULT_TTL,
