@@ -16,9 +16,7 @@ import fcntl
 import hashlib
 import json
 import os
-import select
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -30,10 +28,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-REPOSITORY = "tierstack.local"
+sys.path.insert(0, str(ROOT))  # this file is started as a program, from anywhere
+
+from tests.images import sources  # noqa: E402
+from tests.images.sources import ImageError, docker, logged, tag  # noqa: E402
+
 LABEL = "tierstack.recipe"
-SUITE = "trixie"
-REGISTRY_PATIENCE = 3.0  # seconds a registry has to name the manifest before we build instead
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 EXAMPLES = """examples:
@@ -48,10 +48,6 @@ environment:
   TIERSTACK_DEBIAN_MIRROR  Debian mirror for debootstrap (default: debootstrap's own)
   TIERSTACK_TRAEFIK        path of a Traefik binary (default: asked of toolchain/setup.py)
 """
-
-
-class ImageError(Exception):
-    """An image could not be made; the message says which, why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,18 @@ class Image:
     seconds: int
 
 
-SHOP = ROOT / "examples" / "shop"
+def shop_image(version: str) -> Image:
+    """The same code twice under two versions: what a release needs."""
+    return Image(
+        name=f"shop:{version}",
+        recipe="shop",
+        parent="php:8.4",
+        context=ROOT / "examples" / "shop",
+        arguments={"VERSION": version},
+        seconds=4,
+    )
+
+
 IMAGES = {
     image.name: image
     for image in (
@@ -79,22 +86,7 @@ IMAGES = {
         Image(name="pgbouncer:1.24", recipe="pgbouncer", parent="base:trixie", seconds=15),
         Image(name="php:8.4", recipe="php", parent="base:trixie", seconds=30),
         Image(name="barman:3", recipe="barman", parent="base:trixie", seconds=30),
-        Image(
-            name="shop:1",
-            recipe="shop",
-            parent="php:8.4",
-            context=SHOP,
-            arguments={"VERSION": "1"},
-            seconds=4,
-        ),
-        Image(
-            name="shop:2",
-            recipe="shop",
-            parent="php:8.4",
-            context=SHOP,
-            arguments={"VERSION": "2"},
-            seconds=4,
-        ),
+        *(shop_image(version) for version in ("1", "2")),
         Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
         Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),
         Image(name="traefik:3.6", recipe="traefik", seconds=5),
@@ -109,14 +101,6 @@ def cache_directory() -> Path:
         Path(top) if top else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tierstack"
     )
     return base / "images"
-
-
-def tag(name: str) -> str:
-    return f"{REPOSITORY}/{name}"
-
-
-def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +144,7 @@ class Builder:
         self.cache = cache
         self.quiet = quiet
         self.started = time.monotonic()
-        self.official = json.loads((HERE / "official.json").read_text())
-        self.answers: dict[str, bool] = {}
+        self.official = sources.Official(json.loads((HERE / "official.json").read_text()), self.say)
         self.guard = threading.Lock()
 
     def say(self, name: str, text: str) -> None:
@@ -176,7 +159,7 @@ class Builder:
                 dict(image.arguments or {}),
                 self.recipe_hash(parent, self.parts(parent)) if parent else None,
                 os.uname().machine,
-                SUITE,
+                sources.SUITE,
             ]
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -184,13 +167,13 @@ class Builder:
     def parts(self, image: Image) -> list[Path]:
         """What goes into the image besides its recipe."""
         if image.name == "traefik:3.6":
-            return [traefik_binary()]
+            return [sources.traefik_binary()]
         return [image.context] if image.context else []
 
     def state(self, name: str) -> tuple[str, str | None]:
         """("ready" | "stale" | "missing" | "unavailable", id or None), without making anything."""
         image, found = IMAGES[name], inspect(name)
-        digest = self.official.get(name, {}).get("digest")
+        digest = self.official.digest(name)
         if found and digest and any(entry.endswith(digest) for entry in found.digests):
             return "ready", found.id
         try:
@@ -207,12 +190,12 @@ class Builder:
         if state == "ready" and identifier:
             self.say(name, f"up to date  {identifier[7:19]}")
             return identifier
-        if name != "base:trixie" and self.pull(name, tag(name)):
+        if name != "base:trixie" and self.official.pull(name, tag(name)):
             found = inspect(name)
         else:
             image = IMAGES[name]
             if name == "traefik:3.6" and "TIERSTACK_TRAEFIK" not in os.environ:
-                set_up("images")
+                sources.set_up("images")
             parts = self.parts(image)
             self.say(name, f"building, usually {image.seconds} s")
             begun = time.monotonic()
@@ -223,51 +206,18 @@ class Builder:
             raise ImageError(f"{name}: docker made the image but does not know {tag(name)}")
         return found.id
 
-    # -- official images -------------------------------------------------------------------------------------
-
-    def pull(self, name: str, target: str) -> bool:
-        """Pulls an official image by digest, if there is a verified one and its registry answers quickly."""
-        entry: dict[str, str] = self.official.get(name) or {}
-        if not entry.get("digest"):
-            return False
-        reference, digest = entry["reference"], entry["digest"]
-        first = reference.split("/")[0]
-        registry = first if "." in first and "/" in reference else "docker hub"
-        with self.guard:  # one question per registry, whatever the number of images
-            if self.answers.get(registry) is False:
-                return False
-            process = subprocess.Popen(
-                ["docker", "pull", f"{reference}@{digest}"],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            )  # fmt: skip
-            assert process.stdout is not None
-            ready, _, _ = select.select([process.stdout], [], [], REGISTRY_PATIENCE)
-            line = process.stdout.readline() if ready else ""
-            # "Pulling from" is docker's first line once the registry has named the manifest.
-            self.answers[registry] = "Pulling from" in line
-            if not self.answers[registry]:
-                process.kill()
-                process.communicate()
-                self.say(name, f"{registry} does not answer: building instead")
-                return False
-        self.say(name, f"pulling {reference}")
-        process.communicate()
-        return process.returncode == 0 and docker("tag", f"{reference}@{digest}", target).returncode == 0
-
-    # -- builds ----------------------------------------------------------------------------------------------
-
     def build(self, image: Image, parts: list[Path]) -> None:
         recipe = HERE / "recipes" / image.recipe
         arguments = dict(image.arguments or {})
         with tempfile.TemporaryDirectory(prefix="image-", dir=self.cache) as scratch:
             context = image.context or recipe
             if image.name == "base:trixie":
-                arguments["DEBIAN"] = self.debian()
+                arguments["DEBIAN"] = sources.debian(self.official, self.cache, self.say)
             if image.name == "traefik:3.6":
                 context = Path(scratch)
                 shutil.copy2(parts[0], context / "traefik")
                 (context / "traefik").chmod(0o755)
-                shutil.copy2(certificate_authorities(), context / "ca-certificates.crt")
+                shutil.copy2(sources.certificate_authorities(), context / "ca-certificates.crt")
             command = [
                 "docker", "build", "--network", "host", "--force-rm", "-t", tag(image.name),
                 "-f", str(recipe / "Dockerfile"), "--label", f"{LABEL}={self.recipe_hash(image, parts)}",
@@ -277,99 +227,7 @@ class Builder:
             for key in PROXY_VARIABLES:
                 if key in os.environ:
                     command += ["--build-arg", key]  # the value stays in our environment
-            self.run(image.name, [*command, str(context)])
-
-    def run(self, name: str, command: list[str]) -> None:
-        """Runs a command with its output in a log file; on failure shows the end of it."""
-        log = self.cache / "logs" / f"{name.replace(':', '-')}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("w") as stream:
-            code = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
-        if code != 0:
-            end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise ImageError(f"{name}: {command[0]} {command[1]} ended with {code}. The end of {log}:\n{end}")
-
-    def debian(self) -> str:
-        """The image the base is made from: Debian's own by digest, or a tree that debootstrap makes here."""
-        plain = tag(f"debootstrap:{SUITE}")
-        if self.pull("base:trixie", plain):
-            return plain
-        if docker("image", "inspect", plain).returncode == 0:
-            return plain
-        if shutil.which("debootstrap") is None:
-            set_up("docker")
-        if shutil.which("debootstrap") is None:
-            raise ImageError("base:trixie: debootstrap is missing; install it: apt-get install debootstrap")
-        if os.geteuid() != 0:
-            raise ImageError(
-                "base:trixie: debootstrap needs root; run this once with sudo, or where a registry answers"
-            )
-        tree, partial = self.cache / f"debian-{SUITE}", self.cache / f"debian-{SUITE}.partial"
-        if not tree.exists():
-            self.say("base:trixie", f"debootstrap {SUITE}, usually 45 s")
-            shutil.rmtree(partial, ignore_errors=True)
-            mirror = os.environ.get("TIERSTACK_DEBIAN_MIRROR")
-            command = ["debootstrap", "--variant=minbase", SUITE, str(partial), *([mirror] if mirror else [])]
-            self.run("base:trixie", command)
-            partial.rename(tree)
-        unneeded = [
-            "usr/share/doc/*",
-            "usr/share/man/*",
-            "usr/share/locale/*",
-            "var/cache/apt/*",
-            "var/lib/apt/lists/*",
-        ]
-        excluded = [f"--exclude=./{path}" for path in unneeded]
-        with subprocess.Popen(["tar", "-C", str(tree), *excluded, "-c", "."], stdout=subprocess.PIPE) as pack:
-            self.run_import(pack, plain)
-        return plain
-
-    def run_import(self, pack: "subprocess.Popen[bytes]", target: str) -> None:
-        result = subprocess.run(
-            ["docker", "import", "-", target], stdin=pack.stdout, capture_output=True, text=True
-        )
-        if result.returncode != 0 or pack.wait() != 0:
-            raise ImageError(f"base:trixie: docker import failed: {result.stderr.strip()}")
-
-
-def set_up(group: str) -> None:
-    """What the set-up knows how to get: the Traefik binary (images), system packages (docker)."""
-    command = [sys.executable, str(ROOT / "toolchain" / "setup.py"), group]
-    subprocess.run(command, stdout=sys.stderr)  # our own output is ids
-
-
-def traefik_binary() -> Path:
-    """The Traefik binary: TIERSTACK_TRAEFIK, or what the toolchain built."""
-    given = os.environ.get("TIERSTACK_TRAEFIK")
-    setup = ROOT / "toolchain" / "setup.py"
-    if given:
-        path = Path(given)
-    elif setup.exists():
-        result = subprocess.run(
-            [sys.executable, str(setup), "--print-path", "traefik"], capture_output=True, text=True
-        )
-        path = Path(result.stdout.strip() or "absent") if result.returncode == 0 else Path("absent")
-    else:
-        path = Path("absent")
-    if not path.is_file():
-        raise ImageError(
-            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images` or set TIERSTACK_TRAEFIK"
-        )
-    return path
-
-
-def certificate_authorities() -> Path:
-    """This machine's bundle of public certificate authorities."""
-    for path in (
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/cert.pem",
-    ):
-        if Path(path).is_file():
-            return Path(path)
-    raise ImageError(
-        "traefik:3.6: no certificate authorities here; install them: apt-get install ca-certificates"
-    )
+            logged(self.cache, image.name, [*command, str(context)])
 
 
 @contextlib.contextmanager
@@ -418,17 +276,15 @@ def make_all(builder: Builder, names: list[str], jobs: int) -> tuple[dict[str, s
     def one(name: str) -> str:
         parent = IMAGES[name].parent
         if parent:
-            futures[
-                parent
-            ].result()  # parents come first in the queue, so this never waits on an unstarted one
+            futures[parent].result()  # it is earlier in the queue, so it has at least been started
         ids[name] = identifier = builder.make(name)
         with builder.guard:
             record(builder.cache, {name: identifier})
         return identifier
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        for name in names:
-            futures[name] = pool.submit(one, name)
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    for name in names:
+        futures[name] = pool.submit(one, name)
     for name in names:
         error = futures[name].exception()
         if isinstance(error, ImageError):
@@ -493,4 +349,4 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         print("\ninterrupted: run the same command again to go on from here", file=sys.stderr)
-        sys.exit(130)
+        os._exit(130)  # at once: threads of the pool would go on with what is queued
