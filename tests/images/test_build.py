@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,12 +64,17 @@ def test_content_name_and_executable_bit_are_a_change_and_times_are_not(tmp_path
     assert len(set(seen)) == 4
 
 
-def test_a_changed_parent_changes_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_parent_changes_its_children_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(HERE / "recipes", tmp_path / "recipes")
+    shutil.copy(HERE / "official.json", tmp_path)
+    monkeypatch.setattr(build, "HERE", tmp_path)
     builder = build.Builder(tmp_path, quiet=True)
-    image = build.IMAGES["shop:1"]
-    before = builder.recipe_hash(image, builder.parts(image))
-    monkeypatch.setattr(build, "SUITE", "other")
-    assert builder.recipe_hash(image, builder.parts(image)) != before
+    images = [build.IMAGES[name] for name in ("php:8.4", "shop:1", "valkey:8.1")]
+    before = [builder.recipe_hash(image, builder.parts(image)) for image in images]
+    with (tmp_path / "recipes" / "php" / "Dockerfile").open("a") as recipe:
+        recipe.write("# another line\n")
+    after = [builder.recipe_hash(image, builder.parts(image)) for image in images]
+    assert [one != other for one, other in zip(before, after, strict=True)] == [True, True, False]
 
 
 def test_ids_are_merged_into_the_table(tmp_path: Path) -> None:
