@@ -172,3 +172,21 @@ def test_no_secret_is_visible_from_outside(stand: Stand, site: Site) -> None:
     )
     for name, value in stand.secret.items():
         assert value not in seen, name
+
+
+def test_redis_is_found_through_sentinel(fresh: Stand) -> None:
+    password = fresh.secret["REDIS_PASSWORD"]
+    conf = (
+        "port 26379\ndir /tmp\nsentinel resolve-hostnames yes\n"
+        f"sentinel monitor shop valkey 6379 1\nsentinel auth-pass shop {password}\n"
+    )
+    # Sentinel rewrites its configuration, so it needs one it owns.
+    start = "cp /srv/sentinel.conf /tmp/sentinel.conf && chmod u+w /tmp/sentinel.conf && exec valkey-sentinel /tmp/sentinel.conf"
+    sentinel = fresh.start("sentinel", "valkey:8.1", ["sh", "-c", start], {"/srv/sentinel.conf": conf})
+    ask = ["valkey-cli", "-p", "26379", "sentinel", "get-master-addr-by-name", "shop"]
+    until("Sentinel to know the primary", lambda: b"6379" in sentinel.exec_run(ask).output)
+    site = fresh.web(
+        "found", REDIS_HOST="", REDIS_SENTINELS="absent:26379,sentinel:26379", REDIS_SENTINEL_SERVICE="shop"
+    )
+    checks = site.get("/api/health").json()["checks"]
+    assert checks["redis"]["status"] == "ok", site.container.logs().decode()
