@@ -4,7 +4,8 @@
 import os
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036  the one file that an old interpreter gets to see
+# The one file that an old interpreter gets to see: nothing below may be newer than Python 3.6's grammar.
+if sys.version_info < (3, 11):  # noqa: UP036
     import shutil
 
     for _minor in (14, 13, 12, 11):
@@ -80,7 +81,8 @@ def programs(groups: list[str], pins: Pins) -> None:
             position = f"[{number}/{len(absent)}] "
             if find.find(tool, pins):  # an archive may have brought several
                 continue
-            if not (reason := fetch(tool, pins)):
+            reason = fetch(tool, pins)
+            if not reason:
                 place.say(f"{position}Downloaded {tool.name}.")
                 continue
             require_go(tool, reason, pins)
@@ -144,7 +146,8 @@ def main() -> int:
     parser.add_argument("--doctor", action="store_true", help="print what is there and what is missing")
     parser.add_argument("--json", action="store_true", help="with --doctor: as JSON")
     options = parser.parse_args()
-    if unknown := [name for name in options.groups if name not in ALL]:
+    unknown = [name for name in options.groups if name not in ALL]
+    if unknown:
         parser.error(f"unknown group {', '.join(unknown)}; use {', '.join(ALL)}")
     pins = load()
     if options.print_path:
