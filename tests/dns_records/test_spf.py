@@ -117,13 +117,26 @@ def test_two_void_lookups_pass_and_three_do_not() -> None:
     assert [one.code for one in three.findings] == ["spf-too-many-void-lookups"]
 
 
-def test_a_name_with_only_ipv6_is_not_void() -> None:
-    resolver = Fixed({("x.example", "AAAA"): ["2001:db8::1"]})
-    assert count("v=spf1 a:x.example -all", DOMAIN, resolver).void == 0
+def test_void_is_counted_by_the_family_of_the_sender() -> None:
+    resolver = Fixed({(f"{n}.example", "AAAA"): ["2001:db8::1"] for n in "xyz"})
+    report = count("v=spf1 a:x.example a:y.example a:z.example -all", DOMAIN, resolver)
+    assert (report.void, report.void_v6) == (3, 0)
+    assert [one.code for one in report.findings] == ["spf-void-lookups-by-family"]
+    assert "senders over IPv4" in report.findings[0].message
+
+
+def test_a_mail_exchanger_without_address_is_void() -> None:
+    resolver = Fixed(
+        {(DOMAIN, "MX"): ["10 a.example.", "20 b.example."], ("a.example", "A"): ["198.51.100.1"]}
+    )
+    report = count("v=spf1 mx -all", DOMAIN, resolver)
+    assert (report.lookups, report.void, report.void_v6) == (1, 1, 2)
 
 
 def test_eleven_mail_exchangers_are_too_many() -> None:
-    resolver = Fixed({(DOMAIN, "MX"): [f"{n} m{n}.example." for n in range(11)]})
+    hosts = [f"m{n}.example" for n in range(11)]
+    found = {(one, kind): ["x"] for one in hosts for kind in ("A", "AAAA")}
+    resolver = Fixed({(DOMAIN, "MX"): [f"10 {one}." for one in hosts], **found})
     assert [one.code for one in count("v=spf1 mx -all", DOMAIN, resolver).findings] == ["spf-too-many-mx"]
 
 

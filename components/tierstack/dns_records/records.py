@@ -122,6 +122,8 @@ def _address(kind: str, value: str) -> str:
     wanted = 4 if kind == "A" else 6
     try:
         address = ipaddress.ip_address(value)
+        if "%" in value:  # a zone (`fe80::1%eth0`) means something on one host only
+            raise ValueError
     except ValueError:
         raise RecordError(f"`{value}` is not an IPv{wanted} address") from None
     if address.version != wanted:

@@ -77,15 +77,17 @@ def parse(text: str) -> Spf:
             terms.append(term)
         if problem:
             problems.append(problem)
+    for name in ("redirect", "exp"):
+        if [term.name for term in terms].count(name) > 1:
+            problems.append(f"`{name}` stands twice (RFC 7208 §6)")
     return Spf(tuple(terms), tuple(problems))
 
 
 def _term(word: str) -> tuple[Term | None, str | None]:
     if _MODIFIER.match(word):
         name, _, value = word.partition("=")
-        name = name.lower()
-        if name in _MECHANISMS:
-            return None, f"`{word}` uses `=` where a mechanism takes `:`"
+        # `include=x` is an unknown modifier; its name keeps the sign, so that nobody takes it for the mechanism.
+        name = f"{name.lower()}=" if name.lower() in _MECHANISMS else name.lower()
         return Term(word, name, value=value, modifier=True), (
             _domain_problem(word, value) if name in ("redirect", "exp") else None
         )
@@ -121,13 +123,21 @@ def _mechanism_problem(term: Term, rest: str, v4: str | None, v6: str | None) ->
     return _domain_problem(term.text, term.value) if term.value else None
 
 
-def _network_problem(term: Term) -> str | None:
+def _network(term: Term) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
+    """The address and prefix of `ip4` and `ip6`, or None where there is none."""
     try:
-        network = ipaddress.ip_network(term.value, strict=False)
+        # Python would take a zone (`fe80::1%eth0`), which no standard of DNS or SPF knows.
+        return None if "%" in term.value else ipaddress.ip_interface(term.value)
     except ValueError:
+        return None
+
+
+def _network_problem(term: Term) -> str | None:
+    found = _network(term)
+    if found is None:
         return f"`{term.text}`: `{term.value}` is not an IPv{term.name[-1]} address or network"
-    if network.version != int(term.name[-1]):
-        return f"`{term.text}`: `{term.value}` is IPv{network.version}, so write `ip{network.version}:`"
+    if found.version != int(term.name[-1]):
+        return f"`{term.text}`: `{term.value}` is IPv{found.version}, so write `ip{found.version}:`"
     return None
 
 
@@ -167,16 +177,6 @@ def check(text: str, subject: str) -> list[Finding]:
 def _check_ending(spf: Spf, subject: str) -> list[Finding]:
     every, redirects = spf.named("all"), spf.named("redirect")
     found: list[Finding] = []
-    if len(redirects) > 1 or len(spf.named("exp")) > 1:
-        found.append(
-            error(
-                "spf-modifier-twice",
-                subject,
-                "a modifier stands twice",
-                "RFC 7208 §6",
-                "keep one `redirect` or `exp`",
-            )
-        )
     if not every and not redirects:
         found.append(
             warning(
@@ -249,6 +249,10 @@ def _check_terms(spf: Spf, subject: str) -> list[Finding]:
                 )
             )
         seen.add(known)
+        if term.name.endswith("="):
+            message = f"`{term.text}` is read as an unknown modifier and ignored"
+            fix = f"write `{term.text.replace('=', ':', 1)}`"
+            found.append(error("spf-ignored-term", subject, message, "RFC 7208 §6", fix))
         if term.name == "ptr":
             found.append(
                 warning(
@@ -265,11 +269,10 @@ def _check_terms(spf: Spf, subject: str) -> list[Finding]:
 
 
 def _check_network(term: Term, subject: str) -> list[Finding]:
-    try:
-        network = ipaddress.ip_network(term.value, strict=False)
-        exact = ipaddress.ip_interface(term.value).ip == network.network_address
-    except ValueError:
+    address = _network(term)
+    if address is None:
         return []  # already a syntax problem
+    network, exact = address.network, address.ip == address.network.network_address
     found: list[Finding] = []
     if not exact:
         found.append(

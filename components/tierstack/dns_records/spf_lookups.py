@@ -5,6 +5,7 @@ records of common mail providers, so that the same preview gives the same verdic
 knows is counted once and reported, never guessed.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,7 +14,7 @@ import dns.exception
 import dns.rdtypes.txtbase
 import dns.resolver
 
-from tierstack.dns_records.findings import Finding, advice, error
+from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.records import RecordSet, decode_txt, fields, host
 from tierstack.dns_records.spf import LOOKUP_TERMS, MAX_LOOKUPS, MAX_VOID_LOOKUPS, Spf, Term, is_spf, parse
 from tierstack.dns_records.spf_snapshot import SNAPSHOT, TAKEN
@@ -122,7 +123,9 @@ class LookupReport:
     lookups: int = 0
     """Terms that cause a query, the worst case of all senders."""
     void: int = 0
-    """Queries that are answered with nothing."""
+    """Queries that are answered with nothing when the sender has an IPv4 address (then only A is asked)."""
+    void_v6: int = 0
+    """The same for senders with an IPv6 address (only AAAA is asked)."""
     unknown: list[str] = field(default_factory=list[str])
     """Names that no resolver could tell; each is counted as one lookup."""
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -145,16 +148,7 @@ def count(text: str, domain: str, resolver: Resolver, subject: str | None = None
                 "remove a sender, let one send from a subdomain of its own, or ask for flattening",
             )
         )
-    if report.void > MAX_VOID_LOOKUPS:
-        report.findings.append(
-            error(
-                "spf-too-many-void-lookups",
-                about,
-                f"makes {report.void} lookups that find nothing, and receivers stop at {MAX_VOID_LOOKUPS}",
-                "RFC 7208 §4.6.4",
-                "remove the names that do not exist",
-            )
-        )
+    report.findings += _check_void(report, about)
     if report.unknown:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(report.unknown))
         report.findings.append(
@@ -167,6 +161,19 @@ def count(text: str, domain: str, resolver: Resolver, subject: str | None = None
             )
         )
     return report
+
+
+def _check_void(report: LookupReport, about: str) -> list[Finding]:
+    worst = max(report.void, report.void_v6)
+    if worst <= MAX_VOID_LOOKUPS:
+        return []
+    fix = "remove the names that do not exist, or give them the missing addresses"
+    message = f"makes {worst} lookups that find nothing, and receivers stop at {MAX_VOID_LOOKUPS}"
+    if min(report.void, report.void_v6) > MAX_VOID_LOOKUPS:
+        return [error("spf-too-many-void-lookups", about, message, "RFC 7208 §4.6.4", fix)]
+    family = "IPv4" if report.void > report.void_v6 else "IPv6"
+    message = f"for senders over {family}, {message}"
+    return [warning("spf-void-lookups-by-family", about, message, "RFC 7208 §4.6.4", fix)]
 
 
 def _walk(
@@ -204,7 +211,7 @@ def _enter(term: Term, resolver: Resolver, report: LookupReport, about: str, pat
     texts = resolver.lookup(target, "TXT")
     records = [text for text in texts if is_spf(text)]
     if not texts:
-        report.void += 1
+        _void(report, 4, 6)
     if len(records) != 1:
         what = "has no SPF record" if not records else f"has {len(records)} SPF records"
         report.findings.append(
@@ -234,12 +241,11 @@ def _enter(term: Term, resolver: Resolver, report: LookupReport, about: str, pat
 
 def _hosts(term: Term, target: str, resolver: Resolver, report: LookupReport, about: str) -> None:
     if term.name == "a":
-        if not resolver.lookup(target, "A") and not resolver.lookup(target, "AAAA"):
-            report.void += 1
+        _addresses(target, resolver, report)
         return
     exchanges = resolver.lookup(target, "MX")
     if not exchanges:
-        report.void += 1
+        _void(report, 4, 6)
     if len(exchanges) > MAX_MX_NAMES:
         report.findings.append(
             error(
@@ -251,8 +257,19 @@ def _hosts(term: Term, target: str, resolver: Resolver, report: LookupReport, ab
             )
         )
     for exchange in exchanges:
-        if fields(exchange)[-1] == ".":
-            report.void += 1
+        # The addresses of the names cost nothing of the ten, but finding none is void as well.
+        with contextlib.suppress(LookupUnavailableError):
+            _addresses(host(fields(exchange)[-1]), resolver, report)
+
+
+def _addresses(name: str, resolver: Resolver, report: LookupReport) -> None:
+    found = {version: resolver.lookup(name, kind) for version, kind in ((4, "A"), (6, "AAAA"))}
+    _void(report, *(version for version, answers in found.items() if not answers))
+
+
+def _void(report: LookupReport, *versions: int) -> None:
+    report.void += 4 in versions
+    report.void_v6 += 6 in versions
 
 
 def default_resolver(sets: Iterable[RecordSet], domain: str, live: Resolver | None = None) -> Resolver:
