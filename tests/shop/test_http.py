@@ -35,6 +35,15 @@ def test_health_checks_database_and_redis(site: Site) -> None:
     }
 
 
+def test_without_configuration_it_lives_and_says_what_is_missing(fresh: Stand) -> None:
+    site = fresh.web("bare", DB_HOST="", REDIS_HOST="")
+    assert site.get("/").status_code == 200
+    answer = site.get("/api/health")
+    assert answer.status_code == 503
+    assert "DB_HOST is not set" in answer.json()["checks"]["database"]["error"]
+    assert "REDIS_HOST is not set" in answer.json()["checks"]["redis"]["error"]
+
+
 def test_metrics_count_what_happened(fresh: Stand) -> None:
     site = fresh.web("counted")
     with ThreadPoolExecutor(8) as pool:

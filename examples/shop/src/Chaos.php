@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Shop;
 
-use RedisException;
+use RuntimeException;
 use Shop\Data\RedisConnection;
 use Shop\Http\HttpError;
 use Shop\Http\Request;
@@ -102,8 +102,8 @@ final class Chaos
             $found = $this->redis->retry(fn ($redis) => $redis->mget(["shop:chaos:{$this->config->version()}", 'shop:chaos:all']));
             $value = $found[0] ?: ($found[1] ?: null);
             $setting = $value === null ? self::NONE : json_decode($value, true);
-        } catch (RedisException) {
-            $setting = self::NONE;
+        } catch (RuntimeException) {
+            $setting = self::NONE; // without Redis there is trouble enough
         }
         apcu_store('chaos:setting', $setting, 1); // one look-up a second, not one a request
         return $setting;

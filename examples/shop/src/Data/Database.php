@@ -24,21 +24,19 @@ final class Database
 
     private function __construct(
         private readonly Config $config,
-        private readonly string $host,
-        private readonly string $port,
+        private readonly bool $direct,
         private readonly bool $persistent,
     ) {
     }
 
     public static function pooled(Config $config, bool $persistent = false): self
     {
-        return new self($config, $config->require('DB_HOST'), $config->get('DB_PORT', '5432'), $persistent);
+        return new self($config, false, $persistent);
     }
 
     public static function direct(Config $config): self
     {
-        $host = $config->get('DB_DIRECT_HOST') ?? $config->require('DB_HOST');
-        return new self($config, $host, $config->get('DB_DIRECT_PORT') ?? $config->get('DB_PORT', '5432'), false);
+        return new self($config, true, false);
     }
 
     /**
@@ -124,7 +122,9 @@ final class Database
     private function connection(): PDO
     {
         if ($this->pdo === null) {
-            $dsn = sprintf('pgsql:host=%s;port=%s;dbname=%s;connect_timeout=3', $this->host, $this->port, $this->config->require('DB_DATABASE'));
+            $host = ($this->direct ? $this->config->get('DB_DIRECT_HOST') : null) ?? $this->config->require('DB_HOST');
+            $port = ($this->direct ? $this->config->get('DB_DIRECT_PORT') : null) ?? $this->config->get('DB_PORT', '5432');
+            $dsn = "pgsql:host=$host;port=$port;dbname={$this->config->require('DB_DATABASE')};connect_timeout=3";
             if ($mode = $this->config->get('DB_SSLMODE')) {
                 $dsn .= ";sslmode=$mode";
             }

@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace Shop\Monitoring;
 
+use PDOException;
 use RedisException;
+use RuntimeException;
 use Shop\Config;
 use Shop\Data\Database;
 use Shop\Data\Migrator;
@@ -48,7 +50,7 @@ final class Monitoring
         $checks = $this->connections() + ['migrations' => $this->check(function (): void {
             $missing = $this->migrator->pending();
             if ($missing !== []) {
-                throw new \RuntimeException('not applied: ' . implode(', ', $missing));
+                throw new RuntimeException('not applied: ' . implode(', ', $missing));
             }
         })];
         $warnings = [
@@ -56,18 +58,18 @@ final class Monitoring
                 $age = $this->queue->state()['oldest_age'];
                 $limit = $this->config->int('QUEUE_MAX_AGE', 300);
                 if ($age > $limit) {
-                    throw new \RuntimeException(sprintf('the oldest job has waited %d s, more than %d s', $age, $limit));
+                    throw new RuntimeException(sprintf('the oldest job has waited %d s, more than %d s', $age, $limit));
                 }
             }),
             'scheduler' => $this->check(function (): void {
                 $last = $this->counters->runs()['queue-pending'] ?? null;
                 if ($last === null || time() - $last > 30) {
-                    throw new \RuntimeException($last === null ? 'never ran' : sprintf('last ran %d s ago', time() - $last));
+                    throw new RuntimeException($last === null ? 'never ran' : sprintf('last ran %d s ago', time() - $last));
                 }
             }),
             'uploads' => $this->check(function (): void {
                 if (!is_writable($this->config->get('UPLOADS_DIR', '/srv/uploads'))) {
-                    throw new \RuntimeException('the directory is not writable');
+                    throw new RuntimeException('the directory is not writable');
                 }
             }),
         ];
@@ -88,7 +90,7 @@ final class Monitoring
         try {
             $this->shared($page);
             $up = 1;
-        } catch (RedisException $error) {
+        } catch (RuntimeException $error) {
             error_log("metrics: {$error->getMessage()}");
             $up = 0;
         }
@@ -201,9 +203,9 @@ final class Monitoring
             $work();
         } catch (Throwable $error) {
             error_log("health: {$error->getMessage()}");
-            // The reason goes to the log: messages of a database name hosts and users.
-            return ['status' => 'failed', 'error' => $error instanceof \RuntimeException && !$error instanceof \PDOException
-                && !$error instanceof RedisException ? $error->getMessage() : $error::class];
+            // Our own words may be shown; messages of a database or Redis name hosts and users, and stay in the log.
+            $ours = $error instanceof RuntimeException && !$error instanceof PDOException && !$error instanceof RedisException;
+            return ['status' => 'failed', 'error' => $ours ? $error->getMessage() : $error::class];
         }
         return ['status' => 'ok', 'ms' => round((hrtime(true) - $start) / 1e6, 2)];
     }
