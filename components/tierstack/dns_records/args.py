@@ -8,7 +8,7 @@ import pulumi
 from tierstack.dns_records.findings import errors
 from tierstack.dns_records.options import CaaArgs, CertificateArgs, DmarcArgs, DnsRecordArgs, MailArgs
 from tierstack.dns_records.records import DEFAULT_TTL, absolute
-from tierstack.dns_records.spf_lookups import DnsResolver
+from tierstack.dns_records.spf_lookups import system_resolver
 from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
 from tierstack.errors import MISSING, Problem
 
@@ -101,7 +101,7 @@ class DNSRecordsArgs:
             certificate=self.certificate,
             records=tuple(self.records or []),
             ttl=self.ttl,
-            live=DnsResolver() if self.live_dns else None,
+            live=system_resolver() if self.live_dns else None,
         )
         return compose(spec)
 

@@ -82,7 +82,7 @@ def _ttl(one: RecordSet) -> list[Finding]:
         message = f"TTL {one.ttl} is shorter than most DNS hosts and resolvers keep"
         return [
             warning(
-                "ttl-short", one.key, message, "RFC 9520 §3.2, RFC 1035 §3.2.1", "write 60 or more seconds"
+                "ttl-short", one.key, message, "RFC 1912 §2.2", "write 60 or more seconds"
             )
         ]
     if one.ttl > LONG_TTL:

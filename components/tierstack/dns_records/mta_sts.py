@@ -140,5 +140,5 @@ def check_together(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
     owners = {one.name for one in sets if one.type in ("TXT", "CNAME")}
     if f"_mta-sts.{domain}" in owners and f"_smtp._tls.{domain}" not in owners:
         message = "has MTA-STS and no TLS-RPT, so failures stay unseen"
-        return [advice("tlsrpt-absent", domain, message, "RFC 8461 §10.1, RFC 8460 §1", "add TLS-RPT")]
+        return [advice("tlsrpt-absent", domain, message, "RFC 8461 §6, RFC 8460 §1", "add TLS-RPT")]
     return []

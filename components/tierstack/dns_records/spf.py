@@ -77,16 +77,18 @@ def parse(text: str) -> Spf:
             terms.append(term)
         if problem:
             problems.append(problem)
-    for name in ("redirect", "exp"):
-        if [term.name for term in terms].count(name) > 1:
-            problems.append(f"`{name}` stands twice (RFC 7208 §6)")
+    problems += [
+        f"`{name}` stands twice (RFC 7208 §6)"
+        for name in ("redirect", "exp")
+        if [term.name for term in terms].count(name) > 1
+    ]
     return Spf(tuple(terms), tuple(problems))
 
 
 def _term(word: str) -> tuple[Term | None, str | None]:
     if _MODIFIER.match(word):
         name, _, value = word.partition("=")
-        # `include=x` is an unknown modifier; its name keeps the sign, so that nobody takes it for the mechanism.
+        # `include=x` is an unknown modifier; its name keeps the sign, lest it is taken for `include:x`.
         name = f"{name.lower()}=" if name.lower() in _MECHANISMS else name.lower()
         return Term(word, name, value=value, modifier=True), (
             _domain_problem(word, value) if name in ("redirect", "exp") else None

@@ -6,6 +6,7 @@ knows is counted once and reported, never guessed.
 """
 
 import contextlib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -68,35 +69,38 @@ class ZoneResolver:
 
 
 class DnsResolver:
-    """The live DNS. Answers are kept for the life of the object."""
+    """The live DNS. Answers, also those of absence, are kept for as long as their TTL says."""
 
     def __init__(self, timeout: float = 3.0, nameservers: Sequence[str] = ()) -> None:
-        """`timeout` in seconds for one question; `nameservers` as IP addresses, None means those of this
-        machine."""
-        self._resolver = dns.resolver.Resolver(configure=not nameservers)
+        """`timeout` in seconds for a question; `nameservers` as IP addresses, none: those of this machine."""
+        try:
+            self._resolver = dns.resolver.Resolver(configure=not nameservers)
+        except dns.resolver.NoResolverConfiguration:
+            # A machine without name servers is like one without a network: no question has an answer.
+            self._resolver = dns.resolver.Resolver(configure=False)
         if nameservers:
             self._resolver.nameservers = list(nameservers)
         self._resolver.lifetime = timeout
-        self._known: dict[tuple[str, str], list[str]] = {}
+        self._resolver.cache = dns.resolver.Cache()
 
     def lookup(self, name: str, type: str) -> list[str]:
         """What the DNS answers now."""
-        key = (host(name), type)
-        if key not in self._known:
-            self._known[key] = self._ask(*key)
-        return self._known[key]
-
-    def _ask(self, name: str, type: str) -> list[str]:
         try:
-            answer = self._resolver.resolve(name, type, search=False)
+            answer = self._resolver.resolve(host(name), type, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError) as problem:
             raise LookupUnavailableError(f"{name} {type}: {problem}") from problem
         return [
-            decode_txt(r.strings) if isinstance(r, dns.rdtypes.txtbase.TXTBase) else r.to_text()
-            for r in answer
+            decode_txt(one.strings) if isinstance(one, dns.rdtypes.txtbase.TXTBase) else one.to_text()
+            for one in answer
         ]
+
+
+@functools.cache
+def system_resolver() -> DnsResolver:
+    """The live DNS as this machine sees it; one for the process, so that a preview asks nothing twice."""
+    return DnsResolver()
 
 
 class FirstAnswer:
