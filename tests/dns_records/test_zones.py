@@ -137,3 +137,13 @@ def test_advice_never_stops_a_preview() -> None:
     assert isinstance(value, DNSRecordsArgs)
     assert Severity.ADVICE in {one.severity for one in value.zone().findings}
     assert not value.problems()
+
+
+def test_reports_of_other_domains_are_accepted() -> None:
+    dmarc = {"stage": "reject", "accept_reports_of": ["example.net", "sub.example.com"]}
+    value, _ = load(DNSRecordsArgs, {"domain": "example.org", "dmarc": dmarc})
+    assert isinstance(value, DNSRecordsArgs)
+    zone = value.zone()
+    assert not errors(zone.findings)
+    for name in ("example.net._report._dmarc.example.org", "sub.example.com._report._dmarc.example.org"):
+        assert zone.get(name, "TXT").values == ("v=DMARC1",)

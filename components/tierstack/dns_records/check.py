@@ -28,19 +28,28 @@ def domain_problem(domain: str) -> str | None:
         return str(problem)
     if "." not in name:
         return f"`{domain}` is not a full domain name"
-    if name != domain:
-        return (
-            f"`{domain}` is not in canonical form: lower case, no final dot, international labels as `{name}`"
-        )
     bad = [label for label in name.split(".") if not hygiene.is_host_label(label)]
-    return f"`{bad[0]}` cannot be part of a domain" if bad else None
+    if bad:
+        label = bad[0].replace("\\", "")  # dnspython escapes what is no letter, digit or hyphen
+        return f"`{label}` cannot be part of a domain"
+    if name != domain:
+        shown = f"lower case, no final dot, international labels as `{name}`"
+        return f"`{domain}` is not in canonical form: {shown}"
+    return None
 
 
 def check_sets(
-    sets: Sequence[RecordSet], domain: str, live: spf_lookups.Resolver | None = None
+    sets: Sequence[RecordSet],
+    domain: str,
+    live: spf_lookups.Resolver | None = None,
+    *,
+    complete: bool = True,
 ) -> list[Finding]:
-    """Everything that is wrong with the record sets of a zone, composed here or not."""
-    resolver = spf_lookups.default_resolver(sets, domain, live)
+    """Everything that is wrong with the record sets of a zone, composed here or not.
+
+    `complete` says that what is not among the sets does not exist; otherwise `live` is asked.
+    """
+    resolver = spf_lookups.default_resolver(sets, domain, live, complete=complete)
     found = hygiene.check(sets, domain)
     policy = next(
         (v for one in sets if one.name == f"_dmarc.{domain}" for v in one.values if dmarc.is_dmarc(v)), None

@@ -80,11 +80,7 @@ def _ttl(one: RecordSet) -> list[Finding]:
         ]
     if one.ttl < SHORT_TTL:
         message = f"TTL {one.ttl} is shorter than most DNS hosts and resolvers keep"
-        return [
-            warning(
-                "ttl-short", one.key, message, "RFC 1912 §2.2", "write 60 or more seconds"
-            )
-        ]
+        return [warning("ttl-short", one.key, message, "RFC 1912 §2.2", "write 60 or more seconds")]
     if one.ttl > LONG_TTL:
         message = f"TTL {one.ttl} is longer than a week: a mistake stays that long"
         return [warning("ttl-long", one.key, message, "RFC 8767 §4", "write 86400 or less")]

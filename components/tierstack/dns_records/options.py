@@ -264,6 +264,8 @@ class DmarcArgs:
     """The policy for subdomains that exist (`sp`). None: that of the domain."""
     nonexistent: DmarcPolicy | None = None
     """The policy for subdomains that do not exist (`np`). None: that of subdomains."""
+    accept_reports_of: list[str] | None = None
+    """Other domains whose reports addresses of this domain may receive (RFC 9990 §4). None: none."""
     strict_dkim: bool = False
     """Whether DKIM must sign with exactly the domain of the From line, not one above or below."""
     strict_spf: bool = False

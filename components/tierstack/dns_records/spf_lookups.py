@@ -276,7 +276,9 @@ def _void(report: LookupReport, *versions: int) -> None:
     report.void_v6 += 6 in versions
 
 
-def default_resolver(sets: Iterable[RecordSet], domain: str, live: Resolver | None = None) -> Resolver:
-    """The zone first, then `live` when given, then the snapshot."""
-    inner = [live] if live else []
-    return FirstAnswer(ZoneResolver(sets, domain), *inner, SnapshotResolver())
+def default_resolver(
+    sets: Iterable[RecordSet], domain: str, live: Resolver | None = None, *, complete: bool = True
+) -> Resolver:
+    """The zone first where it is known as a whole, then `live` when given, then the snapshot."""
+    zone = [ZoneResolver(sets, domain)] if complete else []
+    return FirstAnswer(*zone, *([live] if live else []), SnapshotResolver())

@@ -191,6 +191,13 @@ def _dmarc(draft: _Draft, providers: Sequence[Contribution]) -> None:
         fo=args.failure_options,
     )
     draft.add("dmarc", draft.own("_dmarc"), "TXT", text)
+    for n, other in enumerate(args.accept_reports_of or []):
+        if problem := domain_problem(other):
+            path, fix = f"dmarc.accept_reports_of[{n}]", "write a domain such as `example.net`"
+            draft.findings.append(error("domain", path, problem, "RFC 1035 §2.3.1", fix))
+            continue
+        consent = dmarc.authorisation(other, spec.domain)
+        draft.add("dmarc", f"{consent.name}.", consent.type, consent.value)
 
 
 def _mta_sts(draft: _Draft, providers: Sequence[Contribution]) -> str | None:
