@@ -1,4 +1,4 @@
-"""A domain as the live DNS shows it, asked for by the names that matter for web and mail, and judged."""
+"""A domain as the live DNS shows it, asked for by the names that matter for web and mail, and judged.
 
 The DNS does not list the names of a zone, so this sees less than the zone file: hosts other than the usual
 ones and DKIM selectors that nobody names stay unseen.
