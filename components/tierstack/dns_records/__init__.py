@@ -119,9 +119,7 @@ class DNSRecords(Component):
         return zone
 
 
-def _inputs(
-    draft: Zone, zone: pulumi.Output[Zone], key: str, args: DNSRecordsArgs
-) -> pulumi.Input[list[str]]:
+def _inputs(draft: Zone, zone: pulumi.Output[Zone], key: str, args: DNSRecordsArgs) -> pulumi.Input[list[str]]:
     """The values of a set: plain where they are known at preview, so that only the late ones show as
     unknown."""
     if key not in args.late_keys():

@@ -89,8 +89,7 @@ class DNSRecordsArgs:
             )
 
         web = tuple(
-            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl)
-            for one in self.web or []
+            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl) for one in self.web or []
         )
         spec = ZoneSpec(
             domain=self.domain,
@@ -111,7 +110,4 @@ class DNSRecordsArgs:
 
 def problems_of(zone: Zone) -> list[Problem]:
     """The errors of a zone in the form in which a component raises them, each with its rule."""
-    return [
-        Problem(one.subject, MISSING, f"{one.message} ({one.source})", one.fix)
-        for one in errors(zone.findings)
-    ]
+    return [Problem(one.subject, MISSING, f"{one.message} ({one.source})", one.fix) for one in errors(zone.findings)]

@@ -24,10 +24,7 @@ def record_text(logo: str, certificate: str | None) -> str:
 def check(text: str, subject: str, dmarc_text: str | None) -> list[Finding]:
     """What is wrong with a record, given the DMARC record of the domain (None: there is none)."""
     parsed = tags.parse(text)
-    found = [
-        error("bimi-syntax", subject, p, f"{SOURCE} §4.2", "correct the list of tags")
-        for p in parsed.problems
-    ]
+    found = [error("bimi-syntax", subject, p, f"{SOURCE} §4.2", "correct the list of tags") for p in parsed.problems]
     if parsed.get("v") != "BIMI1" or parsed.names[0] != "v":
         message = "does not begin with `v=BIMI1`"
         found.append(error("bimi-version", subject, message, f"{SOURCE} §4.2", "begin with `v=BIMI1;`"))
@@ -55,9 +52,7 @@ def _check_url(tag: str, url: str, endings: tuple[str, ...], subject: str) -> li
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.netloc:
         message = f"`{tag}={url}` is not an https: URL"
-        return [
-            error("bimi-url", subject, message, f"{SOURCE} §4.2", "write a URL that begins with `https://`")
-        ]
+        return [error("bimi-url", subject, message, f"{SOURCE} §4.2", "write a URL that begins with `https://`")]
     if not parts.path.lower().endswith(endings):
         message = f"`{tag}={url}` does not end with {' or '.join(endings)}"
         return [warning("bimi-file", subject, message, f"{SOURCE} §4.2", f"serve a {endings[0]} file")]

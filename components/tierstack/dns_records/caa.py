@@ -86,9 +86,7 @@ def check(values: Iterable[str], subject: str) -> list[Finding]:
         one = parse(value)
         if one is None:
             message = f'`{value}` is not of the form `0 issue "letsencrypt.org"`'
-            found.append(
-                error("caa-syntax", subject, message, "RFC 8659 §4.1.1", 'write flags, tag and "value"')
-            )
+            found.append(error("caa-syntax", subject, message, "RFC 8659 §4.1.1", 'write flags, tag and "value"'))
             continue
         properties.append(one)
         found += _check_property(one, subject)
@@ -100,9 +98,7 @@ def check(values: Iterable[str], subject: str) -> list[Finding]:
         same = [one for one in properties if one.tag == tag]
         if len(same) > 1 and any(not one.issuer for one in same):
             message = f'`{tag} ";"` beside other `{tag}` records forbids nothing'
-            found.append(
-                warning("caa-empty-beside", subject, message, "RFC 8659 §4.2", "remove one of the two")
-            )
+            found.append(warning("caa-empty-beside", subject, message, "RFC 8659 §4.2", "remove one of the two"))
     return found
 
 
@@ -114,16 +110,12 @@ def _check_property(one: Property, subject: str) -> list[Finding]:
         if one.critical or len(one.tag) > _MAX_TAG:
             message = f"`{one.tag}` is critical and unknown, so nobody may issue"
             return [error("caa-critical-unknown", subject, message, "RFC 8659 §4.1", fix)]
-        return [
-            warning("caa-unknown-tag", subject, f"`{one.tag}` is not a property of CAA", "RFC 8659 §4.1", fix)
-        ]
+        return [warning("caa-unknown-tag", subject, f"`{one.tag}` is not a property of CAA", "RFC 8659 §4.1", fix)]
     if one.tag in ISSUE_TAGS:
         return found + _check_issuer(one, subject)
     if one.tag == "iodef" and urlsplit(one.value).scheme not in ("mailto", "http", "https"):
         message = f"`iodef {one.value}` is not a mailto:, http: or https: URL"
-        found.append(
-            error("caa-iodef", subject, message, "RFC 8659 §4.4", "write `mailto:security@example.org`")
-        )
+        found.append(error("caa-iodef", subject, message, "RFC 8659 §4.4", "write `mailto:security@example.org`"))
     return found
 
 
@@ -132,9 +124,7 @@ def _check_issuer(one: Property, subject: str) -> list[Finding]:
     for part in one.value.split(";")[1:]:
         if part.strip() and not _PARAMETER.match(part.strip()):
             message = f"`{part.strip()}` is not a parameter of the form name=value"
-            found.append(
-                error("caa-parameter", subject, message, "RFC 8659 §4.2", "separate parameters with `;`")
-            )
+            found.append(error("caa-parameter", subject, message, "RFC 8659 §4.2", "separate parameters with `;`"))
     if one.issuer:
         found += _check_issuer_name(one, subject)
     uri = one.parameters.get("accounturi")
@@ -152,9 +142,7 @@ def _check_issuer(one: Property, subject: str) -> list[Finding]:
     for method in filter(None, (one.parameters.get("validationmethods") or "").split(",")):
         if method not in METHODS and not method.startswith("ca-"):
             fix = f"write one of {', '.join(METHODS)}"
-            found.append(
-                error("caa-method", subject, f"`{method}` is not a validation method", "RFC 8657 §4", fix)
-            )
+            found.append(error("caa-method", subject, f"`{method}` is not a validation method", "RFC 8657 §4", fix))
     return found
 
 
@@ -173,11 +161,7 @@ def _check_issuer_name(one: Property, subject: str) -> list[Finding]:
     guess = nearest(one.issuer, ISSUERS)
     if one.issuer not in ISSUERS and guess:
         message = f"`{one.issuer}` is not a known issuer, and close to one"
-        return [
-            warning(
-                "caa-issuer-slip", subject, message, "RFC 8659 §4.2", f"write `{guess}`, if that is meant"
-            )
-        ]
+        return [warning("caa-issuer-slip", subject, message, "RFC 8659 §4.2", f"write `{guess}`, if that is meant")]
     return []
 
 

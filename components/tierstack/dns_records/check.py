@@ -51,9 +51,7 @@ def check_sets(
     """
     resolver = spf_lookups.default_resolver(sets, domain, live, complete=complete)
     found = hygiene.check(sets, domain)
-    policy = next(
-        (v for one in sets if one.name == f"_dmarc.{domain}" for v in one.values if dmarc.is_dmarc(v)), None
-    )
+    policy = next((v for one in sets if one.name == f"_dmarc.{domain}" for v in one.values if dmarc.is_dmarc(v)), None)
     for one in sets:
         if one.type == "TXT":
             found += _check_txt(one, domain, resolver, policy)
@@ -61,20 +59,14 @@ def check_sets(
             found += mx.check(one, sets, domain)
         elif one.type == "CAA":
             found += caa.check(one.values, one.key)
-    keys = [
-        r for one in sets if one.type == "TXT" and dkim.is_key_name(one.name, domain) for r in one.records()
-    ]
-    delegated = [
-        r for one in sets if one.type == "CNAME" and dkim.is_key_name(one.name, domain) for r in one.records()
-    ]
+    keys = [r for one in sets if one.type == "TXT" and dkim.is_key_name(one.name, domain) for r in one.records()]
+    delegated = [r for one in sets if one.type == "CNAME" and dkim.is_key_name(one.name, domain) for r in one.records()]
     found += dkim.check_keys(keys, delegated, domain)
     found += mta_sts.check_host(sets, domain) + mta_sts.check_together(sets, domain)
     return found + _check_absences(sets, domain) + _check_signed(domain, live)
 
 
-def _check_txt(
-    one: RecordSet, domain: str, resolver: spf_lookups.Resolver, policy: str | None
-) -> list[Finding]:
+def _check_txt(one: RecordSet, domain: str, resolver: spf_lookups.Resolver, policy: str | None) -> list[Finding]:
     found: list[Finding] = []
     senders = [value for value in one.values if spf.is_spf(value)]
     if len(senders) > 1:
@@ -90,9 +82,7 @@ def _check_txt(
         if len(one.values) > 1:
             message = f"has {len(one.values)} keys under one selector, and verifiers take any"
             found.append(
-                error(
-                    "dkim-twice", one.key, message, "RFC 6376 §3.6.2.2", "give each key a selector of its own"
-                )
+                error("dkim-twice", one.key, message, "RFC 6376 §3.6.2.2", "give each key a selector of its own")
             )
     if one.name.startswith("_mta-sts."):
         found += [finding for text in one.values for finding in mta_sts.check(text, one.key)]
@@ -115,15 +105,9 @@ def _near_spf(one: RecordSet) -> list[Finding]:
         ):
             message = f"`{value[:20]}…` looks like SPF, but does not begin with `v=spf1 `"
             found.append(error("spf-version", one.key, message, "RFC 7208 §4.5", "begin with `v=spf1 `"))
-        if (
-            dmarc.is_dmarc(value)
-            and not one.name.startswith("_dmarc.")
-            and "._report._dmarc." not in one.name
-        ):
+        if dmarc.is_dmarc(value) and not one.name.startswith("_dmarc.") and "._report._dmarc." not in one.name:
             message = "a DMARC policy stands here, and receivers look for it below `_dmarc`"
-            found.append(
-                error("dmarc-misplaced", one.key, message, "RFC 9989 §4.7", f"move it to `_dmarc.{one.name}`")
-            )
+            found.append(error("dmarc-misplaced", one.key, message, "RFC 9989 §4.7", f"move it to `_dmarc.{one.name}`"))
     return found
 
 
@@ -182,28 +166,20 @@ def _check_absences(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
     elif not any(dkim.is_key_name(one.name, domain) for one in sets):
         message = "takes mail and has no DKIM key"
         found.append(
-            warning(
-                "dkim-absent", domain, message, "RFC 6376 §1, RFC 9989 §5.1", "publish the key of the sender"
-            )
+            warning("dkim-absent", domain, message, "RFC 6376 §1, RFC 9989 §5.1", "publish the key of the sender")
         )
     if (domain, "CAA") not in known:
         message = "has no CAA, so every issuer of the world may issue for it"
-        found.append(
-            advice("caa-absent", domain, message, "RFC 8659 §1", "name your issuer in `caa` or `certificate`")
-        )
+        found.append(advice("caa-absent", domain, message, "RFC 8659 §1", "name your issuer in `caa` or `certificate`"))
     return found
 
 
-def _check_without_mail(
-    known: dict[tuple[str, str], RecordSet], texts: Sequence[str], domain: str
-) -> list[Finding]:
+def _check_without_mail(known: dict[tuple[str, str], RecordSet], texts: Sequence[str], domain: str) -> list[Finding]:
     found: list[Finding] = []
     sending = [text for text in texts if spf.is_spf(text) and text.lower().split() != ["v=spf1", "-all"]]
     if sending:
         message = "takes no mail (null MX), but SPF lets hosts send as it; receivers may refuse that mail"
-        found.append(
-            warning("null-mx-sender", domain, message, "RFC 7505 §4.2", "publish `v=spf1 -all`, or a real MX")
-        )
+        found.append(warning("null-mx-sender", domain, message, "RFC 7505 §4.2", "publish `v=spf1 -all`, or a real MX"))
     policies = known.get((f"_dmarc.{domain}", "TXT"))
     if policies and any(tags.parse(text).get("p") != "reject" for text in policies.values):
         message = "takes no mail, and DMARC does not say reject"
@@ -259,9 +235,7 @@ def check_zone(
     if not inside:
         message = f"holds no record of {name}"
         findings.append(
-            error(
-                "zone-empty", name, message, "RFC 1035 §5.1", "check the domain, and the $ORIGIN of the file"
-            )
+            error("zone-empty", name, message, "RFC 1035 §5.1", "check the domain, and the $ORIGIN of the file")
         )
         return ordered(findings)
     return ordered(findings + check_sets(sets, name, resolver))

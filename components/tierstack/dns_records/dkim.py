@@ -49,9 +49,7 @@ def public_key(text: str) -> tuple[str, str]:
     body = text.strip()
     if match := _PEM.search(body):
         if "PRIVATE" in match[1]:
-            raise KeyFormatError(
-                "is a private key; it stays with the signer, only the public key is published"
-            )
+            raise KeyFormatError("is a private key; it stays with the signer, only the public key is published")
         body = match[2]
     try:
         octets = base64.b64decode("".join(body.split()), validate=True)
@@ -107,9 +105,7 @@ def _der(data: bytes, at: int, tag: int) -> tuple[bytes, int]:
 def check(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of one key record."""
     parsed = tags.parse(text)
-    found = [
-        error("dkim-syntax", subject, p, "RFC 6376 §3.2", "correct the list of tags") for p in parsed.problems
-    ]
+    found = [error("dkim-syntax", subject, p, "RFC 6376 §3.2", "correct the list of tags") for p in parsed.problems]
     version = parsed.get("v")
     if version is not None and (version != "DKIM1" or parsed.names[0] != "v"):
         found.append(
@@ -132,9 +128,7 @@ def check(text: str, subject: str) -> list[Finding]:
             )
         )
     found += [
-        warning(
-            "dkim-unknown-tag", subject, f"the tag `{name}` means nothing", "RFC 6376 §3.6.1", "remove it"
-        )
+        warning("dkim-unknown-tag", subject, f"the tag `{name}` means nothing", "RFC 6376 §3.6.1", "remove it")
         for name in parsed.names
         if name not in _KNOWN
     ]
@@ -166,9 +160,7 @@ def _check_flags(parsed: tags.Tags, subject: str) -> list[Finding]:
         )
     services = parsed.get("s")
     if services is not None and not {"*", "email"} & {one.strip() for one in services.split(":")}:
-        found.append(
-            error("dkim-service", subject, f"`s={services}` excludes mail", "RFC 6376 §3.6.1", "remove `s=`")
-        )
+        found.append(error("dkim-service", subject, f"`s={services}` excludes mail", "RFC 6376 §3.6.1", "remove `s=`"))
     return found
 
 
@@ -185,9 +177,7 @@ def _check_key(parsed: tags.Tags, subject: str) -> list[Finding]:
             )
         ]
     if key is None:
-        return [
-            error("dkim-no-key", subject, "has no `p=`", "RFC 6376 §3.6.1", "add `p=` with the public key")
-        ]
+        return [error("dkim-no-key", subject, "has no `p=`", "RFC 6376 §3.6.1", "add `p=` with the public key")]
     if not key:
         return [
             advice(

@@ -106,12 +106,7 @@ def check(text: str, subject: str) -> list[Finding]:
     if not is_dmarc(text):
         message = "does not begin with `v=DMARC1`, so receivers ignore it"
         return [*found, error("dmarc-version", subject, message, "RFC 9989 §4.8", "begin with `v=DMARC1;`")]
-    return (
-        found
-        + _check_values(parsed, subject)
-        + _check_removed(parsed, subject)
-        + _check_policy(parsed, subject)
-    )
+    return found + _check_values(parsed, subject) + _check_removed(parsed, subject) + _check_policy(parsed, subject)
 
 
 def _check_values(parsed: tags.Tags, subject: str) -> list[Finding]:
@@ -120,14 +115,10 @@ def _check_values(parsed: tags.Tags, subject: str) -> list[Finding]:
         choices = _CHOICES.get(name)
         if choices and value.lower() not in choices:
             fix = f"write one of {', '.join(choices)}"
-            found.append(
-                error("dmarc-value", subject, f"`{name}={value}` is not a value of `{name}`", _RULE, fix)
-            )
+            found.append(error("dmarc-value", subject, f"`{name}={value}` is not a value of `{name}`", _RULE, fix))
         if name not in _KNOWN and name not in _REMOVED:
             found.append(
-                warning(
-                    "dmarc-unknown-tag", subject, f"the tag `{name}` is ignored", "RFC 9989 §4.8", "remove it"
-                )
+                warning("dmarc-unknown-tag", subject, f"the tag `{name}` is ignored", "RFC 9989 §4.8", "remove it")
             )
     for name in ("rua", "ruf"):
         found += [finding for one in addresses(parsed, name) for finding in _check_uri(name, one, subject)]
@@ -205,9 +196,7 @@ def _check_removed(parsed: tags.Tags, subject: str) -> list[Finding]:
             )
         else:
             found.append(
-                warning(
-                    "dmarc-removed-tag", subject, f"`{name}` was removed", "RFC 9989 §C", f"remove `{name}`"
-                )
+                warning("dmarc-removed-tag", subject, f"`{name}` was removed", "RFC 9989 §C", f"remove `{name}`")
             )
     return found
 
@@ -242,12 +231,7 @@ def _check_policy(parsed: tags.Tags, subject: str) -> list[Finding]:
         found.append(say("dmarc-no-reports", subject, message, "RFC 9989 §5.1.3", "add `rua=mailto:…`"))
     for tag in ("sp", "np"):
         value = (parsed.get(tag) or "").lower()
-        if (
-            p
-            and value in POLICIES
-            and p.lower() in POLICIES
-            and POLICIES.index(value) < POLICIES.index(p.lower())
-        ):
+        if p and value in POLICIES and p.lower() in POLICIES and POLICIES.index(value) < POLICIES.index(p.lower()):
             found.append(
                 warning(
                     "dmarc-weaker-subdomains",
@@ -280,9 +264,7 @@ def external_destinations(text: str, domain: str) -> list[str]:
     parsed = tags.parse(text)
     found = {report_domain(one) for tag in ("rua", "ruf") for one in addresses(parsed, tag)}
     return sorted(
-        one
-        for one in found
-        if one and one != domain and not is_below(one, domain) and not is_below(domain, one)
+        one for one in found if one and one != domain and not is_below(one, domain) and not is_below(domain, one)
     )
 
 

@@ -93,9 +93,7 @@ def _address_set(one: RecordSet) -> list[Finding]:
     bad = [label for label in (labels[1:] if labels[0] == "*" else labels) if not is_host_label(label)]
     if bad:
         message = f"`{bad[0]}` cannot be part of a host name: letters, digits and inner hyphens only"
-        found.append(
-            error("host-label", one.key, message, "RFC 952, RFC 1123 §2.1", "choose a name without it")
-        )
+        found.append(error("host-label", one.key, message, "RFC 952, RFC 1123 §2.1", "choose a name without it"))
     for value in one.values:
         found += address(value, one.key, 4 if one.type == "A" else 6)
     return found
@@ -179,9 +177,7 @@ def _txt(one: RecordSet) -> list[Finding]:
     return found
 
 
-def _targets(
-    one: RecordSet, domain: str, names: set[str], known: dict[tuple[str, str], RecordSet]
-) -> list[Finding]:
+def _targets(one: RecordSet, domain: str, names: set[str], known: dict[tuple[str, str], RecordSet]) -> list[Finding]:
     found: list[Finding] = []
     for value in one.values:
         target = host(fields(value)[_TARGET_TYPES[one.type]])
@@ -203,9 +199,7 @@ def _targets(
         ):
             message = f"`{target}` is not in this zone"
             found.append(
-                warning(
-                    "alias-dangling", one.key, message, "RFC 1912 §2.4", f"add {target}, or remove the alias"
-                )
+                warning("alias-dangling", one.key, message, "RFC 1912 §2.4", f"add {target}, or remove the alias")
             )
         elif one.type in ("NS", "SRV") and (target, "CNAME") in known:
             rule = "RFC 2181 §10.3" if one.type == "NS" else "RFC 2782"
@@ -225,9 +219,7 @@ def _targets(
         ):
             message = f"the name server `{target}` has no address in this zone"
             found.append(
-                error(
-                    "ns-no-glue", one.key, message, "RFC 1034 §4.2.1", f"add an A or AAAA record for {target}"
-                )
+                error("ns-no-glue", one.key, message, "RFC 1034 §4.2.1", f"add an A or AAAA record for {target}")
             )
     return found
 
@@ -243,9 +235,7 @@ def _exists(name: str, domain: str, names: set[str]) -> bool:
     return False
 
 
-def _aliases(
-    sets: Iterable[RecordSet], domain: str, known: dict[tuple[str, str], RecordSet]
-) -> list[Finding]:
+def _aliases(sets: Iterable[RecordSet], domain: str, known: dict[tuple[str, str], RecordSet]) -> list[Finding]:
     found: list[Finding] = []
     for one in sets:
         if one.type != "CNAME":
@@ -260,14 +250,10 @@ def _aliases(
         others = sorted(kind for name, kind in known if name == one.name and kind != "CNAME")
         if others and one.name != domain:
             message = f"an alias stands beside {', '.join(others)}"
-            found.append(
-                error("alias-beside", one.key, message, "RFC 1034 §3.6.2", "remove the alias, or the others")
-            )
+            found.append(error("alias-beside", one.key, message, "RFC 1034 §3.6.2", "remove the alias, or the others"))
         if loop := _loop(one, known):
             message = f"leads back to itself ({' → '.join(loop)})"
-            found.append(
-                error("alias-loop", one.key, message, "RFC 1034 §5.2.2", "let one of them name a host")
-            )
+            found.append(error("alias-loop", one.key, message, "RFC 1034 §5.2.2", "let one of them name a host"))
     return found
 
 

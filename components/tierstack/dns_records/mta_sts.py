@@ -52,9 +52,7 @@ def covers(pattern: str, exchange: str) -> bool:
 def check(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of `_mta-sts.<domain>`."""
     parsed = tags.parse(text)
-    found = [
-        error("sts-syntax", subject, p, "RFC 8461 §3.1", "correct the list of tags") for p in parsed.problems
-    ]
+    found = [error("sts-syntax", subject, p, "RFC 8461 §3.1", "correct the list of tags") for p in parsed.problems]
     if parsed.get("v") != "STSv1" or parsed.names[0] != "v":
         message = "does not begin with `v=STSv1`"
         found.append(error("sts-version", subject, message, "RFC 8461 §3.1", "begin with `v=STSv1;`"))
@@ -78,9 +76,7 @@ def check_policy(
     missed = [one for one in exchanges if not any(covers(pattern, one) for pattern in patterns)]
     if mode is not MtaStsMode.NONE:
         for one in missed:
-            lost = (
-                "mail to it will be refused" if mode is MtaStsMode.ENFORCE else "reports will show failures"
-            )
+            lost = "mail to it will be refused" if mode is MtaStsMode.ENFORCE else "reports will show failures"
             message = f"no `mx` line covers {one}; {lost}"
             found.append(error("sts-mx-missing", subject, message, "RFC 8461 §4.1", f"add `{one}`"))
         if not exchanges:
@@ -116,9 +112,7 @@ def tls_rpt_text(addresses: Sequence[str]) -> str:
 def check_tls_rpt(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of `_smtp._tls.<domain>`."""
     parsed = tags.parse(text)
-    found = [
-        error("tlsrpt-syntax", subject, p, "RFC 8460 §3", "correct the list of tags") for p in parsed.problems
-    ]
+    found = [error("tlsrpt-syntax", subject, p, "RFC 8460 §3", "correct the list of tags") for p in parsed.problems]
     if parsed.get("v") != "TLSRPTv1" or parsed.names[0] != "v":
         message = "does not begin with `v=TLSRPTv1`"
         found.append(error("tlsrpt-version", subject, message, "RFC 8460 §3", "begin with `v=TLSRPTv1;`"))
@@ -127,9 +121,7 @@ def check_tls_rpt(text: str, subject: str) -> list[Finding]:
         found.append(error("tlsrpt-no-address", subject, "has no `rua`", "RFC 8460 §3", "add `rua=mailto:…`"))
     for one in addresses:
         parts = urlsplit(one)
-        if not (parts.scheme == "mailto" and "@" in parts.path) and not (
-            parts.scheme == "https" and parts.netloc
-        ):
+        if not (parts.scheme == "mailto" and "@" in parts.path) and not (parts.scheme == "https" and parts.netloc):
             message = f"`{one}` is not a mailto: or https: address"
             found.append(error("tlsrpt-address", subject, message, "RFC 8460 §3", f"write `mailto:{one}`"))
     return found

@@ -29,31 +29,23 @@ def check(one: RecordSet, sets: Sequence[RecordSet], domain: str) -> list[Findin
     names = [host(fields(value)[1]) for value in one.values]
     if "" in names and not is_null(one.values):
         message = "a null MX stands beside others, or has a preference other than 0"
-        found.append(
-            error("mx-null-beside", subject, message, "RFC 7505 §3", "keep `0 .` alone, or remove it")
-        )
+        found.append(error("mx-null-beside", subject, message, "RFC 7505 §3", "keep `0 .` alone, or remove it"))
     for name in sorted(set(names) - {""}):
         if _is_address(name):
             message = f"`{name}` is an address, and a mail exchanger is a host name"
             found.append(
-                error(
-                    "mx-address", subject, message, "RFC 5321 §5.1", "give the server a name with an A record"
-                )
+                error("mx-address", subject, message, "RFC 5321 §5.1", "give the server a name with an A record")
             )
             continue
         if (name, "CNAME") in owners:
             message = f"`{name}` is an alias"
             found.append(
-                error(
-                    "mx-alias", subject, message, "RFC 2181 §10.3", "name the host to which the alias leads"
-                )
+                error("mx-alias", subject, message, "RFC 2181 §10.3", "name the host to which the alias leads")
             )
         elif (name == domain or is_below(name, domain)) and not {(name, "A"), (name, "AAAA")} & owners:
             message = f"`{name}` has no address in this zone"
             found.append(
-                error(
-                    "mx-no-address", subject, message, "RFC 5321 §5.1", f"add an A or AAAA record for {name}"
-                )
+                error("mx-no-address", subject, message, "RFC 5321 §5.1", f"add an A or AAAA record for {name}")
             )
         if names.count(name) > 1:
             message = f"`{name}` stands with two preferences"

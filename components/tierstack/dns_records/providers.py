@@ -66,9 +66,7 @@ class _Zone:
         try:
             out.records.append(record(name, type, value, self.domain, self.ttl))
         except RecordError as problem:
-            out.findings.append(
-                error("option-value", path, str(problem), "RFC 1035 §2.3", "copy the value again")
-            )
+            out.findings.append(error("option-value", path, str(problem), "RFC 1035 §2.3", "copy the value again"))
 
     def add_key(self, out: Contribution, path: str, selector: str, key: str) -> None:
         """Add a DKIM key, or the finding that it is none; the key is not repeated, it might be a private
@@ -93,9 +91,7 @@ def _brevo(args: BrevoArgs, zone: _Zone, path: str) -> Contribution:
         if not re.fullmatch(r"[0-9a-f]{32}", code):
             message = f"`{args.code}` is not 32 hexadecimal digits"
             fix = "copy the value after `brevo-code:` from Brevo"
-            out.findings.append(
-                error("brevo-code", f"{path}.code", message, "Brevo: Authenticate your domain", fix)
-            )
+            out.findings.append(error("brevo-code", f"{path}.code", message, "Brevo: Authenticate your domain", fix))
         else:
             zone.add(out, f"{path}.code", "@", "TXT", f"brevo-code:{code}")
     if args.dkim_key is not None:
@@ -113,9 +109,7 @@ def _google(args: GoogleMailArgs, zone: _Zone, path: str) -> Contribution:
     if args.dkim_key is None:
         message = "no DKIM key, so mail of Google Workspace is not signed as the domain"
         fix = "make a key of 2048 bits in the admin console and give it here"
-        out.findings.append(
-            warning("dkim-absent", f"{path}.dkim_key", message, "Google: Email sender guidelines", fix)
-        )
+        out.findings.append(warning("dkim-absent", f"{path}.dkim_key", message, "Google: Email sender guidelines", fix))
     else:
         zone.add_key(out, f"{path}.dkim_key", args.selector, args.dkim_key)
     if args.verification:
@@ -131,9 +125,7 @@ def _microsoft(args: MicrosoftMailArgs, zone: _Zone, path: str) -> Contribution:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,63}", tenant):
         message = f"`{args.tenant}` is not the name of a tenant"
         fix = "write the name before `.onmicrosoft.com`"
-        out.findings.append(
-            error("microsoft-tenant", f"{path}.tenant", message, "Microsoft: Set up DKIM", fix)
-        )
+        out.findings.append(error("microsoft-tenant", f"{path}.tenant", message, "Microsoft: Set up DKIM", fix))
     targets = args.dkim_targets
     if targets is None:
         message = "the DKIM targets are the older ones, which do not exist for domains added since May 2025"
@@ -149,9 +141,7 @@ def _microsoft(args: MicrosoftMailArgs, zone: _Zone, path: str) -> Contribution:
             error("microsoft-dkim-targets", f"{path}.dkim_targets", message, "Microsoft: Set up DKIM", fix)
         )
     for n, target in enumerate(targets[:2], 1):
-        zone.add(
-            out, f"{path}.dkim_targets[{n - 1}]", f"selector{n}._domainkey", "CNAME", target.rstrip(".") + "."
-        )
+        zone.add(out, f"{path}.dkim_targets[{n - 1}]", f"selector{n}._domainkey", "CNAME", target.rstrip(".") + ".")
     if args.verification:
         zone.add(out, f"{path}.verification", "@", "TXT", f"MS={args.verification.removeprefix('MS=')}")
     if args.autodiscover:
@@ -165,22 +155,16 @@ def _ses(args: SesArgs, zone: _Zone, path: str) -> Contribution:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
         message = f"`{args.region}` is not a region"
         out.findings.append(
-            error(
-                "ses-region", f"{path}.region", message, "AWS: SES endpoints", "write one such as `eu-west-1`"
-            )
+            error("ses-region", f"{path}.region", message, "AWS: SES endpoints", "write one such as `eu-west-1`")
         )
         return out
     if len(args.dkim_tokens) != 3:
         message = f"has {len(args.dkim_tokens)} tokens, and Easy DKIM has three"
         out.findings.append(
-            error(
-                "ses-dkim-tokens", f"{path}.dkim_tokens", message, "AWS: Easy DKIM", "give the three tokens"
-            )
+            error("ses-dkim-tokens", f"{path}.dkim_tokens", message, "AWS: Easy DKIM", "give the three tokens")
         )
     for n, token in enumerate(args.dkim_tokens):
-        zone.add(
-            out, f"{path}.dkim_tokens[{n}]", f"{token}._domainkey", "CNAME", f"{token}.dkim.amazonses.com."
-        )
+        zone.add(out, f"{path}.dkim_tokens[{n}]", f"{token}._domainkey", "CNAME", f"{token}.dkim.amazonses.com.")
     zone.add(out, f"{path}.mail_from", args.mail_from, "MX", f"10 feedback-smtp.{region}.amazonses.com.")
     zone.add(out, f"{path}.mail_from", args.mail_from, "TXT", "v=spf1 include:amazonses.com -all")
     return out
@@ -243,14 +227,10 @@ def _own_server(args: OwnMailServerArgs, zone: _Zone, path: str) -> Contribution
     if not args.dkim:
         message = "no DKIM selector: large receivers refuse mail that is not signed"
         fix = "make a key of 2048 bits and give its public half"
-        out.findings.append(
-            error("dkim-absent", f"{path}.dkim", message, "Google: Email sender guidelines", fix)
-        )
+        out.findings.append(error("dkim-absent", f"{path}.dkim", message, "Google: Email sender guidelines", fix))
     for n, key in enumerate(args.dkim or []):
         at = f"{path}.dkim[{n}]"
-        zone.add_key(
-            out, at, key.selector, dkim.revoked_record() if key.public_key is None else key.public_key
-        )
+        zone.add_key(out, at, key.selector, dkim.revoked_record() if key.public_key is None else key.public_key)
     return out
 
 
@@ -282,9 +262,7 @@ def contributions(mail: MailArgs, domain: str, ttl: int, path: str = "mail") -> 
     if mail.receive and mail.receive.value not in found:
         message = f"`{mail.receive.value}` receives, but its options are not given"
         general.findings.append(
-            error(
-                "mail-receiver", f"{path}.receive", message, "RFC 5321 §5.1", f"give `{mail.receive.value}`"
-            )
+            error("mail-receiver", f"{path}.receive", message, "RFC 5321 §5.1", f"give `{mail.receive.value}`")
         )
     if receiver is None and len(mailboxes) > 1:
         message = f"{' and '.join(mailboxes)} can both receive"

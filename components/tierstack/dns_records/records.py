@@ -127,9 +127,7 @@ def _address(kind: str, value: str) -> str:
     except ValueError:
         raise RecordError(f"`{value}` is not an IPv{wanted} address") from None
     if address.version != wanted:
-        raise RecordError(
-            f"`{value}` is an IPv{address.version} address, and {kind} records hold IPv{wanted}"
-        )
+        raise RecordError(f"`{value}` is an IPv{address.version} address, and {kind} records hold IPv{wanted}")
     return str(address)
 
 

@@ -74,9 +74,7 @@ def flatten(text: str, domain: str, resolver: Resolver, ttl: int) -> Flattened:
                 "let a sender use a subdomain of its own instead of flattening",
             )
         )
-    result.extra = [
-        Record(f"_spf{n}.{domain}", "TXT", merge([part], "-all"), ttl) for n, part in enumerate(parts, 1)
-    ]
+    result.extra = [Record(f"_spf{n}.{domain}", "TXT", merge([part], "-all"), ttl) for n, part in enumerate(parts, 1)]
     result.text = merge([kept, [f"include:{one.name}" for one in result.extra]], policy)
     return result
 
@@ -110,9 +108,7 @@ def _of_term(term: Term, name: str, resolver: Resolver, path: tuple[str, ...]) -
         raise _UnflattenableError(f"`{term.text}` in {name} has a prefix length")
     target = host(term.value) or name
     hosts = [target] if term.name == "a" else [one.split()[-1] for one in resolver.lookup(target, "MX")]
-    return [
-        ipaddress.ip_network(a) for h in hosts for kind in ("A", "AAAA") for a in resolver.lookup(h, kind)
-    ]
+    return [ipaddress.ip_network(a) for h in hosts for kind in ("A", "AAAA") for a in resolver.lookup(h, kind)]
 
 
 def _collapse(networks: list[Network]) -> list[str]:

@@ -92,8 +92,7 @@ class DnsResolver:
         except (dns.exception.DNSException, OSError) as problem:
             raise LookupUnavailableError(f"{name} {type}: {problem}") from problem
         return [
-            decode_txt(one.strings) if isinstance(one, dns.rdtypes.txtbase.TXTBase) else one.to_text()
-            for one in answer
+            decode_txt(one.strings) if isinstance(one, dns.rdtypes.txtbase.TXTBase) else one.to_text() for one in answer
         ]
 
 
@@ -180,9 +179,7 @@ def _check_void(report: LookupReport, about: str) -> list[Finding]:
     return [warning("spf-void-lookups-by-family", about, message, "RFC 7208 §4.6.4", fix)]
 
 
-def _walk(
-    spf: Spf, domain: str, resolver: Resolver, report: LookupReport, about: str, path: tuple[str, ...]
-) -> None:
+def _walk(spf: Spf, domain: str, resolver: Resolver, report: LookupReport, about: str, path: tuple[str, ...]) -> None:
     for term in spf.terms:
         if term.name not in LOOKUP_TERMS or (term.name == "redirect" and spf.named("all")):
             continue

@@ -26,9 +26,7 @@ def summarize(zone: Zone) -> str:
         *_extras(zone),
         _verdict(zone),
     ]
-    return "\n".join(
-        [f"{zone.domain}: {len(zone.sets)} record sets", *(f"- {line}" for line in lines if line)]
-    )
+    return "\n".join([f"{zone.domain}: {len(zone.sets)} record sets", *(f"- {line}" for line in lines if line)])
 
 
 def _web(zone: Zone) -> list[str]:

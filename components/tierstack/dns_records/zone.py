@@ -85,9 +85,7 @@ class _Draft:
             ttl = self.spec.ttl if ttl is None else ttl
             self.records.append(record(name, type, value, self.spec.domain, ttl))
         except RecordError as problem:
-            self.findings.append(
-                error("record-value", path, str(problem), "RFC 1035 §3.3", "correct the value")
-            )
+            self.findings.append(error("record-value", path, str(problem), "RFC 1035 §3.3", "correct the value"))
 
     def own(self, name: str) -> str:
         """`name` below the domain, absolute with its dot, for names that are computed."""
@@ -136,9 +134,7 @@ def _web(draft: _Draft) -> None:
             draft.findings.append(error("web-both", path, message, "RFC 1034 §3.6.2", "give one of the two"))
         if not one.alias and not addresses:
             message = "has neither an alias nor an address"
-            draft.findings.append(
-                error("web-empty", path, message, "RFC 1034 §3.6", "give `ipv4`, `ipv6` or `alias`")
-            )
+            draft.findings.append(error("web-empty", path, message, "RFC 1034 §3.6", "give `ipv4`, `ipv6` or `alias`"))
         for kind, value in addresses:
             draft.add(path, one.host, kind, value, one.ttl)
         if one.alias:
@@ -156,9 +152,7 @@ def _spf(draft: _Draft, providers: Sequence[Contribution]) -> None:
         if spec.live is None:
             message = "flattening needs the live DNS"
             fix = "set `live_dns: true`, or leave flattening off"
-            draft.findings.append(
-                error("spf-flatten-offline", "mail.spf_flatten", message, "RFC 7208 §10.1.1", fix)
-            )
+            draft.findings.append(error("spf-flatten-offline", "mail.spf_flatten", message, "RFC 7208 §10.1.1", fix))
         else:
             resolver = spf_lookups.default_resolver(group(draft.records), spec.domain, spec.live)
             flat = flatten(text, spec.domain, resolver, spec.ttl)
@@ -258,15 +252,11 @@ def _certificate(sets: list[RecordSet], spec: ZoneSpec) -> list[Finding]:
     names: list[str] = []
     for name in wanted.names if wanted.names is not None else [one.host for one in spec.web]:
         try:
-            names.append(
-                absolute(f"{name}." if f".{name}".endswith(f".{spec.domain}") else name, spec.domain)
-            )
+            names.append(absolute(f"{name}." if f".{name}".endswith(f".{spec.domain}") else name, spec.domain))
         except RecordError:
             continue  # reported where the host is added
     return [
         finding
         for name in dict.fromkeys(names)
-        for finding in caa.agrees(
-            sets, spec.domain, name, wanted.issuer, wanted.account_uri, wanted.validation_method
-        )
+        for finding in caa.agrees(sets, spec.domain, name, wanted.issuer, wanted.account_uri, wanted.validation_method)
     ]

@@ -27,9 +27,7 @@ def from_inputs(records: dict[str, list[str]]) -> list[RecordSet]:
     for key, values in records.items():
         name, _, kind = key.partition(" ")
         pairs = [value.partition(" ") for value in values]
-        found.append(
-            RecordSet(name, kind, tuple(value for _, _, value in pairs), min(int(ttl) for ttl, _, _ in pairs))
-        )
+        found.append(RecordSet(name, kind, tuple(value for _, _, value in pairs), min(int(ttl) for ttl, _, _ in pairs)))
     return found
 
 

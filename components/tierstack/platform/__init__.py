@@ -1,0 +1,123 @@
+"""Where things run: one Docker host, or a namespace of a Kubernetes cluster (applied, or rendered to files).
+
+A platform is plain data, known at preview. What it shares between components (the provider, the namespace) is made
+once, when the first component asks for it: see `docker.host` and `kubernetes.cluster`.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from tierstack.errors import MISSING, Problem
+
+
+class PlatformKind(Enum):
+    """The two kinds of platform that every component can be built on."""
+
+    DOCKER = "docker"
+    KUBERNETES = "kubernetes"
+
+
+class DataProtection(Enum):
+    """What happens to volumes, databases and buckets when they leave the program or the stack is destroyed."""
+
+    NONE = "none"
+    """They are deleted like anything else."""
+    PROTECT = "protect"
+    """The engine refuses to delete or replace them until they are unprotected (`tierstack down --delete-data`)."""
+    RETAIN = "retain"
+    """As `protect`; and once unprotected and removed they are forgotten by the engine, never deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """Where a component runs. Use `DockerHost(…)` or `Kubernetes(…)`."""
+
+    kind: PlatformKind
+    """`docker` or `kubernetes`."""
+    name: str
+    """Prefix of every name on a Docker host; the namespace on Kubernetes. A DNS label (RFC 1123), at most 40
+    characters, so that names built from it stay under 63."""
+    environment: str = "local"
+    """Label of everything that is made: `local`, `staging`, `prod`. It decides nothing."""
+    data_protection: DataProtection = DataProtection.PROTECT
+    """What happens to data on a delete. Default: `protect`."""
+    docker_host: str | None = None
+    """Docker: the daemon's address (`unix:///var/run/docker.sock`, `ssh://deploy@shop1`). None: `DOCKER_HOST` of the
+    environment, else the default socket."""
+    context: str | None = None
+    """Kubernetes: the kubeconfig context to apply to. None: the current context, or the provider the caller passes."""
+    render_to: str | None = None
+    """Kubernetes: a directory to write manifests into, instead of applying them. None: apply."""
+    create_namespace: bool = True
+    """Kubernetes: make the namespace (labelled for Pod Security `restricted`). False: it exists already."""
+    secret_store: str | None = None
+    """Kubernetes: name of the ClusterSecretStore of External Secrets that holds secrets given by the user. Required
+    when secrets are given to a rendered stack, because a rendered Secret would be in clear. None: no store."""
+    storage_class: str | None = None
+    """Kubernetes: StorageClass of all volumes. None: the cluster's default."""
+
+    @property
+    def renders(self) -> bool:
+        """Whether manifests are written instead of applied."""
+        return self.render_to is not None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels that everything on the platform carries (the recommended labels of Kubernetes)."""
+        return {
+            "app.kubernetes.io/part-of": self.name,
+            "app.kubernetes.io/managed-by": "tierstack",
+            "tierstack.dev/environment": self.environment,
+        }
+
+    def problems(self, path: str = "platform") -> list[Problem]:
+        """The rules that a platform must satisfy."""
+        found = name_problems(f"{path}.name", self.name, 40) + name_problems(f"{path}.environment", self.environment)
+        wrong_kind = (
+            ("docker_host",)
+            if self.kind is PlatformKind.KUBERNETES
+            else ("context", "render_to", "secret_store", "storage_class")
+        )
+        for field in wrong_kind:
+            value = getattr(self, field)
+            if value is not None:
+                other = "a Kubernetes" if self.kind is PlatformKind.DOCKER else "a Docker"
+                found.append(
+                    Problem(f"{path}.{field}", value, f"means something only on {other} platform", "remove it")
+                )
+        if self.render_to is not None and self.context is not None:
+            wrong = "cannot be combined with `render_to`, which applies nothing"
+            found.append(Problem(f"{path}.context", self.context, wrong, "give one of the two"))
+        if self.render_to == "":
+            found.append(
+                Problem(f"{path}.render_to", MISSING, "is empty", "write a directory, or leave it out to apply")
+            )
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerHost(Platform):
+    """One Docker host."""
+
+    kind: PlatformKind = PlatformKind.DOCKER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubernetes(Platform):
+    """A namespace of a Kubernetes cluster; with `render_to`, manifests of it in a directory."""
+
+    kind: PlatformKind = PlatformKind.KUBERNETES
+
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def name_problems(path: str, value: str, longest: int = 63) -> list[Problem]:
+    """The rules of a name used on a platform: a DNS label (RFC 1123 section 2.1), at most `longest` characters."""
+    if len(value) > longest:
+        return [Problem(path, value, f"has {len(value)} characters", f"write at most {longest}")]
+    if not _DNS_LABEL.fullmatch(value):
+        wrong = "is not a DNS label (RFC 1123)"
+        return [Problem(path, value, wrong, "write lower-case letters, digits and hyphens, such as `shop-prod`")]
+    return []

@@ -1,0 +1,259 @@
+"""The Docker host as components use it: networks, volumes, files and containers with the house's defaults.
+
+Defaults that a container gets here: non-root user, read-only root, all capabilities dropped, no new privileges, an
+init process, rotated logs, a memory limit without swap. Every field that the daemon would fill in by itself is given,
+because the provider reads it back and would show it as a change in the next preview.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_docker as docker
+
+from tierstack.platform import DataProtection, Platform
+from tierstack.platform.files import VolumeFiles
+from tierstack.platform.run_once import RunOnce
+from tierstack.platform.shared import once_per_run
+
+_LOGS = {"max-size": "10m", "max-file": "3"}  # at most 30 MB of logs a container stays on the host
+
+
+@dataclass(kw_only=True)
+class Attachment:
+    """A network that a container joins, and the names it answers to there."""
+
+    network: pulumi.Input[str]
+    aliases: Sequence[str] = ()
+
+
+@dataclass(kw_only=True)
+class Mount:
+    """A volume that a container sees at `path`."""
+
+    volume: pulumi.Input[str]
+    path: str
+    read_only: bool = False
+
+
+@dataclass(kw_only=True)
+class Health:
+    """How the daemon knows that a container is well. Times in seconds."""
+
+    command: list[str]
+    interval: int = 5
+    timeout: int = 3
+    retries: int = 12
+    start_period: int = 5
+
+
+@dataclass(kw_only=True)
+class Service:
+    """A long-running container."""
+
+    image: str
+    """Image id (`sha256:…`) or reference by digest."""
+    command: list[str]
+    """The whole command line: the image's own entry point is not used."""
+    user: str
+    """`uid:gid`, never root."""
+    networks: Sequence[Attachment]
+    memory_mb: int
+    """Hard limit in MiB; no swap beyond it."""
+    environment: dict[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Values that anyone may read in `docker inspect`: no secrets."""
+    mounts: Sequence[Mount] = ()
+    ports: Sequence[tuple[int, int]] = ()
+    """(port on the host, port in the container), TCP."""
+    host_ip: str = "0.0.0.0"
+    """Address of the host that `ports` are bound to."""
+    tmpfs: dict[str, str] = field(default_factory=lambda: {"/tmp": "rw,noexec,nosuid,size=64m"})
+    health: Health | None = None
+    cpu_shares: int = 1024
+    """Weight against other containers when the host is busy (1024 is Docker's unit for one)."""
+    capabilities: Sequence[str] = ()
+    """Capabilities to keep, without `CAP_`; each needs a reason in a comment."""
+    stop_signal: str = "SIGTERM"
+    stop_seconds: int = 30
+    """How long a stop may take before the daemon kills the container."""
+    read_only: bool = True
+    shm_mb: int = 64
+    wait_seconds: int = 120
+    """How long an update waits for the first healthy state, where `health` is given."""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class Host:
+    """One Docker host during a run."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.provider: docker.Provider | None = (
+            docker.Provider(f"{platform.name}-docker", host=platform.docker_host) if platform.docker_host else None
+        )
+
+    def options(self, parent: pulumi.Resource, **more: object) -> pulumi.ResourceOptions:
+        """Options of a resource on this host under `parent`."""
+        return pulumi.ResourceOptions(parent=parent, provider=self.provider, **more)  # pyright: ignore
+
+    def name(self, suffix: str) -> str:
+        """The name on the host of what a component calls `suffix`."""
+        return f"{self.platform.name}-{suffix}"
+
+    def network(self, name: str, parent: pulumi.Resource, *, internal: bool = False) -> docker.Network:
+        """A bridge network; `internal` has no way out of the host."""
+        return docker.Network(
+            name,
+            name=self.name(name),
+            driver="bridge",
+            internal=internal,
+            labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in sorted(self.platform.labels.items())],
+            opts=self.options(parent),
+        )
+
+    def volume(self, name: str, parent: pulumi.Resource, *, data: bool) -> docker.Volume:
+        """A named volume. `data`: it holds what cannot be made again, and is protected as the platform says."""
+        protection = self.platform.data_protection if data else DataProtection.NONE
+        return docker.Volume(
+            name,
+            name=self.name(name),
+            driver="local",
+            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in sorted(self.platform.labels.items())],
+            opts=self.options(
+                parent,
+                protect=protection is not DataProtection.NONE,
+                retain_on_delete=protection is DataProtection.RETAIN,
+            ),
+        )
+
+    def files(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        *,
+        volume: docker.Volume,
+        files: dict[str, pulumi.Input[str]],
+        image: str,
+        owner: tuple[int, int],
+        mode: int = 0o400,
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> VolumeFiles:
+        """Files in a volume (see `VolumeFiles`), owned by (uid, gid)."""
+        return VolumeFiles(
+            name,
+            volume=volume.name,
+            files=files,
+            image=image,
+            uid=owner[0],
+            gid=owner[1],
+            mode=mode,
+            docker_host=self.platform.docker_host,
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+        )
+
+    def run_once(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        service: Service,
+        *,
+        triggers: dict[str, pulumi.Input[str]] | None = None,
+        timeout_seconds: int = 900,
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> RunOnce:
+        """Run a container to its end (see `RunOnce`); its mounts are read-only."""
+        return RunOnce(
+            name,
+            container_name=self.name(name),
+            image=service.image,
+            command=service.command,
+            user=service.user,
+            networks=[attachment.network for attachment in service.networks],
+            environment=service.environment,
+            mounts={mount.path: mount.volume for mount in service.mounts},
+            triggers=triggers,
+            memory_mb=service.memory_mb,
+            timeout_seconds=timeout_seconds,
+            docker_host=self.platform.docker_host,
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+        )
+
+    def container(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        service: Service,
+        *,
+        depends_on: Sequence[pulumi.Resource] = (),
+        single: bool = True,
+    ) -> docker.Container:
+        """A running container, healthy before the engine goes on.
+
+        `single`: there can be only one of it (it owns a volume, a port or its name), so a replace stops the old one
+        first. False for containers whose names carry their release: the new one starts beside the old one.
+        """
+        health = service.health
+        return docker.Container(
+            name,
+            name=self.name(name),
+            image=service.image,
+            entrypoints=service.command[:1],
+            command=service.command[1:],
+            user=service.user,
+            envs=_environment(service.environment),
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=a.network, aliases=list(a.aliases)) for a in service.networks
+            ],
+            # What the daemon reports where networks are given: without it the next preview shows a change.
+            network_mode="bridge",
+            mounts=[
+                docker.ContainerMountArgs(target=m.path, source=m.volume, type="volume", read_only=m.read_only)
+                for m in service.mounts
+            ],
+            ports=[
+                docker.ContainerPortArgs(internal=inside, external=outside, ip=service.host_ip, protocol="tcp")
+                for outside, inside in service.ports
+            ],
+            tmpfs=service.tmpfs,
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", *health.command],
+                interval=f"{health.interval}s",
+                timeout=f"{health.timeout}s",
+                start_period=f"{health.start_period}s",
+                retries=health.retries,
+            )
+            if health
+            else None,
+            wait=health is not None,
+            wait_timeout=service.wait_seconds,
+            memory=service.memory_mb,
+            memory_swap=service.memory_mb,
+            shm_size=service.shm_mb,
+            cpu_shares=service.cpu_shares,
+            capabilities=docker.ContainerCapabilitiesArgs(
+                drops=["ALL"], adds=[f"CAP_{capability}" for capability in service.capabilities]
+            ),
+            security_opts=["no-new-privileges:true"],
+            read_only=service.read_only,
+            init=True,
+            restart="unless-stopped",
+            stop_signal=service.stop_signal,
+            stop_timeout=service.stop_seconds,
+            destroy_grace_seconds=service.stop_seconds,
+            log_driver="json-file",
+            log_opts=_LOGS,
+            labels=[
+                docker.ContainerLabelArgs(label=k, value=v)
+                for k, v in sorted({**self.platform.labels, **service.labels}.items())
+            ],
+            opts=self.options(parent, depends_on=list(depends_on), delete_before_replace=single),
+        )
+
+
+def _environment(values: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:
+    return [pulumi.Output.concat(key, "=", value) for key, value in sorted(values.items())]
+
+
+def host(platform: Platform) -> Host:
+    """The host of `platform` in this run, made at the first call."""
+    return once_per_run(Host, platform)

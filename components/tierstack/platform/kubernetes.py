@@ -1,0 +1,214 @@
+"""The Kubernetes namespace as components use it: objects from plain manifests, secrets that never stand in clear.
+
+Components describe objects as manifests, as the Kubernetes reference writes them; the same pure functions then serve
+the engine and the tests. Objects are registered under the provider's own type tokens without importing its large SDK.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import pulumi
+import pulumi_random as random
+
+from tierstack.platform import DataProtection, Platform
+from tierstack.platform.shared import once_per_run
+from tierstack.wiring import SecretRef
+
+Manifest = dict[str, Any]
+
+_PROVIDER = pulumi.ResourceOptions(version="4.26.0")  # the pulumi-kubernetes that the package is locked to
+
+POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "fsGroupChangePolicy": "OnRootMismatch",
+}
+"""securityContext of a pod under the `restricted` Pod Security Standard; add runAsUser, runAsGroup and fsGroup."""
+
+CONTAINER_SECURITY: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+"""securityContext of a container under the `restricted` Pod Security Standard, with a read-only root."""
+
+
+class Object(pulumi.CustomResource):
+    """One Kubernetes object, from its manifest."""
+
+    def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        api_version = cast(str, manifest["apiVersion"])
+        group = api_version if "/" in api_version else f"core/{api_version}"
+        super().__init__(
+            f"kubernetes:{group}:{manifest['kind']}",
+            name,
+            dict(manifest),
+            pulumi.ResourceOptions.merge(opts, _PROVIDER),
+        )
+
+
+class Cluster:
+    """A namespace of a cluster during a run."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.provider = self._provider()
+        self.namespace = self._namespace() if platform.create_namespace else None
+
+    def _provider(self) -> pulumi.ProviderResource | None:
+        platform = self.platform
+        settings = {"renderYamlToDirectory": platform.render_to, "context": platform.context}
+        given = {key: value for key, value in settings.items() if value is not None}
+        if not given:
+            return None
+        return pulumi.ProviderResource("kubernetes", f"{platform.name}-kubernetes", given, _PROVIDER)
+
+    def _namespace(self) -> Object:
+        protection = self.platform.data_protection
+        level = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": self.platform.name, "labels": {**self.platform.labels, **level}},
+        }
+        # Deleting a namespace deletes every volume claim in it, so it is data.
+        opts = pulumi.ResourceOptions(
+            provider=self.provider,
+            protect=protection is not DataProtection.NONE and not self.platform.renders,
+            retain_on_delete=protection is DataProtection.RETAIN,
+        )
+        return Object(f"{self.platform.name}-namespace", manifest, opts)
+
+    def object(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        manifest: Manifest,
+        *,
+        data: bool = False,
+        depends_on: Sequence[pulumi.Resource] = (),
+        timeout: str = "10m",
+        **options: Any,
+    ) -> Object:
+        """Register a manifest; its metadata gains the namespace and the platform's labels.
+
+        `data`: deleting it deletes what cannot be made again; it is protected as the platform says. `timeout`: how
+        long an update waits for it to be ready.
+        """
+        protection = self.platform.data_protection if data else DataProtection.NONE
+        metadata = dict(manifest["metadata"])
+        metadata["labels"] = {**self.platform.labels, **metadata.get("labels", {})}
+        metadata.setdefault("namespace", self.platform.name)
+        needed = [*depends_on, *([self.namespace] if self.namespace else [])]
+        opts = pulumi.ResourceOptions(
+            parent=parent,
+            provider=self.provider,
+            depends_on=needed,
+            protect=protection is not DataProtection.NONE and not self.platform.renders,
+            retain_on_delete=protection is DataProtection.RETAIN,
+            custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout, delete=timeout),
+        )
+        if options:
+            opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(**options))
+        return Object(name, {**manifest, "metadata": metadata}, opts)
+
+    def generated_secret(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        *,
+        key: str = "password",
+        length: int = 32,
+        fixed: Mapping[str, str] | None = None,
+        secret_type: str = "Opaque",
+    ) -> SecretRef:
+        """A Secret `name` with a random value under `key`, beside the `fixed` ones, which are no secrets.
+
+        Applied: the value is a secret of the engine's state. Rendered: External Secrets generates it in the cluster,
+        once, and it never leaves (a rendered Secret would be in clear).
+        """
+        fixed = dict(fixed or {})
+        if not self.platform.renders:
+            password = random.RandomPassword(
+                f"{name}-{key}", length=length, special=False, opts=pulumi.ResourceOptions(parent=parent)
+            )
+            secret = self._secret(name, parent, {**fixed, key: password.result}, secret_type)
+            return SecretRef(secret_name=_name_of(secret, name), key=key)
+        generator = {
+            "apiVersion": "generators.external-secrets.io/v1alpha1",
+            "kind": "Password",
+            "metadata": {"name": name},
+            "spec": {
+                "length": length,
+                "digits": math.ceil(length / 4),
+                "symbols": 0,
+                "noUpper": False,
+                "allowRepeat": True,
+            },
+        }
+        made = self.object(f"{name}-generator", parent, generator)
+        template = {"type": secret_type, "data": {**fixed, key: "{{ .password }}"}}
+        source = {"sourceRef": {"generatorRef": {**{k: generator[k] for k in ("apiVersion", "kind")}, "name": name}}}
+        spec = {
+            "refreshPolicy": "CreatedOnce",
+            "target": {"name": name, "template": template},
+            "dataFrom": [source],
+        }
+        self._external_secret(name, parent, spec, [made])
+        return SecretRef(secret_name=name, key=key)
+
+    def given_secret(
+        self, name: str, parent: pulumi.Resource, values: Mapping[str, pulumi.Input[str]]
+    ) -> dict[str, SecretRef]:
+        """A Secret `name` with values that the caller gives.
+
+        Rendered: an ExternalSecret that reads each from the platform's `secret_store` at `<namespace>/<name>`,
+        property = key; the values given are then not used. The component's validation has asked for the store.
+        """
+        if self.platform.renders:
+            remote = f"{self.platform.name}/{name}"
+            spec = {
+                "refreshInterval": "1h",
+                "secretStoreRef": {"kind": "ClusterSecretStore", "name": self.platform.secret_store},
+                "target": {"name": name},
+                "data": [{"secretKey": key, "remoteRef": {"key": remote, "property": key}} for key in sorted(values)],
+            }
+            self._external_secret(name, parent, spec, [])
+            return {key: SecretRef(secret_name=name, key=key) for key in values}
+        secret = self._secret(name, parent, values, "Opaque")
+        return {key: SecretRef(secret_name=_name_of(secret, name), key=key) for key in values}
+
+    def _secret(
+        self, name: str, parent: pulumi.Resource, values: Mapping[str, pulumi.Input[str]], secret_type: str
+    ) -> Object:
+        manifest: Manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name},
+            "type": secret_type,
+            "stringData": pulumi.Output.secret({key: values[key] for key in sorted(values)}),
+        }
+        # The provider copies stringData, encoded, into `data`.
+        return self.object(name, parent, manifest, additional_secret_outputs=["stringData", "data"])
+
+    def _external_secret(
+        self, name: str, parent: pulumi.Resource, spec: Manifest, needs: list[pulumi.Resource]
+    ) -> None:
+        manifest = {
+            "apiVersion": "external-secrets.io/v1",
+            "kind": "ExternalSecret",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        self.object(name, parent, manifest, depends_on=needs)
+
+
+def _name_of(secret: Object, name: str) -> pulumi.Output[str]:
+    """The name as an output of the object, so that what uses it waits for the object."""
+    return secret.id.apply(lambda _: name)
+
+
+def cluster(platform: Platform) -> Cluster:
+    """The namespace of `platform` in this run, made at the first call."""
+    return once_per_run(Cluster, platform)

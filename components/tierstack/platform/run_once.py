@@ -1,0 +1,108 @@
+"""A container that runs to its end before what depends on it: a migration, an initialisation.
+
+The Docker provider can wait for an exit but does not mind the exit code; here a failure fails the update, with the
+end of the log, and nothing that depends on it starts.
+"""
+
+import contextlib
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from tierstack.platform.files import client
+
+_RERUN = ("image", "command", "triggers", "docker_host")
+
+
+class _Provider(ResourceProvider):
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        _run(props)
+        return CreateResult(props["name"], _state(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        if any(_olds.get(key) != _news.get(key) for key in _RERUN):
+            _run(_news)
+        return UpdateResult(_state(_news))
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        return DiffResult(changes=_state(_olds) != _state(_news))
+
+
+def _state(props: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in props.items() if not key.startswith("__")}
+
+
+def _run(props: dict[str, Any]) -> None:
+    from docker.errors import NotFound
+
+    daemon = client(props.get("docker_host"))
+    with contextlib.suppress(NotFound):  # what an interrupted run left behind
+        daemon.containers.get(props["name"]).remove(force=True)
+    first, *others = props["networks"]
+    container = daemon.containers.create(
+        props["image"],
+        command=props["command"][1:],
+        entrypoint=props["command"][:1],
+        name=props["name"],
+        user=props["user"],
+        environment=props["environment"],
+        network=first,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges:true"],
+        read_only=True,
+        tmpfs={"/tmp": "rw,noexec,nosuid,size=64m"},
+        init=True,
+        mem_limit=f"{int(props['memory_mb'])}m",
+        volumes={volume: {"bind": path, "mode": "ro"} for path, volume in props["mounts"].items()},
+        labels={"app.kubernetes.io/managed-by": "tierstack"},
+    )
+    try:
+        for network in others:
+            daemon.networks.get(network).connect(container)
+        container.start()
+        code = container.wait(timeout=int(props["timeout_seconds"]))["StatusCode"]
+        if code != 0:
+            tail = container.logs(tail=30).decode(errors="replace").strip()
+            raise RuntimeError(
+                f"{props['name']} failed with exit code {code}; nothing that needs it was started:\n{tail}"
+            )
+    finally:
+        container.remove(force=True)
+
+
+class RunOnce(Resource, module="docker", name="RunOnce"):
+    """A container run to its end; runs again when its image, command or triggers change."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        container_name: str,
+        image: str,
+        command: list[str],
+        user: str,
+        networks: list[pulumi.Input[str]],
+        environment: dict[str, pulumi.Input[str]],
+        mounts: dict[str, pulumi.Input[str]],
+        triggers: dict[str, pulumi.Input[str]] | None = None,
+        memory_mb: int = 256,
+        timeout_seconds: int = 900,
+        docker_host: str | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Run `command` in `image` as `user`, in `networks`, with `mounts` (path → volume, read-only)."""
+        props: dict[str, Any] = {
+            "name": container_name,
+            "image": image,
+            "command": command,
+            "user": user,
+            "networks": networks,
+            "environment": environment,
+            "mounts": mounts,
+            "triggers": triggers or {},
+            "memory_mb": memory_mb,
+            "timeout_seconds": timeout_seconds,
+            "docker_host": docker_host,
+        }
+        super().__init__(_Provider(), name, props, opts)

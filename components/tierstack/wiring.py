@@ -1,0 +1,83 @@
+"""What one component hands to another: endpoints, credentials, certificates. The same types on both platforms."""
+
+from dataclasses import dataclass, field
+
+import pulumi
+
+
+@dataclass(kw_only=True)
+class SecretRef:
+    """A secret value: inside the engine (Docker), or by name and key of a Kubernetes Secret that it never leaves."""
+
+    value: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
+    """The value itself, always a secret output. None on Kubernetes where the cluster makes the value."""
+    secret_name: pulumi.Input[str] | None = None
+    """Kubernetes: name of the Secret in the platform's namespace. None on Docker."""
+    key: str | None = None
+    """Kubernetes: key inside the Secret. None on Docker."""
+
+
+@dataclass(kw_only=True)
+class DatabaseConnection:
+    """How to reach a PostgreSQL of DatabaseWithReplicas."""
+
+    host: pulumi.Input[str]
+    """Host of the pooler (transaction mode): what an application uses."""
+    port: pulumi.Input[str]
+    """Port of the pooler, as text."""
+    direct_host: pulumi.Input[str]
+    """Host of the primary itself: migrations, advisory locks, LISTEN."""
+    direct_port: pulumi.Input[str]
+    """Port of the primary, as text."""
+    database: str
+    """Name of the database."""
+    user: str
+    """Role that owns the database."""
+    password: SecretRef
+    """Password of the role."""
+    network: pulumi.Input[str] | None = None
+    """Docker: network in which the pooler answers."""
+    direct_network: pulumi.Input[str] | None = None
+    """Docker: network in which the primary answers."""
+    client_labels: dict[str, str] | None = None
+    """Kubernetes: labels a pod must carry to be let through to the pooler."""
+    direct_client_labels: dict[str, str] | None = None
+    """Kubernetes: labels a pod must carry to be let through to the primary itself."""
+    backup_user: str | None = None
+    """Docker: role with REPLICATION that backups connect as. None on Kubernetes, where the operator does it."""
+    backup_password: SecretRef | None = None
+    """Docker: its password."""
+    cluster: str | None = None
+    """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
+
+
+@dataclass(kw_only=True)
+class RedisConnection:
+    """How to reach a RedisCluster."""
+
+    host: pulumi.Input[str]
+    """Host that always leads to the primary."""
+    port: pulumi.Input[str]
+    """Port, as text."""
+    password: SecretRef
+    """Password of the default user."""
+    network: pulumi.Input[str] | None = None
+    """Docker: network in which it answers."""
+    client_labels: dict[str, str] | None = None
+    """Kubernetes: labels a pod must carry to be let through."""
+
+
+@dataclass(kw_only=True)
+class Certificate:
+    """A certificate with its key, and the CA that clients must trust where it is not a public one."""
+
+    hostnames: list[str]
+    """The names it is for."""
+    certificate_pem: pulumi.Input[str] | None = None
+    """Docker: the chain, leaf first. None on Kubernetes, where the Secret holds it."""
+    private_key_pem: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
+    """Docker: the key, a secret output. None on Kubernetes."""
+    ca_pem: pulumi.Input[str] | None = None
+    """The local CA's certificate. None for a public issuer."""
+    secret_name: pulumi.Input[str] | None = None
+    """Kubernetes: the kubernetes.io/tls Secret that cert-manager fills. None on Docker."""
