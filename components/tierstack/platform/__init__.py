@@ -121,3 +121,38 @@ def name_problems(path: str, value: str, longest: int = 63) -> list[Problem]:
         wrong = "is not a DNS label (RFC 1123)"
         return [Problem(path, value, wrong, "write lower-case letters, digits and hyphens, such as `shop-prod`")]
     return []
+
+
+# The grammar of the OCI distribution reference: lower-case path components, an optional registry with port, a tag.
+_PATH_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*"
+_BY_DIGEST = re.compile(rf"{_REPOSITORY}(?::[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?@sha256:[0-9a-f]{{64}}")
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_EXAMPLE = "registry.example/shop:1@sha256:…"
+
+
+def image_problems(path: str, value: str, kind: PlatformKind) -> list[Problem]:
+    """The rules of an image: named by digest, so that the same program always runs the same bytes.
+
+    Accepted is `repository[:tag]@sha256:<64 hex digits>` (OCI distribution specification), and on Docker also the id
+    of an image on the host, `sha256:<64 hex digits>`. A tag alone can be moved to other bytes, and is refused.
+    """
+    if _BY_DIGEST.fullmatch(value) or (kind is PlatformKind.DOCKER and _IMAGE_ID.fullmatch(value)):
+        return []
+    if value == "":
+        return [Problem(path, value, "is empty", f"write an image by digest, such as `{_EXAMPLE}`")]
+    if _IMAGE_ID.fullmatch(value):
+        wrong = "is an image id, which only the Docker host that has the image knows"
+        return [Problem(path, value, wrong, f"push the image and write it by digest, such as `{_EXAMPLE}`")]
+    if "sha256:" in value:
+        wrong = "is not an image by digest"
+        return [Problem(path, value, wrong, f"write `{_EXAMPLE}`, in lower case with 64 hexadecimal digits")]
+    wrong = "names no digest, and a tag can be moved to another image"
+    return [Problem(path, value, wrong, _how_to_find_the_digest(value, kind))]
+
+
+def _how_to_find_the_digest(value: str, kind: PlatformKind) -> str:
+    remote = f"append the digest that `docker buildx imagetools inspect {value}` shows, as `{value}@sha256:…`"
+    if kind is PlatformKind.KUBERNETES:
+        return remote
+    return f"{remote}; for an image of this host write the id from `docker image inspect -f '{{{{.Id}}}}' {value}`"
