@@ -51,14 +51,16 @@ def _camel(name: str) -> str:
 
 
 def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+    values: dict[str, object]
     if isinstance(given, cls):
-        values = {field.name: getattr(given, field.name) for field in dataclasses.fields(cls)}
+        values = {field.name: getattr(cast(Any, given), field.name) for field in dataclasses.fields(cls)}
     elif isinstance(given, dict):
-        values = dict(cast(dict[str, object], given))
+        values = {str(key): value for key, value in cast(dict[object, object], given).items()}
     else:
-        return given, [Problem(path or cls.__name__, given, f"is not a {cls.__name__}", f"pass {cls.__name__}(…)")]
-    # A subclass (DockerHost for Platform) keeps its own class, and with it its defaults.
-    target = type(given) if isinstance(given, cls) else cls
+        # A bare text where a SecretRef belongs is most likely the secret itself.
+        shown = HIDDEN if secret or any(f.metadata.get("secret") for f in dataclasses.fields(cls)) else given
+        wrong, instead = f"is not a {cls.__name__}", f"pass {cls.__name__}(…) or a map of its fields"
+        return given, [Problem(path or cls.__name__, shown, wrong, instead)]
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     # The component host speaks camelCase; the configuration file may.
     values = {next((n for n in fields if _camel(n) == key), key): value for key, value in values.items()}
@@ -76,11 +78,12 @@ def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[
         loaded[name], wrong = _value(hints[name], values[name], _at(path, name), hidden)
         problems += wrong
     if problems:
-        return given, problems
-    if isinstance(given, cls):
-        changed = {name: value for name, value in loaded.items() if value is not getattr(given, name)}
-        return (dataclasses.replace(cast(Any, given), **changed) if changed else given), []
-    return target(**loaded), []
+        return cast(object, given), problems
+    if isinstance(given, dict):
+        return cls(**loaded), []
+    # A subclass (DockerHost for Platform) stays what it is.
+    changed = {name: value for name, value in loaded.items() if value is not getattr(given, name)}
+    return (dataclasses.replace(cast(Any, given), **changed) if changed else given), []
 
 
 def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
@@ -89,12 +92,14 @@ def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, l
         return given, []
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, given, path, secret)
+    if isinstance(given, pulumi.Output):
+        return cast(object, given), [_late(path, hint)]
     if origin is list:
         return _list(arguments[0], given, path, secret)
     if origin is dict:
         return _dict(arguments[1], given, path, secret)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return _enum(hint, given, path)
+        return _enum(hint, given, path, secret)
     if dataclasses.is_dataclass(cast(object, hint)):
         return _dataclass(cast(type[Any], hint), given, path, secret)
     return _scalar(cast(type[Any], hint), given, path, secret)
@@ -126,14 +131,14 @@ def _dict(item: Any, given: object, path: str, secret: bool) -> tuple[object, li
     return {key: value for key, (value, _) in pairs.items()}, [p for _, wrong in pairs.values() for p in wrong]
 
 
-def _enum(cls: type[Enum], given: object, path: str) -> tuple[object, list[Problem]]:
+def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
     if isinstance(given, cls):
         return given, []
     for member in cls:
         if given == member.value:
             return member, []
     choices = ", ".join(f"`{member.value}`" for member in cls)
-    return given, [Problem(path, given, f"is not a {cls.__name__}", f"write one of {choices}")]
+    return given, [Problem(path, HIDDEN if secret else given, f"is not a {cls.__name__}", f"write one of {choices}")]
 
 
 def _scalar(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
@@ -167,10 +172,12 @@ def _describe(hint: Any) -> str:
 
 
 def _wrong_type(path: str, given: object, noun: str, secret: bool) -> Problem:
-    late = isinstance(given, pulumi.Output)
-    shown = HIDDEN if secret or late else given
-    wrong = "is known only during the update, but shapes the graph" if late else f"is {_kind(given)}"
-    return Problem(path, shown, wrong, f"write {noun}" if not late else f"write {noun} that is known at preview")
+    return Problem(path, HIDDEN if secret else given, f"is {_kind(given)}", f"write {noun}")
+
+
+def _late(path: str, hint: Any) -> Problem:
+    wrong = "is known only during the update, but shapes the graph"
+    return Problem(path, HIDDEN, wrong, f"write {_describe(hint)} that is known at preview")
 
 
 def _kind(given: object) -> str:

@@ -65,8 +65,8 @@ class Service:
     mounts: Sequence[Mount] = ()
     ports: Sequence[tuple[int, int]] = ()
     """(port on the host, port in the container), TCP."""
-    host_ip: str = "0.0.0.0"
-    """Address of the host that `ports` are bound to."""
+    host_ip: str = "127.0.0.1"
+    """Address of the host that `ports` are bound to: by default nobody beyond the host reaches them."""
     tmpfs: dict[str, str] = field(default_factory=lambda: {"/tmp": "rw,noexec,nosuid,size=64m"})
     health: Health | None = None
     cpu_shares: int = 1024
