@@ -81,3 +81,25 @@ class Certificate:
     """The local CA's certificate. None for a public issuer."""
     secret_name: pulumi.Input[str] | None = None
     """Kubernetes: the kubernetes.io/tls Secret that cert-manager fills. None on Docker."""
+
+
+@dataclass(kw_only=True)
+class GatewayEndpoint:
+    """Where applications attach to a Gateway."""
+
+    https_port: int
+    """Port that clients use for HTTPS, for the URLs that applications announce."""
+    tools_image: str | None = None
+    """Docker: an image with /bin/sh that writes files into volumes. None on Kubernetes."""
+    network: pulumi.Input[str] | None = None
+    """Docker: network that the proxy shares with the applications."""
+    volume: pulumi.Input[str] | None = None
+    """Docker: volume whose folder `dynamic/` the proxy watches: one file for each application."""
+    user: str | None = None
+    """Docker: `uid:gid` of the proxy, which reads the files."""
+    name: pulumi.Input[str] | None = None
+    """Kubernetes: the Gateway in the platform's namespace that routes attach to."""
+    gateway_class: str | None = None
+    """Kubernetes: its GatewayClass; `traefik` brings rate limits, which the Gateway API lacks."""
+    proxy_namespace: str | None = None
+    """Kubernetes: namespace of the proxy's pods, the only ones let through to applications."""

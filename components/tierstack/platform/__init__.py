@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from tierstack.errors import MISSING, Problem
+from tierstack.errors import MISSING, Problem, out_of_range
 
 
 class PlatformKind(Enum):
@@ -156,3 +156,13 @@ def _how_to_find_the_digest(value: str, kind: PlatformKind) -> str:
     if kind is PlatformKind.KUBERNETES:
         return remote
     return f"{remote}; for an image of this host write the id from `docker image inspect -f '{{{{.Id}}}}' {value}`"
+
+
+def user_problems(path: str, value: str) -> list[Problem]:
+    """The rules of `uid:gid`: two numbers, and no root, so that an orchestrator can check them."""
+    parts = value.split(":")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        return [Problem(path, value, "is not `uid:gid` in numbers", "write one such as 10001:10001")]
+    if any(int(part) == 0 for part in parts):
+        return [Problem(path, value, "is root", "write another user, such as 10001:10001")]
+    return out_of_range(path, max(int(part) for part in parts), 1, 2**31 - 1)

@@ -1,0 +1,180 @@
+"""What an AppCluster takes. The rules of it stand in `rules.py`."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import pulumi
+
+from tierstack.errors import Problem
+from tierstack.platform import Platform
+from tierstack.tier import TIERS, Tier
+from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection
+
+
+class ServerKind(Enum):
+    """How the application speaks HTTP."""
+
+    PHP_FPM = "php-fpm"
+    """nginx and PHP-FPM from the image, with configuration of ours."""
+    HTTP = "http"
+    """The image has a server of its own, started by `command`."""
+
+
+class SecretDelivery(Enum):
+    """How processes get their secrets; `docker inspect` shows them in neither case."""
+
+    ENV = "env"
+    """As environment variables of the process (`DB_PASSWORD`), as Laravel reads them."""
+    FILE = "file"
+    """As files, named by environment variables (`DB_PASSWORD_FILE=/run/…/DB_PASSWORD`)."""
+
+
+@dataclass(kw_only=True)
+class AppClusterArgs:
+    """Arguments of AppCluster: a web application with its queue workers, scheduler and migrations."""
+
+    platform: Platform
+    """Where it runs."""
+    tier: Tier
+    """What it is sized for: gives every count and size left out."""
+    image: str
+    """The application's image, by digest. All processes run from it."""
+    hostnames: list[str]
+    """Names that it answers to, in lower case; the first is in `url`. `*.example.org` covers one label (not for the
+    first)."""
+    gateway: GatewayEndpoint
+    """The Gateway in front of it."""
+    server: ServerKind = ServerKind.PHP_FPM
+    """`php-fpm` or `http`."""
+    document_root: str | None = None
+    """php-fpm: directory of the public files in the image, such as `/srv/shop/public`. Required there."""
+    front_controller: str = "index.php"
+    """php-fpm: the script in the document root that answers whatever is no file."""
+    port: int = 8080
+    """Port inside the container; above 1023, because nothing runs as root."""
+    command: list[str] | None = None
+    """http: how to start the server. Required there."""
+    fpm_command: list[str] | None = None
+    """php-fpm: how to start PHP-FPM; `--nodaemonize` and the configuration are added. None: `["php-fpm"]`, found on
+    the PATH, as in the official image; Debian's own package calls it `php-fpm8.4`."""
+    nginx_command: list[str] | None = None
+    """php-fpm: how to start nginx. None: `["nginx"]`."""
+    nginx_image: str | None = None
+    """php-fpm: image of nginx by digest, where the application's has none; static files then come from the
+    application through PHP. None: the application's image."""
+    php_settings: dict[str, str] | None = None
+    """php-fpm: further settings of php.ini, such as `{"opcache.jit": "off"}`. None: none."""
+    user: str = "10001:10001"
+    """`uid:gid` of all processes; not root. Official PHP images use 33:33 for www-data."""
+    replicas: int | None = None
+    """Web containers; on Kubernetes what the autoscaler starts from. None: from the tier."""
+    max_replicas: int | None = None
+    """Kubernetes: ceiling of the autoscaler. None: from the tier, or `replicas` if that is more."""
+    workers: int | None = None
+    """Queue workers; 0 for none. None: from the tier if there is a `worker_command`, else 0."""
+    max_workers: int | None = None
+    """Kubernetes: ceiling of the workers' autoscaler. None: from the tier, or `workers` if that is more."""
+    children: int | None = None
+    """php-fpm: children of each web container: how many requests it answers at a time. None: from the tier."""
+    child_memory_mb: int | None = None
+    """php-fpm: memory_limit of a child, in MiB. None: from the tier."""
+    web_memory_mb: int | None = None
+    """Hard limit of a web container in MiB. None: children × child_memory_mb + 64."""
+    web_cpu: float | None = None
+    """Cores that a web container is reserved, and that the autoscaler measures against. None: 1 for each 24
+    children, at least 0.25."""
+    worker_memory_mb: int = 256
+    """Hard limit of a worker or the scheduler, in MiB."""
+    worker_cpu: float = 0.25
+    """Cores that a worker is reserved."""
+    worker_command: list[str] | None = None
+    """How to start a queue worker, such as `["php", "artisan", "queue:work"]`. None: there is no queue."""
+    worker_health_command: list[str] | None = None
+    """Exits with 0 while the worker is well. None: it is well while it runs."""
+    scheduler_command: list[str] | None = None
+    """How to start the scheduler in the foreground, such as `["php", "artisan", "schedule:work"]`. None: none."""
+    scheduler_health_command: list[str] | None = None
+    """Exits with 0 while the scheduler is well. None: it is well while it runs."""
+    migrate_command: list[str] | None = None
+    """What to run to its end before code of a new release, on the direct connection; must be safe to repeat. None:
+    nothing."""
+    migrate_timeout_seconds: int = 900
+    """How long that may take, in seconds."""
+    health_path: str = "/health"
+    """Path that answers 200 while the process is alive; must not ask database or Redis, whose trouble no restart
+    mends."""
+    readiness_path: str | None = None
+    """Path that answers 200 when it can serve requests; asked before a container gets traffic, and while it does.
+    None: `health_path`."""
+    environment: dict[str, str] | None = None
+    """Environment variables of all processes; no secrets. None: only those of the connections."""
+    secrets: dict[str, pulumi.Input[str]] | None = field(default=None, metadata={"secret": True})
+    """Secret environment variables, by name. None: only the passwords of the connections."""
+    secret_delivery: SecretDelivery = SecretDelivery.ENV
+    """`env` or `file`."""
+    uploads_path: str | None = None
+    """Directory of files that users upload, kept in a volume that all processes share. None: no volume."""
+    uploads_gb: int = 20
+    """Kubernetes: GiB of that volume."""
+    uploads_access_mode: str = "ReadWriteMany"
+    """Kubernetes: access mode of that volume. `ReadWriteOnce` keeps every pod on one node."""
+    database: DatabaseConnection | None = None
+    """Gives DB_CONNECTION, DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and
+    DB_DIRECT_PORT to the migration. None: no database."""
+    redis: RedisConnection | None = None
+    """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD. None: no Redis."""
+    rate_limit: int = 100
+    """Requests/s that one client address may make in the long run; more get 429. 0: no limit."""
+    rate_burst: int = 200
+    """Requests that one client address may make at once."""
+    max_body_mb: int = 16
+    """Largest request body in MiB; larger ones get 413."""
+    hsts_seconds: int = 31536000
+    """max-age of Strict-Transport-Security (RFC 6797) in seconds. 0: not sent."""
+    content_security_policy: str | None = None
+    """Content-Security-Policy of answers (W3C CSP 3). None: left to the application."""
+    frame_options: str = "SAMEORIGIN"
+    """X-Frame-Options of answers (RFC 7034): `DENY` or `SAMEORIGIN`."""
+    request_timeout_seconds: int = 60
+    """How long one request may take, in seconds."""
+    stop_seconds: int = 30
+    """How long running requests may take when a web container stops, in seconds."""
+    worker_stop_seconds: int = 60
+    """How long the job in hand may take when a worker stops, in seconds."""
+    outbound_ports: list[int] | None = None
+    """Kubernetes: TCP ports that pods may reach outside the cluster. None: 443 (HTTPS) and 587 (mail)."""
+
+    @property
+    def counts(self) -> "AppCounts":
+        """The counts and sizes that hold: those given, else those of the tier."""
+        size = TIERS[self.tier].app
+        replicas = size.replicas if self.replicas is None else self.replicas
+        workers = self.workers
+        if workers is None:
+            workers = size.workers if self.worker_command else 0
+        return AppCounts(
+            replicas=replicas,
+            max_replicas=max(replicas, size.max_replicas) if self.max_replicas is None else self.max_replicas,
+            workers=workers,
+            max_workers=max(workers, size.max_workers) if self.max_workers is None else self.max_workers,
+            children=size.children if self.children is None else self.children,
+            child_memory_mb=size.child_memory_mb if self.child_memory_mb is None else self.child_memory_mb,
+        )
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the arguments."""
+        from tierstack.app_cluster.rules import problems_of  # the rules need the types above
+
+        return problems_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppCounts:
+    """Counts and sizes of an application, settled."""
+
+    replicas: int
+    max_replicas: int
+    workers: int
+    max_workers: int
+    children: int
+    child_memory_mb: int

@@ -1,0 +1,117 @@
+"""What a Gateway takes, and the rules of it."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
+from tierstack.wiring import Certificate
+
+TRAEFIK_CLASS = "traefik"
+
+
+@dataclass(kw_only=True)
+class GatewayArgs:
+    """Arguments of Gateway: the one way in, for HTTP and HTTPS."""
+
+    platform: Platform
+    """Where it runs."""
+    certificate: Certificate
+    """The certificate it shows, from TLS. A renewed one is taken up while running."""
+    image: str | None = None
+    """Docker: image of Traefik 3, by digest. Required there. On Kubernetes the cluster runs its own proxy."""
+    tools_image: str | None = None
+    """Docker: any image by digest with /bin/sh, mkdir, mv and rm, which writes configuration into volumes.
+    Required there."""
+    command: list[str] | None = None
+    """Docker: how to start Traefik in the image. None: `["/usr/local/bin/traefik"]`, as in the official image."""
+    user: str = "65532:65532"
+    """Docker: `uid:gid` that Traefik runs as; not root."""
+    http_port: int = 80
+    """Port for HTTP, which only redirects. On Kubernetes, port of the listener."""
+    https_port: int = 443
+    """Port for HTTPS. On Kubernetes, port of the listener."""
+    bind_address: str = "0.0.0.0"
+    """Docker: address of the host that the ports are bound to. `127.0.0.1` keeps them on the host."""
+    trusted_proxies: list[str] | None = None
+    """Docker: networks (CIDR) of load balancers in front, whose X-Forwarded-For is believed. None: nobody's."""
+    memory_mb: int = 256
+    """Docker: hard limit in MiB."""
+    stop_seconds: int = 30
+    """Docker: how long running requests may take when it stops, in seconds."""
+    gateway_class: str = TRAEFIK_CLASS
+    """Kubernetes: name of the GatewayClass."""
+    proxy_namespace: str = "traefik"
+    """Kubernetes: namespace in which the proxy's pods run."""
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the arguments."""
+        found = self.platform.problems()
+        found += out_of_range("http_port", self.http_port, 1, 65535)
+        found += out_of_range("https_port", self.https_port, 1, 65535)
+        if self.http_port == self.https_port:
+            found.append(
+                Problem("https_port", self.https_port, "is the port of HTTP too", "write two ports, such as 80 and 443")
+            )
+        if not self.certificate.hostnames:
+            found.append(
+                Problem("certificate.hostnames", [], "is empty", "write the names that the certificate is for")
+            )
+        return found + (
+            self._docker_problems() if self.platform.kind is PlatformKind.DOCKER else self._kubernetes_problems()
+        )
+
+    def _docker_problems(self) -> list[Problem]:
+        found = user_problems("user", self.user)
+        for path in ("image", "tools_image"):
+            value = getattr(self, path)
+            if value is None:
+                found.append(Problem(path, MISSING, "is required on Docker", "write an image by digest"))
+            else:
+                found += image_problems(path, value, self.platform.kind)
+        for part in ("certificate_pem", "private_key_pem"):
+            if getattr(self.certificate, part) is None:
+                wrong = "is required on Docker"
+                found.append(Problem(f"certificate.{part}", MISSING, wrong, "pass `certificate` of a TLS component"))
+        found += out_of_range("memory_mb", self.memory_mb, 64, 65536, "MiB")
+        found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
+        if not _is_address(self.bind_address):
+            instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
+            found.append(Problem("bind_address", self.bind_address, "is not an IP address", instead))
+        for index, value in enumerate(self.trusted_proxies or []):
+            if not _is_network(value):
+                wrong, instead = "is not a network in CIDR notation", "write one such as 10.0.0.0/8"
+                found.append(Problem(f"trusted_proxies[{index}]", value, wrong, instead))
+        if self.command is not None and not self.command:
+            found.append(Problem("command", [], "is empty", "write the command, or leave it out"))
+        return found
+
+    def _kubernetes_problems(self) -> list[Problem]:
+        found = name_problems("gateway_class", self.gateway_class) + name_problems(
+            "proxy_namespace", self.proxy_namespace
+        )
+        if self.certificate.secret_name is None:
+            instead = "pass `certificate` of a TLS component on the same platform"
+            found.append(Problem("certificate.secret_name", MISSING, "is required on Kubernetes", instead))
+        for path in ("image", "tools_image", "command", "trusted_proxies"):
+            value = getattr(self, path)
+            if value is not None:
+                wrong = "means something only on Docker; the cluster runs the proxy"
+                found.append(Problem(path, value, wrong, "remove it"))
+        return found
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return "/" in value
