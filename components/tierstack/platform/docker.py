@@ -108,7 +108,8 @@ class Host:
             driver="bridge",
             internal=internal,
             labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in sorted(self.platform.labels.items())],
-            opts=self.options(parent),
+            # The daemon lets two networks have one name, and then starts no container in either.
+            opts=self.options(parent, delete_before_replace=True),
         )
 
     def volume(self, name: str, parent: pulumi.Resource, *, data: bool) -> docker.Volume:
@@ -123,6 +124,9 @@ class Host:
                 parent,
                 protect=protection is not DataProtection.NONE,
                 retain_on_delete=protection is DataProtection.RETAIN,
+                # Another label is no reason to delete data, and a volume is replaced where any field changes.
+                ignore_changes=["labels"],
+                delete_before_replace=True,
             ),
         )
 
