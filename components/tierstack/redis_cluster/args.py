@@ -1,0 +1,103 @@
+"""The arguments of RedisCluster."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.platform import Platform, PlatformKind, image_problems
+from tierstack.tier import TIERS, RedisSize, Tier
+
+
+class RedisPurpose(Enum):
+    """What a Redis is for; it decides what happens when the memory is full and when the server stops."""
+
+    QUEUE = "queue"
+    """Queues and sessions: every write is kept (AOF, synced each second), and a full memory refuses writes."""
+    CACHE = "cache"
+    """Cache: nothing is written to disk, and a full memory drops what was least recently used."""
+
+
+@dataclass(kw_only=True)
+class RedisClusterArgs:
+    """One Redis-compatible store behind one endpoint: a single node, or three with automatic failover."""
+
+    platform: Platform
+    """Where it runs."""
+    image: str
+    """Valkey 8 or Redis 7 and newer, by digest; it must have a shell (`/bin/sh`) and the command-line client."""
+    tier: Tier = Tier.USERS_100K
+    """Counts and sizes of everything that is left out here. Default: `100k`."""
+    proxy_image: str | None = None
+    """Kubernetes with three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary."""
+    purpose: RedisPurpose = RedisPurpose.QUEUE
+    """`queue` (default) keeps what it is given; `cache` may drop it. A shop that needs both makes two."""
+    nodes: int | None = None
+    """1: a single node. 3: one primary, two replicas, three Sentinels (Kubernetes). None: from the tier."""
+    memory_mb: int | None = None
+    """maxmemory in MiB, 16 to 65536; the container gets half as much again. None: from the tier."""
+    storage_gb: int | None = None
+    """GiB of each data volume (Kubernetes; a Docker volume has no size). At least twice the memory for the purpose
+    `queue`, because the append-only file is rewritten beside the old one. None: from the tier."""
+    failover_after_ms: int = 3000
+    """How long in ms, 1000 to 60000, the primary may be silent before the Sentinels replace it. Shorter reacts
+    sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
+    cluster_domain: str = "cluster.local"
+    """Kubernetes: the domain of the cluster's DNS. HAProxy and Sentinel use full names. Default: `cluster.local`."""
+
+    @property
+    def size(self) -> RedisSize:
+        """Counts and sizes in force: those given, else the tier's."""
+        tier = TIERS[self.tier].redis
+        return RedisSize(
+            nodes=tier.nodes if self.nodes is None else self.nodes,
+            memory_mb=tier.memory_mb if self.memory_mb is None else self.memory_mb,
+            storage_gb=tier.storage_gb if self.storage_gb is None else self.storage_gb,
+        )
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the arguments."""
+        found = self.platform.problems()
+        found += image_problems("image", self.image, self.platform.kind)
+        if self.proxy_image is not None:
+            found += image_problems("proxy_image", self.proxy_image, self.platform.kind)
+        found += out_of_range("memory_mb", self.memory_mb, 16, 65536, "MiB")
+        found += out_of_range("storage_gb", self.storage_gb, 1, 4096, "GiB")
+        found += out_of_range("failover_after_ms", self.failover_after_ms, 1000, 60000, "ms")
+        if not _DOMAIN.fullmatch(self.cluster_domain):
+            instead = "write lower-case labels with dots between them, such as `cluster.local`"
+            found.append(Problem("cluster_domain", self.cluster_domain, "is not a domain (RFC 1123)", instead))
+        return found + self._nodes_problems() + self._storage_problems()
+
+    def _nodes_problems(self) -> list[Problem]:
+        nodes, given = self.size.nodes, self.nodes is not None
+        if nodes not in (1, 3):
+            wrong = "is not a size that can fail over and stay consistent: Sentinel decides by majority"
+            return [Problem("nodes", nodes, wrong, "write 1 or 3")]
+        if self.platform.kind is PlatformKind.DOCKER:
+            if nodes == 3:
+                wrong = "is only possible on Kubernetes: three nodes on one host fail together"
+                return [Problem("nodes" if given else "tier", self.nodes or self.tier.value, wrong, "write `nodes: 1`")]
+            if self.proxy_image is not None:
+                wrong = "means something only with three nodes on Kubernetes"
+                return [Problem("proxy_image", self.proxy_image, wrong, "remove it")]
+        elif nodes == 3 and self.proxy_image is None:
+            return [
+                Problem("proxy_image", MISSING, "is required with three nodes", "give an image of HAProxy by digest")
+            ]
+        return []
+
+    def _storage_problems(self) -> list[Problem]:
+        size = self.size
+        if self.platform.kind is PlatformKind.DOCKER:
+            if self.storage_gb is not None:
+                return [Problem("storage_gb", self.storage_gb, "means nothing for a Docker volume", "remove it")]
+            return []
+        if self.purpose is RedisPurpose.QUEUE and size.storage_gb * 1024 < 2 * size.memory_mb:
+            wrong = f"is too small for {size.memory_mb} MiB of data and a rewrite of the append-only file beside it"
+            least = -(-2 * size.memory_mb // 1024)
+            return [Problem("storage_gb", size.storage_gb, wrong, f"write at least {least}")]
+        return []
+
+
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")

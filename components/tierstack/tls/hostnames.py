@@ -1,0 +1,89 @@
+"""Which names a certificate can be for."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from tierstack.errors import Problem
+
+MOST = 100
+"""Names that one certificate can have (Let's Encrypt, "Rate limits")."""
+NEVER_PUBLIC = frozenset({"internal", "invalid", "local", "localhost", "onion", "test"})
+"""Top-level names that no public DNS answers for, so that no public CA can check them by HTTP or DNS (RFC 6761, 6762,
+7686 and ICANN's reservation of .internal). `.example` is reserved too, but is what examples are written with."""
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def hostname_problems(path: str, names: Sequence[str], *, public: bool) -> list[Problem]:
+    """What is wrong with the names of a certificate; `public`: a public CA must be able to check them.
+
+    Rules: RFC 1123 section 2.1 and RFC 1035 section 2.3.4 for names, RFC 6125 section 6.4.3 for wildcards, CA/Browser
+    Forum Baseline Requirements section 7.1.2.7.12 for what a public CA may sign.
+    """
+    if not names:
+        return [Problem(path, list(names), "is empty", "write at least one hostname, such as `shop.example.org`")]
+    found: list[Problem] = []
+    if len(names) > MOST:
+        found.append(
+            Problem(path, f"{len(names)} names", f"are more than the {MOST} of one certificate", "use a second one")
+        )
+    seen: dict[str, int] = {}
+    for index, name in enumerate(names):
+        here = f"{path}[{index}]"
+        problem = _syntax(here, name) or (_public(here, name) if public else None)
+        if problem is None and name in seen:
+            problem = Problem(here, name, f"is there already, as {path}[{seen[name]}]", "remove one of them")
+        if problem is not None:
+            found.append(problem)
+        seen.setdefault(name, index)
+    return found
+
+
+def _syntax(path: str, name: str) -> Problem | None:
+    def wrong(what: str, instead: str) -> Problem:
+        return Problem(path, name, what, instead)
+
+    if not name:
+        return wrong("is empty", "write a hostname, such as `shop.example.org`")
+    if "://" in name:
+        return wrong("is an address of the web", f"write only its host, `{name.split('://')[1].split('/')[0]}`")
+    if _is_ip(name):
+        return wrong("is an IP address", "write a hostname; for one's own machine, `localhost`")
+    if not name.isascii():
+        return wrong("is not ASCII", "write its A-label (RFC 5890), which starts with `xn--`")
+    if name != name.lower():
+        return wrong("has capital letters", f"write `{name.lower()}`")
+    if name.endswith("."):
+        return wrong("ends with a dot", f"write `{name.rstrip('.')}`")
+    if len(name) > 253:
+        return wrong(f"has {len(name)} characters", "write at most 253 (RFC 1035 section 2.3.4)")
+    first, *rest = name.split(".")
+    if "*" in name:
+        if first != "*" or "*" in "".join(rest):
+            return wrong("has a `*` that is not the whole first label", "write it as in `*.example.org`")
+        if len(rest) < 2:
+            return wrong("is a wildcard of a whole top-level domain", "write it as in `*.example.org`")
+    for label in rest if first == "*" else [first, *rest]:
+        if len(label) > 63:
+            return wrong(f"has a label of {len(label)} characters", "write labels of at most 63")
+        if not _LABEL.fullmatch(label):
+            shown = f"the label `{label}`" if label else "an empty label"
+            return wrong(f"has {shown}, which is not letters, digits and inner hyphens (RFC 1123)", "correct it")
+    return None
+
+
+def _public(path: str, name: str) -> Problem | None:
+    last = name.rsplit(".", 1)[-1]
+    if "." not in name or last in NEVER_PUBLIC:
+        wrong = "is not a name of the public DNS, so that no public CA can check it"
+        return Problem(path, name, wrong, "write a public name, or `issuer: local-ca`")
+    return None
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
