@@ -1,0 +1,201 @@
+"""The arguments of DatabaseWithReplicas, and the rules that they must satisfy."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+from tierstack.database import sizing
+from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
+from tierstack.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, server_connections
+
+MOST_DOCKER_REPLICAS = 2
+"""Standbys on one Docker host: more add load on the same disk, and no safety."""
+
+# PostgreSQL identifiers that need no quotes anywhere, at most NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_RESERVED_ROLES = ("postgres", "public", "none", "streaming_replica", "pgbouncer")
+_RESERVED_DATABASES = ("postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole")
+_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+
+
+@dataclass(kw_only=True)
+class DatabaseWithReplicasArgs:
+    """A PostgreSQL 17 or newer behind PgBouncer, with streaming replicas where the tier has them."""
+
+    platform: Platform
+    """Where it runs."""
+    tier: Tier
+    """What every size that is left out comes from."""
+    image: str
+    """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do; on
+    Docker it needs `sh`, and the programs of PostgreSQL on its PATH."""
+    pooler_image: str | None = None
+    """PgBouncer image by digest. Docker: required; it runs as user 998 and needs `pgbouncer` and `pg_isready`.
+    Kubernetes: None is the image of the operator."""
+    database: str = "app"
+    """Name of the database: lower-case letters, digits and underscores, at most 63."""
+    user: str = "app"
+    """Role that owns the database; same letters."""
+    replicas: int | None = None
+    """Standbys beside the primary. None: from the tier (100k: 0, 1M: 2). At most 2 on Docker, 4 on Kubernetes."""
+    poolers: int | None = None
+    """PgBouncer instances. None: from the tier; always 1 on Docker."""
+    max_connections: int | None = None
+    """max_connections of the server. None: from the tier. A change restarts the server."""
+    pool_size: int | None = None
+    """Server connections that each pooler opens at most. None: from the tier."""
+    max_client_connections: int | None = None
+    """Client connections that each pooler accepts. None: from the tier."""
+    memory_mb: int | None = None
+    """MiB of each server: its hard limit, from which its buffers are computed. None: from the tier."""
+    storage_gb: int | None = None
+    """GiB of each data volume (Kubernetes; a local Docker volume has no size). None: from the tier."""
+    wal_storage_gb: int | None = None
+    """GiB for the write-ahead log, half of which a slow or lost consumer may hold back. Kubernetes: a volume of its
+    own. None: from the tier."""
+    cpu: float | None = None
+    """Cores of each server. Docker: its weight against other containers. None: from the tier."""
+    archive: str | None = None
+    """Kubernetes: name of the ObjectStore (barman-cloud plugin) that the write-ahead log is archived to, as
+    BackupSchedule makes it. None: no archive."""
+    parameters: dict[str, str] | None = None
+    """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: none. A change
+    restarts the server on Docker; on Kubernetes only where the setting needs it."""
+    operator_namespace: str = "cnpg-system"
+    """Kubernetes: namespace of the CloudNativePG operator, which must reach the servers."""
+
+    def size(self) -> DatabaseSize:
+        """The sizes that hold: those given, else those of the tier."""
+        size = TIERS[self.tier].database
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(size)}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if self.platform.kind is PlatformKind.DOCKER:
+            chosen["poolers"] = 1
+        return dataclasses.replace(size, **chosen)
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong, empty when all is well."""
+        return [
+            *self.platform.problems(),
+            *self._image_problems(),
+            *_identifier_problems("database", self.database, _RESERVED_DATABASES),
+            *_identifier_problems("user", self.user, _RESERVED_ROLES),
+            *self._platform_problems(),
+            *self._size_problems(),
+            *self._parameter_problems(),
+        ]
+
+    def _image_problems(self) -> list[Problem]:
+        kind = self.platform.kind
+        found = image_problems("image", self.image, kind)
+        if self.pooler_image is not None:
+            found += image_problems("pooler_image", self.pooler_image, kind)
+        elif kind is PlatformKind.DOCKER:
+            wrong = "is required on a Docker platform"
+            found.append(Problem("pooler_image", MISSING, wrong, "give an image of PgBouncer 1.21 or newer by digest"))
+        return found
+
+    def _platform_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        if self.platform.kind is PlatformKind.DOCKER:
+            if self.archive is not None:
+                wrong = "means something only on a Kubernetes platform"
+                instead = "remove it, and give `connection` to a BackupSchedule, which streams the log itself"
+                found.append(Problem("archive", self.archive, wrong, instead))
+            if self.poolers not in (None, 1):
+                wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
+                found.append(Problem("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed"))
+        elif self.archive is not None:
+            found += name_problems("archive", self.archive)
+        return found + name_problems("operator_namespace", self.operator_namespace)
+
+    def _size_problems(self) -> list[Problem]:
+        found = [
+            *self._replica_problems(),
+            *out_of_range("poolers", self.poolers, 1, 20),
+            *out_of_range("max_connections", self.max_connections, 20, 5000),
+            *out_of_range("pool_size", self.pool_size, 1, 5000),
+            *out_of_range("max_client_connections", self.max_client_connections, 1, 20000),
+            *out_of_range("memory_mb", self.memory_mb, 256, 4194304, "MiB"),
+            *out_of_range("storage_gb", self.storage_gb, 1, 65536, "GiB"),
+            *out_of_range("wal_storage_gb", self.wal_storage_gb, 2, 65536, "GiB"),
+            *out_of_range("cpu", self.cpu, 0.1, 256, "cores"),
+        ]
+        # Sums of numbers that are wrong by themselves would only repeat what is already said.
+        return found or self._balance_problems(self.size())
+
+    def _replica_problems(self) -> list[Problem]:
+        if self.replicas is None or self.replicas == 0:
+            return []
+        if TIERS[self.tier].database.replicas == 0:
+            wrong = f"the {self.tier.value} tier has a single server, whose safety is its backups"
+            instead = f"write `tier` = `{Tier.USERS_1M.value}` for standbys, or remove `replicas`"
+            return [Problem("replicas", self.replicas, wrong, instead)]
+        if self.platform.kind is PlatformKind.DOCKER and self.replicas > MOST_DOCKER_REPLICAS:
+            wrong = f"a Docker host has at most {MOST_DOCKER_REPLICAS} standbys: they share its disk and its fate"
+            instead = f"write a number from 0 to {MOST_DOCKER_REPLICAS}, or move to a Kubernetes platform"
+            return [Problem("replicas", self.replicas, wrong, instead)]
+        return out_of_range("replicas", self.replicas, 0, 4)
+
+    def _balance_problems(self, size: DatabaseSize) -> list[Problem]:
+        found: list[Problem] = []
+        opened, room = server_connections(size.poolers, size.pool_size), size.max_connections - RESERVED_CONNECTIONS
+        if opened > room:
+            wrong = (
+                f"{size.poolers} × {size.pool_size} = {opened} server connections are more than the {room} that "
+                f"max_connections = {size.max_connections} leaves beside {RESERVED_CONNECTIONS} reserved ones"
+            )
+            instead = f"write at most {room // size.poolers}, or `max_connections` of at least {opened + RESERVED_CONNECTIONS}"
+            found.append(Problem("pool_size", size.pool_size, wrong, instead))
+        if size.max_client_connections < size.pool_size:
+            wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"
+            instead = f"write at least {size.pool_size}, usually several times as much"
+            found.append(Problem("max_client_connections", size.max_client_connections, wrong, instead))
+        least = sizing.least_memory_mb(size)
+        if size.memory_mb < least:
+            wrong = f"leaves each of {sizing.working_connections(size)} connections less than 1 MiB to sort and join in"
+            instead = f"write at least {least}, or lower `pool_size`"
+            found.append(Problem("memory_mb", size.memory_mb, wrong, instead))
+        if size.wal_storage_gb > size.storage_gb and self.platform.kind is PlatformKind.DOCKER:
+            wrong = f"is more than storage_gb = {size.storage_gb}, whose volume holds the log too"
+            found.append(Problem("wal_storage_gb", size.wal_storage_gb, wrong, f"write at most {size.storage_gb}"))
+        return found
+
+    def _parameter_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        for name, value in (self.parameters or {}).items():
+            path = f"parameters.{name}"
+            if not _PARAMETER.fullmatch(name):
+                wrong = "is not a name of a PostgreSQL setting"
+                found.append(Problem(path, value, wrong, "write it as the manual does: `work_mem`, `auto_explain.log`"))
+            elif owner := sizing.OWNED.get(name):
+                found.append(Problem(path, value, "is decided by the component", owner))
+            elif "\n" in value or "\0" in value or not value.strip():
+                wrong = "is empty, or more than one line"
+                found.append(Problem(path, value, wrong, "write the value on one line, without quotes"))
+            elif name == "shared_buffers":
+                found += _shared_buffers_problems(path, value, self.size())
+        return found
+
+
+def _identifier_problems(path: str, value: str, reserved: tuple[str, ...]) -> list[Problem]:
+    if not _IDENTIFIER.fullmatch(value):
+        wrong = "is not a plain PostgreSQL name"
+        instead = "write 1 to 63 lower-case letters, digits and underscores, not starting with a digit"
+        return [Problem(path, value, wrong, instead)]
+    if value in reserved or value.startswith(("pg_", "tierstack_", "cnpg_")):
+        wrong = "is a name that PostgreSQL, its pooler or tierstack use themselves"
+        return [Problem(path, value, wrong, "write another, such as `app` or `shop`")]
+    return []
+
+
+def _shared_buffers_problems(path: str, value: str, size: DatabaseSize) -> list[Problem]:
+    given = sizing.megabytes(value)
+    if given is None:
+        return [Problem(path, value, "is not a size", "write a whole number with a unit, such as `512MB` or `2GB`")]
+    most = size.memory_mb * 2 // 5
+    if given <= most:
+        return []
+    wrong = f"is more than 40 % of memory_mb = {size.memory_mb}, above which it takes from the rest (PostgreSQL manual)"
+    return [Problem(path, value, wrong, f"write at most `{most}MB`, or raise `memory_mb`")]
