@@ -13,6 +13,7 @@ import pulumi_docker as docker
 
 from tierstack.platform import DataProtection, Platform
 from tierstack.platform.files import VolumeFiles
+from tierstack.platform.ready import Ready
 from tierstack.platform.run_once import RunOnce
 from tierstack.platform.shared import once_per_run
 
@@ -79,7 +80,7 @@ class Service:
     read_only: bool = True
     shm_mb: int = 64
     wait_seconds: int = 120
-    """How long an update waits for the first healthy state, where `health` is given."""
+    """How long an update waits until it runs, and is healthy where `health` is given."""
     labels: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -91,14 +92,22 @@ class Host:
         self.provider: docker.Provider | None = (
             docker.Provider(f"{platform.name}-docker", host=platform.docker_host) if platform.docker_host else None
         )
+        self._ready: dict[pulumi.Resource, Ready] = {}
 
     def options(self, parent: pulumi.Resource, **more: object) -> pulumi.ResourceOptions:
         """Options of a resource on this host under `parent`."""
         return pulumi.ResourceOptions(parent=parent, provider=self.provider, **more)  # pyright: ignore
 
+    def after(self, resources: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """What to depend on to start after `resources`: after a container means once it is ready."""
+        return [self._ready.get(resource, resource) for resource in resources]
+
     def name(self, suffix: str) -> str:
         """The name on the host of what a component calls `suffix`."""
         return f"{self.platform.name}-{suffix}"
+
+    def _called(self, name: str, called: pulumi.Input[str] | None) -> pulumi.Input[str]:
+        return self.name(name) if called is None else pulumi.Output.concat(self.platform.name, "-", called)
 
     def network(self, name: str, parent: pulumi.Resource, *, internal: bool = False) -> docker.Network:
         """A bridge network; `internal` has no way out of the host."""
@@ -112,13 +121,30 @@ class Host:
             opts=self.options(parent, delete_before_replace=True),
         )
 
-    def volume(self, name: str, parent: pulumi.Resource, *, data: bool) -> docker.Volume:
-        """A named volume. `data`: it holds what cannot be made again, and is protected as the platform says."""
+    def volume(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        *,
+        data: bool,
+        called: pulumi.Input[str] | None = None,
+        memory_owner: tuple[int, int] | None = None,
+    ) -> docker.Volume:
+        """A named volume. `data`: it holds what cannot be made again, and is protected as the platform says.
+
+        `called`: its name on the host after the platform's, where that is not `name`. `memory_owner`: it lies in
+        memory, for sockets, and belongs to this (uid, gid); it is empty again when no container uses it.
+        """
         protection = self.platform.data_protection if data else DataProtection.NONE
+        memory = None
+        if memory_owner:
+            uid, gid = memory_owner
+            memory = {"type": "tmpfs", "device": "tmpfs", "o": f"size=1m,mode=0750,uid={uid},gid={gid}"}
         return docker.Volume(
             name,
-            name=self.name(name),
+            name=self._called(name, called),
             driver="local",
+            driver_opts=memory,
             labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in sorted(self.platform.labels.items())],
             opts=self.options(
                 parent,
@@ -135,7 +161,7 @@ class Host:
         name: str,
         parent: pulumi.Resource,
         *,
-        volume: docker.Volume,
+        volume: docker.Volume | pulumi.Input[str],
         files: dict[str, pulumi.Input[str]],
         image: str,
         owner: tuple[int, int],
@@ -145,14 +171,14 @@ class Host:
         """Files in a volume (see `VolumeFiles`), owned by (uid, gid)."""
         return VolumeFiles(
             name,
-            volume=volume.name,
+            volume=volume.name if isinstance(volume, docker.Volume) else volume,
             files=files,
             image=image,
             uid=owner[0],
             gid=owner[1],
             mode=mode,
             docker_host=self.platform.docker_host,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
         )
 
     def run_once(
@@ -179,7 +205,7 @@ class Host:
             memory_mb=service.memory_mb,
             timeout_seconds=timeout_seconds,
             docker_host=self.platform.docker_host,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
         )
 
     def container(
@@ -190,16 +216,17 @@ class Host:
         *,
         depends_on: Sequence[pulumi.Resource] = (),
         single: bool = True,
+        called: pulumi.Input[str] | None = None,
     ) -> docker.Container:
-        """A running container, healthy before the engine goes on.
+        """A running container, healthy before the engine goes on. `called`: see `volume`.
 
         `single`: there can be only one of it (it owns a volume, a port or its name), so a replace stops the old one
         first. False for containers whose names carry their release: the new one starts beside the old one.
         """
         health = service.health
-        return docker.Container(
+        container = docker.Container(
             name,
-            name=self.name(name),
+            name=self._called(name, called),
             image=service.image,
             entrypoints=service.command[:1],
             command=service.command[1:],
@@ -228,8 +255,7 @@ class Host:
             )
             if health
             else None,
-            wait=health is not None,
-            wait_timeout=service.wait_seconds,
+            wait=False,
             memory=service.memory_mb,
             memory_swap=service.memory_mb,
             shm_size=service.shm_mb,
@@ -250,8 +276,17 @@ class Host:
                 docker.ContainerLabelArgs(label=k, value=v)
                 for k, v in sorted({**self.platform.labels, **service.labels}.items())
             ],
-            opts=self.options(parent, depends_on=list(depends_on), delete_before_replace=single),
+            opts=self.options(parent, depends_on=self.after(depends_on), delete_before_replace=single),
         )
+        self._ready[container] = Ready(
+            f"{name}-ready",
+            container=container.id,
+            container_name=self.name(name),
+            wait_seconds=service.wait_seconds,
+            docker_host=self.platform.docker_host,
+            opts=pulumi.ResourceOptions(parent=container),
+        )
+        return container
 
 
 def _environment(values: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:

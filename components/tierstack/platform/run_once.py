@@ -39,7 +39,7 @@ def _run(props: dict[str, Any]) -> None:
     daemon = client(props.get("docker_host"))
     with contextlib.suppress(NotFound):  # what an interrupted run left behind
         daemon.containers.get(props["name"]).remove(force=True)
-    first, *others = props["networks"]
+    first, *others = dict.fromkeys(props["networks"])  # two connections may name the same network
     container = daemon.containers.create(
         props["image"],
         command=props["command"][1:],
