@@ -1,5 +1,34 @@
 """TLS: a certificate for the hostnames of a site, renewed in time."""
 
+import pulumi
+
+from tierstack.component import Component
+from tierstack.platform import PlatformKind
+from tierstack.tls import docker, kubernetes
 from tierstack.tls.args import Issuer, TLSArgs
 
-__all__ = ["Issuer", "TLSArgs"]
+__all__ = ["TLS", "Issuer", "TLSArgs"]
+
+
+class TLS(Component):
+    """One certificate for the hostnames of a site; hand `certificate` to a Gateway."""
+
+    certificate_pem: pulumi.Output[str | None]
+    """Docker: the certificate in PEM, as servers send it. None on Kubernetes, where the Secret holds it."""
+    ca_pem: pulumi.Output[str | None]
+    """Docker: the certificate of the local CA in PEM, for clients to trust. None on Kubernetes."""
+    secret_name: pulumi.Output[str | None]
+    """Kubernetes: the Secret with `tls.crt`, `tls.key` and, with `local-ca`, `ca.crt`. None on Docker."""
+
+    def __init__(self, name: str, args: TLSArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with every problem of the arguments; nothing is registered then."""
+        loaded = self.begin(name, args, TLSArgs, opts)
+        build = docker.build if loaded.platform.kind is PlatformKind.DOCKER else kubernetes.build
+        self.certificate = build(name, self, loaded)
+        self.finish(
+            {
+                "certificate_pem": self.certificate.certificate_pem,
+                "ca_pem": self.certificate.ca_pem,
+                "secret_name": self.certificate.secret_name,
+            }
+        )

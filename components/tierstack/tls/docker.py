@@ -1,0 +1,69 @@
+"""The certificate on a Docker host: a local CA inside the engine, whose keys are secrets of its state."""
+
+import pulumi
+import pulumi_tls as tls
+
+from tierstack.tls.args import TLSArgs
+from tierstack.wiring import Certificate
+
+HOURS_PER_DAY = 24
+LONGEST_COMMON_NAME = 64
+"""Characters of a common name (RFC 5280 appendix A.1, ub-common-name)."""
+
+
+def renew_before_hours(args: TLSArgs) -> int:
+    """Hours before the end at which an update renews the certificate: its share of the lifetime, at least one."""
+    return max(1, args.local_lifetime_days * HOURS_PER_DAY * args.renew_before_percent // 100)
+
+
+def common_name(hostnames: list[str]) -> str | None:
+    """The common name of the certificate: its first hostname, where that is not too long; clients ignore it."""
+    return hostnames[0] if len(hostnames[0]) <= LONGEST_COMMON_NAME else None
+
+
+def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
+    """A CA and a certificate signed by it.
+
+    The engine sees at every preview how long they last, and renews them by a replace: what uses them follows in the
+    same update. Between updates nothing renews, so an update is due once in the share of the lifetime that is left.
+    """
+    opts = pulumi.ResourceOptions(parent=parent)
+    ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm="ECDSA", ecdsa_curve="P256", opts=opts)
+    ca = tls.SelfSignedCert(
+        f"{name}-ca",
+        private_key_pem=ca_key.private_key_pem,
+        subject={"common_name": f"{args.platform.name} {name} local CA", "organization": "tierstack"},
+        is_ca_certificate=True,
+        set_subject_key_id=True,
+        allowed_uses=["cert_signing", "crl_signing"],
+        validity_period_hours=args.ca_lifetime_days * HOURS_PER_DAY,
+        # Renewed while it still outlives every certificate that it may sign.
+        early_renewal_hours=args.local_lifetime_days * HOURS_PER_DAY,
+        opts=opts,
+    )
+    key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=opts)
+    request = tls.CertRequest(
+        f"{name}-request",
+        private_key_pem=key.private_key_pem,
+        dns_names=args.hostnames,
+        subject={"common_name": common_name(args.hostnames)},
+        opts=opts,
+    )
+    certificate = tls.LocallySignedCert(
+        f"{name}-certificate",
+        cert_request_pem=request.cert_request_pem,
+        ca_private_key_pem=ca_key.private_key_pem,
+        ca_cert_pem=ca.cert_pem,
+        set_subject_key_id=True,
+        # An ECDSA key signs; only RSA key exchange, which TLS 1.3 has dropped, would need key_encipherment.
+        allowed_uses=["digital_signature", "server_auth"],
+        validity_period_hours=args.local_lifetime_days * HOURS_PER_DAY,
+        early_renewal_hours=renew_before_hours(args),
+        opts=opts,
+    )
+    return Certificate(
+        hostnames=list(args.hostnames),
+        certificate_pem=certificate.cert_pem,
+        private_key_pem=pulumi.Output.secret(key.private_key_pem),
+        ca_pem=ca.cert_pem,
+    )
