@@ -276,7 +276,13 @@ class Host:
                 docker.ContainerLabelArgs(label=k, value=v)
                 for k, v in sorted({**self.platform.labels, **service.labels}.items())
             ],
-            opts=self.options(parent, depends_on=self.after(depends_on), delete_before_replace=single),
+            opts=self.options(
+                parent,
+                depends_on=self.after(depends_on),
+                delete_before_replace=single,
+                # The provider calls another health check applied, and leaves the container with the old one.
+                replace_on_changes=["healthcheck"],
+            ),
         )
         self._ready[container] = Ready(
             f"{name}-ready",

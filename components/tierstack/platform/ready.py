@@ -1,0 +1,84 @@
+"""Whether a container does what it was started for: it runs, and is healthy where it has a health check.
+
+The Docker provider can wait for health itself, but where that fails it keeps the container as made, and the next
+update calls it fine without looking. A resource that exists only once the container was well fails every update until
+it is, and says why.
+"""
+
+import time
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from tierstack.platform.files import client
+
+
+def verdict(state: dict[str, Any]) -> str | None:
+    """What keeps a container with this `State` (of `docker inspect`) from being ready, or None if it is."""
+    if not state.get("Running") or state.get("Restarting"):
+        return f"is {state.get('Status')}, its last exit code was {state.get('ExitCode')}"
+    health = state.get("Health", {})
+    if health.get("Status") in (None, "none", "healthy"):
+        return None
+    log: list[dict[str, Any]] = health.get("Log") or []
+    last = f": {log[-1]['Output'].strip()[-300:] or 'no output'} (exit code {log[-1]['ExitCode']})" if log else ""
+    return f"is {health['Status']}{last}"
+
+
+class _Provider(ResourceProvider):
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        _wait(props)
+        return CreateResult(props["name"], _state(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        _wait(_news)
+        return UpdateResult(_state(_news))
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        return DiffResult(changes=_olds.get("container") != _news.get("container"))
+
+
+def _state(props: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in props.items() if not key.startswith("__")}
+
+
+def _wait(props: dict[str, Any]) -> None:
+    from docker.errors import NotFound
+
+    name, seconds = props["name"], int(props["wait_seconds"])
+    try:
+        container = client(props.get("docker_host")).containers.get(props["container"])
+        deadline = time.monotonic() + seconds
+        while (wrong := verdict(container.attrs["State"])) and time.monotonic() < deadline:
+            time.sleep(0.2)
+            container.reload()
+    except NotFound:
+        # A start that failed (a port in use) leaves the provider with the id of a container that is gone.
+        raise RuntimeError(f"container {name} is not on the host; run `pulumi refresh`, then update again") from None
+    if wrong:
+        tail = container.logs(tail=20).decode(errors="replace").strip()
+        raise RuntimeError(f"container {name} {wrong}, after {seconds} s; the end of its log:\n{tail or '(empty)'}")
+
+
+class Ready(Resource, module="docker", name="Ready"):
+    """Made once its container runs and is healthy; waited for again when the container is another one."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        container: pulumi.Input[str],
+        container_name: str,
+        wait_seconds: int,
+        docker_host: str | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Wait up to `wait_seconds` for the container with the id `container`, else fail the update."""
+        props: dict[str, Any] = {
+            "container": container,
+            "name": container_name,
+            "wait_seconds": wait_seconds,
+            "docker_host": docker_host,
+        }
+        super().__init__(_Provider(), name, props, opts)
