@@ -127,6 +127,8 @@ def name_problems(path: str, value: str, longest: int = 63) -> list[Problem]:
 _PATH_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*"
 _BY_DIGEST = re.compile(rf"{_REPOSITORY}(?::[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?@sha256:[0-9a-f]{{64}}")
+# `.local` names no registry (RFC 6762 section 22.1), so this can only be an image loaded into the node.
+_ON_THE_NODE = re.compile(rf"tierstack\.local/{_PATH_COMPONENT}:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}")
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _EXAMPLE = "registry.example/shop:1@sha256:…"
 
@@ -135,9 +137,11 @@ def image_problems(path: str, value: str, kind: PlatformKind) -> list[Problem]:
     """The rules of an image: named by digest, so that the same program always runs the same bytes.
 
     Accepted is `repository[:tag]@sha256:<64 hex digits>` (OCI distribution specification), and on Docker also the id
-    of an image on the host, `sha256:<64 hex digits>`. A tag alone can be moved to other bytes, and is refused.
+    of an image on the host, `sha256:<64 hex digits>`; on Kubernetes also `tierstack.local/name:tag`, an image that was
+    loaded into the nodes and that no registry has. A tag alone can be moved to other bytes, and is refused.
     """
-    if _BY_DIGEST.fullmatch(value) or (kind is PlatformKind.DOCKER and _IMAGE_ID.fullmatch(value)):
+    on_host = _IMAGE_ID if kind is PlatformKind.DOCKER else _ON_THE_NODE
+    if _BY_DIGEST.fullmatch(value) or on_host.fullmatch(value):
         return []
     if value == "":
         return [Problem(path, value, "is empty", f"write an image by digest, such as `{_EXAMPLE}`")]

@@ -1,0 +1,1 @@
+"""The program of the root project: configuration → settings → tier → components."""

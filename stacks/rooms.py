@@ -1,0 +1,186 @@
+"""From settings to the arguments of each component, with what other components hand over given by the caller.
+
+The program passes the real connections; a check without an engine passes stand-ins. Both judge the same arguments.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import pulumi
+
+from stacks.derive import Section
+from stacks.settings import Images
+from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.arguments import load
+from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.dns_records.args import DNSRecordsArgs
+from tierstack.errors import ArgumentError, Problem
+from tierstack.gateway.args import GatewayArgs
+from tierstack.platform import Platform, PlatformKind
+from tierstack.redis_cluster.args import RedisClusterArgs
+from tierstack.tls.args import TLSArgs
+from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
+
+A = TypeVar("A")
+
+# Which argument of a component is which image, for each kind of platform.
+_IMAGES: dict[PlatformKind, dict[str, dict[str, str]]] = {
+    PlatformKind.DOCKER: {
+        "gateway": {"image": "traefik", "tools_image": "tools"},
+        "app": {"image": "app", "nginx_image": "nginx"},
+        "database": {"image": "postgres", "pooler_image": "pgbouncer"},
+        "redis": {"image": "redis"},
+        "backups": {"image": "barman"},
+    },
+    PlatformKind.KUBERNETES: {
+        "app": {"image": "app", "nginx_image": "nginx"},
+        "database": {"image": "postgres", "pooler_image": "pgbouncer"},
+        "redis": {"image": "redis", "proxy_image": "haproxy"},
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rooms:
+    """The arguments of every component of a stack."""
+
+    settings: Any
+    images: Images
+    platform: Platform
+    protect: Callable[[str], pulumi.Input[str]] = str
+    """What is made of a secret: an output that stays secret, in the program."""
+
+    def tls(self) -> TLSArgs:
+        hostnames = self.settings.tls.hostnames or self.settings.app.hostnames
+        return self._make(TLSArgs, "tls", hostnames=hostnames)
+
+    def gateway(self, certificate: Certificate) -> GatewayArgs:
+        return self._make(GatewayArgs, "gateway", certificate=certificate)
+
+    def database(self, archive: str | None) -> DatabaseWithReplicasArgs:
+        kubernetes = self.platform.kind is PlatformKind.KUBERNETES
+        wired = {"archive": archive} if archive and kubernetes else {}
+        return self._make(DatabaseWithReplicasArgs, "database", tier=self.settings.tier, **wired)
+
+    def redis(self) -> RedisClusterArgs:
+        return self._make(RedisClusterArgs, "redis", tier=self.settings.tier)
+
+    def app(self, gateway: GatewayEndpoint, database: DatabaseConnection, redis: RedisConnection) -> AppClusterArgs:
+        return self._make(
+            AppClusterArgs, "app", tier=self.settings.tier, gateway=gateway, database=database, redis=redis
+        )
+
+    def backups(self, database: DatabaseConnection) -> BackupScheduleArgs | None:
+        if self.settings.backups is None:
+            return None
+        return self._make(BackupScheduleArgs, "backups", database=database)
+
+    def dns(self) -> DNSRecordsArgs | None:
+        if self.settings.dns is None:
+            return None
+        return self._made(DNSRecordsArgs, "dns", self._given("dns"))
+
+    def _make(self, cls: type[A], room: str, **wired: Any) -> A:
+        return self._made(cls, room, {**self._given(room), **self._images(room), "platform": self.platform, **wired})
+
+    def _made(self, cls: type[A], room: str, values: dict[str, Any]) -> A:
+        made, problems = load(cls, values)
+        if problems:
+            raise ArgumentError("configuration", [in_section(room, one) for one in problems])
+        return cast(A, made)
+
+    def _given(self, room: str) -> dict[str, Any]:
+        return cast(Section, getattr(self.settings, room)).given(self.protect)
+
+    def _images(self, room: str) -> dict[str, str]:
+        wanted = _IMAGES[self.platform.kind].get(room, {})
+        # A tool that writes files needs no more than a shell, which the image of Redis has.
+        chosen = {**self.images.model_dump(), "tools": self.images.tools or self.images.redis}
+        return {argument: chosen[name] for argument, name in wanted.items() if chosen[name] is not None}
+
+    def problems(self) -> list[Problem]:
+        """Every rule of every component, judged on stand-ins for what other components hand over."""
+        certificate, gateway, database, redis = stand_ins(self.platform, self.settings.app.hostnames)
+        archive = archive_name(self.settings)
+        rooms: Mapping[str, Callable[[], Any]] = {
+            "tls": self.tls,
+            "gateway": lambda: self.gateway(certificate),
+            "app": lambda: self.app(gateway, database, redis),
+            "database": lambda: self.database(archive),
+            "redis": self.redis,
+            "backups": lambda: self.backups(database),
+            "dns": self.dns,
+        }
+        found: list[Problem] = []
+        for room, make in rooms.items():
+            try:
+                args = make()
+            except ArgumentError as error:
+                found += error.problems
+                continue
+            if args is not None:
+                found += [in_section(room, one, self.platform.kind) for one in args.problems()]
+        # Each component judges the platform; a reader needs to hear of it once.
+        return [one for index, one in enumerate(found) if one not in found[:index]]
+
+
+def in_section(room: str, problem: Problem, kind: PlatformKind = PlatformKind.DOCKER) -> Problem:
+    """The problem of an argument at the key of the settings that gave it."""
+    first, _, rest = problem.path.partition(".")
+    if first in ("platform", "tier"):
+        return problem
+    image = _IMAGES[kind].get(room, {}).get(first)
+    if image and not rest:
+        return dataclasses.replace(problem, path=f"images.{image}")
+    return dataclasses.replace(problem, path=f"{room}.{problem.path}")
+
+
+def archive_name(settings: Any) -> str | None:
+    """Kubernetes: the ObjectStore that `backups` makes and the database archives its log to."""
+    return "backups" if settings.backups is not None else None
+
+
+def stand_ins(
+    platform: Platform, hostnames: list[str]
+) -> tuple[Certificate, GatewayEndpoint, DatabaseConnection, RedisConnection]:
+    """What components hand over, in the shape of the platform, without any component."""
+    docker = platform.kind is PlatformKind.DOCKER
+    network = "network" if docker else None
+    secret = SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password")
+    labels = None if docker else {"client": "true"}
+    certificate = Certificate(
+        hostnames=hostnames,
+        certificate_pem="certificate" if docker else None,
+        private_key_pem="key" if docker else None,
+        secret_name=None if docker else "certificate",
+    )
+    gateway = GatewayEndpoint(
+        https_port=443,
+        tools_image=f"sha256:{'0' * 64}" if docker else None,
+        network=network,
+        volume="volume" if docker else None,
+        user="65532:65532" if docker else None,
+        name=None if docker else "gateway",
+        gateway_class=None if docker else "traefik",
+        proxy_namespace=None if docker else "traefik",
+    )
+    database = DatabaseConnection(
+        host="pooler",
+        port="6432",
+        direct_host="primary",
+        direct_port="5432",
+        database="app",
+        user="app",
+        password=secret,
+        network=network,
+        direct_network=network,
+        client_labels=labels,
+        direct_client_labels=labels,
+        backup_user="backup" if docker else None,
+        backup_password=secret if docker else None,
+        cluster=None if docker else "db",
+    )
+    redis = RedisConnection(host="redis", port="6379", password=secret, network=network, client_labels=labels)
+    return certificate, gateway, database, redis

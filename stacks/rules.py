@@ -1,0 +1,169 @@
+"""The rules between components: what no component can see by itself. Pure; the program and the check use the same."""
+
+import dataclasses
+from typing import Any
+
+from stacks.rooms import Rooms, stand_ins
+from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.dns_records.args import DNSRecordsArgs
+from tierstack.errors import MISSING, Problem
+from tierstack.platform import DataProtection, PlatformKind
+from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits, web_memory_mb
+from tierstack.tls.args import Issuer, TLSArgs
+
+DOCKER_OVERHEAD_MB = 192
+"""MiB for PgBouncer and the certificate, file and migration helpers of a Docker host, beside the sized containers."""
+
+
+def problems(rooms: Rooms) -> list[Problem]:
+    """Everything that is wrong between components whose own arguments are right."""
+    app, database = _app(rooms), rooms.database(None)
+    found = _connections(rooms, app, database)
+    found += _hostnames(app, rooms.tls())
+    found += _records(app, rooms.dns(), rooms.tls())
+    found += _memory(rooms, app, database)
+    return found
+
+
+def secrets_in_clear(settings: Any, secret_keys: frozenset[str]) -> list[Problem]:
+    """Secrets that stand in the configuration file as anyone can read them."""
+    held = {
+        "app": [f"secrets.{name}" for name in settings.app.secrets or {}],
+        "backups": [
+            f"destination.{name}"
+            for name in ("access_key_id", "secret_access_key")
+            if settings.backups and settings.backups.destination and getattr(settings.backups.destination, name)
+        ],
+    }
+    return [
+        Problem(
+            f"{section}.{path}",
+            MISSING,
+            "is a secret that stands in clear in the configuration",
+            f"write it with `pulumi config set --secret --path '{section}.{path}'`, and change the secret itself",
+        )
+        for section, paths in held.items()
+        if section not in secret_keys
+        for path in paths
+    ]
+
+
+def advice(rooms: Rooms) -> list[str]:
+    """What is allowed, and rarely meant."""
+    found: list[str] = []
+    if rooms.settings.backups is None and rooms.platform.data_protection is not DataProtection.NONE:
+        found.append("backups: the data is protected, but not backed up; add a `backups` section")
+    if rooms.platform.kind is PlatformKind.DOCKER and rooms.settings.platform.memory_mb is None:
+        found.append(
+            f"platform.memory_mb: not given, so nothing checks that {memory_mb(rooms)} MiB of limits fit the host"
+        )
+    if _app(rooms).counts.replicas < 2:
+        found.append("app.replicas: a single web container is a pause at every release; write 2 or more")
+    return found
+
+
+def capacity(rooms: Rooms) -> list[Limit]:
+    """What the configuration carries in requests/s at rest, tightest first."""
+    app, size = _app(rooms), TIERS[rooms.settings.tier].app
+    known = dataclasses.asdict(app.counts)
+    sized = AppSize(**{**dataclasses.asdict(size), **known})
+    return limits(sized, rooms.database(None).size(), app.counts.replicas)
+
+
+def memory_mb(rooms: Rooms) -> int:
+    """MiB that all long-running containers of a Docker host may use together: the sum of their limits."""
+    app, database, redis = _app(rooms), rooms.database(None), rooms.redis()
+    counts = app.counts
+    web = app.web_memory_mb or web_memory_mb(counts.children, counts.child_memory_mb)
+    background = counts.workers + (1 if app.scheduler_command else 0)
+    certificate, _, connection, _ = stand_ins(rooms.platform, app.hostnames)
+    backups = rooms.backups(connection)
+    return (
+        counts.replicas * web
+        + background * app.worker_memory_mb
+        + (1 + database.size().replicas) * database.size().memory_mb
+        + redis.size.memory_mb * 3 // 2
+        + rooms.gateway(certificate).memory_mb
+        + (backups.memory_mb if backups else 0)
+        + DOCKER_OVERHEAD_MB
+    )
+
+
+def _app(rooms: Rooms) -> AppClusterArgs:
+    _, gateway, database, redis = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    return rooms.app(gateway, database, redis)
+
+
+def _connections(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+    """Every child, worker and the scheduler hold one client connection; PgBouncer refuses what is above its limit."""
+    counts, size = app.counts, database.size()
+    # Where an autoscaler decides, its ceiling must be admitted too.
+    scaled = rooms.platform.kind is PlatformKind.KUBERNETES
+    replicas = counts.max_replicas if scaled else counts.replicas
+    workers = counts.max_workers if scaled else counts.workers
+    opened = client_connections(replicas, counts.children, workers)
+    admitted = size.poolers * size.max_client_connections
+    if opened <= admitted:
+        return []
+    wrong = (
+        f"admits {size.poolers} × {size.max_client_connections} = {admitted} clients, but the application opens "
+        f"{replicas} × {counts.children} + {workers} + 1 = {opened}"
+    )
+    least = -(-opened // size.poolers)
+    instead = f"write at least {least}, or fewer `app.children` or replicas"
+    return [Problem("database.max_client_connections", size.max_client_connections, wrong, instead)]
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """Whether a certificate's name covers a host name (RFC 6125 section 6.4.3: `*` is one whole label)."""
+    if pattern.startswith("*."):
+        return "." in name and name.partition(".")[2] == pattern[2:]
+    return pattern == name
+
+
+def _hostnames(app: AppClusterArgs, tls: TLSArgs) -> list[Problem]:
+    wrong = "is not a name of the certificate, so browsers would refuse it"
+    instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
+    return [
+        Problem(f"app.hostnames[{index}]", name, wrong, instead)
+        for index, name in enumerate(app.hostnames)
+        if not any(_covers(pattern, name) for pattern in tls.hostnames)
+    ]
+
+
+def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
+    if dns is None:
+        return []
+    hosts = [dns.domain if one.host == "@" else f"{one.host}.{dns.domain}" for one in dns.web or []]
+    found = [
+        Problem(
+            f"app.hostnames[{index}]",
+            name,
+            f"has no record, though `dns` makes those of {dns.domain}",
+            "add it to `dns.web`",
+        )
+        for index, name in enumerate(app.hostnames)
+        if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(_covers(host, name) for host in hosts)
+    ]
+    if tls.issuer is Issuer.ACME and dns.certificate is None:
+        wrong = "is required where certificates come from a public CA: nothing else checks that CAA lets it issue"
+        instead = "write `{issuer: letsencrypt.org}`, or the CAA name of your CA"
+        found.append(Problem("dns.certificate", MISSING, wrong, instead))
+    return found
+
+
+def _memory(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+    host = rooms.settings.platform.memory_mb
+    if host is None or rooms.platform.kind is not PlatformKind.DOCKER:
+        return []
+    needed = memory_mb(rooms)
+    if needed <= host:
+        return []
+    counts = app.counts
+    wrong = f"is less than the {needed} MiB that the containers may use together"
+    instead = (
+        f"write at least {needed}, or lower `app.children` ({counts.replicas} × {counts.children} children of "
+        f"{counts.child_memory_mb} MiB) or `database.memory_mb` ({database.size().memory_mb})"
+    )
+    return [Problem("platform.memory_mb", host, wrong, instead)]
