@@ -1,0 +1,402 @@
+"""Nodes as a StatefulSet of Kubernetes; three of them with Sentinels, and HAProxy in front.
+
+One node and three are the same objects with other numbers, so that growing replaces nothing:
+
+- The volume claims are objects of their own, under the names that the StatefulSet looks for. Its own template is
+  immutable, and would freeze the size of the volumes; here a size grows in place, and the claims are protected as data.
+- The Service `<name>` selects the node itself, or HAProxy once there are three.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pulumi
+
+from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
+from tierstack.redis_cluster import node, topology
+from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
+from tierstack.redis_cluster.topology import Topology
+from tierstack.wiring import RedisConnection, SecretRef
+
+_PART = "app.kubernetes.io/component"
+_INSTANCE = "app.kubernetes.io/instance"
+_PROXY_UID = 99
+_PROXY_HEALTH_PORT = 8404
+_SENTINEL_MEMORY_MB = 64
+_PROXY_MEMORY_MB = 128
+_CHECKSUM = "tierstack.dev/configuration"
+
+
+def labels(name: str, part: str) -> dict[str, str]:
+    """Labels of the pods of a part: `node`, `sentinel` or `proxy`."""
+    return {"app.kubernetes.io/name": "redis", _INSTANCE: name, _PART: part}
+
+
+def client_labels(name: str) -> dict[str, str]:
+    """Labels that a pod must carry to be let through."""
+    return {f"tierstack.dev/client-of-{name}": "true"}
+
+
+def topology_of(name: str, args: RedisClusterArgs) -> Topology | None:
+    """The names of three nodes and their Sentinels; None for a single node."""
+    count = args.size.nodes
+    if count == 1:
+        return None
+    domain = f"{args.platform.name}.svc.{args.cluster_domain}"
+    return Topology.of_stateful_sets(
+        f"{name}-node", f"{name}-sentinel", domain, count=count, failover_after_ms=args.failover_after_ms
+    )
+
+
+def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
+    """The files of every node, without the password."""
+    among = topology_of(name, args)
+    conf = node.config(args.purpose, args.size.memory_mb, replicated=among is not None)
+    join = topology.join(among) if among else ""
+    stop = {"stop.sh": topology.handover_script(among)} if among else {}
+    return {**node.files(conf, join), **stop}
+
+
+def sentinel_files(among: Topology) -> dict[str, str]:
+    """The files of every Sentinel, without the password."""
+    return {
+        "sentinel.conf": topology.sentinel_config(),
+        "start.sh": topology.sentinel_script(among),
+        "health.sh": topology.sentinel_health_script(),
+    }
+
+
+def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str, Manifest]:
+    """All objects by logical name, each after those that it needs."""
+    among = topology_of(name, args)
+    made: dict[str, Manifest] = {}
+    config = _config_map(f"{name}-node", node_files(name, args))
+    made[f"{name}-node-config"] = config
+    made |= {f"{name}-data-{index}": _claim(name, index, args) for index in range(args.size.nodes)}
+    made[f"{name}-node-service"] = _headless(name, "node", node.PORT)
+    made[f"{name}-node-network-policy"] = _node_policy(name, among is not None)
+    if among:
+        sentinel_config = _config_map(f"{name}-sentinel", sentinel_files(among))
+        made[f"{name}-sentinel-config"] = sentinel_config
+        made[f"{name}-sentinel-service"] = _headless(name, "sentinel", topology.SENTINEL_PORT)
+        made[f"{name}-sentinel-network-policy"] = _sentinel_policy(name)
+        made[f"{name}-sentinel"] = _sentinels(name, args, secret, sentinel_config)
+        made[f"{name}-sentinel-budget"] = _budget(name, "sentinel")
+        made[f"{name}-node-budget"] = _budget(name, "node")
+    made[f"{name}-node"] = _nodes(name, args, secret, config, among)
+    if among:
+        proxy_config = _config_map(f"{name}-proxy", {"haproxy.cfg": topology.haproxy_config(among)})
+        made[f"{name}-proxy-config"] = proxy_config
+        made[f"{name}-proxy-network-policy"] = _proxy_policy(name)
+        made[f"{name}-proxy"] = _proxy(name, args, secret, proxy_config)
+        made[f"{name}-proxy-budget"] = _budget(name, "proxy")
+    made[name] = _endpoint(name, "proxy" if among else "node")
+    return made
+
+
+def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisConnection:
+    """Register everything; the endpoint last, when there is something behind it."""
+    on = cluster(args.platform)
+    password = on.generated_secret(f"{name}-password", parent)
+    done: dict[str, pulumi.Resource] = {}
+    for logical, manifest in manifests(name, args, password).items():
+        kept = args.purpose is RedisPurpose.QUEUE and manifest["kind"] == "PersistentVolumeClaim"
+        done[logical] = on.object(logical, parent, manifest, data=kept, depends_on=_needs(name, logical, done))
+    return RedisConnection(
+        host=done[name].urn.apply(lambda _: name),
+        port=str(node.PORT),
+        password=password,
+        client_labels=client_labels(name),
+    )
+
+
+def _needs(name: str, logical: str, done: Mapping[str, pulumi.Resource]) -> list[pulumi.Resource]:
+    """What must be there before an object. Nodes and Sentinels wait for each other: the engine starts them together."""
+    workloads = {f"{name}-node", f"{name}-sentinel", f"{name}-proxy"}
+    if logical == name:
+        return [done[key] for key in (f"{name}-proxy", f"{name}-node") if key in done][:1]
+    if logical in workloads:
+        kinds = ("-config", "-service", "-network-policy")
+        claims = [done[key] for key in done if logical == f"{name}-node" and key.startswith(f"{name}-data-")]
+        return [done[f"{logical}{kind}"] for kind in kinds if f"{logical}{kind}" in done] + claims
+    return []
+
+
+def _config_map(prefix: str, files: Mapping[str, str]) -> Manifest:
+    """Named by its content: a change makes another one, and pods of the old revision keep the old one."""
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:10]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{prefix}-{digest}"},
+        "immutable": True,
+        "data": dict(files),
+    }
+
+
+def _claim(name: str, index: int, args: RedisClusterArgs) -> Manifest:
+    spec: Manifest = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{args.size.storage_gb}Gi"}},
+    }
+    if args.platform.storage_class is not None:
+        spec["storageClassName"] = args.platform.storage_class
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        # Many classes bind a claim only when a pod uses it, so that waiting for it would wait for ever.
+        "metadata": {
+            "name": f"data-{name}-node-{index}",
+            "labels": labels(name, "node"),
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        "spec": spec,
+    }
+
+
+def _headless(name: str, part: str, port: int) -> Manifest:
+    """Stable names of the pods, from the moment they have an address: they find each other before they are ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"{name}-{part}", "annotations": {"pulumi.com/skipAwait": "true"}},
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": labels(name, part),
+            "ports": [{"name": "redis" if part == "node" else part, "port": port, "protocol": "TCP"}],
+        },
+    }
+
+
+def _endpoint(name: str, part: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {
+            "type": "ClusterIP",
+            "selector": labels(name, part),
+            "ports": [{"name": "redis", "port": node.PORT, "targetPort": node.PORT, "protocol": "TCP"}],
+        },
+    }
+
+
+def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest, among: Topology | None) -> Manifest:
+    memory = f"{node.container_memory_mb(args.size.memory_mb)}Mi"
+    container: Manifest = {
+        "name": "redis",
+        "image": args.image,
+        "command": ["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
+        "ports": [{"name": "redis", "containerPort": node.PORT, "protocol": "TCP"}],
+        "resources": {"requests": {"cpu": "100m", "memory": memory}, "limits": {"memory": memory}},
+        # Until it has loaded its data, or as one of three until the Sentinels are there: 10 minutes.
+        "startupProbe": {**_exec("health.sh"), "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 300},
+        "readinessProbe": {**_exec("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        # A server that accepts no connection for half a minute will not recover; one that loads does accept them.
+        "livenessProbe": {"tcpSocket": {"port": node.PORT}, "periodSeconds": 10, "failureThreshold": 3},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": _mounts(data=True),
+    }
+    if among:
+        container["lifecycle"] = {"preStop": _exec("stop.sh")}
+    pod = _pod(name, "node", args, container, [_files(config, secret), _memory_volume()])
+    spec: Manifest = {
+        "serviceName": f"{name}-node",
+        "replicas": args.size.nodes,
+        # After a loss of all nodes each must be able to come back first: the Sentinels know which one is primary.
+        "podManagementPolicy": "Parallel",
+        "updateStrategy": {"type": "RollingUpdate"},
+        "revisionHistoryLimit": 3,
+        "selector": {"matchLabels": labels(name, "node")},
+        # Never used: the claims are there already (see `_claim`).
+        "volumeClaimTemplates": [_claim_template()],
+        "template": pod,
+    }
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": f"{name}-node"}, "spec": spec}
+
+
+def _sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
+    memory = f"{_SENTINEL_MEMORY_MB}Mi"
+    container: Manifest = {
+        "name": "sentinel",
+        "image": args.image,
+        "command": ["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
+        "ports": [{"name": "sentinel", "containerPort": topology.SENTINEL_PORT, "protocol": "TCP"}],
+        "resources": {"requests": {"cpu": "50m", "memory": memory}, "limits": {"memory": memory}},
+        "readinessProbe": {**_exec("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5},
+        "livenessProbe": {
+            "tcpSocket": {"port": topology.SENTINEL_PORT},
+            "initialDelaySeconds": 60,
+            "periodSeconds": 10,
+        },
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": _mounts(data=True),
+    }
+    pod = _pod(name, "sentinel", args, container, [_files(config, secret), _memory_volume()])
+    spec: Manifest = {
+        "serviceName": f"{name}-sentinel",
+        "replicas": args.size.nodes,
+        "podManagementPolicy": "Parallel",
+        "updateStrategy": {"type": "RollingUpdate"},
+        "revisionHistoryLimit": 3,
+        "selector": {"matchLabels": labels(name, "sentinel")},
+        "volumeClaimTemplates": [_claim_template(args.platform.storage_class)],
+        # What a Sentinel remembers it can learn again from the others.
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
+        "template": pod,
+    }
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": f"{name}-sentinel"}, "spec": spec}
+
+
+def _proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
+    memory = f"{_PROXY_MEMORY_MB}Mi"
+    health = {"httpGet": {"path": "/ready", "port": _PROXY_HEALTH_PORT}}
+    password = {"secretKeyRef": {"name": secret.secret_name, "key": secret.key}}
+    container: Manifest = {
+        "name": "haproxy",
+        "image": args.proxy_image,
+        "command": ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"],
+        "env": [{"name": "REDIS_PASSWORD", "valueFrom": password}],
+        "ports": [
+            {"name": "redis", "containerPort": node.PORT, "protocol": "TCP"},
+            {"name": "health", "containerPort": _PROXY_HEALTH_PORT, "protocol": "TCP"},
+        ],
+        "resources": {"requests": {"cpu": "100m", "memory": memory}, "limits": {"memory": memory}},
+        # Not ready while there is no primary; that must not restart it.
+        "readinessProbe": {**health, "periodSeconds": 2, "timeoutSeconds": 2},
+        "livenessProbe": {"httpGet": {"path": "/live", "port": _PROXY_HEALTH_PORT}, "periodSeconds": 10},
+        # Endpoints are taken out of the Service while it still answers.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/haproxy", "readOnly": True}],
+    }
+    volumes = [{"name": "config", "configMap": {"name": config["metadata"]["name"]}}]
+    spec: Manifest = {
+        "replicas": 2,
+        "revisionHistoryLimit": 3,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "selector": {"matchLabels": labels(name, "proxy")},
+        "template": _pod(name, "proxy", args, container, volumes, uid=_PROXY_UID),
+    }
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"{name}-proxy"}, "spec": spec}
+
+
+def _pod(
+    name: str,
+    part: str,
+    args: RedisClusterArgs,
+    container: Manifest,
+    volumes: list[Manifest],
+    uid: int = node.UID,
+) -> Manifest:
+    spread: Manifest = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        # A cluster of few nodes still runs it; the scheduler only prefers to spread.
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": labels(name, part)},
+    }
+    return {
+        "metadata": {"labels": {**args.platform.labels, **labels(name, part)}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 45,
+            # Full names are looked up as they are, and a lost DNS server costs one second and not five.
+            "dnsConfig": {
+                "options": [
+                    {"name": "ndots", "value": "1"},
+                    {"name": "timeout", "value": "1"},
+                    {"name": "attempts", "value": "2"},
+                ]
+            },
+            "securityContext": {**POD_SECURITY, "runAsUser": uid, "runAsGroup": uid, "fsGroup": uid},
+            "topologySpreadConstraints": [spread],
+            "containers": [container],
+            "volumes": volumes,
+        },
+    }
+
+
+def _exec(script: str) -> Manifest:
+    return {"exec": {"command": ["/bin/sh", f"{node.CONFIG_DIR}/{script}"]}}
+
+
+def _files(config: Manifest, secret: SecretRef) -> Manifest:
+    """The files and the password in one directory; the password is a file, not a variable of the environment."""
+    sources = [
+        {"configMap": {"name": config["metadata"]["name"]}},
+        {"secret": {"name": secret.secret_name, "items": [{"key": secret.key, "path": "password"}]}},
+    ]
+    return {"name": "config", "projected": {"defaultMode": 0o440, "sources": sources}}
+
+
+def _memory_volume() -> Manifest:
+    return {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
+
+
+def _mounts(*, data: bool) -> list[Manifest]:
+    mounts: list[Manifest] = [
+        {"name": "config", "mountPath": node.CONFIG_DIR, "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},
+    ]
+    return [{"name": "data", "mountPath": node.DATA_DIR}, *mounts] if data else mounts
+
+
+def _claim_template(storage_class: str | None = None) -> Manifest:
+    spec: Manifest = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    if storage_class is not None:
+        spec["storageClassName"] = storage_class
+    return {"metadata": {"name": "data"}, "spec": spec}
+
+
+def _budget(name: str, part: str) -> Manifest:
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": f"{name}-{part}"},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels(name, part)}},
+    }
+
+
+def _policy(name: str, part: str, rules: list[tuple[int, list[dict[str, str]]]]) -> Manifest:
+    """What may come in to the pods of a part: for each port, the pods with one of these sets of labels."""
+    ingress = [
+        {
+            "from": [{"podSelector": {"matchLabels": peer}} for peer in peers],
+            "ports": [{"port": port, "protocol": "TCP"}],
+        }
+        for port, peers in rules
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"{name}-{part}"},
+        "spec": {
+            "podSelector": {"matchLabels": labels(name, part)},
+            "policyTypes": ["Ingress"],
+            "ingress": ingress,
+        },
+    }
+
+
+def _node_policy(name: str, replicated: bool) -> Manifest:
+    """Clients stay allowed with three nodes: those that were there when there was one keep their connections."""
+    peers = [client_labels(name)]
+    if replicated:
+        peers += [labels(name, part) for part in ("node", "sentinel", "proxy")]
+    return _policy(name, "node", [(node.PORT, peers)])
+
+
+def _sentinel_policy(name: str) -> Manifest:
+    return _policy(name, "sentinel", [(topology.SENTINEL_PORT, [labels(name, p) for p in ("node", "sentinel")])])
+
+
+def _proxy_policy(name: str) -> Manifest:
+    # The kubelet's probes of the health port are let through by every network plugin.
+    return _policy(name, "proxy", [(node.PORT, [client_labels(name)])])

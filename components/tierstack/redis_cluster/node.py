@@ -1,0 +1,96 @@
+"""One node: its configuration and the scripts that start and check it, the same on both platforms.
+
+In the container, /etc/redis holds redis.conf, start.sh, health.sh and password, read-only; /data is the volume; the
+configuration with the password in it is written to /tmp, which is memory.
+"""
+
+from collections.abc import Mapping
+
+from tierstack.redis_cluster.args import RedisPurpose
+
+PORT = 6379
+CONFIG_DIR = "/etc/redis"
+DATA_DIR = "/data"
+RUN_CONFIG = "/tmp/redis.conf"
+UID = 999
+"""User and group that own the data in the official images of Valkey and Redis (Debian variants) and in ours."""
+SERVER = '"$(command -v valkey-server || command -v redis-server)"'
+CLIENT = '"$(command -v valkey-cli || command -v redis-cli)"'
+
+
+def container_memory_mb(memory_mb: int) -> int:
+    """MiB of the container: half as much again as maxmemory, for pages copied while a child saves, buffers and
+    fragmentation (valkey.io/topics/admin: "if the instance is write-heavy, up to 2 times"; queues are small)."""
+    return memory_mb * 3 // 2 + 32
+
+
+def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool) -> str:
+    """redis.conf without the password.
+
+    `replicated`: it has replicas, and refuses writes when none of them has answered for 10 seconds (the server's
+    default): what a primary acknowledges while cut off would be lost when the others elect a new one.
+    """
+    lines = {
+        "bind": "* -::*",
+        "port": str(PORT),
+        "protected-mode": "yes",
+        "dir": DATA_DIR,
+        "maxmemory": f"{memory_mb}mb",
+        "tcp-keepalive": "60",
+        "timeout": "0",
+        "maxclients": "10000",
+        # A stop waits so long for replicas to have everything; the platform allows more than that.
+        "shutdown-timeout": "10",
+    }
+    if purpose is RedisPurpose.QUEUE:
+        lines |= {
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "aof-use-rdb-preamble": "yes",
+            # The append-only file is the copy of the data; snapshots beside it would only cost memory and disk.
+            "save": '""',
+        }
+        if replicated:
+            lines |= {"min-replicas-to-write": "1", "min-replicas-max-lag": "10"}
+    else:
+        lines |= {"maxmemory-policy": "allkeys-lru", "appendonly": "no", "save": '""'}
+    return "".join(f"{key} {value}\n" for key, value in lines.items())
+
+
+def start_script(join: str = "") -> str:
+    """Start of a node; `join` is what makes it one of several (see topology)."""
+    return f"""\
+#!/bin/sh
+# The password reaches the server in a file of memory, never on a command line.
+set -eu
+umask 077
+export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
+{{
+    cat {CONFIG_DIR}/redis.conf
+    echo "requirepass $REDISCLI_AUTH"
+    echo "masterauth $REDISCLI_AUTH"
+}} >{RUN_CONFIG}
+{join}unset REDISCLI_AUTH
+exec {SERVER} {RUN_CONFIG}
+"""
+
+
+def health_script() -> str:
+    """A node is well when it answers, has loaded its data and, as a replica, is in step with its primary."""
+    return f"""\
+#!/bin/sh
+export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
+timeout 2 {CLIENT} ping 2>/dev/null | grep -qx PONG || exit 1
+state=$(timeout 2 {CLIENT} --raw info replication | tr -d '\\r')
+case "$state" in
+*role:master*) exit 0 ;;
+*master_link_status:up*) exit 0 ;;
+esac
+exit 1
+"""
+
+
+def files(conf: str, join: str = "") -> Mapping[str, str]:
+    """The files of a node in /etc/redis, without the password."""
+    return {"redis.conf": conf, "start.sh": start_script(join), "health.sh": health_script()}
