@@ -5,7 +5,7 @@ init process, rotated logs, a memory limit without swap. Every field that the da
 because the provider reads it back and would show it as a change in the next preview.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -81,7 +81,7 @@ class Service:
     shm_mb: int = 64
     wait_seconds: int = 120
     """How long an update waits until it runs, and is healthy where `health` is given."""
-    labels: dict[str, str] = field(default_factory=dict[str, str])
+    labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
 
 
 class Host:
@@ -280,8 +280,8 @@ class Host:
                 parent,
                 depends_on=self.after(depends_on),
                 delete_before_replace=single,
-                # The provider calls another health check applied, and leaves the container with the old one.
-                replace_on_changes=["healthcheck"],
+                # The provider calls a change of these applied, and leaves the container as it was.
+                replace_on_changes=["healthcheck", "tmpfs"],
             ),
         )
         self._ready[container] = Ready(
