@@ -1,0 +1,277 @@
+"""What runs in the backup container: Barman at the right times, a status for others, and restores.
+
+    python3 -m tierstack.backup_schedule.agent run | prepare | forget | backup | health | restore --to … [--time …]
+
+It needs Barman, psycopg2 (which Barman needs itself) and the standard library. Settings are read anew every minute, so
+that a changed schedule needs no restart, which would interrupt the stream of WAL.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tierstack.backup_schedule import cron, status
+
+SERVER = "tierstack"
+SLOT = "tierstack_backups"
+CONFIG = Path("/etc/tierstack")
+CATALOG = Path("/var/lib/barman")
+STATUS = CATALOG / "status.json"
+LOG = CATALOG / "barman.log"
+LOG_BYTES = 10_000_000
+TICK_SECONDS = 60
+FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits for
+GRANTS = """\
+GRANT pg_read_all_settings, pg_read_all_stats TO {user};
+GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO {user};
+GRANT EXECUTE ON FUNCTION pg_switch_wal(), pg_create_restore_point(text) TO {user};"""
+
+
+def settings() -> dict[str, str]:
+    """The settings as the component wrote them."""
+    return json.loads((CONFIG / "settings.json").read_text())
+
+
+def barman(*arguments: str, timeout: float | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run Barman; its exit code and output are the caller's to judge."""
+    command = ["barman", "-c", str(CONFIG / "barman.conf"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+def asked(*arguments: str) -> Any:
+    """Barman's answer as a document, or an empty one where it has none."""
+    answer = barman("-f", "json", *arguments, timeout=120).stdout.strip()
+    try:
+        return json.loads(answer)[SERVER]
+    except (ValueError, KeyError):
+        return {}
+
+
+def say(text: str) -> None:
+    """A line in the container's log."""
+    print(f"{status.stamp(datetime.now(UTC))} {text}", flush=True)
+
+
+def query(statement: str, *values: str) -> Any:
+    """The first value that PostgreSQL answers, in a transaction of its own."""
+    import psycopg2  # pyright: ignore[reportMissingModuleSource]  # only in the container
+
+    connection = psycopg2.connect(settings()["conninfo"])
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return (cursor.fetchone() or (None,))[0]
+    finally:
+        connection.close()
+
+
+# The first WAL, and the end of every backup: a segment reaches the archive only when the next one has begun.
+CLOSE_SEGMENT = (
+    "SELECT pg_create_restore_point('tierstack')",  # so that there is something to switch away from
+    "SELECT pg_switch_wal()",
+    "SELECT pg_create_restore_point('tierstack')",
+)
+
+
+def archive_now(seconds: float = 60) -> bool:
+    """Bring everything written so far into the archive; whether that worked in time."""
+    wanted = query("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+    for statement in CLOSE_SEGMENT:
+        query(statement)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        barman("archive-wal", SERVER)
+        if any((CATALOG / SERVER / "wals").glob(f"*/{wanted}")):
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def backup() -> int:
+    """One base backup, from nothing to a state that a restore can start from."""
+    found = status.backups(asked("list-backups", SERVER) or [])
+    # Only one attempt runs at a time, so whatever is not complete is what an earlier one left behind.
+    for remains in (b for b in found if b.status in ("FAILED", "STARTED", "EMPTY")):
+        say(f"removing {remains.id}, which never completed")
+        barman("delete", SERVER, remains.id)
+    if not status.newest(found) and not archive_now():
+        say("no WAL has arrived yet; trying again later")
+        return 1
+    # The first one is waited for; later ones spread their checkpoint, so that the shop does not feel it.
+    speed = [] if status.newest(found) else ["--immediate-checkpoint"]
+    done = barman("backup", *speed, SERVER)
+    if done.returncode != 0:
+        say(f"base backup failed:\n{done.stdout}{done.stderr}")
+        return 1
+    archive_now()
+    barman("check-backup", SERVER, "latest")
+    last = status.newest(status.backups(asked("list-backups", SERVER) or []))
+    say(f"base backup {last.id}: {last.size_bytes / 2**20:.1f} MiB" if last else "base backup waits for its WAL")
+    return 0
+
+
+def run() -> None:
+    """Keep WAL streaming, make base backups when due, and say once a minute how things are."""
+    job: subprocess.Popen[bytes] | None = None
+    since: datetime | None = None
+    failed_at: datetime | None = None
+    was_well: bool | None = None
+    while True:
+        began = time.monotonic()
+        when = cron.parse(settings()["schedule"])
+        if job and job.poll() is not None:
+            failed_at = datetime.now(UTC) if job.returncode else None
+            job, since = None, None
+        rotate(LOG)
+        barman("cron")
+        found = status.backups(asked("list-backups", SERVER) or [])
+        if job is None and status.due(when, found, datetime.now(UTC), failed_at):
+            job, since = subprocess.Popen([sys.executable, "-m", __spec__.name, "backup"]), datetime.now(UTC)
+        is_well = write_status(when, found, since)
+        if is_well is not was_well:
+            say("all is well" if is_well else "not well: " + "; ".join(json.loads(STATUS.read_text())["faults"]))
+            was_well = is_well
+        tick = TICK_SECONDS if is_well else FIRST_TICK_SECONDS
+        while time.monotonic() - began < tick and not (job and job.poll() is not None):
+            time.sleep(1)
+
+
+def write_status(when: cron.Cron, found: list[status.Backup], since: datetime | None) -> bool:
+    """Put the state of things where the health check and others read it; whether all is well."""
+    checks = asked("check", SERVER)
+    streamers: list[dict[str, Any]] = asked("replication-status", "--target", "wal-streamer", SERVER).get(
+        "wal_streamers", []
+    )
+    now = datetime.now(UTC)
+    wrong = status.faults(when, checks, streamers, found, now, since)
+    staged = STATUS.with_suffix(".new")
+    staged.write_text(json.dumps(status.report(when, found, streamers, wrong, now, since), indent=2) + "\n")
+    staged.replace(STATUS)
+    return not wrong
+
+
+def rotate(log: Path) -> None:
+    """Keep Barman's log and the one before it; Barman opens it anew when it is moved."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def health() -> int:
+    """For the container's health check: 0 where the status says so and is fresh."""
+    if not STATUS.exists():
+        print("no status yet")
+        return 1
+    document = json.loads(STATUS.read_text())
+    print("; ".join(document["faults"]) or "all is well")
+    return 0 if status.well(document, datetime.now(UTC)) else 1
+
+
+def prepare(seconds: float = 60) -> int:
+    """Before the first run: the primary answers, and the role may do what a backup needs."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            allowed = query(
+                "SELECT (pg_has_role('pg_monitor', 'USAGE') OR (pg_has_role('pg_read_all_settings', 'USAGE')"
+                " AND pg_has_role('pg_read_all_stats', 'USAGE')))"
+                " AND has_function_privilege('pg_backup_start(text, boolean)', 'EXECUTE')"
+                " AND has_function_privilege('pg_backup_stop(boolean)', 'EXECUTE')"
+                " AND has_function_privilege('pg_switch_wal()', 'EXECUTE')"
+                " AND has_function_privilege('pg_create_restore_point(text)', 'EXECUTE')"
+                " AND (SELECT rolreplication FROM pg_roles WHERE rolname = current_user)"
+            )
+            break
+        except Exception as error:
+            if time.monotonic() > deadline:
+                print(f"the primary does not answer: {error}")
+                return 1
+            time.sleep(1)
+    if not allowed:
+        user = query("SELECT quote_ident(current_user)")
+        print(f"role {user} may not make backups. As a superuser, in the database that it connects to, run:")
+        print(f"ALTER ROLE {user} REPLICATION;\n" + GRANTS.format(user=user))
+        return 1
+    return 0
+
+
+def forget(seconds: float = 30) -> int:
+    """After the last run: drop the slot, which would keep WAL on the primary's disk for a reader that is gone."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            query(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", SLOT
+            )
+            return 0
+        except Exception as error:
+            if time.monotonic() > deadline:
+                # A primary that is gone has no disk to fill; one that answers must not keep the slot.
+                print(f"the slot {SLOT} was not dropped: {error}")
+                return 1 if "is active" in str(error) else 0
+            time.sleep(1)
+
+
+def restore(to: Path, at: datetime | None) -> int:
+    """A data directory in `to` that PostgreSQL replays to the moment `at`, or to the last WAL received, and promotes.
+
+    Needs no running primary. Beside it stand `restore.conf` and `restore_hba.conf`, with which PostgreSQL answers on a
+    local socket only.
+    """
+    if at is not None and at.tzinfo is None:
+        print(f"--time {at}: has no zone; write one such as 2026-01-31T12:00:00Z")
+        return 2
+    target = ["--target-time", at.astimezone(UTC).isoformat(sep=" "), "--target-action", "promote"] if at else []
+    found = status.backups(asked("list-backups", SERVER) or [])
+    start = status.starting(found, at)
+    if start is None:
+        print(f"no base backup had ended by {at}; there are: {', '.join(b.id for b in found) or 'none'}")
+        return 1
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    done = barman("restore", "--no-get-wal", *target, SERVER, start.id, str(to))
+    print(done.stdout + done.stderr, end="")
+    if done.returncode != 0:
+        return done.returncode
+    received = to / "barman_wal"
+    received.mkdir(mode=0o700, exist_ok=True)
+    # Barman copies archived segments; the last moments are in segments that were received but not closed yet.
+    for segment in (CATALOG / SERVER / "streaming").iterdir():
+        name = segment.name.removesuffix(".partial")
+        if len(name) == 24 and not (received / name).exists():
+            shutil.copyfile(segment, received / name)
+    # Without a target Barman leaves plain crash recovery; as an archive recovery it ends on a timeline of its own.
+    (to / "recovery.signal").touch()
+    (to / "restore_hba.conf").write_text("local all all trust\n")
+    (to / "restore.conf").write_text(
+        # What recovery demands of a hot standby would have to match the primary; without one, it is not asked for.
+        f"listen_addresses = ''\nunix_socket_directories = '/tmp'\nhba_file = '{to}/restore_hba.conf'\n"
+        f'hot_standby = off\narchive_mode = off\nrestore_command = \'cp "{received}/%f" "%p"\'\n'
+    )
+    return 0
+
+
+def main() -> int:
+    """One verb, its exit code."""
+    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("run", "prepare", "forget", "backup", "health"):
+        verbs.add_parser(verb)
+    restoring = verbs.add_parser("restore")
+    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make")
+    restoring.add_argument("--time", type=datetime.fromisoformat, help="the moment, RFC 3339 with a zone; left out: the last one received")
+    options = parser.parse_args()
+    if options.verb == "restore":
+        return restore(options.to, options.time)
+    os.umask(0o077)
+    return {"run": run, "prepare": prepare, "forget": forget, "backup": backup, "health": health}[options.verb]() or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""From what Barman reports to one judgement: are the backups well, and is a base backup due?
+
+The agent in the container runs this very file. It imports the standard library only, and reads no clock.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tierstack.backup_schedule.cron import Cron
+
+LATE = timedelta(hours=1)
+"""How late a base backup may begin before that is a fault."""
+LONGEST_RUN = timedelta(hours=24)
+"""How long a base backup may run before its absence is a fault."""
+RETRY = timedelta(minutes=5)
+"""How long to wait after a failed attempt."""
+STALE = timedelta(minutes=5)
+"""Age at which a status says nothing any more: the agent writes one every minute."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A base backup in Barman's catalog."""
+
+    id: str
+    begin: datetime
+    end: datetime | None
+    """To the second, rounded down; None while it runs."""
+    status: str
+    size_bytes: int
+
+    @property
+    def good(self) -> bool:
+        """Whether a restore can start from it: copied, and the WAL of its own duration archived."""
+        return self.status == "DONE"
+
+
+def backups(listed: list[dict[str, Any]]) -> list[Backup]:
+    """The answer of `barman list-backups`, oldest first. Barman names a backup by its local begin; here that is UTC."""
+    found = [
+        Backup(
+            entry["backup_id"],
+            datetime.strptime(entry["backup_id"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC),
+            datetime.fromtimestamp(int(entry["end_time_timestamp"]), UTC) if entry.get("end_time_timestamp") else None,
+            entry["status"],
+            int(entry.get("size_bytes") or 0),
+        )
+        for entry in listed
+    ]
+    return sorted(found, key=lambda backup: backup.id)
+
+
+def newest(found: list[Backup]) -> Backup | None:
+    """The newest backup that a restore can start from."""
+    return next((backup for backup in reversed(found) if backup.good), None)
+
+
+def starting(found: list[Backup], at: datetime | None) -> Backup | None:
+    """The backup that a restore to the moment `at` starts from: the newest that had ended by then."""
+    if at is None:
+        return newest(found)
+    return newest([b for b in found if b.end is not None and b.end + timedelta(seconds=1) <= at])
+
+
+def due(cron: Cron, found: list[Backup], now: datetime, failed_at: datetime | None) -> bool:
+    """Whether to begin a base backup: none since the schedule's last time, which makes up for missed ones."""
+    if failed_at is not None and now - failed_at < RETRY:
+        return False
+    last = newest(found)
+    # A backup's name has no fraction of a second, so it can seem to begin just before the minute that caused it.
+    return last is None or last.begin < cron.previous(now)
+
+
+def faults(
+    cron: Cron,
+    checks: dict[str, dict[str, str]],
+    streamers: list[dict[str, Any]],
+    found: list[Backup],
+    now: datetime,
+    running_since: datetime | None,
+) -> list[str]:
+    """What is wrong, in words; empty when every moment from the oldest backup to now can be restored."""
+    wrong = [
+        f"{name.replace('_', ' ')}: {check.get('hint') or 'failed'}"
+        for name, check in sorted(checks.items())
+        if check.get("status") != "OK"
+    ]
+    if not checks:
+        wrong.append("barman check gave no answer")
+    if not any(streamer.get("current_state") == "streaming" for streamer in streamers):
+        wrong.append("no WAL is streaming from the primary")
+    last = newest(found)
+    patience = LATE if running_since is None or now - running_since > LONGEST_RUN else LONGEST_RUN
+    if last is None:
+        wrong.append("there is no base backup")
+    elif last.begin < cron.previous(now - patience):
+        wrong.append(f"the last base backup began at {stamp(last.begin)}, before the schedule's last time")
+    return wrong
+
+
+def report(
+    cron: Cron,
+    found: list[Backup],
+    streamers: list[dict[str, Any]],
+    wrong: list[str],
+    now: datetime,
+    running_since: datetime | None,
+) -> dict[str, Any]:
+    """The status as a document for machines: `status.json` in the catalog. Times are RFC 3339, in UTC."""
+    good = [backup for backup in found if backup.good]
+    last = good[-1] if good else None
+    return {
+        "healthy": not wrong,
+        "faults": wrong,
+        "checked_at": stamp(now),
+        "backups": len(good),
+        "restorable_from": stamp(good[0].end + timedelta(seconds=1)) if good and good[0].end else None,
+        "last_backup": last and {"id": last.id, "begin": stamp(last.begin), "size_bytes": last.size_bytes},
+        "running_since": stamp(running_since) if running_since else None,
+        "next_backup": stamp(cron.following(now)),
+        "wal_lag_bytes": max((abs(int(s.get("write_lsn_diff_bytes") or 0)) for s in streamers), default=None),
+    }
+
+
+def well(document: dict[str, Any], now: datetime) -> bool:
+    """Whether a status document says that all is well, and is fresh enough to be believed."""
+    return bool(document["healthy"]) and now - datetime.fromisoformat(document["checked_at"]) < STALE
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
