@@ -1,5 +1,45 @@
 """DatabaseWithReplicas: PostgreSQL behind PgBouncer, with streaming replicas."""
 
-from tierstack.database.args import DatabaseWithReplicasArgs
+import pulumi
 
-__all__ = ["DatabaseWithReplicasArgs"]
+from tierstack.component import Component
+from tierstack.database import docker, kubernetes
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.platform import PlatformKind
+
+__all__ = ["DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
+
+
+class DatabaseWithReplicas(Component):
+    """A PostgreSQL server with its pooler, and standbys where the tier has them."""
+
+    host: pulumi.Output[str]
+    """Host of the pooler, for applications."""
+    port: pulumi.Output[str]
+    """Port of the pooler."""
+    direct_host: pulumi.Output[str]
+    """Host of the primary itself, for migrations."""
+    direct_port: pulumi.Output[str]
+    """Port of the primary."""
+    database: pulumi.Output[str]
+    """Name of the database."""
+    user: pulumi.Output[str]
+    """Role that owns the database."""
+
+    def __init__(self, name: str, args: DatabaseWithReplicasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
+        args = self.begin(name, args, DatabaseWithReplicasArgs, opts)
+        build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
+        connection = build(name, args, self)
+        self.connection = connection
+        """What other components are given: endpoints, credentials, networks or labels."""
+        self.finish(
+            {
+                "host": connection.host,
+                "port": connection.port,
+                "direct_host": connection.direct_host,
+                "direct_port": connection.direct_port,
+                "database": connection.database,
+                "user": connection.user,
+            }
+        )

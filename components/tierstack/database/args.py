@@ -14,7 +14,7 @@ MOST_DOCKER_REPLICAS = 2
 
 # PostgreSQL identifiers that need no quotes anywhere, at most NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_RESERVED_ROLES = ("postgres", "public", "none", "streaming_replica", "pgbouncer")
+_RESERVED_ROLES = ("postgres", "public", "none", "all", "streaming_replica", "pgbouncer")
 _RESERVED_DATABASES = ("postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole")
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
@@ -146,7 +146,8 @@ class DatabaseWithReplicasArgs:
                 f"{size.poolers} × {size.pool_size} = {opened} server connections are more than the {room} that "
                 f"max_connections = {size.max_connections} leaves beside {RESERVED_CONNECTIONS} reserved ones"
             )
-            instead = f"write at most {room // size.poolers}, or `max_connections` of at least {opened + RESERVED_CONNECTIONS}"
+            enough = opened + RESERVED_CONNECTIONS
+            instead = f"write at most {max(1, room // size.poolers)}, or `max_connections` of at least {enough}"
             found.append(Problem("pool_size", size.pool_size, wrong, instead))
         if size.max_client_connections < size.pool_size:
             wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"

@@ -36,9 +36,8 @@ OWNED: dict[str, str] = {
     "archive_library": "use BackupSchedule",
     "archive_cleanup_command": "use BackupSchedule",
     "restore_command": "use BackupSchedule",
-    **{
-        name: _WIRED
-        for name in (
+    **dict.fromkeys(
+        (
             "allow_system_table_mods",
             "cluster_name",
             "config_file",
@@ -70,13 +69,22 @@ OWNED: dict[str, str] = {
             "unix_socket_directories",
             "unix_socket_group",
             "unix_socket_permissions",
-        )
-    },
-    **{
-        name: _LOGS
-        for name in ("log_destination", "log_directory", "log_file_mode", "log_filename", "log_rotation_age")
-        + ("log_rotation_size", "log_truncate_on_rotation", "logging_collector")
-    },
+        ),
+        _WIRED,
+    ),
+    **dict.fromkeys(
+        (
+            "log_destination",
+            "log_directory",
+            "log_file_mode",
+            "log_filename",
+            "log_rotation_age",
+            "log_rotation_size",
+            "log_truncate_on_rotation",
+            "logging_collector",
+        ),
+        _LOGS,
+    ),
 }
 """Settings that a caller must not give, and what to do instead. CloudNativePG refuses most of them too."""
 
@@ -150,6 +158,11 @@ def pooler_settings(size: DatabaseSize) -> dict[str, str]:
         "log_connections": "0",
         "log_disconnections": "0",
     }
+
+
+def pooler_memory_mb(size: DatabaseSize) -> int:
+    """MiB of a pooler: 128, and 64 KiB for the buffers and prepared statements of each client."""
+    return 128 + size.max_client_connections // 16
 
 
 def shared_memory_mb(size: DatabaseSize) -> int:

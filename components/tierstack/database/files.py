@@ -1,0 +1,182 @@
+"""Files and scripts of PostgreSQL and PgBouncer on a Docker host. Pure: text from values.
+
+The images bring programs only: how a server is made, configured and started stands here.
+"""
+
+from collections.abc import Mapping
+
+from tierstack.database import sizing
+from tierstack.tier import DatabaseSize
+
+CONFIG = "/etc/tierstack/postgresql"
+"""Where servers and standbys find their configuration and start scripts."""
+SECRETS = "/etc/tierstack/secrets"
+"""Where each container finds the secrets that are its own."""
+POOLER = "/etc/tierstack/pgbouncer"
+"""Where the pooler finds its configuration and the verifiers of its users."""
+DATA = "/var/lib/postgresql/data"
+"""Where the data volume is mounted; the server's files are one directory deeper."""
+BACKUP_ROLE = "tierstack_backup"
+"""Role of backups: replication, and what Barman's manual asks for ("PostgreSQL connection")."""
+REPLICA_ROLE = "tierstack_replica"
+"""Role that standbys stream as."""
+
+
+def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str]) -> str:
+    """postgresql.conf of a server and of its standbys."""
+    settings = {
+        "data_directory": f"{DATA}/pgdata",
+        "hba_file": f"{CONFIG}/pg_hba.conf",
+        "ident_file": f"{CONFIG}/pg_ident.conf",
+        "listen_addresses": "*",
+        "unix_socket_directories": "/tmp",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        **sizing.server_settings(size, dict(parameters)),
+    }
+    return "".join(f"{name} = '{_quoted(value)}'\n" for name, value in sorted(settings.items()))
+
+
+def pg_hba_conf(database: str, user: str) -> str:
+    """Who may connect, and from where: `samenet` is the internal network, the only one that a server is in."""
+    return f"""\
+# The superuser has no password and comes through the socket, which only the server's own container has.
+local  all          postgres         peer map=server
+host   all          postgres         all      reject
+host   {database}  {user}  samenet  scram-sha-256
+host   postgres     {BACKUP_ROLE}    samenet  scram-sha-256
+host   replication  {BACKUP_ROLE}    samenet  scram-sha-256
+host   replication  {REPLICA_ROLE}   samenet  scram-sha-256
+"""
+
+
+PG_IDENT_CONF = "server /^.* postgres\n"
+"""The only user of the server's container is the superuser, whatever the image calls it."""
+
+
+def roles_sql(database: str, user: str, verifiers: Mapping[str, str]) -> str:
+    """Roles, their passwords and the database, as they should be; safe to repeat."""
+    roles = {user: "NOREPLICATION", BACKUP_ROLE: "REPLICATION", REPLICA_ROLE: "REPLICATION"}
+    lines = ["SET log_statement = 'none';", "SET log_min_error_statement = 'panic';"]
+    for role, replication in roles.items():
+        missing = f"WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"
+        lines += [
+            f"SELECT 'CREATE ROLE \"{role}\"' {missing} \\gexec",
+            f'ALTER ROLE "{role}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS {replication} '
+            f"PASSWORD '{verifiers[role]}';",
+        ]
+    missing = f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}')"
+    functions = (
+        "pg_backup_start(text, boolean)",
+        "pg_backup_stop(boolean)",
+        "pg_switch_wal()",
+        "pg_create_restore_point(text)",
+    )
+    lines += [
+        f'SELECT \'CREATE DATABASE "{database}" OWNER "{user}"\' {missing} \\gexec',
+        f'ALTER DATABASE "{database}" OWNER TO "{user}";',
+        f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;',
+        f"GRANT pg_read_all_settings, pg_read_all_stats, pg_checkpoint TO {BACKUP_ROLE};",
+        *(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {BACKUP_ROLE};" for function in functions),
+    ]
+    return "\n".join([*lines, ""])
+
+
+PRIMARY_SH = f"""\
+# Starts the primary: makes the cluster if there is none, brings roles and passwords up to date, then serves.
+set -eu
+umask 077
+export LC_ALL=C PGDATA={DATA}/pgdata
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    if [ -e "$PGDATA" ]; then
+        echo "$PGDATA holds something that is no PostgreSQL cluster; it is left as it is" >&2
+        exit 1
+    fi
+    # Under another name until it is complete, so that an interrupted start begins afresh.
+    # The built-in locale sorts alike under every C library: the files can move between images and platforms.
+    rm -rf "$PGDATA.new"
+    initdb -D "$PGDATA.new" --username=postgres --auth=reject --encoding=UTF8 --locale=C \\
+        --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums
+    mv "$PGDATA.new" "$PGDATA"
+fi
+# What was applied last is kept beside the data: an ordinary start, or one after a crash, starts the server only once.
+applied="$PGDATA/tierstack-roles.sql"
+if [ ! -e "$applied" ] || [ "$(cat "$applied")" != "$(cat {SECRETS}/roles.sql)" ]; then
+    pg_ctl -D "$PGDATA" -w -t 3600 start -o "-c config_file={CONFIG}/postgresql.conf -c listen_addresses=''"
+    psql -h /tmp -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 -f {SECRETS}/roles.sql
+    pg_ctl -D "$PGDATA" -w -t 3600 -m fast stop
+    cp {SECRETS}/roles.sql "$applied.new"
+    mv -f "$applied.new" "$applied"
+fi
+exec postgres -c config_file={CONFIG}/postgresql.conf
+"""
+"""Start script of the primary."""
+
+REPLICA_SH = f"""\
+# Starts a standby (arguments: host of the primary, name of this standby): copies the primary if there is no copy yet.
+set -eu
+umask 077
+export LC_ALL=C PGDATA={DATA}/pgdata PGPASSFILE={SECRETS}/pgpass
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    rm -rf "$PGDATA.new"
+    # The slot comes first, so that the primary keeps every segment that the copy will need.
+    pg_receivewal -h "$1" -U {REPLICA_ROLE} -w --slot="$2" --create-slot --if-not-exists
+    pg_basebackup -h "$1" -U {REPLICA_ROLE} -w -D "$PGDATA.new" -X stream -S "$2" -c fast
+    mv "$PGDATA.new" "$PGDATA"
+fi
+touch "$PGDATA/standby.signal"
+# A standby refuses to start with less than what its log was written under (manual, "Hot Standby: Administrator's
+# Overview"); after the primary got less, it keeps the larger value until its next start.
+at_least() {{
+    recorded=$(pg_controldata -D "$PGDATA" | sed -n "s/^$2 setting: *//p")
+    wanted=$(postgres -C "$1" -c config_file={CONFIG}/postgresql.conf)
+    if [ "$recorded" -gt "$wanted" ]; then echo "-c $1=$recorded"; fi
+}}
+kept=$(at_least max_connections max_connections; at_least max_worker_processes max_worker_processes
+    at_least max_wal_senders max_wal_senders; at_least max_prepared_transactions max_prepared_xacts
+    at_least max_locks_per_transaction max_locks_per_xact)
+exec postgres -c config_file={CONFIG}/postgresql.conf $kept -c cluster_name="$2" -c primary_slot_name="$2" \\
+    -c primary_conninfo="host=$1 user={REPLICA_ROLE} passfile=$PGPASSFILE application_name=$2"
+"""
+"""Start script of a standby."""
+
+POOLER_SH = f"""\
+# As many files as the host allows: every client and every server connection is one.
+ulimit -n "$(ulimit -H -n)"
+exec pgbouncer {POOLER}/pgbouncer.ini
+"""
+"""Start of the pooler."""
+
+
+def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize) -> str:
+    """pgbouncer.ini of the pooler."""
+    settings = {
+        "listen_addr": "*",
+        "listen_port": "6432",
+        "unix_socket_dir": "",
+        "auth_type": "scram-sha-256",
+        "auth_file": f"{POOLER}/userlist.txt",
+        "pool_mode": "transaction",
+        # Networks of the host that nobody else is in; a replaced server has another address at once.
+        "client_tls_sslmode": "disable",
+        "server_tls_sslmode": "disable",
+        "dns_max_ttl": "1",
+        "dns_nxdomain_ttl": "1",
+        **sizing.pooler_settings(size),
+    }
+    lines = [f"{name} = {value}".rstrip() for name, value in settings.items()]
+    return "\n".join(["[databases]", f"{database} = host={direct_host} port=5432", "", "[pgbouncer]", *lines, ""])
+
+
+def userlist(user: str, verifier: str) -> str:
+    """userlist.txt of the pooler."""
+    return f'"{user}" "{verifier}"\n'
+
+
+def pgpass(passwords: Mapping[str, str]) -> str:
+    """The password file of libpq for some roles, on any host."""
+    return "".join(f"*:*:*:{role}:{password}\n" for role, password in sorted(passwords.items()))
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")

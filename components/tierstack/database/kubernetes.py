@@ -1,0 +1,211 @@
+"""PostgreSQL on Kubernetes: a CloudNativePG Cluster and its Pooler, and who may reach them.
+
+Field names are those of CloudNativePG 1.30. The operator makes the pods, their disruption budget and the Services
+`<name>-rw` (the primary), `<name>-ro` (standbys) and `<name>-pooler`.
+"""
+
+import pulumi
+
+from tierstack.database import sizing
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.platform.kubernetes import CONTAINER_SECURITY, Manifest, cluster
+from tierstack.wiring import DatabaseConnection
+
+_POSTGRESQL = "postgresql.cnpg.io/v1"
+_PORT = 5432
+_STATUS_PORT = 8000
+"""Port of the instance manager, which the operator and the other instances ask."""
+QUORUM_FROM = 3
+"""Instances from which a commit waits for a standby: with two, the loss of either would stop all writes."""
+
+
+def client_labels(name: str) -> dict[str, str]:
+    """Labels of pods that may reach the pooler."""
+    return {f"tierstack.dev/{name}-client": "true"}
+
+
+def direct_client_labels(name: str) -> dict[str, str]:
+    """Labels of pods that may reach the primary itself."""
+    return {f"tierstack.dev/{name}-direct-client": "true"}
+
+
+def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
+    """The Cluster. Nothing in it that differs between tiers is immutable: a tier change updates it in place.
+
+    The operator's defaults for stopping and switching over are an hour and half an hour, far more than a shop can
+    stand still; these are the times after which a stop is forced (fast, then immediate: crash recovery, no loss).
+    """
+    size = args.size()
+    instances = size.replicas + 1
+    postgresql: Manifest = {"parameters": sizing.server_settings(size, args.parameters)}
+    if instances >= QUORUM_FROM:
+        # A commit is acknowledged by any one standby besides the primary; a failover needs the same quorum.
+        quorum = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
+        postgresql["synchronous"] = quorum
+    spec: Manifest = {
+        "instances": instances,
+        "imageName": args.image,
+        "enableSuperuserAccess": False,
+        # A budget for a single instance would only keep its node from being drained.
+        "enablePDB": instances > 1,
+        "primaryUpdateStrategy": "unsupervised",
+        "primaryUpdateMethod": "switchover",
+        "switchoverDelay": 60,
+        "smartShutdownTimeout": 10,
+        "stopDelay": 90,
+        "bootstrap": {
+            "initdb": {
+                "database": args.database,
+                "owner": args.user,
+                "secret": {"name": secret},
+                "dataChecksums": True,
+                "encoding": "UTF8",
+                # The built-in locale sorts alike under every C library, as on Docker.
+                "locale": "C",
+                "localeProvider": "builtin",
+                "builtinLocale": "C.UTF-8",
+            }
+        },
+        "postgresql": postgresql,
+        "storage": _volume(size.storage_gb, args),
+        "walStorage": _volume(size.wal_storage_gb, args),
+        "resources": _resources(size.memory_mb, size.cpu),
+        "affinity": {
+            "enablePodAntiAffinity": True,
+            "podAntiAffinityType": "required",
+            "topologyKey": "kubernetes.io/hostname",
+        },
+        "topologySpreadConstraints": [_spread({"cnpg.io/cluster": name})],
+        "inheritedMetadata": {"labels": args.platform.labels},
+    }
+    if args.archive is not None:
+        spec["plugins"] = [
+            {
+                "name": "barman-cloud.cloudnative-pg.io",
+                "isWALArchiver": True,
+                "parameters": {"barmanObjectName": args.archive},
+            }
+        ]
+    return _object(_POSTGRESQL, "Cluster", name, spec)
+
+
+def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
+    """The Pooler. Its cluster is immutable, and never changes."""
+    size = args.size()
+    pooler = f"{name}-pooler"
+    container: Manifest = {
+        "name": "pgbouncer",
+        "resources": _resources(sizing.pooler_memory_mb(size), 0.5),
+        "securityContext": CONTAINER_SECURITY,
+    }
+    if args.pooler_image is not None:
+        container["image"] = args.pooler_image
+    spec: Manifest = {
+        "cluster": {"name": name},
+        "instances": size.poolers,
+        "type": "rw",
+        "pgbouncer": {"poolMode": "transaction", "parameters": sizing.pooler_settings(size)},
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": {
+            "metadata": {"labels": args.platform.labels},
+            "spec": {
+                "containers": [container],
+                "topologySpreadConstraints": [
+                    _spread({"cnpg.io/poolerName": pooler}, "kubernetes.io/hostname"),
+                    _spread({"cnpg.io/poolerName": pooler}),
+                ],
+            },
+        },
+    }
+    return _object(_POSTGRESQL, "Pooler", pooler, spec)
+
+
+def pooler_budget(name: str) -> Manifest:
+    """A drain takes one pooler at a time."""
+    selector = {"matchLabels": {"cnpg.io/poolerName": f"{name}-pooler"}}
+    return _object("policy/v1", "PodDisruptionBudget", f"{name}-pooler", {"maxUnavailable": 1, "selector": selector})
+
+
+def pooler_policy(name: str) -> Manifest:
+    """Only pods with the client labels reach the pooler."""
+    rules = [{"from": [_pods(client_labels(name))], "ports": [_tcp(_PORT)]}]
+    return _policy(f"{name}-pooler", {"cnpg.io/poolerName": f"{name}-pooler"}, rules)
+
+
+def server_policy(name: str, operator_namespace: str) -> Manifest:
+    """Only the pooler, the operator, the servers themselves and pods with the direct labels reach a server."""
+    own = {"cnpg.io/cluster": name}
+    operator = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}}}
+    clients = [_pods(own), _pods({"cnpg.io/poolerName": f"{name}-pooler"}), _pods(direct_client_labels(name))]
+    rules = [
+        {"from": [*clients, operator], "ports": [_tcp(_PORT)]},
+        {"from": [_pods(own), operator], "ports": [_tcp(_STATUS_PORT)]},
+    ]
+    return _policy(f"{name}-server", own, rules)
+
+
+def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
+    """Everything of the database in the namespace of `args.platform`."""
+    namespace = cluster(args.platform)
+    password = namespace.generated_secret(
+        f"{name}-app", parent, fixed={"username": args.user}, secret_type="kubernetes.io/basic-auth"
+    )
+    policies = [
+        namespace.object(f"{name}-server-policy", parent, server_policy(name, args.operator_namespace)),
+        namespace.object(f"{name}-pooler-policy", parent, pooler_policy(name)),
+    ]
+    manifest = cluster_manifest(name, args, password.secret_name or "")
+    if not args.platform.renders:
+        # Only the engine waits; a manifest in a file has nobody to tell.
+        manifest["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
+    server = namespace.object(name, parent, manifest, data=True, depends_on=policies, timeout="20m")
+    pooler = namespace.object(f"{name}-pooler", parent, pooler_manifest(name, args), depends_on=[server])
+    namespace.object(f"{name}-pooler-budget", parent, pooler_budget(name))
+    return DatabaseConnection(
+        # Names that are known once the object is there, so that what uses them waits for it.
+        host=pooler.id.apply(lambda _: f"{name}-pooler"),
+        port=str(_PORT),
+        direct_host=server.id.apply(lambda _: f"{name}-rw"),
+        direct_port=str(_PORT),
+        database=args.database,
+        user=args.user,
+        password=password,
+        client_labels=client_labels(name),
+        direct_client_labels=direct_client_labels(name),
+        cluster=name,
+    )
+
+
+def _object(api_version: str, kind: str, name: str, spec: Manifest) -> Manifest:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _volume(gigabytes: int, args: DatabaseWithReplicasArgs) -> Manifest:
+    volume: Manifest = {"size": f"{gigabytes}Gi", "resizeInUseVolumes": True}
+    if args.platform.storage_class is not None:
+        volume["storageClass"] = args.platform.storage_class
+    return volume
+
+
+def _resources(memory_mb: int, cpu: float) -> Manifest:
+    """Requests that equal limits: the last pods that a node under pressure evicts (quality of service Guaranteed)."""
+    amounts = {"memory": f"{memory_mb}Mi", "cpu": f"{round(cpu * 1000)}m"}
+    return {"requests": amounts, "limits": amounts}
+
+
+def _spread(labels: dict[str, str], key: str = "topology.kubernetes.io/zone") -> Manifest:
+    selector = {"matchLabels": labels}
+    return {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+
+
+def _pods(labels: dict[str, str]) -> Manifest:
+    return {"podSelector": {"matchLabels": labels}}
+
+
+def _tcp(port: int) -> Manifest:
+    return {"protocol": "TCP", "port": port}
+
+
+def _policy(name: str, pods: dict[str, str], rules: list[Manifest]) -> Manifest:
+    spec = {"podSelector": {"matchLabels": pods}, "policyTypes": ["Ingress"], "ingress": rules}
+    return _object("networking.k8s.io/v1", "NetworkPolicy", name, spec)
