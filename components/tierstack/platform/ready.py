@@ -49,12 +49,15 @@ def _wait(props: dict[str, Any]) -> None:
     name, seconds = props["name"], int(props["wait_seconds"])
     try:
         container = client(props.get("docker_host")).containers.get(props["container"])
+        if container.status == "created":  # its start failed (a port in use), and the provider does not try again
+            container.start()
+            container.reload()
         deadline = time.monotonic() + seconds
         while (wrong := verdict(container.attrs["State"])) and time.monotonic() < deadline:
             time.sleep(0.2)
             container.reload()
     except NotFound:
-        # A start that failed (a port in use) leaves the provider with the id of a container that is gone.
+        # Removed by another hand, or by a daemon that failed half-way: the provider looks only when it refreshes.
         raise RuntimeError(f"container {name} is not on the host; run `pulumi refresh`, then update again") from None
     if wrong:
         tail = container.logs(tail=20).decode(errors="replace").strip()
