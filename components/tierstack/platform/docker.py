@@ -248,9 +248,9 @@ class Host:
             tmpfs=service.tmpfs,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *health.command],
-                interval=f"{health.interval}s",
-                timeout=f"{health.timeout}s",
-                start_period=f"{health.start_period}s",
+                interval=_duration(health.interval),
+                timeout=_duration(health.timeout),
+                start_period=_duration(health.start_period),
                 retries=health.retries,
             )
             if health
@@ -297,6 +297,13 @@ class Host:
 
 def _environment(values: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:
     return [pulumi.Output.concat(key, "=", value) for key, value in sorted(values.items())]
+
+
+def _duration(seconds: int) -> str:
+    """As the daemon's language writes it, `10m0s`: `600s` read back would be a change in every preview."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def host(platform: Platform) -> Host:
