@@ -142,6 +142,8 @@ class _Database:
             # Over TCP, which is refused while roles are brought up to date; as a role that pg_hba.conf knows.
             health=Health(
                 command=["pg_isready", "-q", "-h", "127.0.0.1", "-U", self.args.user, "-d", self.args.database],
+                interval=2,
+                retries=30,
                 start_period=start_period,
             ),
             cpu_shares=int(self.size.cpu * 1024),
@@ -173,7 +175,11 @@ class _Database:
             ],
             memory_mb=sizing.pooler_memory_mb(self.size),
             mounts=[Mount(volume=given.volume, path=files.POOLER, read_only=True)],
-            health=Health(command=["pg_isready", "-q", "-h", "127.0.0.1", "-p", "6432", "-U", user, "-d", database]),
+            health=Health(
+                command=["pg_isready", "-q", "-h", "127.0.0.1", "-p", "6432", "-U", user, "-d", database],
+                interval=2,
+                retries=30,
+            ),
             # SIGINT lets running transactions end, where SIGTERM would wait for every client to leave.
             stop_signal="SIGINT",
             labels={_HASH: _hash(given.texts.values())},
