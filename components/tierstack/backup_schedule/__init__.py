@@ -1,5 +1,29 @@
 """BackupSchedule: base backups and continuous WAL of a PostgreSQL, from which any moment can be restored."""
 
-from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
+import pulumi
 
-__all__ = ["BackupDestination", "BackupScheduleArgs"]
+from tierstack.backup_schedule import docker, kubernetes
+from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
+from tierstack.backup_schedule.kubernetes import object_store_name
+from tierstack.component import Component
+from tierstack.platform import PlatformKind
+
+__all__ = ["BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"]
+
+
+class BackupSchedule(Component):
+    """Base backups on a schedule and continuous WAL of one database, kept for a recovery window."""
+
+    location: pulumi.Output[str]
+    """Where the backups are: `volume:<name>` on a Docker host, `s3://<bucket>/<prefix>` otherwise."""
+    schedule: pulumi.Output[str]
+    """When base backups are made: five-field cron, in UTC."""
+    retention_days: pulumi.Output[str]
+    """Length of the recovery window in days, as text."""
+
+    def __init__(self, name: str, args: BackupScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
+        args = self.begin(name, args, BackupScheduleArgs, opts)
+        build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
+        outputs = build(name, args, self)
+        self.finish({**outputs, "schedule": args.schedule, "retention_days": str(args.retention_days)})

@@ -207,9 +207,7 @@ def forget(seconds: float = 30) -> int:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            query(
-                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", SLOT
-            )
+            query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", SLOT)
             return 0
         except Exception as error:
             if time.monotonic() > deadline:
@@ -265,7 +263,9 @@ def main() -> int:
         verbs.add_parser(verb)
     restoring = verbs.add_parser("restore")
     restoring.add_argument("--to", type=Path, required=True, help="the data directory to make")
-    restoring.add_argument("--time", type=datetime.fromisoformat, help="the moment, RFC 3339 with a zone; left out: the last one received")
+    restoring.add_argument(
+        "--time", type=datetime.fromisoformat, help="the moment, RFC 3339 with a zone; left out: the last one received"
+    )
     options = parser.parse_args()
     if options.verb == "restore":
         return restore(options.to, options.time)

@@ -189,6 +189,7 @@ class Host:
         *,
         triggers: dict[str, pulumi.Input[str]] | None = None,
         timeout_seconds: int = 900,
+        undo: list[str] | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> RunOnce:
         """Run a container to its end (see `RunOnce`); its mounts are read-only."""
@@ -205,6 +206,7 @@ class Host:
             memory_mb=service.memory_mb,
             timeout_seconds=timeout_seconds,
             docker_host=self.platform.docker_host,
+            undo=undo,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
         )
 

@@ -28,6 +28,13 @@ class _Provider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         return DiffResult(changes=_state(_olds) != _state(_news))
 
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        from docker.errors import NotFound
+
+        if _props.get("undo"):
+            with contextlib.suppress(NotFound):  # its network or image is gone, and with it what there was to undo
+                _run({**_props, "command": _props["undo"]})
+
 
 def _state(props: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in props.items() if not key.startswith("__")}
@@ -89,9 +96,13 @@ class RunOnce(Resource, module="docker", name="RunOnce"):
         memory_mb: int = 256,
         timeout_seconds: int = 900,
         docker_host: str | None = None,
+        undo: list[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Run `command` in `image` as `user`, in `networks`, with `mounts` (path → volume, read-only)."""
+        """Run `command` in `image` as `user`, in `networks`, with `mounts` (path → volume, read-only).
+
+        `undo` is run in the same way when the resource is deleted; a failure of it fails the deletion.
+        """
         props: dict[str, Any] = {
             "name": container_name,
             "image": image,
@@ -104,5 +115,6 @@ class RunOnce(Resource, module="docker", name="RunOnce"):
             "memory_mb": memory_mb,
             "timeout_seconds": timeout_seconds,
             "docker_host": docker_host,
+            **({"undo": undo} if undo else {}),
         }
         super().__init__(_Provider(), name, props, opts)

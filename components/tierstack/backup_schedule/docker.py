@@ -1,0 +1,95 @@
+"""BackupSchedule on a Docker host: one container with Barman beside the primary, and a volume for its catalog."""
+
+import hashlib
+
+import pulumi
+
+from tierstack.backup_schedule import agent, config
+from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.restore import ENVIRONMENT, PYTHON
+from tierstack.platform.docker import Attachment, Health, Mount, Service, host
+from tierstack.wiring import SecretRef
+
+OWNER = (26, 26)
+"""User and group of the container, as PostgreSQL's: what it restores then belongs to the server."""
+
+_README = """\
+Barman's catalog: base backups and WAL of a PostgreSQL. status.json says how the backups are.
+Made by tierstack's BackupSchedule. Its manual says how to restore from this volume, also after the loss of the rest.
+"""
+
+
+def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[str, pulumi.Input[str]]:
+    """Register everything; what the component gives as its outputs."""
+    assert args.image is not None  # by the arguments' rules
+    assert args.database.direct_network is not None
+    here = host(args.platform)
+    settings = here.volume(f"{name}-config", parent, data=False)
+    catalog = here.volume(f"{name}-catalog", parent, data=True)
+    program = config.program()
+    configured = here.files(
+        f"{name}-files",
+        parent,
+        volume=settings,
+        files={**_files(args), **program},
+        image=args.image,
+        owner=OWNER,
+    )
+    # Writing a file gives the new volume to its owner, whatever the image has at that path.
+    owned = here.files(
+        f"{name}-readme", parent, volume=catalog, files={"README": _README}, image=args.image, owner=OWNER
+    )
+    service = Service(
+        image=args.image,
+        command=[*PYTHON, "run"],
+        user=f"{OWNER[0]}:{OWNER[1]}",
+        networks=[Attachment(network=args.database.direct_network)],
+        memory_mb=args.memory_mb,
+        environment=dict(ENVIRONMENT),
+        mounts=[
+            Mount(volume=configured.volume, path=str(agent.CONFIG), read_only=True),
+            Mount(volume=owned.volume, path=str(agent.CATALOG)),
+        ],
+        # Until the first base backup is there it is starting; later its absence is a fault after three looks.
+        health=Health(
+            command=[*PYTHON, "health"],
+            interval=10,
+            timeout=10,
+            retries=3,
+            start_period=args.first_backup_minutes * 60,
+        ),
+        wait_seconds=args.first_backup_minutes * 60 + 60,
+        # Backups give way to the shop when the host is busy.
+        cpu_shares=256,
+        # New modules need a new process; new settings do not.
+        labels={"tierstack.dev/agent": hashlib.sha256("".join(program.values()).encode()).hexdigest()[:12]},
+    )
+    prepared = here.run_once(f"{name}-prepare", parent, _once(service), undo=[*PYTHON, "forget"], timeout_seconds=120)
+    here.container(f"{name}-barman", parent, service, depends_on=[prepared])
+    return {"location": pulumi.Output.concat("volume:", catalog.name)}
+
+
+def _once(service: Service) -> Service:
+    """The same surroundings for a look at the primary, without the catalog."""
+    return Service(
+        image=service.image,
+        command=[*PYTHON, "prepare"],
+        user=service.user,
+        networks=service.networks,
+        memory_mb=256,
+        environment=service.environment,
+        mounts=service.mounts[:1],
+    )
+
+
+def _files(args: BackupScheduleArgs) -> dict[str, pulumi.Input[str]]:
+    database = args.database
+    user, password = database.backup_user or "", database.backup_password or SecretRef()
+    connection = pulumi.Output.all(database.direct_host, database.direct_port).apply(
+        lambda at: config.conninfo(at[0], at[1], user, database.database)
+    )
+    return {
+        "barman.conf": connection.apply(lambda text: config.barman_conf(text, args.retention_days)),
+        "pgpass": pulumi.Output.secret(password.value).apply(lambda value: config.pgpass(user, value or "")),
+        "settings.json": connection.apply(lambda text: config.settings_json(args.schedule, text)),
+    }

@@ -1,0 +1,90 @@
+"""BackupSchedule on Kubernetes: an ObjectStore of the barman-cloud plugin and a ScheduledBackup of CloudNativePG.
+
+The Cluster names the ObjectStore in its own plugin section, and archives its WAL from its first second.
+"""
+
+import pulumi
+
+from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
+from tierstack.backup_schedule.cron import six_fields
+from tierstack.backup_schedule.restore import PLUGIN
+from tierstack.platform.kubernetes import Manifest, cluster
+
+ACCESS_KEY, SECRET_KEY = "access-key-id", "secret-access-key"
+
+
+def object_store_name(name: str) -> str:
+    """Name of the ObjectStore of the BackupSchedule `name`: what `DatabaseWithReplicasArgs.archive` takes."""
+    return name
+
+
+def location(destination: BackupDestination) -> str:
+    """The destination as one address: `s3://bucket/prefix`."""
+    return "/".join(["s3:/", destination.bucket, *([destination.prefix] if destination.prefix else [])])
+
+
+def object_store(name: str, destination: BackupDestination, retention_days: int) -> Manifest:
+    """Where base backups and WAL go, with which credentials, and for how long they are kept."""
+    credentials = f"{name}-s3"
+    region = destination.region
+    return {
+        "apiVersion": "barmancloud.cnpg.io/v1",
+        "kind": "ObjectStore",
+        "metadata": {"name": object_store_name(name)},
+        "spec": {
+            "retentionPolicy": f"{retention_days}d",
+            "configuration": {
+                "destinationPath": location(destination),
+                **({"endpointURL": destination.endpoint_url} if destination.endpoint_url else {}),
+                "s3Credentials": {
+                    "accessKeyId": {"name": credentials, "key": ACCESS_KEY},
+                    "secretAccessKey": {"name": credentials, "key": SECRET_KEY},
+                },
+                "wal": {"compression": "gzip", "maxParallel": 4},
+                "data": {"compression": "gzip", "jobs": 2},
+            },
+            "instanceSidecarConfiguration": {
+                # The plugin takes a region only from a Secret, and a region is none.
+                **({"env": [{"name": "AWS_DEFAULT_REGION", "value": region}]} if region else {}),
+                "resources": {
+                    "requests": {"cpu": "100m", "memory": "128Mi"},
+                    "limits": {"memory": "512Mi"},
+                },
+            },
+        },
+    }
+
+
+def scheduled_backup(name: str, cluster_name: str, schedule: str) -> Manifest:
+    """A base backup at once and then on schedule, through the plugin, from a standby where there is one."""
+    return {
+        "apiVersion": "postgresql.cnpg.io/v1",
+        "kind": "ScheduledBackup",
+        "metadata": {"name": name},
+        "spec": {
+            "schedule": six_fields(schedule),
+            "immediate": True,
+            "backupOwnerReference": "self",
+            "target": "prefer-standby",
+            "method": "plugin",
+            "pluginConfiguration": {"name": PLUGIN},
+            "cluster": {"name": cluster_name},
+        },
+    }
+
+
+def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[str, pulumi.Input[str]]:
+    """Register everything; what the component gives as its outputs."""
+    assert args.destination is not None  # by the arguments' rules
+    assert args.database.cluster is not None
+    here = cluster(args.platform)
+    credentials = {
+        ACCESS_KEY: args.destination.access_key_id or "",
+        SECRET_KEY: args.destination.secret_access_key or "",
+    }
+    here.given_secret(f"{name}-s3", parent, credentials)
+    store = here.object(f"{name}-store", parent, object_store(name, args.destination, args.retention_days))
+    here.object(
+        f"{name}-schedule", parent, scheduled_backup(name, args.database.cluster, args.schedule), depends_on=[store]
+    )
+    return {"location": location(args.destination)}
