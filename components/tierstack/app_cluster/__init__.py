@@ -1,5 +1,28 @@
 """AppCluster: a web application with queue workers, a scheduler and migrations."""
 
-from tierstack.app_cluster.args import AppClusterArgs, AppCounts, SecretDelivery, ServerKind
+import pulumi
 
-__all__ = ["AppClusterArgs", "AppCounts", "SecretDelivery", "ServerKind"]
+from tierstack.app_cluster import docker, kubernetes
+from tierstack.app_cluster.args import AppClusterArgs, AppCounts, SecretDelivery, ServerKind
+from tierstack.component import Component
+from tierstack.platform import PlatformKind
+
+__all__ = ["AppCluster", "AppClusterArgs", "AppCounts", "SecretDelivery", "ServerKind"]
+
+
+class AppCluster(Component):
+    """A web application behind a Gateway."""
+
+    url: pulumi.Output[str]
+    """Where it answers, known once it does: `https://shop.example.org`."""
+    release: pulumi.Output[str]
+    """Name of the release that runs: 12 hexadecimal digits."""
+
+    def __init__(self, name: str, args: AppClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with every problem of `args`; nothing is registered then."""
+        args = self.begin(name, args, AppClusterArgs, opts)
+        build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
+        built = build(name, self, args)
+        port = args.gateway.https_port
+        url = f"https://{args.hostnames[0]}{'' if port == 443 else f':{port}'}"
+        self.finish({"url": built.ready.apply(lambda _: url), "release": built.release})

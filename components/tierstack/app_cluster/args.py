@@ -60,8 +60,8 @@ class AppClusterArgs:
     nginx_command: list[str] | None = None
     """php-fpm: how to start nginx. None: `["nginx"]`."""
     nginx_image: str | None = None
-    """php-fpm: image of nginx by digest, where the application's has none; static files then come from the
-    application through PHP. None: the application's image."""
+    """php-fpm: image of nginx by digest, where the application's has none; it sees a copy of the document root. None:
+    the application's image."""
     php_settings: dict[str, str] | None = None
     """php-fpm: further settings of php.ini, such as `{"opcache.jit": "off"}`. None: none."""
     user: str = "10001:10001"
@@ -104,8 +104,8 @@ class AppClusterArgs:
     """Path that answers 200 while the process is alive; must not ask database or Redis, whose trouble no restart
     mends."""
     readiness_path: str | None = None
-    """Path that answers 200 when it can serve requests; asked before a container gets traffic, and while it does.
-    None: `health_path`."""
+    """Path that answers 200 when a new container can serve requests; asked until it does, before it gets traffic.
+    Afterwards `health_path` decides, because taking every container away mends no database. None: `health_path`."""
     environment: dict[str, str] | None = None
     """Environment variables of all processes; no secrets. None: only those of the connections."""
     secrets: dict[str, pulumi.Input[str]] | None = field(default=None, metadata={"secret": True})
@@ -123,6 +123,12 @@ class AppClusterArgs:
     DB_DIRECT_PORT to the migration. None: no database."""
     redis: RedisConnection | None = None
     """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD. None: no Redis."""
+    health_client: list[str] | None = None
+    """Command in the web container that fetches an HTTP address, given last, and exits with 0 when it answers below
+    400; such as `["wget", "-q", "-O", "/dev/null"]`. None: curl. Docker only."""
+    writable_paths: list[str] | None = None
+    """Directories that processes may write temporary files into, beside /tmp; in memory, at most 64 MiB each. None:
+    none."""
     rate_limit: int = 100
     """Requests/s that one client address may make in the long run; more get 429. 0: no limit."""
     rate_burst: int = 200

@@ -1,5 +1,27 @@
 """Gateway: the one way in, for HTTP and HTTPS."""
 
-from tierstack.gateway.args import GatewayArgs
+import pulumi
 
-__all__ = ["GatewayArgs"]
+from tierstack.component import Component
+from tierstack.gateway import docker, kubernetes
+from tierstack.gateway.args import GatewayArgs
+from tierstack.platform import PlatformKind
+
+__all__ = ["Gateway", "GatewayArgs"]
+
+
+class Gateway(Component):
+    """The proxy in front of all applications of a platform: TLS, and HTTP that only redirects.
+
+    `endpoint` is what an application attaches to.
+    """
+
+    https_port: pulumi.Output[str]
+    """Port that clients use for HTTPS."""
+
+    def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with every problem of `args`; nothing is registered then."""
+        args = self.begin(name, args, GatewayArgs, opts)
+        build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
+        self.endpoint = build(name, self, args)
+        self.finish({"https_port": str(self.endpoint.https_port)})

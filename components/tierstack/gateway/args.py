@@ -31,7 +31,7 @@ class GatewayArgs:
     """Port for HTTP, which only redirects. On Kubernetes, port of the listener."""
     https_port: int = 443
     """Port for HTTPS. On Kubernetes, port of the listener."""
-    bind_address: str = "0.0.0.0"
+    bind_address: str = "0.0.0.0"  # noqa: S104 - a public service is meant to be reached
     """Docker: address of the host that the ports are bound to. `127.0.0.1` keeps them on the host."""
     trusted_proxies: list[str] | None = None
     """Docker: networks (CIDR) of load balancers in front, whose X-Forwarded-For is believed. None: nobody's."""

@@ -1,0 +1,307 @@
+"""AppCluster on a Docker host: containers named by their release, so that a new release starts beside the old one.
+
+The order in which a new release comes: migration, its containers, all healthy, the proxy's file, and last the old
+containers stop, nginx before PHP-FPM, each letting requests in hand finish.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pulumi
+
+from tierstack.app_cluster import processes, server, traffic
+from tierstack.app_cluster.args import AppClusterArgs, ServerKind
+from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
+
+
+@dataclass
+class Built:
+    """What a platform gives back to the component."""
+
+    release: str
+    ready: pulumi.Output[bool]
+    """True once the release gets traffic."""
+
+
+class _Release:
+    """One release under construction."""
+
+    def __init__(self, name: str, parent: pulumi.Resource, args: AppClusterArgs) -> None:
+        assert args.gateway.tools_image  # the rules ask for it
+        self.name, self.parent, self.args = name, parent, args
+        self.on: Host = host(args.platform)
+        self.release = processes.release(args)
+        self.prefix = f"{name}-{self.release}"
+        self.tools = args.gateway.tools_image
+        uid, gid = (int(part) for part in args.user.split(":"))
+        self.owner = (uid, gid)
+        self.secrets = _secrets(args)
+        self.late = _late_environment(args)
+        known = pulumi.Output.all(**self.late, **self.secrets)
+        # The digits are meant to be seen: they stand in names.
+        self.revision = pulumi.Output.unsecret(known.apply(processes.revision))
+        self.mounts = self._mounts()
+        self.network = self.on.network(name, parent)
+        self.networks = [
+            Attachment(network=network)
+            for network in (
+                self.network.name,
+                args.database.network if args.database else None,
+                args.redis.network if args.redis else None,
+            )
+            if network is not None
+        ]
+
+    def called(self, role: str) -> pulumi.Output[str]:
+        """The name on the host, after the platform's: role and revision complete what the release says."""
+        return pulumi.Output.concat(self.prefix, "-", self.revision, f"-{role}" if role else "")
+
+    def _mounts(self) -> list[Mount]:
+        """What every process of the application sees: its secrets and the uploads."""
+        found: list[Mount] = []
+        if self.secrets:
+            name = f"{self.prefix}-secrets"
+            volume = self.on.volume(name, self.parent, data=False, called=self.called("secrets"))
+            files = self.on.files(
+                name, self.parent, volume=volume, files=self.secrets, image=self.tools, owner=self.owner
+            )
+            found.append(Mount(volume=files.volume, path=processes.SECRETS, read_only=True))
+        if self.args.uploads_path:
+            name = f"{self.name}-uploads"
+            volume = self.on.volume(name, self.parent, data=True)
+            # One file of ours, so that the volume belongs to the application's user.
+            owned = self.on.files(
+                name, self.parent, volume=volume, files={".tierstack": ""}, image=self.tools, owner=self.owner
+            )
+            found.append(Mount(volume=owned.volume, path=self.args.uploads_path))
+        return found
+
+    def process(self, command: Sequence[str], memory_mb: int) -> Service:
+        """A process of the application, with its environment and secrets."""
+        args = self.args
+        return Service(
+            image=args.image,
+            command=processes.with_secrets(args, command),
+            user=args.user,
+            networks=self.networks,
+            memory_mb=memory_mb,
+            environment={**self.late, **processes.plain_environment(args)},
+            mounts=self.mounts,
+            tmpfs=dict.fromkeys(("/tmp", *(args.writable_paths or [])), "rw,noexec,nosuid,size=64m"),
+            labels={"tierstack.dev/release": self.release},
+        )
+
+    def migration(self) -> list[pulumi.Resource]:
+        """The migration, run to its end: what runs code of this release waits for it."""
+        args = self.args
+        if not args.migrate_command:
+            return []
+        direct = args.database.direct_network if args.database else None
+        service = self.process(args.migrate_command, args.worker_memory_mb)
+        service = replace(
+            service,
+            networks=[*([Attachment(network=direct)] if direct else []), *self.networks],
+            environment={**service.environment, **_direct_environment(args)},
+        )
+        return [
+            self.on.run_once(
+                f"{self.name}-migrate",
+                self.parent,
+                service,
+                triggers={"release": self.release},
+                timeout_seconds=args.migrate_timeout_seconds,
+            )
+        ]
+
+    def web(self, after: Sequence[pulumi.Resource]) -> tuple[list[pulumi.Resource], list[pulumi.Output[str]]]:
+        """The web containers, and `host:port` of each on the proxy's network."""
+        configuration = self._configuration()
+        made: list[pulumi.Resource] = []
+        addresses: list[pulumi.Output[str]] = []
+        for index in range(1, self.args.counts.replicas + 1):
+            alias = self.called(str(index))
+            service = self._http() if self.args.server is ServerKind.HTTP else self._nginx(index, configuration, after)
+            front = Attachment(network=pulumi.Output.from_input(self.args.gateway.network), aliases=[alias])  # pyright: ignore
+            needs = [*after, *service.needs]
+            # A server of the image's own is the application itself, so it needs database and Redis as well.
+            others = self.networks if self.args.server is ServerKind.HTTP else []
+            container = self.on.container(
+                f"{self.prefix}-{index}",
+                self.parent,
+                replace(service.service, networks=[front, *others]),
+                depends_on=needs,
+                single=False,
+                called=alias,
+            )
+            made.append(container)
+            addresses.append(pulumi.Output.concat(alias, f":{self.args.port}"))
+        return made, addresses
+
+    def _configuration(self) -> Mount | None:
+        files = processes.files(self.args)
+        if not files:
+            return None
+        name = f"{self.prefix}-config"
+        volume = self.on.volume(name, self.parent, data=False)
+        written = self.on.files(
+            name, self.parent, volume=volume, files={**files}, image=self.tools, owner=self.owner, mode=0o444
+        )
+        return Mount(volume=written.volume, path=server.CONFIG, read_only=True)
+
+    def _http(self) -> "_Web":
+        args = self.args
+        assert args.command
+        service = self.process(args.command, processes.web_memory_mb(args))
+        return _Web(replace(service, health=self._web_health(), stop_seconds=args.stop_seconds), [])
+
+    def _nginx(self, index: int, configuration: Mount | None, after: Sequence[pulumi.Resource]) -> "_Web":
+        """PHP-FPM of one replica, and the nginx that needs it; they share a socket in memory."""
+        args = self.args
+        assert configuration
+        assert args.document_root
+        role = f"{index}-php"
+        sockets = self.on.volume(
+            f"{self.prefix}-{index}-sockets",
+            self.parent,
+            data=False,
+            called=self.called(f"{index}-sockets"),
+            memory_owner=self.owner,
+        )
+        shared = [configuration, Mount(volume=sockets.name, path=server.SOCKETS)]
+        static: list[Mount] = []
+        if args.nginx_image:
+            # Docker fills an empty volume with what the image has at that path.
+            public = self.on.volume(
+                f"{self.prefix}-{index}-public", self.parent, data=False, called=self.called(f"{index}-public")
+            )
+            static = [Mount(volume=public.name, path=args.document_root, read_only=False)]
+        php = self.process(processes.fpm_command(args), processes.web_memory_mb(args))
+        fpm = self.on.container(
+            f"{self.prefix}-{role}",
+            self.parent,
+            replace(
+                php,
+                mounts=[*php.mounts, *shared, *static],
+                health=Health(command=["/bin/sh", "-c", f"test -S {server.SOCKETS}/php-fpm.sock"], interval=2),
+                stop_signal="SIGQUIT",  # lets children finish, as process_control_timeout says
+                stop_seconds=args.stop_seconds + 5,
+            ),
+            depends_on=after,
+            single=False,
+            called=self.called(role),
+        )
+        nginx = Service(
+            image=args.nginx_image or args.image,
+            command=processes.nginx_command(args),
+            user=args.user,
+            networks=[],
+            memory_mb=64 + 2 * args.max_body_mb,
+            mounts=[*shared, *(replace(mount, read_only=True) for mount in static)],
+            tmpfs={"/tmp": f"rw,noexec,nosuid,size={2 * args.max_body_mb + 32}m"},
+            health=self._web_health(),
+            stop_signal="SIGQUIT",  # lets requests in hand finish, as worker_shutdown_timeout says
+            stop_seconds=args.stop_seconds + 5,
+            labels={"tierstack.dev/release": self.release},
+        )
+        return _Web(nginx, [fpm])
+
+    def _web_health(self) -> Health:
+        args = self.args
+        return Health(
+            command=processes.http_check(args, args.readiness_path or args.health_path), timeout=4, interval=3
+        )
+
+    def background(self, after: Sequence[pulumi.Resource]) -> None:
+        """Queue workers, and the one scheduler."""
+        args = self.args
+        if args.worker_command:
+            service = self._background(args.worker_command, args.worker_health_command)
+            for index in range(1, args.counts.workers + 1):
+                role = f"worker-{index}"
+                self.on.container(
+                    f"{self.prefix}-{role}",
+                    self.parent,
+                    service,
+                    depends_on=after,
+                    single=False,
+                    called=self.called(role),
+                )
+        if args.scheduler_command:
+            # Without the release in its name: the old one stops before the new one starts, so there are never two.
+            self.on.container(
+                f"{self.name}-scheduler",
+                self.parent,
+                self._background(args.scheduler_command, args.scheduler_health_command),
+                depends_on=after,
+            )
+
+    def _background(self, command: list[str], health: list[str] | None) -> Service:
+        args = self.args
+        return replace(
+            self.process(command, args.worker_memory_mb),
+            health=Health(command=health) if health else None,
+            cpu_shares=512,  # a busy host serves requests first
+            stop_seconds=args.worker_stop_seconds,
+        )
+
+    def route(self, servers: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]) -> pulumi.Output[bool]:
+        """The proxy's file, written once every web container is healthy."""
+        args = self.args
+        assert args.gateway.user
+        assert args.gateway.volume
+        uid, gid = (int(part) for part in args.gateway.user.split(":"))
+
+        def content(addresses: list[str]) -> str:
+            release = traffic.Release(name=self.release, servers=addresses)
+            return traffic.traefik_file(self.name, args, [release])
+
+        written = self.on.files(
+            f"{self.name}-route",
+            self.parent,
+            volume=args.gateway.volume,
+            files={posixpath.join("dynamic", f"{self.name}.yaml"): pulumi.Output.all(*servers).apply(content)},
+            image=self.tools,
+            owner=(uid, gid),
+            depends_on=after,
+        )
+        return written.volume.apply(lambda _: True)
+
+
+@dataclass
+class _Web:
+    service: Service
+    needs: list[pulumi.Resource]
+
+
+def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
+    """Register everything."""
+    release = _Release(name, parent, args)
+    migrated = release.migration()
+    web, addresses = release.web(migrated)
+    release.background(migrated)
+    return Built(release.release, release.route(addresses, web))
+
+
+def _secrets(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:
+    found: dict[str, pulumi.Input[str]] = {}
+    if args.database and args.database.password.value is not None:
+        found["DB_PASSWORD"] = args.database.password.value
+    if args.redis and args.redis.password.value is not None:
+        found["REDIS_PASSWORD"] = args.redis.password.value
+    return {key: pulumi.Output.secret(value) for key, value in (found | (args.secrets or {})).items()}
+
+
+def _late_environment(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:
+    found: dict[str, pulumi.Input[str]] = {}
+    if args.database:
+        found |= {"DB_HOST": args.database.host, "DB_PORT": args.database.port}
+    if args.redis:
+        found |= {"REDIS_HOST": args.redis.host, "REDIS_PORT": args.redis.port}
+    return found
+
+
+def _direct_environment(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:
+    if not args.database:
+        return {}
+    return {"DB_DIRECT_HOST": args.database.direct_host, "DB_DIRECT_PORT": args.database.direct_port}

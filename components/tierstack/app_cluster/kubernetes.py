@@ -1,0 +1,55 @@
+"""AppCluster on Kubernetes: what it registers, in which order. The manifests themselves are in `manifests.py`."""
+
+import pulumi
+
+from tierstack.app_cluster import manifests, processes
+from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.docker import Built
+from tierstack.platform.kubernetes import Object, cluster
+from tierstack.wiring import SecretRef
+
+
+def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
+    """Register everything."""
+    on = cluster(args.platform)
+    given = on.given_secret(f"{name}-secrets", parent, args.secrets) if args.secrets else {}
+    app = manifests.App(name, args, _secret_names(args, given), _revision(args))
+    base = [on.object(one["metadata"]["name"], parent, one) for one in (app.service_account(), *app.config_maps())]
+    if claim := app.uploads_claim():
+        base.append(on.object(claim["metadata"]["name"], parent, claim, data=True))
+    base.append(on.object(f"{name}-network", parent, app.network_policy()))
+
+    migrated = list(base)
+    if job := app.migration():
+        timeout = f"{args.migrate_timeout_seconds + 60}s"
+        migrated.append(on.object(f"{name}-migrate", parent, job, depends_on=base, timeout=timeout))
+    web = [on.object(name, parent, app.web(), depends_on=migrated)]
+    for one in app.background():
+        on.object(one["metadata"]["name"], parent, one, depends_on=migrated)
+    for one in (app.service(), *app.scaling()):
+        # Kinds may share a name on Kubernetes; logical names of the engine tell them apart.
+        kind = one["kind"].lower()
+        web.append(on.object(f"{one['metadata']['name']}-{_SHORT.get(kind, kind)}", parent, one))
+    route: list[Object] = [on.object(one["metadata"]["name"], parent, one) for one in app.middlewares()]
+    routed = on.object(f"{name}-route", parent, app.route(), depends_on=[*route, *web])
+    return Built(processes.release(args), routed.id.apply(lambda _: True))
+
+
+_SHORT = {"horizontalpodautoscaler": "autoscaler", "poddisruptionbudget": "budget"}
+
+
+def _secret_names(args: AppClusterArgs, given: dict[str, SecretRef]) -> dict[str, SecretRef]:
+    """The Secret behind each secret variable."""
+    found = dict(given)
+    if args.database:
+        found["DB_PASSWORD"] = args.database.password
+    if args.redis:
+        found["REDIS_PASSWORD"] = args.redis.password
+    return dict(sorted(found.items()))
+
+
+def _revision(args: AppClusterArgs) -> pulumi.Input[str]:
+    """Rolls the pods when a given secret changes; pods read a Secret's values at their start only."""
+    if not args.secrets or args.platform.renders:
+        return processes.revision({})
+    return pulumi.Output.unsecret(pulumi.Output.all(**args.secrets).apply(processes.revision))

@@ -1,0 +1,139 @@
+"""What the processes of an application get on both platforms (pure): environment, secrets, and a release's name."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from enum import Enum
+
+from tierstack.app_cluster import server
+from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
+
+SECRETS = "/run/tierstack/secrets"
+"""Where secrets are mounted as files: one for each, named like its variable."""
+
+EXPORT = f"""set -eu
+for file in {SECRETS}/*; do
+  value=$(cat "$file")
+  export "${{file##*/}}=$value"
+done
+exec "$@\""""
+"""POSIX sh that exports every secret under its file's name and becomes the command: `docker inspect` and the process
+list show neither."""
+
+_LAYOUT = 1  # raise it when containers of the same arguments are made differently: their names must then differ
+
+# What changes no container of a release: counts, the proxy's part, and the migration, which runs before it.
+_OUTSIDE = {
+    *("platform", "tier", "gateway", "database", "redis", "secrets", "hostnames"),
+    *("replicas", "max_replicas", "workers", "max_workers", "children", "child_memory_mb", "web_memory_mb"),
+    *("migrate_command", "migrate_timeout_seconds", "rate_limit", "rate_burst", "hsts_seconds"),
+    *("content_security_policy", "frame_options", "uploads_gb", "uploads_access_mode", "outbound_ports"),
+}
+
+
+def release(args: AppClusterArgs) -> str:
+    """12 hexadecimal digits that name a release: another image, or anything else that shapes its containers, is
+    another release, which starts beside the one before. Known at preview."""
+    shape: dict[str, object] = {
+        field.name: _plain(getattr(args, field.name)) for field in fields(args) if field.name not in _OUTSIDE
+    }
+    shape["layout"] = _LAYOUT
+    shape["labels"] = args.platform.labels
+    shape["host"] = args.hostnames[0]
+    shape["memory"] = web_memory_mb(args)
+    shape["secrets"] = secret_names(args)
+    shape["environment"] = plain_environment(args)
+    shape["files"] = files(args)
+    return digest(shape)
+
+
+def digest(value: object, length: int = 12) -> str:
+    """Hexadecimal digits that stand for `value` (anything JSON)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:length]
+
+
+def revision(late: Mapping[str, str]) -> str:
+    """6 hexadecimal digits for the values that are known only during an update, secrets among them: a rotated password
+    gives containers of another name, so the new ones start beside the old.
+
+    scrypt (RFC 7914), because the digits are no secret while some of the values are.
+    """
+    text = json.dumps(dict(late), sort_keys=True).encode()
+    return hashlib.scrypt(text, salt=b"tierstack", n=2**14, r=8, p=1, dklen=3).hex()
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+def files(args: AppClusterArgs) -> dict[str, str]:
+    """Configuration files of a release, by their name under `server.CONFIG`."""
+    if args.server is ServerKind.HTTP:
+        return {}
+    return {server.NGINX: server.nginx(args), server.FPM: server.fpm(args)}
+
+
+def plain_environment(args: AppClusterArgs) -> dict[str, str]:
+    """Variables of all processes that are known at preview."""
+    given: dict[str, str] = {}
+    if args.database:
+        given |= {
+            "DB_CONNECTION": "pgsql",
+            "DB_DATABASE": args.database.database,
+            "DB_USERNAME": args.database.user,
+        }
+    if args.uploads_path:
+        given["UPLOADS_DIR"] = args.uploads_path
+    if args.secret_delivery is SecretDelivery.FILE:
+        given |= {f"{name}_FILE": f"{SECRETS}/{name}" for name in secret_names(args)}
+    return given | (args.environment or {})
+
+
+def secret_names(args: AppClusterArgs) -> list[str]:
+    """Variables that are secret, those of the connections included."""
+    names = {*(args.secrets or {})}
+    if args.database:
+        names.add("DB_PASSWORD")
+    if args.redis:
+        names.add("REDIS_PASSWORD")
+    return sorted(names)
+
+
+def web_memory_mb(args: AppClusterArgs) -> int:
+    """MiB of a web container that runs the application."""
+    from tierstack.tier import web_memory_mb as arithmetic
+
+    counts = args.counts
+    return args.web_memory_mb or arithmetic(counts.children, counts.child_memory_mb)
+
+
+def web_cpu(args: AppClusterArgs) -> float:
+    """Cores that a web container is reserved: a child waits for the database most of its time, so 24 share one."""
+    return args.web_cpu or max(0.25, round(args.counts.children / 24, 2))
+
+
+def fpm_command(args: AppClusterArgs) -> list[str]:
+    """The whole command line of PHP-FPM."""
+    return [*(args.fpm_command or ["php-fpm"]), "--nodaemonize", "--fpm-config", f"{server.CONFIG}/{server.FPM}"]
+
+
+def nginx_command(args: AppClusterArgs) -> list[str]:
+    """The whole command line of nginx; `-e` because its built-in error log lies in a read-only place."""
+    return [*(args.nginx_command or ["nginx"]), "-e", "stderr", "-c", f"{server.CONFIG}/{server.NGINX}"]
+
+
+def with_secrets(args: AppClusterArgs, command: Sequence[str]) -> list[str]:
+    """`command` as a process that gets its secrets from the mounted files."""
+    if args.secret_delivery is SecretDelivery.FILE or not secret_names(args):
+        return list(command)
+    return ["/bin/sh", "-c", EXPORT, "sh", *command]
+
+
+def http_check(args: AppClusterArgs, path: str) -> list[str]:
+    """A command in the web container that exits 0 when `path` answers below 400."""
+    client = args.health_client or [
+        *("curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "3"),
+        *("--header", f"Host: {args.hostnames[0]}", "--header", "X-Forwarded-Proto: https"),
+    ]
+    return [*client, f"http://127.0.0.1:{args.port}{path}"]

@@ -1,0 +1,55 @@
+"""Gateway on Kubernetes: a Gateway of the Gateway API, which the cluster's own proxy serves."""
+
+import pulumi
+
+from tierstack.gateway.args import GatewayArgs
+from tierstack.platform.kubernetes import Manifest, cluster
+from tierstack.wiring import GatewayEndpoint
+
+API = "gateway.networking.k8s.io/v1"
+
+
+def manifests(name: str, args: GatewayArgs) -> list[Manifest]:
+    """The Gateway with its two listeners, and the route that sends HTTP to HTTPS."""
+    same = {"namespaces": {"from": "Same"}}
+    http = {"name": "http", "protocol": "HTTP", "port": args.http_port, "allowedRoutes": same}
+    certificate = {"kind": "Secret", "name": args.certificate.secret_name}
+    https = {
+        "name": "https",
+        "protocol": "HTTPS",
+        "port": args.https_port,
+        "allowedRoutes": same,
+        "tls": {"mode": "Terminate", "certificateRefs": [certificate]},
+    }
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "port": 443, "statusCode": 301}}
+    return [
+        {
+            "apiVersion": API,
+            "kind": "Gateway",
+            "metadata": {"name": name},
+            "spec": {"gatewayClassName": args.gateway_class, "listeners": [http, https]},
+        },
+        {
+            "apiVersion": API,
+            "kind": "HTTPRoute",
+            "metadata": {"name": f"{name}-redirect"},
+            "spec": {
+                "parentRefs": [{"name": name, "sectionName": "http"}],
+                "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "filters": [redirect]}],
+            },
+        },
+    ]
+
+
+def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpoint:
+    """Register everything and say where applications attach."""
+    on = cluster(args.platform)
+    gateway, redirect = manifests(name, args)
+    made = on.object(name, parent, gateway)
+    on.object(f"{name}-redirect", parent, redirect, depends_on=[made])
+    return GatewayEndpoint(
+        https_port=443,  # what the proxy's own Service listens on, whatever port its listener has
+        name=made.id.apply(lambda _: name),
+        gateway_class=args.gateway_class,
+        proxy_namespace=args.proxy_namespace,
+    )

@@ -1,0 +1,83 @@
+"""Configuration of Traefik (pure): the static part it starts with, and the dynamic part it watches.
+
+JSON is YAML, so the files are JSON under names that Traefik looks for.
+"""
+
+import json
+from typing import Any
+
+HOME = "/etc/tierstack/gateway"
+"""Where the configuration volume is mounted."""
+STATIC = "static.yaml"
+TLS = "dynamic/tls.yaml"
+"""Paths in the volume. Only `dynamic/` is watched, so that files being written beside it are not read."""
+HTTP, HTTPS, INTERNAL = 8080, 8443, 8082
+"""Ports in the container: above 1023, because nothing runs as root. INTERNAL serves ping and metrics."""
+
+_CIPHERS = [
+    f"TLS_{kind}_WITH_{cipher}"
+    for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256")
+    for kind in ("ECDHE_ECDSA", "ECDHE_RSA")
+]
+# Query strings carry tokens (password resets, signed links), and headers carry sessions: neither is logged.
+_UNLOGGED = ("RequestPath", "RequestLine", "ClientUsername")
+
+
+def static(https_port: int, trusted_proxies: list[str], stop_seconds: int) -> str:
+    """The static configuration; `https_port` is the one that clients see."""
+    forwarded = {"trustedIPs": trusted_proxies}
+    redirect = {"to": f":{https_port}", "scheme": "https", "permanent": True}
+    return dump(
+        {
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            "log": {"level": "INFO", "format": "json"},
+            "accessLog": {
+                "format": "json",
+                "bufferingSize": 100,
+                "fields": {"names": dict.fromkeys(_UNLOGGED, "drop"), "headers": {"defaultMode": "drop"}},
+            },
+            "ping": {"entryPoint": "internal"},
+            "metrics": {"prometheus": {"entryPoint": "internal", "addRoutersLabels": True}},
+            "providers": {
+                "providersThrottleDuration": "100ms",
+                "file": {"directory": f"{HOME}/dynamic", "watch": True},
+            },
+            "entryPoints": {
+                "http": {
+                    "address": f":{HTTP}",
+                    "forwardedHeaders": forwarded,
+                    "http": {"redirections": {"entryPoint": redirect}},
+                },
+                "https": {
+                    "address": f":{HTTPS}",
+                    "forwardedHeaders": forwarded,
+                    "http": {"tls": {}},
+                    "transport": {"lifeCycle": {"graceTimeOut": f"{stop_seconds}s"}},
+                },
+                "internal": {"address": f":{INTERNAL}"},
+            },
+        }
+    )
+
+
+def tls(certificate_pem: str, private_key_pem: str) -> str:
+    """The certificate and the TLS profile: 1.2 and up with forward secrecy (Mozilla's `intermediate` profile).
+
+    The PEM texts stand in the file itself: Traefik watches this file, not the ones it names, and so certificate and
+    key always change together.
+    """
+    pair = {"certFile": certificate_pem, "keyFile": private_key_pem}
+    return dump(
+        {
+            "tls": {
+                "certificates": [pair],
+                "stores": {"default": {"defaultCertificate": pair}},
+                "options": {"default": {"minVersion": "VersionTLS12", "cipherSuites": _CIPHERS}},
+            }
+        }
+    )
+
+
+def dump(value: Any) -> str:
+    """A configuration file's text, the same for the same value."""
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
