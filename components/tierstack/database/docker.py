@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_docker as docker
 import pulumi_random as random
 
 from tierstack.database import files, sizing
@@ -51,12 +52,7 @@ class _Database:
     def connection(self) -> DatabaseConnection:
         config = self._configuration()
         primary = self._primary(config)
-        replica_secrets = self._replica_secrets() if self.size.replicas else None
-        replicas = [
-            self._replica(index + 1, config, replica_secrets, primary)
-            for index in range(self.size.replicas)
-            if replica_secrets
-        ]
+        replicas = self._replicas(config, primary)
         pooler = self._pooler(primary)
         # Hosts come from the check, which is never replaced: a replaced server would replace all that names it.
         proven = self._check([primary, pooler, *replicas]).id
@@ -96,33 +92,37 @@ class _Database:
             _SERVER,
         )
 
-    def _primary(self, config: "_Files") -> pulumi.Resource:
+    def _primary(self, config: "_Files") -> docker.Container:
         database, user = self.args.database, self.args.user
         roles = pulumi.Output.all(**self.verifiers).apply(lambda known: files.roles_sql(database, user, known))
         secrets = self._files("secrets", {"roles.sql": roles}, _SERVER)
         data = self.host.volume(f"{self.name}-data", self.parent, data=True)
         command = ["sh", f"{files.CONFIG}/primary.sh"]
         # A recovery after a crash may take minutes; a healthy answer ends the period at once.
-        service = self._server(command, [config, secrets], data.name, [self.direct_host], start_period=600)
+        service = self._server(command, config, secrets, data.name, [self.direct_host], start_period=600)
         return self.host.container(f"{self.name}-primary", self.parent, service)
 
-    def _replica_secrets(self) -> "_Files":
-        lines = self.passwords[files.REPLICA_ROLE].apply(lambda known: files.pgpass({files.REPLICA_ROLE: known}))
-        return self._files("replica-secrets", {"pgpass": lines}, _SERVER)
+    def _replicas(self, config: "_Files", primary: docker.Container) -> list[docker.Container]:
+        if self.size.replicas == 0:
+            return []
+        line = self.passwords[files.REPLICA_ROLE].apply(lambda known: files.pgpass({files.REPLICA_ROLE: known}))
+        secrets = self._files("replica-secrets", {"pgpass": line}, _SERVER)
+        return [self._replica(index + 1, config, secrets, primary) for index in range(self.size.replicas)]
 
-    def _replica(self, number: int, config: "_Files", secrets: "_Files", primary: pulumi.Resource) -> pulumi.Resource:
+    def _replica(self, number: int, config: "_Files", secrets: "_Files", primary: docker.Container) -> docker.Container:
         replica = f"{self.name}-replica-{number}"
         # A copy, which can be made again from the primary: not protected.
         data = self.host.volume(f"{replica}-data", self.parent, data=False)
         command = ["sh", f"{files.CONFIG}/replica.sh", self.direct_host, f"replica_{number}"]
         aliases = [replica, f"{self.name}-ro"]
-        service = self._server(command, [config, secrets], data.name, aliases, start_period=7200)
+        service = self._server(command, config, secrets, data.name, aliases, start_period=7200)
         return self.host.container(replica, self.parent, service, depends_on=[primary])
 
     def _server(
         self,
         command: list[str],
-        given: list["_Files"],
+        config: "_Files",
+        secrets: "_Files",
         data: pulumi.Input[str],
         aliases: list[str],
         *,
@@ -136,8 +136,8 @@ class _Database:
             memory_mb=self.size.memory_mb,
             mounts=[
                 Mount(volume=data, path=files.DATA),
-                Mount(volume=given[0].volume, path=files.CONFIG, read_only=True),
-                Mount(volume=given[1].volume, path=files.SECRETS, read_only=True),
+                Mount(volume=config.volume, path=files.CONFIG, read_only=True),
+                Mount(volume=secrets.volume, path=files.SECRETS, read_only=True),
             ],
             # Over TCP, which is refused while roles are brought up to date; as a role that pg_hba.conf knows.
             health=Health(
@@ -152,10 +152,10 @@ class _Database:
             stop_seconds=60,
             shm_mb=sizing.shared_memory_mb(self.size),
             wait_seconds=start_period + 60,
-            labels={_HASH: _hash([*given[0].texts.values(), *given[1].texts.values()])},
+            labels={_HASH: _hash([*config.texts.values(), *secrets.texts.values()])},
         )
 
-    def _pooler(self, primary: pulumi.Resource) -> pulumi.Resource:
+    def _pooler(self, primary: docker.Container) -> docker.Container:
         user, database = self.args.user, self.args.database
         given = self._files(
             "pooler-files",
@@ -186,8 +186,11 @@ class _Database:
         )
         return self.host.container(f"{self.name}-pooler", self.parent, service, depends_on=[primary])
 
-    def _check(self, servers: list[pulumi.Resource]) -> pulumi.CustomResource:
-        """A client logs in through the pooler as an application does; the update fails where it cannot."""
+    def _check(self, servers: list[docker.Container]) -> pulumi.CustomResource:
+        """A client logs in through the pooler as an application does, again whenever a container is another one.
+
+        The update fails where it cannot.
+        """
         user, database = self.args.user, self.args.database
         line = self.passwords[user].apply(lambda known: files.pgpass({user: known}))
         secrets = self._files("check-secrets", {"pgpass": line}, _SERVER)
@@ -200,11 +203,7 @@ class _Database:
             memory_mb=128,
             mounts=[Mount(volume=secrets.volume, path=files.SECRETS, read_only=True)],
         )
-        settings = files.pgbouncer_ini(database, self.direct_host, self.size)
-        triggers: dict[str, pulumi.Input[str]] = {
-            "password": _hash(secrets.texts.values()),
-            "pooler": _hash([settings]),
-        }
+        triggers: dict[str, pulumi.Input[str]] = {str(index): one.id for index, one in enumerate(servers)}
         return self.host.run_once(f"{self.name}-check", self.parent, service, triggers=triggers, depends_on=servers)
 
     def _files(self, kind: str, texts: Texts, owner: tuple[int, int]) -> "_Files":
