@@ -10,44 +10,53 @@ import io
 import posixpath
 import shlex
 import tarfile
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 _MOUNT = "/volume"
-_STAGED = ".tierstack-staged"
+
+
+def staging(paths: Iterable[str]) -> str:
+    """The directory that files are put into first; another for other files, so that two writers of one volume never
+    meet."""
+    return f".tierstack-{hashlib.sha256(chr(10).join(sorted(paths)).encode()).hexdigest()[:8]}"
 
 
 def archive(files: dict[str, str], uid: int, gid: int, mode: int) -> bytes:
     """A tar of the staging directory with the files in it, owned and permitted as asked; parent directories too."""
+    staged = staging(files)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        directories = {_STAGED}
+        directories = {staged}
         for path in files:
-            parent = posixpath.dirname(posixpath.join(_STAGED, path))
+            parent = posixpath.dirname(posixpath.join(staged, path))
             while parent and parent not in directories:
                 directories.add(parent)
                 parent = posixpath.dirname(parent)
-        for path in [".", *sorted(directories)]:
+        for path in sorted(directories):
             directory = tarfile.TarInfo(path)
             directory.type, directory.mode, directory.uid, directory.gid = tarfile.DIRTYPE, 0o755, uid, gid
             tar.addfile(directory)
         for path, content in sorted(files.items()):
             data = content.encode()
-            entry = tarfile.TarInfo(posixpath.join(_STAGED, path))
+            entry = tarfile.TarInfo(posixpath.join(staged, path))
             entry.size, entry.mode, entry.uid, entry.gid = len(data), mode, uid, gid
             tar.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
 
 
-def script(write: list[str], remove: list[str]) -> str:
-    """The shell lines that move staged files into place (rename is atomic within a volume) and remove others."""
-    lines = ["set -e", f"cd {_MOUNT}"]
+def script(write: list[str], remove: list[str], uid: int, gid: int) -> str:
+    """The shell lines that move staged files into place (rename is atomic within a volume) and remove others. The
+    volume itself gets the same owner: the daemon makes it root's, and an archive does not change that."""
+    staged = staging(write)
+    lines = ["set -e", f"cd {_MOUNT}", f"chown {uid}:{gid} ."]
     lines += [f"mkdir -p {shlex.quote(parent)}" for parent in sorted({posixpath.dirname(p) for p in write} - {""})]
-    lines += [f"mv -f {shlex.quote(posixpath.join(_STAGED, path))} {shlex.quote(path)}" for path in sorted(write)]
+    lines += [f"mv -f {shlex.quote(posixpath.join(staged, path))} {shlex.quote(path)}" for path in sorted(write)]
     lines += [f"rm -f {shlex.quote(path)}" for path in sorted(remove)]
-    return "\n".join([*lines, f"rm -rf {_STAGED}"])
+    return "\n".join([*lines, f"rm -rf {staged}"])
 
 
 class _Provider(ResourceProvider):
@@ -91,9 +100,11 @@ def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
     daemon = client(props.get("docker_host"))
     if not files and not any(volume.name == props["volume"] for volume in daemon.volumes.list()):
         return  # nothing to remove from a volume that is gone; starting the helper would make it anew
+    uid, gid = int(props["uid"]), int(props["gid"])
+    gone = [path for path in before if path not in files]
     helper = daemon.containers.create(
         props["image"],
-        entrypoint=["/bin/sh", "-c", script(list(files), [path for path in before if path not in files])],
+        entrypoint=["/bin/sh", "-c", script(list(files), gone, uid, gid)],
         user="0:0",
         network_mode="none",
         cap_drop=["ALL"],
@@ -103,7 +114,7 @@ def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
         labels={"app.kubernetes.io/managed-by": "tierstack"},
     )
     try:
-        helper.put_archive(_MOUNT, archive(files, int(props["uid"]), int(props["gid"]), int(props["mode"])))
+        helper.put_archive(_MOUNT, archive(files, uid, gid, int(props["mode"])))
         helper.start()
         code = helper.wait(timeout=120)["StatusCode"]
         if code != 0:
