@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stacks import images, rules
 from stacks.rooms import Rooms
 from stacks.settings import read
+from stacks.topology import topology
 from tierstack.errors import ArgumentError, Problem
-from tierstack.platform import Platform, PlatformKind
+from tierstack.cli.picture import Topology
+from tierstack.platform import Platform
 from tierstack.tier import Limit
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -25,18 +30,27 @@ class Verdict:
     capacity: list[Limit]
     """What the configuration carries, and what binds first."""
 
+    @property
+    def platform(self) -> Platform | None:
+        """Where the stack runs; None where the settings cannot be read."""
+        return self.rooms.platform if self.rooms else None
+
+    def topology(self) -> Topology:
+        """What runs, for a picture. Needs a configuration without problems."""
+        assert self.rooms
+        return topology(self.rooms)
+
 
 def judge(
     config: Mapping[str, Any],
     secret_keys: frozenset[str],
     stack: str,
     project: str,
-    kind: PlatformKind | None = None,
     lookup: Callable[[str | None], images.Lookup] = lambda _: images.unasked,
 ) -> Verdict:
     """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing."""
     try:
-        settings = read(config, kind)
+        settings = read(config)
         platform = _platform(settings, stack, project)
         settled = images.settled(settings.images, platform.kind, lookup(platform.docker_host))
     except ArgumentError as error:
@@ -53,4 +67,6 @@ def judge(
 def _platform(settings: Any, stack: str, project: str) -> Platform:
     given = settings.platform.given()
     given.pop("memory_mb", None)
+    if given.get("render_to"):
+        given["render_to"] = str(_ROOT / given["render_to"])  # the engine runs the program in its own directory
     return Platform(**{"name": f"{project}-{stack}", **given, "environment": stack})

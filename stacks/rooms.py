@@ -14,6 +14,7 @@ from stacks.settings import Images
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.arguments import load
 from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.kubernetes import object_store_name
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.errors import ArgumentError, Problem
@@ -139,7 +140,7 @@ def in_section(room: str, problem: Problem, kind: PlatformKind = PlatformKind.DO
 
 def archive_name(settings: Any) -> str | None:
     """Kubernetes: the ObjectStore that `backups` makes and the database archives its log to."""
-    return "backups" if settings.backups is not None else None
+    return object_store_name("backups") if settings.backups is not None else None
 
 
 def stand_ins(

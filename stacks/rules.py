@@ -3,17 +3,21 @@
 import dataclasses
 from typing import Any
 
+from pydantic import SecretStr
+
 from stacks.rooms import Rooms, stand_ins
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.errors import MISSING, Problem
+from tierstack.errors import HIDDEN, MISSING, Problem
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits, web_memory_mb
 from tierstack.tls.args import Issuer, TLSArgs
 
 DOCKER_OVERHEAD_MB = 192
 """MiB for PgBouncer and the certificate, file and migration helpers of a Docker host, beside the sized containers."""
+MASKED = "(secret)"
+"""What stands for an encrypted value where nothing decrypts it: in a check without an engine, and when rendering."""
 
 
 def problems(rooms: Rooms) -> list[Problem]:
@@ -28,24 +32,23 @@ def problems(rooms: Rooms) -> list[Problem]:
 
 def secrets_in_clear(settings: Any, secret_keys: frozenset[str]) -> list[Problem]:
     """Secrets that stand in the configuration file as anyone can read them."""
-    held = {
-        "app": [f"secrets.{name}" for name in settings.app.secrets or {}],
-        "backups": [
-            f"destination.{name}"
+    held: list[tuple[str, str, SecretStr | None]] = [
+        ("app", f"secrets.{name}", value) for name, value in (settings.app.secrets or {}).items()
+    ]
+    if settings.backups and (destination := settings.backups.destination):
+        held += [
+            ("backups", f"destination.{name}", getattr(destination, name))
             for name in ("access_key_id", "secret_access_key")
-            if settings.backups and settings.backups.destination and getattr(settings.backups.destination, name)
-        ],
-    }
+        ]
     return [
         Problem(
             f"{section}.{path}",
-            MISSING,
+            HIDDEN,
             "is a secret that stands in clear in the configuration",
             f"write it with `pulumi config set --secret --path '{section}.{path}'`, and change the secret itself",
         )
-        for section, paths in held.items()
-        if section not in secret_keys
-        for path in paths
+        for section, path, value in held
+        if section not in secret_keys and value and value.get_secret_value() != MASKED
     ]
 
 

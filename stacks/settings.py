@@ -107,8 +107,8 @@ OVERLAYS = {kind.value: kind for kind in PlatformKind}
 """The keys whose content holds on one kind of platform only."""
 
 
-def read(config: Mapping[str, Any], kind: PlatformKind | None = None) -> Any:
-    """The settings in `config` (the keys of the project's namespace) for `kind`, or for the platform it names.
+def read(config: Mapping[str, Any]) -> Any:
+    """The settings in `config` (the keys of the project's namespace) for the platform that it names.
 
     Raises ArgumentError with every problem of shape, also of the part for the other kind of platform.
     """
@@ -119,7 +119,7 @@ def read(config: Mapping[str, Any], kind: PlatformKind | None = None) -> Any:
     ]
     if problems:
         raise ArgumentError("configuration", problems)
-    chosen = kind.value if kind else _kind_of(config)
+    chosen = _kind_of(config)
     for name in sorted(OVERLAYS, key=lambda name: name != chosen):
         problems += [one for one in _shape(_laid(config, name), config.get(name, {}), name) if one not in problems]
     if problems:

@@ -1,0 +1,36 @@
+"""The verbs of the command, put together."""
+
+import sys
+
+import typer
+
+from tierstack.cli import check, dns, down, preview, render, topology, up
+from tierstack.cli.project import UsageError
+from tierstack.errors import ArgumentError
+
+app = typer.Typer(
+    name="tierstack",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="A web shop from one Docker host to Kubernetes, by configuration.\n\n"
+    "Run it in a project (a directory with Pulumi.yaml), or name one with -C. "
+    "Exit code 0: done; 1: problems, or a change failed; 2: the command was not understood.",
+    epilog="Start with: [bold]tierstack check --stack local[/bold], then [bold]tierstack up --stack local[/bold]",
+)
+for verb in (check, up, preview, render, down, topology):
+    app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLES)(verb.run)
+app.add_typer(dns.app, name="dns")
+
+
+def main() -> None:
+    """Run the command; problems are told without a traceback."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"tierstack: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except ArgumentError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None

@@ -1,0 +1,41 @@
+"""`tierstack check`: every problem of a configuration, without an engine."""
+
+from pathlib import Path
+
+import typer
+
+from tierstack.cli import show
+from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.target import On, on
+
+EXAMPLES = "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"
+
+
+def run(
+    stack: Stack,
+    platform: On = None,
+    json: Json = False,
+    cwd: Folder = Path(),
+) -> None:
+    """All problems of a stack's configuration, and what it carries. Needs no engine, no credentials and no network."""
+    project = find(cwd)
+    config = project.config(stack)
+    found = project.judge(stack, on(config, platform, stack) if platform else config)
+    if json:
+        show.as_json(
+            {
+                "stack": stack,
+                "platform": found.platform.kind.value if found.platform else None,
+                "problems": [show.problem_dict(one) for one in found.problems],
+                "advice": found.advice,
+                "capacity": [
+                    {"name": one.name, "requests_per_second": round(one.requests_per_second), "formula": one.formula}
+                    for one in found.capacity
+                ],
+            }
+        )
+    elif found.problems:
+        show.problems(f"configuration of stack {stack}", found.problems)
+    else:
+        show.verdict(stack, found)
+    raise typer.Exit(1 if found.problems else 0)

@@ -1,0 +1,82 @@
+"""`tierstack down`: take a stack down, and keep its data unless told otherwise."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tierstack.cli import render, show
+from tierstack.cli.engine import Engine, engine
+from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.platform import DataProtection
+
+EXAMPLES = "Examples: [bold]tierstack down -s local[/bold]; [bold]tierstack down -s local --delete-data --yes[/bold]"
+
+
+def run(
+    stack: Stack,
+    delete_data: Annotated[bool, typer.Option("--delete-data", help="Delete the data too, for good.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    cwd: Folder = Path(),
+) -> None:
+    """Remove everything that a stack made, but keep its data: volumes, databases, buckets.
+
+    `--delete-data` deletes the data too and forgets the stack. Where `data_protection` is `retain` it is refused.
+    """
+    project = find(cwd)
+    config = project.config(stack)
+    with engine(project, stack, config) as pulumi:
+        if not pulumi.exists():
+            _done(stack, [], "there is nothing to take down", json=json)
+            return
+        if delete_data:
+            _refuse_retained(pulumi)
+        question = f"Delete everything in {stack}, data too, for good?" if delete_data else f"Take {stack} down?"
+        if not yes and not json and sys.stdin.isatty() and not typer.confirm(question):
+            raise typer.Exit(1)
+        if delete_data:
+            pulumi.unprotect()
+        arguments = [] if delete_data else ["--exclude-protected"]
+        outcome = pulumi.run("destroy", "--yes", "--skip-preview", "--suppress-outputs", *arguments, quiet=json)
+        if not outcome.ok:
+            if json:
+                render.fail(stack, outcome, json=True)
+            raise typer.Exit(1)
+        kept = [one for one in pulumi.resources() if one.get("protect")]
+        if not kept:
+            pulumi.remove_stack()
+        _done(stack, [_name(one) for one in kept], "nothing is left of it", json=json)
+
+
+def _refuse_retained(pulumi: Engine) -> None:
+    """Data that is to be retained is never deleted by a command line alone."""
+    kept = [one for one in pulumi.resources() if one.get("retainOnDelete")]
+    if not kept:
+        return
+    show.err.print(
+        f"[bold red]refused:[/] `data_protection` is `{DataProtection.RETAIN.value}`, so this data is not deleted:"
+    )
+    for one in kept:
+        show.err.print(f"  {_name(one)}", markup=False)
+    show.err.print("To delete it, set `platform.data_protection: protect`, run `tierstack up`, then this command again.")
+    raise typer.Exit(1)
+
+
+def _name(resource: dict[str, Any]) -> str:
+    kind = str(resource["type"]).rpartition(":")[2].lower()
+    return f"{kind} {resource.get('id') or str(resource['urn']).rpartition('::')[2]}"
+
+
+def _done(stack: str, kept: list[str], nothing: str, *, json: bool) -> None:
+    if json:
+        show.as_json({"stack": stack, "result": "succeeded", "kept": kept})
+        return
+    if not kept:
+        show.out.print(f"[bold green]{stack} is down[/]: {nothing}")
+        return
+    show.out.print(f"\n[bold green]{stack} is down.[/] Its data is kept:")
+    for one in kept:
+        show.out.print(f"  {one}", markup=False)
+    show.out.print(f"`tierstack up -s {stack}` takes it up again; `tierstack down -s {stack} --delete-data` deletes it.")

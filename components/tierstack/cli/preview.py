@@ -1,0 +1,37 @@
+"""`tierstack preview`: what `up` would change."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierstack.cli import show
+from tierstack.cli.engine import engine
+from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.target import On, Target, aim
+
+EXAMPLES = "Examples: [bold]tierstack preview -s local[/bold]; [bold]tierstack preview -s prod --diff[/bold]"
+
+
+def run(
+    stack: Stack,
+    platform: On = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show every property that changes.")] = False,
+    json: Json = False,
+    cwd: Folder = Path(),
+) -> None:
+    """What `up` would change; nothing is touched. A stack that is rendered needs neither cluster nor credentials."""
+    project = find(cwd)
+    found = aim(project, stack, platform)
+    if found.reason and not json:
+        show.err.print(f"[yellow]{found.reason}:[/] this is the preview of the manifests")
+    arguments = ["--diff"] if diff else []
+    with engine(project, stack, found.config, throwaway=found.target is Target.RENDER) as pulumi:
+        pulumi.create_stack()
+        outcome = pulumi.run("preview", *arguments, quiet=json)
+    if json:
+        result = "succeeded" if outcome.ok else "failed"
+        steps = [{"operation": operation, "urn": urn} for operation, urn in outcome.steps if operation != "same"]
+        about = {"stack": stack, "platform": found.target.value, "result": result, "messages": outcome.messages}
+        show.as_json({**about, "changes": outcome.changes, "steps": steps})
+    raise typer.Exit(0 if outcome.ok else 1)

@@ -1,0 +1,47 @@
+"""How verdicts are told, to people and to machines."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from tierstack.cli.project import Verdict
+from tierstack.errors import HIDDEN, MISSING, Problem
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def as_json(value: Mapping[str, Any]) -> None:
+    """`value` on standard output, for machines."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def problem_dict(problem: Problem) -> dict[str, Any]:
+    """A problem for machines; a hidden or missing value is null."""
+    value = None if problem.value in (MISSING, HIDDEN) else problem.value
+    plain = value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+    return {"path": problem.path, "value": plain, "wrong": problem.wrong, "instead": problem.instead}
+
+
+def problems(title: str, found: list[Problem]) -> None:
+    """Problems on standard error, each on its line."""
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    err.print(f"[bold red]{escape(title)}: {count}[/]")
+    for one in found:
+        where, said = str(one)[: len(one.path)], str(one)[len(one.path) :]
+        err.print(f"  [bold]{escape(where)}[/]{escape(said)}")
+
+
+def verdict(stack: str, found: Verdict) -> None:
+    """A verdict for people."""
+    platform = found.platform
+    kind = platform.kind.value if platform else "?"
+    out.print(f"[bold green]{escape(stack)}: no problems[/] [dim]({kind})[/]")
+    for index, limit in enumerate(found.capacity):
+        mark = "[yellow]binds first[/]" if index == 0 else ""
+        out.print(f"  {limit.requests_per_second:>9,.0f} requests/s  {limit.name:<22} [dim]{escape(limit.formula)}[/] {mark}")
+    for line in found.advice:
+        out.print(f"  [yellow]advice[/] {escape(line)}")

@@ -1,0 +1,47 @@
+"""`tierstack topology`: a picture of what a configuration runs."""
+
+import json as jsonlib
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierstack.cli import picture
+from tierstack.cli.project import Folder, Stack, find
+from tierstack.cli.target import On, on
+from tierstack.errors import ArgumentError
+
+EXAMPLES = "Examples: [bold]tierstack topology -s prod -o prod.svg[/bold]; [bold]tierstack topology -s local --format mermaid[/bold]"
+
+
+class Format(Enum):
+    """How a picture is written."""
+
+    SVG = "svg"
+    MERMAID = "mermaid"
+    JSON = "json"
+
+
+def run(
+    stack: Stack,
+    platform: On = None,
+    format: Annotated[Format, typer.Option(help="How it is written.")] = Format.SVG,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: standard output.")] = None,
+    cwd: Folder = Path(),
+) -> None:
+    """A picture of what runs and who calls whom, made from the configuration."""
+    project = find(cwd)
+    config = project.config(stack)
+    found = project.judge(stack, on(config, platform, stack) if platform else config)
+    if found.problems:
+        raise ArgumentError(f"configuration of stack {stack}", found.problems)
+    topology: picture.Topology = found.topology()
+    if format is Format.JSON:
+        text = jsonlib.dumps(picture.as_dict(topology), indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = picture.svg(topology) if format is Format.SVG else picture.mermaid(topology)
+    if output:
+        output.write_text(text)
+    else:
+        print(text, end="")

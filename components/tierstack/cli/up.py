@@ -1,0 +1,77 @@
+"""`tierstack up`: bring a stack up, or bring it to what its configuration now says."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierstack.cli import render, show
+from tierstack.cli.engine import Engine, Outcome, engine
+from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.target import On, Target, aim
+
+EXAMPLES = (
+    "Examples: [bold]tierstack up -s local[/bold]; [bold]tierstack up -s prod --platform kubernetes[/bold]; "
+    "[bold]tierstack up -s local --platform render[/bold]"
+)
+
+
+def run(
+    stack: Stack,
+    platform: On = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Change and delete without asking.")] = False,
+    json: Json = False,
+    cwd: Folder = Path(),
+) -> None:
+    """Make what is there what the configuration says.
+
+    Asks before it changes or deletes what exists, where a terminal can be asked; data is protected in any case.
+    Where the configured Docker daemon does not answer, manifests are rendered to rendered/STACK instead.
+    """
+    project = find(cwd)
+    found = aim(project, stack, platform)
+    if found.reason and not json:
+        show.err.print(f"[yellow]{found.reason}:[/] Kubernetes manifests are written instead")
+    if found.target is Target.RENDER:
+        render.tell(render.rendered(project, stack, found, quiet=json), stack, json=json)
+        return
+    with engine(project, stack, found.config) as pulumi:
+        pulumi.create_stack()
+        if not yes and not json and sys.stdin.isatty():
+            _ask(pulumi, stack)
+        outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", quiet=json)
+        if not outcome.ok:
+            if json:
+                render.fail(stack, outcome, json=True)
+            raise typer.Exit(1)
+        _tell(pulumi, stack, found.target, outcome, json=json)
+
+
+def _ask(pulumi: Engine, stack: str) -> None:
+    """Show what would change, and ask where that touches something that exists."""
+    planned = pulumi.run("preview", "--suppress-outputs", quiet=True)
+    if not planned.ok:
+        render.fail(stack, planned, json=False)
+    if planned.only_creates():
+        return
+    for operation, urn in planned.steps:
+        if operation != "same":
+            show.out.print(f"  {operation:<18} {urn.rpartition('::')[2]}  [dim]{urn.split('::')[-2].split('$')[-1]}[/]")
+    if not typer.confirm(f"Make these changes to {stack}?"):
+        raise typer.Exit(1)
+
+
+def _tell(pulumi: Engine, stack: str, target: Target, outcome: Outcome, *, json: bool) -> None:
+    outputs = {key: value for key, value in pulumi.outputs().items() if value is not None}
+    if json:
+        about = {"stack": stack, "platform": target.value, "result": "succeeded"}
+        show.as_json({**about, "changes": outcome.changes, "outputs": outputs})
+        return
+    if url := outputs.get("url"):
+        show.out.print(f"\n[bold green]{stack} is up:[/] [bold]{url}[/]")
+        if outputs.get("ca"):
+            show.out.print(
+                f"  Its certificate is of a CA of its own. To trust it: [bold]pulumi stack output ca -s {stack} > ca.pem[/], "
+                f"then [bold]curl --cacert ca.pem {url}/api/health[/]"
+            )
