@@ -65,7 +65,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
     container = on.container(name, parent, service(name, args, network.name, data.name, written.volume))
     return RedisConnection(
         # Known when the container is healthy, so that what uses it starts after it.
-        host=container.id.apply(lambda _: name),
+        host=on.after([container])[0].urn.apply(lambda _: name),
         port=str(node.PORT),
         password=SecretRef(value=pulumi.Output.secret(password)),
         network=network.name,

@@ -38,24 +38,19 @@ def client_labels(name: str) -> dict[str, str]:
     return {f"tierstack.dev/client-of-{name}": "true"}
 
 
-def topology_of(name: str, args: RedisClusterArgs) -> Topology | None:
-    """The names of three nodes and their Sentinels; None for a single node."""
-    count = args.size.nodes
-    if count == 1:
-        return None
+def topology_of(name: str, args: RedisClusterArgs) -> Topology:
+    """The names of three nodes and their Sentinels; a single node has the first name."""
     domain = f"{args.platform.name}.svc.{args.cluster_domain}"
-    return Topology.of_stateful_sets(
-        f"{name}-node", f"{name}-sentinel", domain, count=count, failover_after_ms=args.failover_after_ms
-    )
+    return Topology.of_stateful_sets(f"{name}-node", f"{name}-sentinel", domain, args.failover_after_ms)
 
 
 def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
     """The files of every node, without the password."""
-    among = topology_of(name, args)
-    conf = node.config(args.purpose, args.size.memory_mb, replicated=among is not None)
-    join = topology.join(among) if among else ""
-    stop = {"stop.sh": topology.handover_script(among)} if among else {}
-    return {**node.files(conf, join), **stop}
+    three, among = args.size.nodes == 3, topology_of(name, args)
+    conf = node.config(args.purpose, args.size.memory_mb, replicated=three)
+    files = node.files(conf, topology.join(among) if three else "")
+    # A single node has it too: it stops in order when it is restarted as the first of three.
+    return {**files, "stop.sh": topology.handover_script(among)}
 
 
 def sentinel_files(among: Topology) -> dict[str, str]:
@@ -69,14 +64,14 @@ def sentinel_files(among: Topology) -> dict[str, str]:
 
 def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str, Manifest]:
     """All objects by logical name, each after those that it needs."""
-    among = topology_of(name, args)
+    three, among = args.size.nodes == 3, topology_of(name, args)
     made: dict[str, Manifest] = {}
     config = _config_map(f"{name}-node", node_files(name, args))
     made[f"{name}-node-config"] = config
     made |= {f"{name}-data-{index}": _claim(name, index, args) for index in range(args.size.nodes)}
     made[f"{name}-node-service"] = _headless(name, "node", node.PORT)
-    made[f"{name}-node-network-policy"] = _node_policy(name, among is not None)
-    if among:
+    made[f"{name}-node-network-policy"] = _node_policy(name, three)
+    if three:
         sentinel_config = _config_map(f"{name}-sentinel", sentinel_files(among))
         made[f"{name}-sentinel-config"] = sentinel_config
         made[f"{name}-sentinel-service"] = _headless(name, "sentinel", topology.SENTINEL_PORT)
@@ -84,14 +79,14 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
         made[f"{name}-sentinel"] = _sentinels(name, args, secret, sentinel_config)
         made[f"{name}-sentinel-budget"] = _budget(name, "sentinel")
         made[f"{name}-node-budget"] = _budget(name, "node")
-    made[f"{name}-node"] = _nodes(name, args, secret, config, among)
-    if among:
+    made[f"{name}-node"] = _nodes(name, args, secret, config)
+    if three:
         proxy_config = _config_map(f"{name}-proxy", {"haproxy.cfg": topology.haproxy_config(among)})
         made[f"{name}-proxy-config"] = proxy_config
         made[f"{name}-proxy-network-policy"] = _proxy_policy(name)
         made[f"{name}-proxy"] = _proxy(name, args, secret, proxy_config)
         made[f"{name}-proxy-budget"] = _budget(name, "proxy")
-    made[name] = _endpoint(name, "proxy" if among else "node")
+    made[name] = _endpoint(name, three)
     return made
 
 
@@ -170,20 +165,23 @@ def _headless(name: str, part: str, port: int) -> Manifest:
     }
 
 
-def _endpoint(name: str, part: str) -> Manifest:
+def _endpoint(name: str, proxied: bool) -> Manifest:
+    """The one name for clients: the first node, or HAProxy. The first node by its own label, so that new replicas are
+    not taken for it while one node grows to three."""
+    first = {**labels(name, "node"), "statefulset.kubernetes.io/pod-name": f"{name}-node-0"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name},
         "spec": {
             "type": "ClusterIP",
-            "selector": labels(name, part),
+            "selector": labels(name, "proxy") if proxied else first,
             "ports": [{"name": "redis", "port": node.PORT, "targetPort": node.PORT, "protocol": "TCP"}],
         },
     }
 
 
-def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest, among: Topology | None) -> Manifest:
+def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
     memory = f"{node.container_memory_mb(args.size.memory_mb)}Mi"
     container: Manifest = {
         "name": "redis",
@@ -196,11 +194,10 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "readinessProbe": {**_exec("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
         # A server that accepts no connection for half a minute will not recover; one that loads does accept them.
         "livenessProbe": {"tcpSocket": {"port": node.PORT}, "periodSeconds": 10, "failureThreshold": 3},
+        "lifecycle": {"preStop": _exec("stop.sh")},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": _mounts(data=True),
     }
-    if among:
-        container["lifecycle"] = {"preStop": _exec("stop.sh")}
     pod = _pod(name, "node", args, container, [_files(config, secret), _memory_volume()])
     spec: Manifest = {
         "serviceName": f"{name}-node",
@@ -208,6 +205,8 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         # After a loss of all nodes each must be able to come back first: the Sentinels know which one is primary.
         "podManagementPolicy": "Parallel",
         "updateStrategy": {"type": "RollingUpdate"},
+        # Between two restarts: time for HAProxy to follow the primary, and for the Service to switch to it.
+        "minReadySeconds": 10,
         "revisionHistoryLimit": 3,
         "selector": {"matchLabels": labels(name, "node")},
         # Never used: the claims are there already (see `_claim`).

@@ -39,6 +39,8 @@ def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool) -> str:
         "tcp-keepalive": "60",
         "timeout": "0",
         "maxclients": "10000",
+        # How long a new replica waits for another one that could share its copy of the data, in seconds.
+        "repl-diskless-sync-delay": "1",
         # A stop waits so long for replicas to have everything; the platform allows more than that.
         "shutdown-timeout": "10",
     }

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from tierstack.redis_cluster.node import CLIENT, CONFIG_DIR, DATA_DIR, PORT, RUN_CONFIG, SERVER
 
+COUNT = 3
+"""Nodes, and Sentinels: with fewer there is no majority when one is lost."""
 SENTINEL_PORT = 26379
 MASTER = "primary"
 """What the Sentinels call the group of nodes."""
@@ -34,11 +36,11 @@ class Topology:
     failover_after_ms: int
 
     @staticmethod
-    def of_stateful_sets(nodes: str, sentinels: str, domain: str, count: int, failover_after_ms: int) -> "Topology":
+    def of_stateful_sets(nodes: str, sentinels: str, domain: str, failover_after_ms: int) -> "Topology":
         """The names of pods of two StatefulSets, each with a headless Service of the same name, below `domain`."""
         return Topology(
-            nodes=tuple(f"{nodes}-{index}.{nodes}.{domain}" for index in range(count)),
-            sentinels=tuple(f"{sentinels}-{index}.{sentinels}.{domain}" for index in range(count)),
+            nodes=tuple(f"{nodes}-{index}.{nodes}.{domain}" for index in range(COUNT)),
+            sentinels=tuple(f"{sentinels}-{index}.{sentinels}.{domain}" for index in range(COUNT)),
             failover_after_ms=failover_after_ms,
         )
 
@@ -95,9 +97,12 @@ def handover_script(topology: Topology) -> str:
 export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
 is_primary() {{ timeout 2 {CLIENT} role 2>/dev/null | head -n 1 | grep -q master; }}
 is_primary || exit 0
+handed_over=no
 for sentinel in {" ".join(topology.sentinels)}; do
-    timeout 2 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} sentinel failover {MASTER} 2>/dev/null | grep -q OK && break
+    timeout 2 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} sentinel failover {MASTER} 2>/dev/null | grep -q OK \\
+        && handed_over=yes && break
 done
+[ "$handed_over" = yes ] || exit 0  # a single node has nobody to hand over to
 tries=0
 while is_primary && [ $tries -lt 40 ]; do
     sleep 0.2
@@ -193,7 +198,8 @@ def haproxy_config(topology: Topology) -> str:
     return f"""\
 global
     log stdout format raw local0 notice
-    maxconn 10000
+    # As many connections as the limit of files allows, up to the 10,000 clients that a node admits.
+    fd-hard-limit 20100
     hard-stop-after 30s
 
 resolvers cluster

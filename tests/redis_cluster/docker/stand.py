@@ -1,0 +1,250 @@
+"""Three nodes, three Sentinels and HAProxy as containers, from the files that the Kubernetes form generates."""
+
+import io
+import itertools
+import secrets
+import socket
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from tests.support import docker_client, image
+from tierstack.platform import Kubernetes
+from tierstack.redis_cluster import RedisClusterArgs, kubernetes, node, topology
+
+PASSWORD = "a-password-of-the-tests"
+BY_DIGEST = f"registry.example/image@sha256:{'0' * 64}"
+
+
+def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
+    """Poll until `true`, else fail with `what`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+class Client:
+    """A connection that speaks just enough of the protocol."""
+
+    def __init__(self, host: str, password: str = PASSWORD, timeout: float = 1.0) -> None:
+        self.socket = socket.create_connection((host, node.PORT), timeout)
+        self.reader = self.socket.makefile("rb")
+        if password:
+            self("AUTH", password)
+
+    def __call__(self, *words: str) -> str:
+        parts = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+        self.socket.sendall(f"*{len(words)}\r\n{parts}".encode())
+        return self.read()
+
+    def read(self) -> str:
+        line = self.reader.readline().decode().rstrip("\r\n")
+        if line.startswith("-"):
+            raise RuntimeError(line)
+        if line.startswith("*"):
+            return " ".join(self.read() for _ in range(int(line[1:])))
+        if not line.startswith("$"):
+            if not line:
+                raise ConnectionError("closed")
+            return line[1:]
+        size = int(line[1:])
+        return self.reader.read(size + 2).decode()[:-2] if size >= 0 else ""
+
+    def close(self) -> None:
+        self.reader.close()
+        self.socket.close()
+
+
+class Stand:
+    """The containers, by the names of the pods."""
+
+    def __init__(self, name: str, count: int = 3) -> None:
+        self.daemon = docker_client()
+        self.name = name
+        self.network = self.daemon.networks.create(name, labels={"tierstack.test": "redis"})
+        self.containers: dict[str, Any] = {}
+
+    def args(self, nodes: int = 3) -> RedisClusterArgs:
+        return RedisClusterArgs(
+            platform=Kubernetes(name=self.name),
+            image=BY_DIGEST,
+            proxy_image=BY_DIGEST,
+            nodes=nodes,
+            memory_mb=64,
+            storage_gb=1,
+        )
+
+    def topology(self) -> topology.Topology:
+        return kubernetes.topology_of("redis", self.args())
+
+    def start_node(self, index: int, nodes: int = 3) -> None:
+        self._run(self.topology().nodes[index], kubernetes.node_files("redis", self.args(nodes)))
+
+    def start_sentinel(self, index: int) -> None:
+        self._run(self.topology().sentinels[index], kubernetes.sentinel_files(self.topology()))
+
+    def start_proxy(self) -> None:
+        config = topology.haproxy_config(self.topology())
+        command = ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
+        environment = {"REDIS_PASSWORD": PASSWORD}
+        self._create("haproxy:3.0", "proxy", command, {"etc/haproxy/haproxy.cfg": config}, 99, environment=environment)
+
+    def start_all(self) -> None:
+        """Everything at once, in no order, as Kubernetes does."""
+        for index in (2, 0, 1):
+            self.start_node(index)
+            self.start_sentinel(index)
+        self.start_proxy()
+
+    def _run(self, full_name: str, files: dict[str, str]) -> None:
+        files = {f"etc/redis/{path}": text for path, text in {**files, "password": PASSWORD}.items()}
+        self._create("valkey:8.1", full_name, ["/bin/sh", "/etc/redis/start.sh"], files, node.UID)
+
+    def _create(
+        self, of: str, full_name: str, command: list[str], files: dict[str, str], uid: int, **more: Any
+    ) -> None:
+        short = full_name.split(".")[0]
+        api = self.daemon.api
+        made = api.create_container(
+            image(of),
+            entrypoint=command[:1],
+            command=command[1:],
+            hostname=short,
+            name=f"{self.name}-{short}",
+            user=f"{uid}:{uid}",
+            labels={"tierstack.test": "redis"},
+            host_config=api.create_host_config(
+                network_mode=self.name,
+                cap_drop=["ALL"],
+                tmpfs={"/tmp": "rw,mode=1777"},
+                mem_limit="256m",
+                init=True,
+                binds=[f"{self.name}-{short}:/data"] if uid == node.UID else None,
+            ),
+            networking_config=api.create_networking_config(
+                {self.name: api.create_endpoint_config(aliases=[full_name])}
+            ),
+            **more,
+        )
+        container = self.daemon.containers.get(made["Id"])
+        self.containers[short] = container
+        container.put_archive("/", _archive(files, uid))
+        container.start()
+
+    def remove(self, short: str, *, volume: bool = False) -> None:
+        self.containers.pop(short).remove(force=True, v=True)
+        if volume:
+            self.daemon.volumes.get(f"{self.name}-{short}").remove()
+
+    def address(self, short: str) -> str:
+        container = self.containers[short]
+        container.reload()
+        return container.attrs["NetworkSettings"]["Networks"][self.name]["IPAddress"]
+
+    def execute(self, short: str, command: str) -> str:
+        return self.containers[short].exec_run(["/bin/sh", "-c", command]).output.decode()
+
+    def healthy(self, short: str) -> bool:
+        return self.containers[short].exec_run(["/bin/sh", "/etc/redis/health.sh"]).exit_code == 0
+
+    def role(self, index: int) -> str:
+        with suppress(OSError, RuntimeError, KeyError):
+            client = Client(self.address(f"redis-node-{index}"))
+            try:
+                return client("ROLE").split()[0]
+            finally:
+                client.close()
+        return "gone"
+
+    def primaries(self) -> list[int]:
+        return [index for index in range(3) if self.role(index) == "master"]
+
+    def sentinel(self, index: int, *words: str) -> str:
+        ask = f"REDISCLI_AUTH={PASSWORD} valkey-cli -p {topology.SENTINEL_PORT} --raw sentinel {' '.join(words)}"
+        return self.execute(f"redis-sentinel-{index}", ask)
+
+    def writes(self) -> bool:
+        """Whether a client gets a write acknowledged through the one endpoint."""
+        with suppress(OSError, RuntimeError):
+            client = Client(self.address("proxy"))
+            try:
+                return client("SET", "probe", "1") == "OK"
+            finally:
+                client.close()
+        return False
+
+    def logs(self) -> str:
+        return "\n".join(
+            f"--- {name}\n{container.logs(tail=40).decode(errors='replace')}"
+            for name, container in self.containers.items()
+        )
+
+    def close(self) -> None:
+        for short in list(self.containers):
+            self.remove(short, volume=short != "proxy")
+        self.network.remove()
+
+
+def _archive(files: dict[str, str], uid: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode, entry.uid, entry.gid = len(text.encode()), 0o400, uid, uid
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@contextmanager
+def stand() -> Iterator[Stand]:
+    """An empty stand; everything is removed at the end, and shown when a test fails."""
+    made = Stand(f"t-redis-{secrets.token_hex(3)}")
+    try:
+        yield made
+    except BaseException:
+        print(made.logs())
+        raise
+    finally:
+        made.close()
+
+
+class Writer:
+    """A client that writes numbers, one after the other, through the endpoint; it reconnects as an application does."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.acknowledged: list[tuple[float, int]] = []
+        self.failures: list[str] = []
+        self.client: Client | None = None
+        self.next = 0
+
+    def step(self) -> None:
+        self.next += 1
+        try:
+            self.client = self.client or Client(self.host)
+            self.client("SET", f"written:{self.next}", str(self.next))
+            self.acknowledged.append((time.monotonic(), self.next))
+        except (OSError, RuntimeError) as error:
+            self.failures.append(str(error))
+            if self.client:
+                self.client.close()
+            self.client = None
+
+    def write(self, until_true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not until_true():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+            self.step()
+            time.sleep(0.01)
+
+    def longest_pause(self) -> float:
+        """Seconds between the two acknowledged writes that are furthest apart."""
+        times = [moment for moment, _ in self.acknowledged]
+        return max((later - before for before, later in itertools.pairwise(times)), default=0.0)
+
+    def lost(self, read: Client) -> list[int]:
+        """Acknowledged writes that are not there."""
+        return [number for _, number in self.acknowledged if read("GET", f"written:{number}") != str(number)]

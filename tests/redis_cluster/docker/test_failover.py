@@ -1,0 +1,170 @@
+"""The generated files of three nodes, run for real: who becomes primary, and how long writes wait.
+
+The pauses are printed (`pytest -s`, and the report's properties); docs/components/redis-cluster.md holds them.
+"""
+
+from collections.abc import Callable, Iterator
+from threading import Thread
+
+import pytest
+
+from tests.redis_cluster.docker.stand import Client, Stand, Writer, stand, until
+
+
+@pytest.fixture
+def empty() -> Iterator[Stand]:
+    with stand() as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(empty: Stand) -> Stand:
+    empty.start_all()
+    settled(empty, "the first start")
+    return empty
+
+
+def settled(made: Stand, after: str) -> None:
+    """One primary with two replicas in step, three Sentinels that know each other, writes through the endpoint."""
+    until(f"three healthy nodes after {after}", lambda: all(made.healthy(f"redis-node-{i}") for i in range(3)))
+    until(f"one primary after {after}", lambda: len(made.primaries()) == 1)
+    until(
+        f"Sentinels agree after {after}",
+        lambda: all("OK 3 usable" in made.sentinel(i, "ckquorum primary") for i in range(3)),
+    )
+    until(f"writes after {after}", made.writes)
+
+
+def pause_of(
+    made: Stand, record: Callable[[str, object], None], what: str, act: Callable[[], None]
+) -> tuple[float, int]:
+    """The longest pause of a client's writes while `act` takes the primary away, and how many of them were lost."""
+    writer = Writer(made.address("proxy"))
+    writer.write(lambda: len(writer.acknowledged) >= 100, "writes before")
+    before = made.primaries()
+    act()
+    enough = len(writer.acknowledged) + 100
+    writer.write(lambda: len(writer.acknowledged) >= enough and made.primaries() not in ([], before), "writes after")
+    read = Client(made.address("proxy"), timeout=5)
+    lost = writer.lost(read)
+    read.close()
+    pause = writer.longest_pause()
+    print(f"\n{what}: {pause:.1f} s without writes, {len(lost)} of {len(writer.acknowledged)} acknowledged writes lost")
+    record(f"{what}: seconds without writes", round(pause, 2))
+    return pause, len(lost)
+
+
+def test_the_first_node_begins_as_primary(cluster: Stand) -> None:
+    assert cluster.primaries() == [0]
+
+
+def test_a_killed_primary_is_replaced_and_comes_back_as_a_replica(
+    cluster: Stand, record_property: Callable[[str, object], None]
+) -> None:
+    pause_of(cluster, record_property, "primary killed", lambda: cluster.containers["redis-node-0"].kill())
+    (new,) = cluster.primaries()
+    assert new != 0
+    cluster.containers["redis-node-0"].start()
+    settled(cluster, "the return of the old primary")
+    assert cluster.primaries() == [new]
+
+
+def test_an_ordered_handover_is_quick_and_loses_nothing(
+    cluster: Stand, record_property: Callable[[str, object], None]
+) -> None:
+    def stop() -> None:
+        cluster.execute("redis-node-0", "sh /etc/redis/stop.sh")
+        cluster.containers["redis-node-0"].stop(timeout=30)
+
+    stopping = Thread(target=stop)
+    _, lost = pause_of(cluster, record_property, "primary stopped in order", stopping.start)
+    stopping.join()
+    assert lost == 0
+    assert cluster.role(0) == "gone"
+
+
+def test_after_an_outage_of_everything_the_last_primary_is_primary_again(cluster: Stand) -> None:
+    cluster.execute("redis-node-0", "sh /etc/redis/stop.sh")
+    settled(cluster, "the handover")
+    (last,) = cluster.primaries()
+    assert last != 0
+    client = Client(cluster.address("proxy"))
+    assert client("SET", "kept", "yes") == "OK"
+    client("WAITAOF", "1", "0", "5000")
+    client.close()
+    members = [cluster.containers[f"redis-{kind}-{index}"] for kind in ("node", "sentinel") for index in range(3)]
+    for member in members:
+        member.kill()
+    for member in members:  # the first node first: it must not think that it is alone
+        member.start()
+    settled(cluster, "the outage")
+    client = Client(cluster.address("proxy"))
+    assert client("GET", "kept") == "yes"
+    client.close()
+
+
+def test_sentinels_that_lost_their_memory_find_the_primary_that_is_serving(cluster: Stand) -> None:
+    cluster.execute("redis-node-0", "sh /etc/redis/stop.sh")
+    settled(cluster, "the handover")
+    (serving,) = cluster.primaries()
+    for index in range(3):
+        cluster.remove(f"redis-sentinel-{index}", volume=True)
+    for index in range(3):
+        cluster.start_sentinel(index)
+    settled(cluster, "new Sentinels")
+    assert cluster.primaries() == [serving] != [0]
+
+
+def test_a_primary_that_is_cut_off_refuses_writes(cluster: Stand) -> None:
+    for index in (1, 2):
+        cluster.containers[f"redis-node-{index}"].pause()
+    client = Client(cluster.address("redis-node-0"))
+
+    def refuses() -> bool:
+        try:
+            client("SET", "nobody", "hears")
+        except RuntimeError as error:
+            return "NOREPLICAS" in str(error)
+        return False
+
+    try:
+        until("a refusal", refuses)
+    finally:
+        client.close()
+        for index in (1, 2):
+            cluster.containers[f"redis-node-{index}"].unpause()
+    settled(cluster, "the return of the replicas")
+
+
+def test_one_node_grows_to_three_without_losing_what_it_has(
+    empty: Stand, record_property: Callable[[str, object], None]
+) -> None:
+    empty.start_node(0, nodes=1)
+    until("one healthy node", lambda: empty.healthy("redis-node-0"))
+    client = Client(empty.address("redis-node-0"))
+    for number in range(1000):
+        client("SET", f"old:{number}", str(number))
+    client.close()
+    # A rolling update: the new ones first, then the Service leads to HAProxy, and at last the first node restarts.
+    for index in (0, 1, 2):
+        empty.start_sentinel(index)
+    empty.start_node(1)
+    empty.start_node(2)
+    empty.start_proxy()
+    settled(empty, "the growth")
+    assert empty.primaries() == [0]
+
+    def restart() -> None:
+        empty.execute("redis-node-0", "sh /etc/redis/stop.sh")
+        empty.containers["redis-node-0"].stop(timeout=30)
+        empty.remove("redis-node-0")
+        empty.start_node(0)
+
+    restarting = Thread(target=restart)
+    _, lost = pause_of(empty, record_property, "one node grows to three", restarting.start)
+    restarting.join()
+    settled(empty, "the restart of the first node")
+    client = Client(empty.address("proxy"))
+    assert lost == 0
+    assert [client("GET", f"old:{number}") for number in range(1000)] == [str(number) for number in range(1000)]
+    client.close()
