@@ -11,12 +11,8 @@ from tierstack.platform.docker import Attachment, Health, Mount, Service, host
 from tierstack.wiring import SecretRef
 
 OWNER = (26, 26)
-"""User and group of the container, as PostgreSQL's: what it restores then belongs to the server."""
-
-_README = """\
-Barman's catalog: base backups and WAL of a PostgreSQL. status.json says how the backups are.
-Made by tierstack's BackupSchedule. Its manual says how to restore from this volume, also after the loss of the rest.
-"""
+"""User and group of the container, as PostgreSQL's: what it restores then belongs to the server. The image's
+/var/lib/barman belongs to them, and a new volume takes that over."""
 
 
 def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[str, pulumi.Input[str]]:
@@ -35,10 +31,6 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         image=args.image,
         owner=OWNER,
     )
-    # Writing a file gives the new volume to its owner, whatever the image has at that path.
-    owned = here.files(
-        f"{name}-readme", parent, volume=catalog, files={"README": _README}, image=args.image, owner=OWNER
-    )
     service = Service(
         image=args.image,
         command=[*PYTHON, "run"],
@@ -48,7 +40,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         environment=dict(ENVIRONMENT),
         mounts=[
             Mount(volume=configured.volume, path=str(agent.CONFIG), read_only=True),
-            Mount(volume=owned.volume, path=str(agent.CATALOG)),
+            Mount(volume=catalog.name, path=str(agent.CATALOG)),
         ],
         # Until the first base backup is there it is starting; later its absence is a fault after three looks.
         health=Health(
