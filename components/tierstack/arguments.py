@@ -59,7 +59,7 @@ def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[
     else:
         # A bare text where a SecretRef belongs is most likely the secret itself.
         shown = HIDDEN if secret or any(f.metadata.get("secret") for f in dataclasses.fields(cls)) else given
-        wrong, instead = f"is not a {cls.__name__}", f"pass {cls.__name__}(…) or a map of its fields"
+        wrong, instead = f"is not {_a(cls.__name__)}", f"pass {cls.__name__}(…) or a map of its fields"
         return given, [Problem(path or cls.__name__, shown, wrong, instead)]
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     # The component host speaks camelCase; the configuration file may.
@@ -138,7 +138,7 @@ def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[obje
         if given == member.value:
             return member, []
     choices = ", ".join(f"`{member.value}`" for member in cls)
-    return given, [Problem(path, HIDDEN if secret else given, f"is not a {cls.__name__}", f"write one of {choices}")]
+    return given, [Problem(path, HIDDEN if secret else given, f"is not {_a(cls.__name__)}", f"write one of {choices}")]
 
 
 def _scalar(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
@@ -153,7 +153,18 @@ def _scalar(cls: type[Any], given: object, path: str, secret: bool) -> tuple[obj
     return given, [_wrong_type(path, given, _describe(cls), secret)]
 
 
-_NOUNS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_NOUNS: dict[Any, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a map",
+}
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "AEIOUaeiou" else f"a {noun}"
 
 
 def _describe(hint: Any) -> str:
@@ -162,13 +173,11 @@ def _describe(hint: Any) -> str:
     origin = get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return _describe(next(o for o in get_args(hint) if o is not type(None)))
-    if origin is list:
-        return "a list"
-    if origin is dict:
-        return "a map"
+    if origin in _NOUNS:
+        return _NOUNS[origin]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return "one of " + ", ".join(f"`{member.value}`" for member in hint)
-    return f"a {getattr(cast(object, hint), '__name__', 'value')}"
+    return _a(getattr(cast(object, hint), "__name__", "value"))
 
 
 def _wrong_type(path: str, given: object, noun: str, secret: bool) -> Problem:
@@ -181,4 +190,4 @@ def _late(path: str, hint: Any) -> Problem:
 
 
 def _kind(given: object) -> str:
-    return _NOUNS.get(type(given)) or ("empty" if given is None else f"a {type(given).__name__}")
+    return _NOUNS.get(type(given)) or ("empty" if given is None else _a(type(given).__name__))

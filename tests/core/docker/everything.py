@@ -46,7 +46,9 @@ service = docker.Service(
     ],
     ports=[(int(given["PORT"]), 8080)],
     tmpfs={"/tmp": "rw,noexec,nosuid,size=16m", "/run": "rw,size=1m"},
-    health=docker.Health(command=["/bin/sh", "-c", given.get("HEALTH", "test -d /config/secret")], interval=1, start_period=1),
+    health=docker.Health(
+        command=["/bin/sh", "-c", given.get("HEALTH", "test -d /config/secret")], interval=1, start_period=1
+    ),
     wait_seconds=int(given.get("WAIT", "60")),
     cpu_shares=512,
     capabilities=["NET_BIND_SERVICE", "CHOWN"],

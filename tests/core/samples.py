@@ -1,0 +1,36 @@
+"""An args class with every kind of field that tierstack's components have."""
+
+from dataclasses import dataclass, field
+
+import pulumi
+
+from tierstack.errors import Problem, out_of_range
+from tierstack.tier import Tier
+from tierstack.wiring import SecretRef
+
+
+@dataclass(kw_only=True)
+class Inner:
+    size: int
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Sample:
+    name: str
+    tier: Tier = Tier.USERS_100K
+    count: int | None = None
+    share: float = 0.5
+    enabled: bool = True
+    hostnames: list[str] = field(default_factory=list)
+    environment: dict[str, str] | None = None
+    inner: Inner | None = None
+    inners: list[Inner] = field(default_factory=list)
+    max_open_files: int = 10
+    late: pulumi.Input[str] | None = None
+    many_late: list[pulumi.Input[str]] | None = None
+    password: SecretRef | None = None
+    secrets: dict[str, pulumi.Input[str]] | None = field(default=None, metadata={"secret": True})
+
+    def problems(self) -> list[Problem]:
+        return out_of_range("count", self.count, 1, 50) + out_of_range("share", self.share, 0, 1)

@@ -1,0 +1,75 @@
+"""How problems read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tierstack.errors import HIDDEN, MISSING, ArgumentError, Problem, nearest, out_of_range, shorten, unknown_key
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (Problem("a.b", 3, "is odd", "write 4"), "a.b = 3: is odd; write 4"),
+        (Problem("a[0]", "x", "is odd", "write y"), "a[0] = 'x': is odd; write y"),
+        (Problem("a", MISSING, "is required", "give it"), "a: is required; give it"),
+        (Problem("a", HIDDEN, "is short", "write more"), "a = (hidden): is short; write more"),
+    ],
+)
+def test_a_problem_is_one_line(problem: Problem, line: str) -> None:
+    assert str(problem) == line
+
+
+def test_one_error_holds_all_problems() -> None:
+    problems = [Problem("a", 1, "is odd", "write 2"), Problem("b", 3, "is odd", "write 4")]
+    error = ArgumentError('AppCluster "web"', problems)
+    assert error.problems == problems
+    assert error.subject == 'AppCluster "web"'
+    assert str(error) == ('AppCluster "web": 2 problems\n  a = 1: is odd; write 2\n  b = 3: is odd; write 4')
+    assert str(ArgumentError("x", problems[:1])).startswith("x: 1 problem\n")
+    assert isinstance(error, ValueError)
+
+
+@given(st.text())
+def test_a_long_value_is_cut(text: str) -> None:
+    assert len(shorten(text)) <= 60
+    if len(repr(text)) <= 60:
+        assert shorten(text) == repr(text)
+    else:
+        assert shorten(text).endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("word", "guess"),
+    [
+        ("hostname", "hostnames"),
+        ("maxConnections", "max_connections"),
+        ("max-connections", "max_connections"),
+        ("MAX_CONNECTION", "max_connections"),
+        ("replicsa", "replicas"),
+        ("zzz", None),
+        ("", None),
+    ],
+)
+def test_the_nearest_key(word: str, guess: str | None) -> None:
+    assert nearest(word, ["hostnames", "max_connections", "replicas"]) == guess
+
+
+def test_an_unknown_key_without_a_near_one_lists_them_all() -> None:
+    assert str(unknown_key("database", "zzz", ["b", "a"])) == ("database.zzz: is not a known key; known keys: a, b")
+    assert unknown_key("", "zzz", ["b"]).path == "zzz"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (None, "", []),
+        (1, "", []),
+        (50, "", []),
+        (0, "", ["x = 0: must be at least 1; write a number from 1 to 50"]),
+        (51, "MiB", ["x = 51: must be at most 50; write a number from 1 to 50 MiB"]),
+        (0.5, "s", ["x = 0.5: must be at least 1; write a number from 1 to 50 s"]),
+    ],
+)
+def test_ranges(value: float | None, unit: str, said: list[str]) -> None:
+    assert [str(one) for one in out_of_range("x", value, 1, 50, unit)] == said
