@@ -93,7 +93,7 @@ class RedisClusterArgs:
             if self.storage_gb is not None:
                 return [Problem("storage_gb", self.storage_gb, "means nothing for a Docker volume", "remove it")]
             return []
-        if self.purpose is RedisPurpose.QUEUE and size.storage_gb * 1024 < 2 * size.memory_mb:
+        if self.purpose is RedisPurpose.QUEUE and size.storage_gb >= 1 and size.storage_gb * 1024 < 2 * size.memory_mb:
             wrong = f"is too small for {size.memory_mb} MiB of data and a rewrite of the append-only file beside it"
             least = -(-2 * size.memory_mb // 1024)
             return [Problem("storage_gb", size.storage_gb, wrong, f"write at least {least}")]

@@ -1,0 +1,143 @@
+"""What RedisCluster registers, as golden files, and what growing from one node to three may change."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import Recorder, Secret, golden, run_program
+from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
+from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose, kubernetes
+from tierstack.tier import Tier
+from tierstack.wiring import SecretRef
+
+pytestmark = pytest.mark.graph
+
+DIGEST = "@sha256:" + "a" * 64
+DOCKER = DockerHost(name="shop")
+CLUSTER = Kubernetes(name="shop")
+
+
+def args(platform: Platform = CLUSTER, tier: Tier = Tier.USERS_100K, **changes: Any) -> RedisClusterArgs:
+    proxy = f"haproxy{DIGEST}" if platform.name and platform.kind is CLUSTER.kind else None
+    return RedisClusterArgs(platform=platform, tier=tier, image=f"valkey{DIGEST}", proxy_image=proxy, **changes)
+
+
+def registered(one: RedisClusterArgs) -> Recorder:
+    return run_program(lambda: RedisCluster("redis", one))
+
+
+def manifests(one: RedisClusterArgs) -> dict[str, Any]:
+    return kubernetes.manifests("redis", one, SecretRef(secret_name="redis-password", key="password"))
+
+
+@pytest.mark.parametrize(
+    ("name", "one"),
+    [
+        ("redis-cluster-docker-100k", args(DOCKER)),
+        ("redis-cluster-kubernetes-100k", args()),
+        ("redis-cluster-kubernetes-1M", args(tier=Tier.USERS_1M)),
+    ],
+)
+def test_what_is_registered(name: str, one: RedisClusterArgs) -> None:
+    golden(f"{name}.json", registered(one).summary())
+
+
+def test_growing_replaces_nothing_that_holds_data() -> None:
+    one, three = manifests(args()), manifests(args(tier=Tier.USERS_1M))
+    fixed = ("serviceName", "selector", "volumeClaimTemplates", "podManagementPolicy")  # immutable in a StatefulSet
+    before, after = one["redis-node"]["spec"], three["redis-node"]["spec"]
+    assert {key: before[key] for key in fixed} == {key: after[key] for key in fixed}
+    assert one["redis-node"]["metadata"] == three["redis-node"]["metadata"]
+    claim, grown = one["redis-data-0"], three["redis-data-0"]
+    assert claim["metadata"] == grown["metadata"]
+    assert (claim["spec"]["resources"]["requests"], grown["spec"]["resources"]["requests"]) == (
+        {"storage": "5Gi"},
+        {"storage": "20Gi"},
+    )
+    only_config = {key for key in one if one[key]["metadata"]["name"] != three[key]["metadata"]["name"]}
+    assert only_config == {"redis-node-config"}
+
+
+def test_the_claims_have_the_names_that_the_stateful_set_looks_for() -> None:
+    three = manifests(args(tier=Tier.USERS_1M))
+    (template,) = three["redis-node"]["spec"]["volumeClaimTemplates"]
+    expected = [f"{template['metadata']['name']}-{three['redis-node']['metadata']['name']}-{i}" for i in range(3)]
+    assert [three[f"redis-data-{i}"]["metadata"]["name"] for i in range(3)] == expected
+
+
+def test_the_endpoint_never_leads_to_a_replica() -> None:
+    one, three = manifests(args())["redis"], manifests(args(tier=Tier.USERS_1M))["redis"]
+    assert one["metadata"] == three["metadata"]
+    assert one["spec"]["selector"]["statefulset.kubernetes.io/pod-name"] == "redis-node-0"
+    assert three["spec"]["selector"]["app.kubernetes.io/component"] == "proxy"
+
+
+def test_only_pods_of_clients_and_of_the_store_itself_come_in() -> None:
+    three = manifests(args(tier=Tier.USERS_1M))
+    clients = kubernetes.client_labels("redis")
+    let_in = {
+        key: [peer["podSelector"]["matchLabels"] for rule in one["spec"]["ingress"] for peer in rule["from"]]
+        for key, one in three.items()
+        if one["kind"] == "NetworkPolicy"
+    }
+    part = "app.kubernetes.io/component"
+    assert let_in["redis-proxy-network-policy"] == [clients]
+    assert [peer.get(part, peer) for peer in let_in["redis-node-network-policy"]] == [
+        clients,
+        "node",
+        "sentinel",
+        "proxy",
+    ]
+    assert [peer.get(part, peer) for peer in let_in["redis-sentinel-network-policy"]] == ["node", "sentinel"]
+
+
+@pytest.mark.parametrize("protection", list(DataProtection))
+@pytest.mark.parametrize("purpose", list(RedisPurpose))
+def test_data_is_protected_and_a_cache_is_not(protection: DataProtection, purpose: RedisPurpose) -> None:
+    keep = purpose is RedisPurpose.QUEUE
+    for platform, volume in ((DockerHost, "redis-data"), (Kubernetes, "redis-data-0")):
+        one = args(platform(name="shop", data_protection=protection), purpose=purpose)
+        options = registered(one).named(volume).options
+        assert options.get("protect", False) is (keep and protection is not DataProtection.NONE)
+        assert options.get("retainOnDelete", False) is (keep and protection is DataProtection.RETAIN)
+
+
+@pytest.mark.parametrize("one", [args(DOCKER), args(), args(tier=Tier.USERS_1M)])
+def test_the_password_is_always_a_secret(one: RedisClusterArgs) -> None:
+    plain = [
+        made.name for made in registered(one).made if "generated-redis-password" in str(_without_secrets(made.inputs))
+    ]
+    assert plain == []
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_secrets(entry) for key, entry in value.items()}
+    return [_without_secrets(entry) for entry in value] if isinstance(value, list) else value
+
+
+def test_what_a_full_memory_and_a_stop_do_follows_from_the_purpose() -> None:
+    queue, cache = (
+        manifests(args(purpose=purpose))["redis-node-config"]["data"]["redis.conf"].splitlines()
+        for purpose in (RedisPurpose.QUEUE, RedisPurpose.CACHE)
+    )
+    assert {"maxmemory-policy noeviction", "appendonly yes", "appendfsync everysec"} <= set(queue)
+    assert {"maxmemory-policy allkeys-lru", "appendonly no"} <= set(cache)
+    assert not any(line.startswith("min-replicas") for line in [*queue, *cache])
+    three = manifests(args(tier=Tier.USERS_1M))["redis-node-config"]["data"]["redis.conf"].splitlines()
+    assert "min-replicas-to-write 1" in three
+
+
+def test_the_connection_is_the_same_on_both_platforms() -> None:
+    found: list[Any] = []
+    for platform in (DOCKER, CLUSTER):
+        run_program(lambda platform=platform: found.append(RedisCluster("redis", args(platform)).connection))
+    docker, cluster = found
+    assert (docker.port, cluster.port) == ("6379", "6379")
+    assert docker.network is not None
+    assert docker.client_labels is None
+    assert cluster.client_labels == {"tierstack.dev/client-of-redis": "true"}
+    assert cluster.password.key == "password"
+    assert cluster.password.value is None
