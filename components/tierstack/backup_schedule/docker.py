@@ -78,7 +78,7 @@ def _files(args: BackupScheduleArgs) -> dict[str, pulumi.Input[str]]:
     database = args.database
     user, password = database.backup_user or "", database.backup_password or SecretRef()
     connection = pulumi.Output.all(database.direct_host, database.direct_port).apply(
-        lambda at: config.conninfo(at[0], at[1], user, database.database)
+        lambda at: config.conninfo(at[0], at[1], user, "postgres")
     )
     return {
         "barman.conf": connection.apply(lambda text: config.barman_conf(text, args.retention_days)),
