@@ -1,0 +1,129 @@
+"""The tiers and their arithmetic: formulas against figures worked out by hand, and what must hold for any size."""
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tierstack import tier as t
+from tierstack.tier import CEILING, RESERVED_CONNECTIONS, TIERS, Tier
+
+COUNTS = st.integers(1, 1000)
+
+
+@pytest.mark.parametrize("tier", Tier)
+class TestTable:
+    """What every tier must satisfy by its own arithmetic."""
+
+    def test_the_poolers_fit_into_the_server(self, tier: Tier) -> None:
+        size = TIERS[tier].database
+        assert t.server_connections(size.poolers, size.pool_size) + RESERVED_CONNECTIONS <= size.max_connections
+
+    def test_every_client_is_admitted_when_scaled_out(self, tier: Tier) -> None:
+        app, database = TIERS[tier].app, TIERS[tier].database
+        opened = t.client_connections(app.max_replicas, app.children, app.max_workers)
+        assert opened <= database.poolers * database.max_client_connections
+
+    def test_the_peak_is_carried_when_scaled_out(self, tier: Tier) -> None:
+        size = TIERS[tier]
+        binding = t.limits(size.app, size.database, size.app.max_replicas)[0]
+        assert binding.requests_per_second >= size.requests_per_second, binding
+
+    def test_ceilings_are_not_below_what_runs_at_rest(self, tier: Tier) -> None:
+        app = TIERS[tier].app
+        assert app.replicas <= app.max_replicas
+        assert app.workers <= app.max_workers
+
+    def test_every_number_is_positive(self, tier: Tier) -> None:
+        size = TIERS[tier]
+        for part in (size.app, size.database, size.redis):
+            for field, value in dataclasses.asdict(part).items():
+                assert value > 0 or field == "replicas", field
+
+
+def test_a_tier_is_named_as_people_write_it() -> None:
+    assert [tier.value for tier in Tier] == ["100k", "1M"]
+
+
+def test_the_larger_tier_is_larger_in_everything_that_grows() -> None:
+    small, large = dataclasses.asdict(TIERS[Tier.USERS_100K]), dataclasses.asdict(TIERS[Tier.USERS_1M])
+    for part in ("app", "database", "redis"):
+        for field, value in small[part].items():
+            assert large[part][field] >= value, f"{part}.{field}"
+    assert large["requests_per_second"] > small["requests_per_second"]
+    assert large["api_p95_ms"] < small["api_p95_ms"]
+    assert large["database_p95_ms"] < small["database_p95_ms"]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        # 24 children × 64 MiB + 64 MiB
+        (t.web_memory_mb(24, 64), 1600),
+        # 48 children at 15 ms are busy to the full at 3200/s
+        (t.requests_per_second(2, 24, 15), 2240),
+        (t.requests_per_second(1, 1, 1000), 0.7),
+        (t.server_connections(3, 80), 240),
+        # 2 × 24 children, 3 workers, 1 scheduler
+        (t.client_connections(2, 24, 3), 52),
+        (t.queries_per_second(40, 2), 14000),
+        # (40 + 2 × 12) × 1.3 = 83.2
+        (t.disk_gb(40, 2, 12), 84),
+        (t.disk_gb(0, 0, 12), 0),
+        (t.disk_gb(10, 0, 0, headroom=0), 10),
+    ],
+)
+def test_formulas_by_hand(found: float, wanted: float) -> None:
+    assert math.isclose(found, wanted)
+
+
+@given(COUNTS, COUNTS, st.floats(0.1, 10_000))
+def test_littles_law_holds(replicas: int, children: int, service_ms: float) -> None:
+    """Busy children = arrival rate × service time, and that is the ceiling's share of all children."""
+    rate = t.requests_per_second(replicas, children, service_ms)
+    assert math.isclose(rate * service_ms / 1000, CEILING * replicas * children)
+
+
+@given(COUNTS, COUNTS, st.floats(0.1, 10_000))
+def test_twice_the_replicas_carry_twice_as_much(replicas: int, children: int, service_ms: float) -> None:
+    once, twice = (t.requests_per_second(n, children, service_ms) for n in (replicas, 2 * replicas))
+    assert math.isclose(twice, 2 * once)
+
+
+@given(st.floats(0, 10_000), st.floats(0, 100), st.integers(0, 60), st.floats(0, 2))
+def test_the_disk_holds_what_comes(now: float, growth: float, months: int, headroom: float) -> None:
+    found = t.disk_gb(now, growth, months, headroom)
+    assert found >= (now + growth * months) * (1 + headroom)
+    assert found - 1 < (now + growth * months) * (1 + headroom)
+
+
+class TestLimits:
+    """What binds first."""
+
+    app = TIERS[Tier.USERS_100K].app
+    database = TIERS[Tier.USERS_100K].database
+
+    def test_children_bind_first_in_the_small_tier(self) -> None:
+        found = t.limits(self.app, self.database, replicas=2)
+        assert [one.name for one in found] == ["PHP-FPM children", "pooler clients", "database connections"]
+        assert found[0].formula == "0.7 × 48 children ÷ 15 ms"
+        assert found[2].formula == "0.7 × 40 connections ÷ 2 ms a request"
+
+    def test_slow_queries_make_connections_bind(self) -> None:
+        found = t.limits(self.app, self.database, replicas=2, query_time_ms=50)
+        assert found[0].name == "database connections"
+        assert math.isclose(found[0].requests_per_second, 0.7 * 40 * 1000 / 50)
+
+    def test_a_pooler_that_turns_clients_away_binds(self) -> None:
+        tight = dataclasses.replace(self.database, max_client_connections=26)
+        found = t.limits(self.app, tight, replicas=2)
+        assert found[0].name == "pooler clients"
+        assert found[0].formula == "26 clients admitted for 52 opened"
+        assert math.isclose(found[0].requests_per_second, 2240 / 2)
+
+    @given(st.integers(1, 50), st.floats(0.1, 100))
+    def test_tightest_first(self, replicas: int, query_ms: float) -> None:
+        rates = [one.requests_per_second for one in t.limits(self.app, self.database, replicas, query_ms)]
+        assert rates == sorted(rates)
