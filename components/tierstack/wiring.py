@@ -44,7 +44,8 @@ class DatabaseConnection:
     direct_client_labels: dict[str, str] | None = None
     """Kubernetes: labels a pod must carry to be let through to the primary itself."""
     backup_user: str | None = None
-    """Docker: role with REPLICATION that backups connect as, in the database `postgres`. None on Kubernetes, where the operator does it."""
+    """Docker: role with REPLICATION that backups connect as, in the database `postgres`. None on Kubernetes,
+    where the operator does it."""
     backup_password: SecretRef | None = None
     """Docker: its password."""
     cluster: str | None = None
