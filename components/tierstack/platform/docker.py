@@ -151,10 +151,9 @@ class Host:
                 protect=protection is not DataProtection.NONE,
                 retain_on_delete=protection is DataProtection.RETAIN,
                 # Another name is another volume: it is made beside the old one, which what still uses it keeps.
-                delete_before_replace=None if called is None else False,
+                delete_before_replace=called is None,
                 # Another label is no reason to delete data, and a volume is replaced where any field changes.
                 ignore_changes=["labels"],
-                delete_before_replace=True,
             ),
         )
 
