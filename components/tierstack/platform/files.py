@@ -53,9 +53,9 @@ def script(write: list[str], remove: list[str], uid: int, gid: int) -> str:
     volume itself gets the same owner: the daemon makes it root's, and an archive does not change that."""
     staged = staging(write)
     lines = ["set -e", f"cd {_MOUNT}", f"chown {uid}:{gid} ."]
-    lines += [f"mkdir -p {shlex.quote(parent)}" for parent in sorted({posixpath.dirname(p) for p in write} - {""})]
-    lines += [f"mv -f {shlex.quote(posixpath.join(staged, path))} {shlex.quote(path)}" for path in sorted(write)]
-    lines += [f"rm -f {shlex.quote(path)}" for path in sorted(remove)]
+    lines += [f"mkdir -p -- {shlex.quote(parent)}" for parent in sorted({posixpath.dirname(p) for p in write} - {""})]
+    lines += [f"mv -f -- {shlex.quote(posixpath.join(staged, path))} {shlex.quote(path)}" for path in sorted(write)]
+    lines += [f"rm -f -- {shlex.quote(path)}" for path in sorted(remove)]
     return "\n".join([*lines, f"rm -rf {staged}"])
 
 
