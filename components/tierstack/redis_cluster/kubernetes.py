@@ -62,6 +62,12 @@ def sentinel_files(among: Topology) -> dict[str, str]:
     }
 
 
+def proxy_files(purpose: RedisPurpose, among: Topology) -> dict[str, str]:
+    """The files of HAProxy."""
+    required = purpose is RedisPurpose.QUEUE
+    return {"haproxy.cfg": topology.haproxy_config(among, replica_required=required)}
+
+
 def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str, Manifest]:
     """All objects by logical name, each after those that it needs."""
     three, among = args.size.nodes == 3, topology_of(name, args)
@@ -81,7 +87,7 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
         made[f"{name}-node-budget"] = _budget(name, "node")
     made[f"{name}-node"] = _nodes(name, args, secret, config)
     if three:
-        proxy_config = _config_map(f"{name}-proxy", {"haproxy.cfg": topology.haproxy_config(among)})
+        proxy_config = _config_map(f"{name}-proxy", proxy_files(args.purpose, among))
         made[f"{name}-proxy-config"] = proxy_config
         made[f"{name}-proxy-network-policy"] = _proxy_policy(name)
         made[f"{name}-proxy"] = _proxy(name, args, secret, proxy_config)

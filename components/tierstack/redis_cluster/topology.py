@@ -90,26 +90,36 @@ echo "starting as $([ "$primary" = "$me" ] && echo primary || echo "replica of $
 def handover_script(topology: Topology) -> str:
     """Run before a node stops: a primary hands over first, so that clients wait for an instant and not for a timeout.
 
-    It always succeeds, within about 10 seconds: a node that cannot hand over is replaced when it is gone.
+    Writes are held back before the Sentinels promote another node, so that none is acknowledged here that the other
+    does not have; then the node steps down itself, because Sentinel demotes an old primary only after 8 seconds. It
+    always succeeds, within 10 seconds: a node that cannot hand over is replaced when it is gone.
     """
     return f"""\
 #!/bin/sh
 export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
-is_primary() {{ timeout 2 {CLIENT} role 2>/dev/null | head -n 1 | grep -q master; }}
-is_primary || exit 0
-handed_over=no
+ask() {{ timeout 2 {CLIENT} "$@" 2>/dev/null; }}
+{find_primary(topology)}
+ask role | head -n 1 | grep -q master || exit 0
+before=$(agreed 1) || exit 0  # a single node has nobody to hand over to
+ask client pause 10000 write >&2
 for sentinel in {" ".join(topology.sentinels)}; do
-    timeout 2 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} sentinel failover {MASTER} 2>/dev/null | grep -q OK \\
-        && handed_over=yes && break
+    ask -h "$sentinel" -p {SENTINEL_PORT} sentinel failover {MASTER} | grep -q OK && break
 done
-[ "$handed_over" = yes ] || exit 0  # a single node has nobody to hand over to
 tries=0
-while is_primary && [ $tries -lt 40 ]; do
+while [ $tries -lt 40 ]; do
+    # The Sentinel that leads the failover knows first; the others follow within two seconds.
+    now=$(named | grep -vxF "$before" | head -n 1)
+    if [ -n "$now" ] && ask -h "$now" role | grep -q master; then
+        ask replicaof "$now" {PORT} >&2
+        # What still waits here must come back through the endpoint, which leads elsewhere now.
+        ask client unpause >&2
+        ask client kill type normal skipme yes >&2
+        exit 0
+    fi
     sleep 0.2
     tries=$((tries + 1))
 done
-# Time for HAProxy to see it, and to cut what still writes here.
-sleep 1
+ask client unpause >&2
 exit 0
 """
 
@@ -188,12 +198,14 @@ timeout 2 {CLIENT} -p {SENTINEL_PORT} sentinel masters 2>/dev/null | grep -qx '.
 """
 
 
-def haproxy_config(topology: Topology) -> str:
+def haproxy_config(topology: Topology, *, replica_required: bool) -> str:
     """HAProxy that passes clients on to the primary; the password comes from REDIS_PASSWORD of its environment.
 
     The check logs in, asks for the role, and takes nothing else for an answer. A node that is no longer primary loses
-    its clients at once, so that they come back to the new one.
+    its clients at once, so that they come back to the new one. `replica_required`: a primary without a replica does not
+    count. It refuses writes anyway, and may be an old one that has not heard yet of the new.
     """
+    replicas = "connected_slaves:[1-9]" if replica_required else "connected_slaves:"
     servers = "\n".join(f"    server node-{index} {name}:{PORT} check" for index, name in enumerate(topology.nodes))
     return f"""\
 global
@@ -236,7 +248,7 @@ backend primary
     tcp-check send "AUTH ${{REDIS_PASSWORD}}\\r\\n"
     tcp-check expect string +OK
     tcp-check send "INFO replication\\r\\n"
-    tcp-check expect string role:master
+    tcp-check expect rstring "role:master\\r\\n{replicas}"
     tcp-check send "QUIT\\r\\n"
     tcp-check expect string +OK
     default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions resolvers cluster \

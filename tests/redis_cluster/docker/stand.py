@@ -87,10 +87,11 @@ class Stand:
         self._run(self.topology().sentinels[index], kubernetes.sentinel_files(self.topology()))
 
     def start_proxy(self) -> None:
-        config = topology.haproxy_config(self.topology())
+        files = kubernetes.proxy_files(self.args().purpose, self.topology())
         command = ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
         environment = {"REDIS_PASSWORD": PASSWORD}
-        self._create("haproxy:3.0", "proxy", command, {"etc/haproxy/haproxy.cfg": config}, 99, environment=environment)
+        files = {f"etc/haproxy/{path}": text for path, text in files.items()}
+        self._create("haproxy:3.0", "proxy", command, files, 99, environment=environment)
 
     def start_all(self) -> None:
         """Everything at once, in no order, as Kubernetes does."""
@@ -162,6 +163,16 @@ class Stand:
     def primaries(self) -> list[int]:
         return [index for index in range(3) if self.role(index) == "master"]
 
+    def replicas(self) -> int:
+        """Replicas that the primary behind the endpoint knows of."""
+        with suppress(OSError, RuntimeError):
+            client = Client(self.address("proxy"))
+            try:
+                return int(client("ROLE").count(f" {node.PORT} "))
+            finally:
+                client.close()
+        return 0
+
     def sentinel(self, index: int, *words: str) -> str:
         ask = f"REDISCLI_AUTH={PASSWORD} valkey-cli -p {topology.SENTINEL_PORT} --raw sentinel {' '.join(words)}"
         return self.execute(f"redis-sentinel-{index}", ask)
@@ -200,14 +211,12 @@ def _archive(files: dict[str, str], uid: int) -> bytes:
 
 @contextmanager
 def stand() -> Iterator[Stand]:
-    """An empty stand; everything is removed at the end, and shown when a test fails."""
+    """An empty stand; its logs are printed, for pytest to show if the test fails, and everything is removed."""
     made = Stand(f"t-redis-{secrets.token_hex(3)}")
     try:
         yield made
-    except BaseException:
-        print(made.logs())
-        raise
     finally:
+        print(made.logs())
         made.close()
 
 

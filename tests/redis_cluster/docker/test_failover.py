@@ -28,6 +28,7 @@ def settled(made: Stand, after: str) -> None:
     """One primary with two replicas in step, three Sentinels that know each other, writes through the endpoint."""
     until(f"three healthy nodes after {after}", lambda: all(made.healthy(f"redis-node-{i}") for i in range(3)))
     until(f"one primary after {after}", lambda: len(made.primaries()) == 1)
+    until(f"two replicas after {after}", lambda: made.replicas() == 2)
     until(
         f"Sentinels agree after {after}",
         lambda: all("OK 3 usable" in made.sentinel(i, "ckquorum primary") for i in range(3)),
