@@ -13,6 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Property tests without a clock: a loaded machine is no failure.
+settings.register_profile("tierstack", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tierstack")
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = ("pure", "graph", "engine", "docker", "cluster")
