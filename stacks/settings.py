@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from stacks.derive import Section, attribute_documentation, section, type_name
+from stacks.derive import Section, section, type_name
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
@@ -169,7 +169,7 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
         known = {*parent.model_fields, *(OVERLAYS if parent is Settings else ())}
         return unknown_key(path.rpartition(".")[0], str(where[-1]), known)
     noun = type_name(hint)
-    article = noun if noun[0] == "`" else "a section" if noun == "section" else f"a {noun}"
+    article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
     if detail["type"] == "missing":
         return Problem(path, MISSING, "is required", f"write {article}")
     shown = HIDDEN if "secret" in noun else detail["input"]
@@ -221,5 +221,3 @@ def _within(hint: Any) -> Any:
         return rest[0]
     return hint
 
-
-__all__ = ["OVERLAYS", "Images", "PlatformSettings", "Settings", "attribute_documentation", "read"]

@@ -39,7 +39,7 @@ def run(
         if delete_data:
             pulumi.unprotect()
         arguments = [] if delete_data else ["--exclude-protected"]
-        outcome = pulumi.run("destroy", "--yes", "--skip-preview", "--suppress-outputs", *arguments, quiet=json)
+        outcome = pulumi.run("destroy", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *arguments, quiet=json)
         if not outcome.ok:
             if json:
                 render.fail(stack, outcome, json=True)

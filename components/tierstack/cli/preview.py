@@ -28,7 +28,7 @@ def run(
     arguments = ["--diff"] if diff else []
     with engine(project, stack, found.config, throwaway=found.target is Target.RENDER) as pulumi:
         pulumi.create_stack()
-        outcome = pulumi.run("preview", *arguments, quiet=json)
+        outcome = pulumi.run("preview", "--suppress-progress", *arguments, quiet=json)
     if json:
         result = "succeeded" if outcome.ok else "failed"
         steps = [{"operation": operation, "urn": urn} for operation, urn in outcome.steps if operation != "same"]

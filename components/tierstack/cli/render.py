@@ -51,7 +51,7 @@ def rendered(project: Project, stack: str, found: Aim, output: Path | None = Non
     try:
         with engine(project, stack, config, throwaway=True) as pulumi:
             pulumi.create_stack()
-            outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", quiet=True)
+            outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=True)
         if not outcome.ok:
             fail(stack, outcome, json=quiet)
         if clear := secrets_in_clear(fresh):

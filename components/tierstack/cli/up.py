@@ -40,7 +40,7 @@ def run(
         pulumi.create_stack()
         if not yes and not json and sys.stdin.isatty():
             _ask(pulumi, stack)
-        outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", quiet=json)
+        outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=json)
         if not outcome.ok:
             if json:
                 render.fail(stack, outcome, json=True)

@@ -1,0 +1,68 @@
+"""Copies of the root project for tests: the real program and configuration, a backend and a folder of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Checkout:
+    """The root project in a folder of its own."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> "Checkout":
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / "stacks", folder / "stacks", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ROOT.glob("Pulumi*.yaml"):
+            shutil.copy(file, folder)
+        (folder / "state").mkdir()
+        return cls(folder)
+
+    def config(self, stack: str, change: Callable[[dict[str, Any]], Any], base: str | None = None) -> None:
+        """Write Pulumi.<stack>.yaml: that of `base` (or its own) with `change` made to the keys without namespace."""
+        file = self.folder / f"Pulumi.{base or stack}.yaml"
+        given = yaml.safe_load(file.read_text())
+        values = {key.removeprefix("shop:"): value for key, value in given["config"].items()}
+        change(values)
+        given["config"] = {f"shop:{key}": value for key, value in values.items()}
+        (self.folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
+
+    def tierstack(self, *arguments: str, code: int | None = 0, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The command, as an installed one is called; fails the test on another exit code (None: any)."""
+        return self._run(["tierstack", *arguments], code, environment)
+
+    def json(self, *arguments: str, code: int | None = 0, **environment: str) -> dict[str, Any]:
+        """What the command says with --json."""
+        return json.loads(self.tierstack(*arguments, "--json", code=code, **environment).stdout)
+
+    def pulumi(self, *arguments: str, code: int | None = 0, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """The engine itself."""
+        return self._run(["pulumi", "--non-interactive", "--color=never", *arguments], code, environment)
+
+    def _run(self, command: list[str], code: int | None, more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        environment = {
+            **os.environ,
+            "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
+            "PULUMI_CONFIG_PASSPHRASE": "tests",
+            "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT / 'components'}",
+            "COLUMNS": "200",
+            **more,
+        }
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if code is not None and done.returncode != code:
+            shown = f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}, not {code}:\n{shown}")
+        return done

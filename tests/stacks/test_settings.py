@@ -1,0 +1,120 @@
+"""Settings: what a configuration may hold, and what is said of a wrong one."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stacks.check import judge
+from stacks.reference import markdown
+from stacks.settings import read
+from tierstack.errors import ArgumentError
+from tierstack.tier import Tier
+
+CASES = Path(__file__).parent.parent / "cases" / "settings"
+WRONG: list[dict[str, Any]] = yaml.safe_load((CASES / "wrong.yaml").read_text())
+
+
+@pytest.fixture
+def base() -> dict[str, Any]:
+    return yaml.safe_load((CASES / "base.yaml").read_text())
+
+
+def put(config: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        config = config.setdefault(key, {})
+    if value is None:
+        config.pop(last, None)
+    else:
+        config[last] = value
+
+
+def said(config: dict[str, Any], secret: list[str] | None = None) -> list[str]:
+    return [str(one) for one in judge(config, frozenset(secret or []), "test", "shop").problems]
+
+
+@pytest.mark.parametrize("kind", ["docker", "kubernetes"])
+def test_the_base_of_the_cases_is_right(base: dict[str, Any], kind: str) -> None:
+    put(base, "platform.kind", kind)
+    assert said(base) == []
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case["name"].replace(" ", "-"))
+def test_wrong_configuration(case: dict[str, Any], base: dict[str, Any]) -> None:
+    for path, value in case["set"].items():
+        put(base, path, value)
+    found = said(base, case.get("secret"))
+    if "expect" in case:
+        assert found == case["expect"]
+    else:
+        assert found
+        for part in case["contains"]:
+            assert any(part in line for line in found), found
+
+
+def test_every_case_is_another() -> None:
+    names = [case["name"] for case in WRONG]
+    assert len(names) == len(set(names)) >= 40
+
+
+def test_what_holds_on_one_platform_is_laid_over_the_rest(base: dict[str, Any]) -> None:
+    base["docker"] = {"database": {"memory_mb": 512}}
+    base["kubernetes"]["database"] = {"memory_mb": 1024, "cpu": 3}
+    docker = read(base)
+    put(base, "platform.kind", "kubernetes")
+    kubernetes = read(base)
+    assert (docker.database.memory_mb, docker.database.cpu) == (512, None)
+    assert (kubernetes.database.memory_mb, kubernetes.database.cpu) == (1024, 3.0)
+    assert kubernetes.backups.destination.bucket == "shop-backups"
+
+
+def test_reading_changes_nothing(base: dict[str, Any]) -> None:
+    before = copy.deepcopy(base)
+    settings = read(base)
+    assert base == before
+    assert settings.tier is Tier.USERS_100K
+
+
+def test_one_error_holds_all_problems(base: dict[str, Any]) -> None:
+    base |= {"tier": "x", "zzz": 1}
+    with pytest.raises(ArgumentError) as raised:
+        read(base)
+    assert len(raised.value.problems) == 2
+    assert str(raised.value).startswith("configuration: 2 problems\n  tier = 'x': ")
+
+
+def test_a_secret_shows_itself_nowhere(base: dict[str, Any]) -> None:
+    base["app"]["secrets"] = {"API_KEY": "very-secret"}
+    assert "very-secret" not in repr(read(base))
+    base["app"]["replicas"] = "x"
+    assert not any("very-secret" in line for line in said(base, ["app"]))
+
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("stack", "kind"), [("local", "docker"), ("local", "kubernetes"), ("staging", "kubernetes"), ("prod", "kubernetes")]
+)
+def test_the_configurations_that_are_shipped_are_right(stack: str, kind: str) -> None:
+    given = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config = {key.removeprefix("shop:"): value for key, value in given.items()}
+    config["platform"] = {**config["platform"], "kind": kind}
+    if kind == "kubernetes":
+        config["platform"]["render_to"] = "rendered"
+    verdict = judge(config, frozenset(), stack, "shop")
+    assert [str(one) for one in verdict.problems] == []
+    assert verdict.platform
+    assert verdict.platform.name == f"shop-{stack}"
+    assert verdict.capacity[0].requests_per_second > 0
+
+
+def test_every_key_is_explained_and_the_page_is_current() -> None:
+    page = markdown()
+    unexplained = [row for row in page.splitlines() if row.startswith("| `") and row.endswith("|  |")]
+    assert unexplained == []
+    again = "python -m stacks.reference > docs/configuration.md"
+    assert (ROOT / "docs" / "configuration.md").read_text() == page, f"out of date; write it again: {again}"
