@@ -7,6 +7,7 @@ that a changed schedule needs no restart, which would interrupt the stream of WA
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ SLOT = "tierstack_backups"
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/barman")
 STATUS = CATALOG / "status.json"
+UNBROKEN = CATALOG / "unbroken-since"
 LOG = CATALOG / "barman.log"
 LOG_BYTES = 10_000_000
 TICK_SECONDS = 60
@@ -73,6 +75,25 @@ def query(statement: str, *values: str) -> Any:
         connection.close()
 
 
+def unbroken_since() -> datetime | None:
+    """Since when WAL has arrived without a gap; starts it anew where the primary no longer keeps what comes next.
+
+    The slot is gone after the component was removed, or the primary restored; it is lost where the stream stood still
+    for longer than `max_slot_wal_keep_size` allows. Either way a new base backup has to follow.
+    """
+    kept = query("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", SLOT)
+    if kept in (None, "lost"):
+        say(f"the slot {SLOT} is {kept or 'absent'}: starting a new stream of WAL, and a base backup")
+        if kept:
+            query("SELECT pg_drop_replication_slot(%s)", SLOT)
+        received = CATALOG / SERVER / "streaming"
+        if received.is_dir() and any(received.iterdir()):
+            barman("archive-wal", SERVER)
+            barman("receive-wal", "--reset", SERVER)  # else it asks for the WAL that follows what it has
+        UNBROKEN.write_text(status.stamp(datetime.now(UTC)) + "\n")
+    return datetime.fromisoformat(UNBROKEN.read_text().strip()) if UNBROKEN.exists() else None
+
+
 # The first WAL, and the end of every backup: a segment reaches the archive only when the next one has begun.
 CLOSE_SEGMENT = (
     "SELECT pg_create_restore_point('tierstack')",  # so that there is something to switch away from
@@ -102,12 +123,12 @@ def backup() -> int:
     for remains in (b for b in found if b.status in ("FAILED", "STARTED", "EMPTY")):
         say(f"removing {remains.id}, which never completed")
         barman("delete", SERVER, remains.id)
-    if not status.newest(found) and not archive_now():
+    # A later one spreads its checkpoint over minutes, so that the shop does not feel it; here every minute counts.
+    urgent = not status.continuous(found, unbroken_since())
+    if urgent and not archive_now():
         say("no WAL has arrived yet; trying again later")
         return 1
-    # The first one is waited for; later ones spread their checkpoint, so that the shop does not feel it.
-    speed = [] if status.newest(found) else ["--immediate-checkpoint"]
-    done = barman("backup", *speed, SERVER)
+    done = barman("backup", *(["--immediate-checkpoint"] if urgent else []), SERVER)
     if done.returncode != 0:
         say(f"base backup failed:\n{done.stdout}{done.stderr}")
         return 1
@@ -123,6 +144,7 @@ def run() -> None:
     job: subprocess.Popen[bytes] | None = None
     since: datetime | None = None
     failed_at: datetime | None = None
+    unbroken: datetime | None = None
     was_well: bool | None = None
     while True:
         began = time.monotonic()
@@ -131,11 +153,13 @@ def run() -> None:
             failed_at = datetime.now(UTC) if job.returncode else None
             job, since = None, None
         rotate(LOG)
+        with contextlib.suppress(Exception):  # a primary that does not answer is among Barman's own checks
+            unbroken = unbroken_since()
         barman("cron")
         found = status.backups(asked("list-backups", SERVER) or [])
-        if job is None and status.due(when, found, datetime.now(UTC), failed_at):
+        if job is None and status.due(when, found, datetime.now(UTC), failed_at, unbroken):
             job, since = subprocess.Popen([sys.executable, "-m", __spec__.name, "backup"]), datetime.now(UTC)
-        is_well = write_status(when, found, since)
+        is_well = write_status(when, found, since, unbroken)
         if is_well is not was_well:
             say("all is well" if is_well else "not well: " + "; ".join(json.loads(STATUS.read_text())["faults"]))
             was_well = is_well
@@ -144,14 +168,16 @@ def run() -> None:
             time.sleep(1)
 
 
-def write_status(when: cron.Cron, found: list[status.Backup], since: datetime | None) -> bool:
+def write_status(
+    when: cron.Cron, found: list[status.Backup], since: datetime | None, unbroken: datetime | None
+) -> bool:
     """Put the state of things where the health check and others read it; whether all is well."""
     checks = asked("check", SERVER)
     streamers: list[dict[str, Any]] = asked("replication-status", "--target", "wal-streamer", SERVER).get(
         "wal_streamers", []
     )
     now = datetime.now(UTC)
-    wrong = status.faults(when, checks, streamers, found, now, since)
+    wrong = status.faults(when, checks, streamers, found, now, since, unbroken)
     staged = STATUS.with_suffix(".new")
     staged.write_text(json.dumps(status.report(when, found, streamers, wrong, now, since), indent=2) + "\n")
     staged.replace(STATUS)

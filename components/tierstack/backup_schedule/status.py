@@ -56,6 +56,12 @@ def newest(found: list[Backup]) -> Backup | None:
     return next((backup for backup in reversed(found) if backup.good), None)
 
 
+def continuous(found: list[Backup], unbroken: datetime | None) -> bool:
+    """Whether a backup and the WAL since then lead to the present: it began after the last gap (`unbroken`)."""
+    last = newest(found)
+    return last is not None and (unbroken is None or last.begin >= unbroken)
+
+
 def starting(found: list[Backup], at: datetime | None) -> Backup | None:
     """The backup that a restore to the moment `at` starts from: the newest that had ended by then."""
     if at is None:
@@ -63,13 +69,15 @@ def starting(found: list[Backup], at: datetime | None) -> Backup | None:
     return newest([b for b in found if b.end is not None and b.end + timedelta(seconds=1) <= at])
 
 
-def due(cron: Cron, found: list[Backup], now: datetime, failed_at: datetime | None) -> bool:
-    """Whether to begin a base backup: none since the schedule's last time, which makes up for missed ones."""
+def due(
+    cron: Cron, found: list[Backup], now: datetime, failed_at: datetime | None = None, unbroken: datetime | None = None
+) -> bool:
+    """Whether to begin a base backup: none since the schedule's last time, which makes up for missed ones, or none
+    since WAL arrives without a gap (`unbroken`)."""
     if failed_at is not None and now - failed_at < RETRY:
         return False
     last = newest(found)
-    # A backup's name has no fraction of a second, so it can seem to begin just before the minute that caused it.
-    return last is None or last.begin < cron.previous(now)
+    return last is None or last.begin < cron.previous(now) or not continuous(found, unbroken)
 
 
 def faults(
@@ -78,7 +86,8 @@ def faults(
     streamers: list[dict[str, Any]],
     found: list[Backup],
     now: datetime,
-    running_since: datetime | None,
+    running_since: datetime | None = None,
+    unbroken: datetime | None = None,
 ) -> list[str]:
     """What is wrong, in words; empty when every moment from the oldest backup to now can be restored."""
     wrong = [
@@ -94,6 +103,8 @@ def faults(
     patience = LATE if running_since is None or now - running_since > LONGEST_RUN else LONGEST_RUN
     if last is None:
         wrong.append("there is no base backup")
+    elif not continuous(found, unbroken):
+        wrong.append(f"WAL was interrupted until {unbroken and stamp(unbroken)}, and no base backup has followed")
     elif last.begin < cron.previous(now - patience):
         wrong.append(f"the last base backup began at {stamp(last.begin)}, before the schedule's last time")
     return wrong

@@ -1,0 +1,26 @@
+"""Wrong arguments: one error with every problem, before anything is registered."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support import refused
+from tierstack.backup_schedule import BackupSchedule
+
+pytestmark = pytest.mark.graph
+TABLE = yaml.safe_load((Path(__file__).parent.parent / "cases/backup_schedule/wrong.yaml").read_text())
+
+
+def arguments(case: dict[str, Any]) -> dict[str, Any]:
+    base, given = TABLE["bases"][case["base"]], dict(case["given"])
+    if isinstance(given.get("destination"), dict):
+        given["destination"] = {**base.get("destination", {}), **given["destination"]}
+    return {**base, **given}
+
+
+@pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
+def test_wrong_arguments(case: dict[str, Any]) -> None:
+    error = refused(lambda: BackupSchedule("backups", arguments(case)))  # pyright: ignore[reportArgumentType]
+    assert [str(problem) for problem in error.problems] == case["says"]
