@@ -62,6 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
     level = next((name for name in LEVELS if item.get_closest_marker(name)), "pure")
+    report.user_properties.append(("level", level))  # its keywords hold ids of parameters too, such as `docker`
     if report.skipped and not hasattr(report, "wasxfail") and level in required_levels():
         report.outcome = "failed"
         report.longrepr = f"skipped, but level {level} is required here: {report.longrepr}"
@@ -79,7 +80,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call":
-        ran.update(level for level in LEVELS if level in report.keywords)
+        ran.update(value for name, value in report.user_properties if name == "level")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -95,9 +96,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"Tests run by level: {counts or 'none'}")
     for level in sorted(required_levels()):
         if not ran[level]:
-            terminalreporter.write_line(
-                f"ERROR: level {level} is required here and no test of it ran", red=True
-            )
+            terminalreporter.write_line(f"ERROR: level {level} is required here and no test of it ran", red=True)
 
 
 @pytest.fixture(autouse=True)
