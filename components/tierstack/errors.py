@@ -74,5 +74,5 @@ def out_of_range(path: str, value: float | None, low: float, high: float, unit: 
     """The problem of a number outside low..high (both allowed), or none; None means "from the tier" and passes."""
     if value is None or low <= value <= high:
         return []
-    wrong = f"must be at least {low:g}" if value < low else f"must be at most {high:g}"
-    return [Problem(path, value, wrong, f"write a number from {low:g} to {high:g}{f' {unit}' if unit else ''}")]
+    wrong = f"must be at least {low:.12g}" if value < low else f"must be at most {high:.12g}"
+    return [Problem(path, value, wrong, f"write a number from {low:.12g} to {high:.12g}{f' {unit}' if unit else ''}")]
