@@ -284,7 +284,7 @@ class Host:
                 depends_on=self.after(depends_on),
                 delete_before_replace=single,
                 # The provider calls a change of these applied, and leaves the container as it was.
-                replace_on_changes=["healthcheck", "tmpfs"],
+                replace_on_changes=["healthcheck", "mounts", "tmpfs"],
             ),
         )
         self._ready[container] = Ready(
