@@ -151,6 +151,7 @@ def secret(value: Any) -> dict[str, Any]:
 
 COMPUTED: dict[str, Callable[[Registered], dict[str, Any]]] = {
     "random:index/randomPassword:RandomPassword": lambda one: {"result": secret(f"generated-{one.name}")},
+    "random:index/randomBytes:RandomBytes": lambda one: {"base64": f"bytes {one.name}"},
     "tls:index/privateKey:PrivateKey": lambda one: {
         "privateKeyPem": secret(f"private key {one.name}"),
         "publicKeyPem": f"public key {one.name}",

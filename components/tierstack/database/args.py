@@ -9,9 +9,15 @@ from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
 from tierstack.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, server_connections
 
+MOST_REPLICAS = 4
+"""Standbys of one primary on Kubernetes; each takes the whole log."""
 MOST_DOCKER_REPLICAS = 2
 """Standbys on one Docker host: more add load on the same disk, and no safety."""
 
+OLDEST_VERSION = 17
+"""PostgreSQL whose initdb knows the built-in locale provider."""
+
+_TAG = re.compile(r"(?<!sha256):([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@|$)")
 # PostgreSQL identifiers that need no quotes anywhere, at most NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _RESERVED_ROLES = ("postgres", "public", "none", "all", "streaming_replica", "pgbouncer")
@@ -28,8 +34,8 @@ class DatabaseWithReplicasArgs:
     tier: Tier
     """What every size that is left out comes from."""
     image: str
-    """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do; on
-    Docker it needs `sh`, and the programs of PostgreSQL on its PATH."""
+    """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do.
+    Docker: it needs `sh`, and the programs of PostgreSQL on its PATH. Kubernetes: its tag starts with the version."""
     pooler_image: str | None = None
     """PgBouncer image by digest. Docker: required; it runs as user 998 and needs `pgbouncer` and `pg_isready`.
     Kubernetes: None is the image of the operator."""
@@ -88,7 +94,7 @@ class DatabaseWithReplicasArgs:
 
     def _image_problems(self) -> list[Problem]:
         kind = self.platform.kind
-        found = image_problems("image", self.image, kind)
+        found = image_problems("image", self.image, kind) or _version_problems(self.image, kind)
         if self.pooler_image is not None:
             found += image_problems("pooler_image", self.pooler_image, kind)
         elif kind is PlatformKind.DOCKER:
@@ -126,8 +132,8 @@ class DatabaseWithReplicasArgs:
         return found or self._balance_problems(self.size())
 
     def _replica_problems(self) -> list[Problem]:
-        if self.replicas is None or self.replicas == 0:
-            return []
+        if self.replicas is None or self.replicas <= 0:
+            return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
         if TIERS[self.tier].database.replicas == 0:
             wrong = f"the {self.tier.value} tier has a single server, whose safety is its backups"
             instead = f"write `tier` = `{Tier.USERS_1M.value}` for standbys, or remove `replicas`"
@@ -136,7 +142,7 @@ class DatabaseWithReplicasArgs:
             wrong = f"a Docker host has at most {MOST_DOCKER_REPLICAS} standbys: they share its disk and its fate"
             instead = f"write a number from 0 to {MOST_DOCKER_REPLICAS}, or move to a Kubernetes platform"
             return [Problem("replicas", self.replicas, wrong, instead)]
-        return out_of_range("replicas", self.replicas, 0, 4)
+        return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
 
     def _balance_problems(self, size: DatabaseSize) -> list[Problem]:
         found: list[Problem] = []
@@ -178,6 +184,20 @@ class DatabaseWithReplicasArgs:
             elif name == "shared_buffers":
                 found += _shared_buffers_problems(path, value, self.size())
         return found
+
+
+def _version_problems(image: str, kind: PlatformKind) -> list[Problem]:
+    tag = _TAG.search(image)
+    version = re.match(r"[0-9]+", tag[1]) if tag else None
+    if version is None:
+        if kind is PlatformKind.DOCKER:
+            return []
+        wrong = "names no version of PostgreSQL, by which CloudNativePG tells upgrades apart"
+        return [Problem("image", image, wrong, "write the tag too: `registry.example/postgresql:17.6@sha256:…`")]
+    if int(version[0]) < OLDEST_VERSION:
+        wrong = f"is PostgreSQL {version[0]}, which lacks the built-in locale that makes data portable"
+        return [Problem("image", image, wrong, f"write an image of PostgreSQL {OLDEST_VERSION} or newer")]
+    return []
 
 
 def _identifier_problems(path: str, value: str, reserved: tuple[str, ...]) -> list[Problem]:

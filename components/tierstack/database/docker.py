@@ -16,7 +16,7 @@ import pulumi_random as random
 
 from tierstack.database import files, sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.database.scram import verifier
+from tierstack.database.scram import salt_of, verifier
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.tier import DatabaseSize
 from tierstack.wiring import DatabaseConnection, SecretRef
@@ -77,7 +77,7 @@ class _Database:
 
     def _verifier(self, role: str, salt: pulumi.Output[str]) -> pulumi.Output[str]:
         known = pulumi.Output.all(self.passwords[role], salt)
-        return known.apply(lambda pair: verifier(str(pair[0]), str(pair[1]), role))
+        return known.apply(lambda pair: verifier(str(pair[0]), salt_of(str(pair[1]), role)))
 
     def _configuration(self) -> "_Files":
         return self._files(

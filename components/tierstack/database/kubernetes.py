@@ -8,7 +8,7 @@ import pulumi
 
 from tierstack.database import sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.platform.kubernetes import CONTAINER_SECURITY, Manifest, cluster
+from tierstack.platform.kubernetes import Manifest, cluster
 from tierstack.wiring import DatabaseConnection
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
@@ -93,11 +93,8 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
     """The Pooler. Its cluster is immutable, and never changes."""
     size = args.size()
     pooler = f"{name}-pooler"
-    container: Manifest = {
-        "name": "pgbouncer",
-        "resources": _resources(sizing.pooler_memory_mb(size), 0.5),
-        "securityContext": CONTAINER_SECURITY,
-    }
+    # The operator adds the security context of the `restricted` standard itself.
+    container: Manifest = {"name": "pgbouncer", "resources": _resources(sizing.pooler_memory_mb(size), 0.5)}
     if args.pooler_image is not None:
         container["image"] = args.pooler_image
     spec: Manifest = {

@@ -13,11 +13,15 @@ ITERATIONS = 4096
 """PostgreSQL's default (scram_iterations). Ours are random passwords of 190 bits, which need no stretching."""
 
 
-def verifier(password: str, salt: str, role: str) -> str:
-    """The verifier of `password` for `role` as PostgreSQL stores it, with a salt derived from `salt` and the role."""
-    own_salt = hmac.digest(salt.encode(), role.encode(), "sha256")[:16]
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), own_salt, ITERATIONS)
+def salt_of(seed: str, role: str) -> bytes:
+    """The salt of a role, from a seed that all roles share."""
+    return hmac.digest(seed.encode(), role.encode(), "sha256")[:16]
+
+
+def verifier(password: str, salt: bytes) -> str:
+    """The verifier of `password` as PostgreSQL stores it (manual, "pg_authid", rolpassword)."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server_key = hmac.digest(salted, b"Server Key", "sha256")
-    text = [base64.b64encode(part).decode() for part in (own_salt, stored_key, server_key)]
+    text = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
     return f"SCRAM-SHA-256${ITERATIONS}:{text[0]}${text[1]}:{text[2]}"

@@ -170,17 +170,17 @@ def shared_memory_mb(size: DatabaseSize) -> int:
     return max(64, size.memory_mb // 4)
 
 
-_SIZE = re.compile(r"\s*([0-9]+)\s*(kB|MB|GB|TB)?\s*")
+_SIZE = re.compile(r"\s*([0-9]+)\s*(kB|MB|GB|TB)\s*")
 _UNITS = {"kB": 1 / 1024, "MB": 1, "GB": 1024, "TB": 1024 * 1024}
 
 
 def megabytes(value: str) -> float | None:
-    """A memory size of postgresql.conf in MiB, or None where it is none; a bare number counts 8 kB pages."""
+    """A size of postgresql.conf in MiB, or None where it is none (as a bare number, which counts 8 kB pages)."""
     found = _SIZE.fullmatch(value)
     if not found:
         return None
     number, unit = found.groups()
-    return int(number) * (_UNITS[unit] if unit else 8 / 1024)
+    return int(number) * _UNITS[unit]
 
 
 def _within(value: int, low: int, high: int) -> int:

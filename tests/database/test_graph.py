@@ -1,0 +1,156 @@
+"""What DatabaseWithReplicas registers on each platform and tier: golden files, names, waiting, protection."""
+
+from typing import Any
+
+import pytest
+
+from tests.database.test_args import PLATFORMS, args
+from tests.support import COMPUTED, Recorder, Secret, golden, run_program, secret, value_of
+from tierstack.database import DatabaseWithReplicas
+from tierstack.platform import DataProtection, DockerHost, Kubernetes
+from tierstack.tier import Tier
+
+pytestmark = pytest.mark.graph
+
+
+def made(on: str, **changes: Any) -> Recorder:
+    return run_program(lambda: DatabaseWithReplicas("db", args(on, **changes)))
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+@pytest.mark.parametrize("tier", Tier, ids=lambda tier: tier.value)
+def test_golden(on: str, tier: Tier) -> None:
+    golden(f"database-{on}-{tier.value}.json", made(on, tier=tier).summary())
+
+
+def test_golden_rendered() -> None:
+    rendered = Kubernetes(name="shop", render_to="rendered", storage_class="fast")
+    recorder = made("kubernetes", platform=rendered, tier=Tier.USERS_1M, archive="backups-store")
+    golden("database-rendered-1M.json", recorder.summary())
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+def test_a_larger_tier_keeps_every_name(on: str) -> None:
+    """Names are what the engine knows resources by: what is in the small tier is the same resource in the large one."""
+    small, large = (made(on, tier=tier).names() for tier in (Tier.USERS_100K, Tier.USERS_1M))
+    assert small.items() <= large.items()
+
+
+def test_a_larger_tier_changes_nothing_that_would_replace_the_data() -> None:
+    small, large = (made("docker", tier=tier) for tier in (Tier.USERS_100K, Tier.USERS_1M))
+    assert small.named("db-data").inputs == large.named("db-data").inputs
+    small, large = (made("kubernetes", tier=tier) for tier in (Tier.USERS_100K, Tier.USERS_1M))
+    before, after = (one.named("db", "Cluster").inputs["spec"] for one in (small, large))
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    # None of these is immutable, and storage only grows (CloudNativePG refuses less).
+    assert changed == {"instances", "enablePDB", "postgresql", "storage", "walStorage", "resources"}
+    assert before["bootstrap"] == after["bootstrap"]
+
+
+def test_replicas_leave_the_primary_and_the_pooler_as_they_are() -> None:
+    none, two = (made("docker", tier=Tier.USERS_1M, replicas=replicas) for replicas in (0, 2))
+    for name in ("db-primary", "db-pooler", "db-config-files", "db-secrets-files"):
+        assert none.named(name).inputs == two.named(name).inputs
+
+
+@pytest.mark.parametrize(
+    ("protection", "options"),
+    [
+        (DataProtection.NONE, {}),
+        (DataProtection.PROTECT, {"protect": True}),
+        (DataProtection.RETAIN, {"protect": True, "retainOnDelete": True}),
+    ],
+)
+def test_data_is_protected_as_the_platform_says(protection: DataProtection, options: dict[str, Any]) -> None:
+    docker = made("docker", platform=DockerHost(name="shop", data_protection=protection), tier=Tier.USERS_1M)
+    kubernetes = made("kubernetes", platform=Kubernetes(name="shop", data_protection=protection))
+    for one in (docker.named("db-data"), kubernetes.named("db", "Cluster")):
+        assert {key: one.options[key] for key in ("protect", "retainOnDelete") if key in one.options} == options
+    # A copy can be made again; protecting it would only stand in the way of fewer replicas.
+    assert "protect" not in docker.named("db-replica-1-data").options
+
+
+def test_what_uses_the_host_waits_for_the_check_and_never_names_a_container() -> None:
+    """A property taken from a container would replace every user of the database together with it."""
+    recorder = made("docker")
+    check = recorder.named("db-check")
+    assert {"db-primary-ready", "db-pooler-ready"} <= set(check.depends_on)
+    host = value_of(lambda: DatabaseWithReplicas("db", args("docker")).host)
+    assert host == "db-pooler"
+
+
+def test_only_verifiers_reach_the_server_and_the_pooler() -> None:
+    recorder = made("docker", tier=Tier.USERS_1M)
+    texts = {one.name: str(one.inputs["files"]) for one in recorder.of_type(":VolumeFiles")}
+    assert all(isinstance(one.inputs["files"], Secret) for one in recorder.of_type(":VolumeFiles"))
+    with_passwords = {name for name, text in texts.items() if "generated-db" in text}
+    assert with_passwords == {"db-check-secrets-files", "db-replica-secrets-files"}
+    assert "SCRAM-SHA-256$" in texts["db-secrets-files"]
+    assert "SCRAM-SHA-256$" in texts["db-pooler-files-files"]
+    # What a container shows to anyone who may inspect it.
+    for one in recorder.of_type(":Container"):
+        assert "generated-db" not in str(one.inputs)
+        assert "SCRAM" not in str(one.inputs)
+
+
+def test_another_password_is_another_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container reads its secrets at its start: the hash of its files is what starts a new one."""
+    before = {one.name: label(one.inputs) for one in made("docker").of_type(":Container")}
+    monkeypatch.setitem(COMPUTED, "random:index/randomPassword:RandomPassword", lambda _: {"result": secret("new")})
+    after = {one.name: label(one.inputs) for one in made("docker").of_type(":Container")}
+    assert before.keys() == {"db-primary", "db-pooler"}
+    assert all(before[name] != after[name] for name in before)
+
+
+def label(inputs: dict[str, Any]) -> str:
+    return next(one["value"] for one in inputs["labels"] if one["label"] == "tierstack.dev/files")
+
+
+def test_who_reaches_what_on_kubernetes() -> None:
+    recorder = made("kubernetes", operator_namespace="operators")
+    server = recorder.named("db-server-policy").inputs["spec"]
+    pooler = recorder.named("db-pooler-policy").inputs["spec"]
+    assert pooler["podSelector"]["matchLabels"] == {"cnpg.io/poolerName": "db-pooler"}
+    assert pooler["ingress"] == [
+        {
+            "from": [{"podSelector": {"matchLabels": {"tierstack.dev/db-client": "true"}}}],
+            "ports": [{"protocol": "TCP", "port": 5432}],
+        }
+    ]
+    allowed = [peer for rule in server["ingress"] if rule["ports"][0]["port"] == 5432 for peer in rule["from"]]
+    assert [list(peer) for peer in allowed] == [["podSelector"]] * 3 + [["namespaceSelector"]]
+    assert allowed[3]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "operators"}
+    assert allowed[2]["podSelector"]["matchLabels"] == {"tierstack.dev/db-direct-client": "true"}
+
+
+@pytest.mark.parametrize(("replicas", "quorum"), [(0, False), (1, False), (2, True), (4, True)])
+def test_commits_wait_for_a_standby_from_three_instances_up(replicas: int, quorum: bool) -> None:
+    spec = made("kubernetes", tier=Tier.USERS_1M, replicas=replicas).named("db", "Cluster").inputs["spec"]
+    assert ("synchronous" in spec["postgresql"]) is quorum
+    assert spec["enablePDB"] is (replicas > 0)
+
+
+def test_a_parameter_of_the_caller_reaches_both_platforms() -> None:
+    parameters = {"work_mem": "64MB"}
+    spec = made("kubernetes", parameters=parameters).named("db", "Cluster").inputs["spec"]
+    assert spec["postgresql"]["parameters"]["work_mem"] == "64MB"
+    text = made("docker", parameters=parameters).named("db-config-files").inputs["files"].value["postgresql.conf"]
+    assert "work_mem = '64MB'\n" in text
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+def test_the_connection_is_complete(on: str) -> None:
+    found: list[Any] = []
+    run_program(lambda: found.append(DatabaseWithReplicas("db", args(on, database="shop", user="web")).connection))
+    connection = found[0]
+    assert (connection.database, connection.user) == ("shop", "web")
+    if on == "docker":
+        assert connection.backup_user == "tierstack_backup"
+        assert connection.network is not None
+        assert connection.direct_network is not None
+        assert connection.client_labels is None
+    else:
+        assert connection.cluster == "db"
+        assert connection.password.key == "password"
+        assert connection.client_labels == {"tierstack.dev/db-client": "true"}
+        assert connection.backup_user is None

@@ -1,0 +1,116 @@
+"""Sizes, verifiers and files, without Pulumi."""
+
+import base64
+import hmac
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tierstack.database import files, scram, sizing
+from tierstack.tier import TIERS, DatabaseSize, Tier
+
+SIZE = TIERS[Tier.USERS_100K].database
+
+
+def sizes() -> st.SearchStrategy[DatabaseSize]:
+    return st.builds(
+        DatabaseSize,
+        replicas=st.integers(0, 4),
+        poolers=st.integers(1, 20),
+        max_connections=st.integers(20, 5000),
+        pool_size=st.integers(1, 5000),
+        max_client_connections=st.integers(1, 20000),
+        memory_mb=st.integers(256, 4194304),
+        cpu=st.floats(0.1, 256),
+        storage_gb=st.integers(1, 65536),
+        wal_storage_gb=st.integers(2, 65536),
+    )
+
+
+@given(sizes())
+def test_settings_fit_into_memory_and_disk(size: DatabaseSize) -> None:
+    settings = sizing.server_settings(size)
+    mb = {name: sizing.megabytes(value) for name, value in settings.items()}
+    assert mb["shared_buffers"] <= size.memory_mb / 4
+    # Every connection sorting at once stays within its quarter, unless there is less than 1 MiB for each.
+    if size.memory_mb >= sizing.least_memory_mb(size):
+        assert mb["work_mem"] * sizing.working_connections(size) <= size.memory_mb / 4
+    assert mb["maintenance_work_mem"] <= max(32, size.memory_mb / 16)
+    # Checkpoints and abandoned slots together leave a quarter of the log's room free.
+    assert mb["max_wal_size"] + mb["max_slot_wal_keep_size"] <= size.wal_storage_gb * 1024 * 3 / 4
+    assert mb["min_wal_size"] < mb["max_wal_size"]
+    assert int(settings["max_parallel_workers"]) <= int(settings["max_worker_processes"])
+
+
+def test_what_restarts_a_server_does_not_follow_from_the_number_of_replicas() -> None:
+    one, two = (sizing.server_settings(DatabaseSize(**{**SIZE.__dict__, "replicas": replicas})) for replicas in (0, 4))
+    assert one == two
+
+
+def test_further_settings_are_laid_over() -> None:
+    assert sizing.server_settings(SIZE, {"work_mem": "4MB", "jit": "off"}) == {
+        **sizing.server_settings(SIZE),
+        "work_mem": "4MB",
+        "jit": "off",
+    }
+
+
+def test_what_is_computed_is_either_owned_or_may_be_overridden_only_by_name() -> None:
+    computed = set(sizing.server_settings(SIZE))
+    overridable = computed - set(sizing.OWNED)
+    assert {"shared_buffers", "work_mem", "random_page_cost"} <= overridable
+    assert {"max_connections", "wal_level", "max_wal_senders", "max_replication_slots"} <= computed - overridable
+
+
+def test_verifier_is_that_of_the_rfc() -> None:
+    """RFC 7677 section 3: the exchange of user `user` with password `pencil`."""
+    salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+    nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+    first = f"r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+    exchange = f"n=user,r=rOprNGfwEbeRWgbNEkqO,{first},c=biws,r={nonce}"
+    found = scram.verifier("pencil", salt)
+    kind, parameters, keys = found.split("$")
+    assert (kind, parameters) == ("SCRAM-SHA-256", "4096:W22ZaJ0SNY7soEsUEjb6gQ==")
+    stored, server = (base64.b64decode(key) for key in keys.split(":"))
+    signature = hmac.digest(server, exchange.encode(), "sha256")
+    assert base64.b64encode(signature) == b"6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+    proof = base64.b64decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
+    masked = hmac.digest(stored, exchange.encode(), "sha256")
+    client_key = bytes(a ^ b for a, b in zip(proof, masked, strict=True))
+    assert scram.hashlib.sha256(client_key).digest() == stored
+
+
+def test_each_role_has_a_salt_of_its_own() -> None:
+    assert scram.salt_of("seed", "app") != scram.salt_of("seed", "other")
+    assert scram.salt_of("seed", "app") == scram.salt_of("seed", "app")
+
+
+def test_a_quote_in_a_setting_stays_in_its_value() -> None:
+    text = files.postgresql_conf(SIZE, {"search_path": "'a', public", "application_name": "a\\b"})
+    assert "search_path = '''a'', public'\n" in text
+    assert "application_name = 'a\\\\b'\n" in text
+
+
+def test_the_superuser_has_no_way_in_over_the_network() -> None:
+    rules = [line.split() for line in files.pg_hba_conf("shop", "web").splitlines() if not line.startswith("#")]
+    assert rules[1] == ["host", "all", "postgres", "all", "reject"]
+    assert ["host", "shop", "web", "samenet", "scram-sha-256"] in rules
+    assert all(rule[-1] == "scram-sha-256" for rule in rules[2:])
+
+
+def test_no_plain_password_reaches_the_primary() -> None:
+    verifiers = {role: scram.verifier("plain", b"salt") for role in ("web", files.BACKUP_ROLE, files.REPLICA_ROLE)}
+    sql = files.roles_sql("shop", "web", verifiers)
+    assert "plain" not in sql
+    assert sql.count("PASSWORD 'SCRAM-SHA-256$") == 3
+    assert '"web" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION' in sql
+
+
+@pytest.mark.parametrize("script", [files.PRIMARY_SH, files.REPLICA_SH, files.POOLER_SH])
+def test_scripts_are_plain_shell(script: str) -> None:
+    shell = shutil.which("dash") or "sh"
+    done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
