@@ -9,8 +9,8 @@ from stacks import images, rules
 from stacks.rooms import Rooms
 from stacks.settings import read
 from stacks.topology import topology
-from tierstack.errors import ArgumentError, Problem
 from tierstack.cli.picture import Topology
+from tierstack.errors import ArgumentError, Problem
 from tierstack.platform import Platform
 from tierstack.tier import Limit
 

@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import itertools
 import textwrap
 import types
 import typing
@@ -58,7 +59,7 @@ def attribute_documentation(cls: type[Any]) -> dict[str, str]:
     """The text below each field of a class, as one line each."""
     body = cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]).body
     found: dict[str, str] = {}
-    for field, text in zip(body, body[1:], strict=False):
+    for field, text in itertools.pairwise(body):
         documents = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
         if documents and isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             found[field.target.id] = " ".join(str(text.value.value).split())  # pyright: ignore

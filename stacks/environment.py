@@ -63,4 +63,3 @@ def _configuration(project: str) -> tuple[dict[str, Any], frozenset[str]]:
 def _value(text: str) -> Any:
     """A structured value; plain ones come as they stand."""
     return json.loads(text) if text.startswith(("{", "[")) else text
-

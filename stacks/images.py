@@ -28,7 +28,9 @@ def settled(images: Images, kind: PlatformKind, lookup: Lookup) -> Images:
         if match is None:
             if value and value.startswith("local:"):
                 wrong = "is not a local image"
-                problems.append(Problem(f"images.{name}", value, wrong, "write `local:NAME:TAG`, such as `local:shop:1`"))
+                problems.append(
+                    Problem(f"images.{name}", value, wrong, "write `local:NAME:TAG`, such as `local:shop:1`")
+                )
             found[name] = value
             continue
         reference = f"tierstack.local/{match[1]}"

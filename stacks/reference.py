@@ -15,9 +15,9 @@ _HEAD = """\
 
 <!-- Made by `python -m stacks.reference`; a test compares. -->
 
-A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that are left out
-take the default; an unknown key is an error that names the nearest known one; `tierstack check --stack NAME` tells every problem
-at once, without an engine.
+A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
+are left out take the default; an unknown key is an error that names the nearest known one. `tierstack check -s NAME`
+tells every problem at once, without an engine.
 
 ```yaml
 config:
@@ -31,10 +31,11 @@ config:
     gateway: {https_port: 8443}
 ```
 
-**Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in clear is an error.
+**Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in clear is an
+error.
 
-**What holds on one kind of platform only** stands below `shop:docker` or `shop:kubernetes`, with the same keys, and is laid over the
-rest. So one line, `platform.kind`, moves a stack.
+**What holds on one kind of platform only** stands below `shop:docker` or `shop:kubernetes`, with the same keys, and is
+laid over the rest. So one line, `platform.kind`, moves a stack.
 """
 
 
@@ -45,7 +46,7 @@ def markdown() -> str:
         model = _section(field.annotation)
         if model is None:
             continue
-        text = " ".join((Images.__doc__ if model is Images else field.description or "").split())
+        text = " ".join(((Images.__doc__ if model is Images else field.description) or "").split())
         parts += [f"\n## `shop:{name}`\n", f"{text}\n", _table(model), *_nested(model, name)]
     return "\n".join(parts)
 

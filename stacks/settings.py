@@ -6,7 +6,7 @@ stands below `shop:docker` or `shop:kubernetes` and is laid over the rest, so th
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -31,15 +31,24 @@ class Images(Section):
     tierstack.local/NAME:TAG`), because no registry has it."""
 
     app: str = Field(description="The application: all its processes run from it.")
-    postgres: str = Field(description="PostgreSQL 16 or newer, without a convention of its own (CloudNativePG's has none).")
+    postgres: str = Field(
+        description="PostgreSQL 16 or newer, without a convention of its own (CloudNativePG's has none)."
+    )
     redis: str = Field(description="Valkey 8, or Redis 7 and newer.")
-    pgbouncer: str | None = Field(default=None, description="PgBouncer 1.21 or newer. None: on Kubernetes the operator's own.")
+    pgbouncer: str | None = Field(
+        default=None, description="PgBouncer 1.21 or newer. None: on Kubernetes the operator's own."
+    )
     haproxy: str | None = Field(default=None, description="HAProxy 2.4 or newer; needed for three Redis nodes.")
     traefik: str | None = Field(default=None, description="Docker: Traefik 3. On Kubernetes the cluster runs its own.")
-    nginx: str | None = Field(default=None, description="nginx, where the image of `app` has none. None: the one of `app`.")
-    barman: str | None = Field(default=None, description="Docker: Barman 3.11 or newer with PostgreSQL's client programs.")
+    nginx: str | None = Field(
+        default=None, description="nginx, where the image of `app` has none. None: the one of `app`."
+    )
+    barman: str | None = Field(
+        default=None, description="Docker: Barman 3.11 or newer with PostgreSQL's client programs."
+    )
     tools: str | None = Field(
-        default=None, description="Docker: any image with a shell, to write files into volumes. None: the one of `redis`."
+        default=None,
+        description="Docker: any image with a shell, to write files into volumes. None: the one of `redis`.",
     )
 
 
@@ -74,10 +83,26 @@ class _TlsSettings(_room(TLSArgs, "hostnames")):
 _ROOMS: dict[str, tuple[Any, Any, str]] = {
     "tls": (_TlsSettings, {}, "The certificate."),
     "gateway": (_room(GatewayArgs, "certificate", "image", "tools_image"), {}, "The way in, for HTTP and HTTPS."),
-    "app": (_room(AppClusterArgs, "gateway", "database", "redis", "image", "nginx_image"), ..., "The application: web containers, queue workers, scheduler, migrations."),
-    "database": (_room(DatabaseWithReplicasArgs, "image", "pooler_image", "archive"), {}, "PostgreSQL with PgBouncer before it."),
-    "redis": (_room(RedisClusterArgs, "image", "proxy_image"), {}, "The Redis-compatible store of queues and sessions."),
-    "backups": (_room(BackupScheduleArgs, "database", "image") | None, None, "Backups of the database. Left out: none are made."),
+    "app": (
+        _room(AppClusterArgs, "gateway", "database", "redis", "image", "nginx_image"),
+        ...,
+        "The application: web containers, queue workers, scheduler, migrations.",
+    ),
+    "database": (
+        _room(DatabaseWithReplicasArgs, "image", "pooler_image", "archive"),
+        {},
+        "PostgreSQL with PgBouncer before it.",
+    ),
+    "redis": (
+        _room(RedisClusterArgs, "image", "proxy_image"),
+        {},
+        "The Redis-compatible store of queues and sessions.",
+    ),
+    "backups": (
+        _room(BackupScheduleArgs, "database", "image") | None,
+        None,
+        "Backups of the database. Left out: none are made.",
+    ),
     "dns": (_room(DNSRecordsArgs) | None, None, "The records of the domain. Left out: none are computed."),
 }
 
@@ -209,15 +234,12 @@ def _hint(where: tuple[str | int, ...]) -> Any:
             field = hint.model_fields.get(str(step))
             hint = field.annotation if field else None
         else:
-            hint = hint.__args__[-1] if getattr(hint, "__args__", None) else None
+            inside = list(get_args(hint))  # a list holds its only argument, a map its last
+            hint = inside[-1] if inside else None
     return _within(hint)
 
 
 def _within(hint: Any) -> Any:
     """`X` of `X | None`."""
-    options = getattr(hint, "__args__", ())
-    if type(None) in options:
-        rest = [one for one in options if one is not type(None)]
-        return rest[0]
-    return hint
-
+    options = list(get_args(hint))
+    return next(one for one in options if one is not type(None)) if type(None) in options else hint

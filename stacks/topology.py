@@ -28,7 +28,14 @@ def topology(rooms: Rooms) -> Topology:
     pool = f"pool of {size.pool_size}, {size.max_client_connections} clients"
     nodes += [
         Node("pooler", "PgBouncer", pool, "data", 3, size.poolers),
-        Node("redis", "Redis", f"{redis.size.memory_mb} MiB" + (", Sentinel" if redis.size.nodes > 1 else ""), "data", 3, redis.size.nodes),
+        Node(
+            "redis",
+            "Redis",
+            f"{redis.size.memory_mb} MiB" + (", Sentinel" if redis.size.nodes > 1 else ""),
+            "data",
+            3,
+            redis.size.nodes,
+        ),
         Node("primary", "PostgreSQL", f"primary, {size.memory_mb} MiB", "data", 4),
     ]
     edges += [Edge("web", "pooler"), Edge("web", "redis"), Edge("pooler", "primary")]

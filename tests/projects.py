@@ -38,7 +38,9 @@ class Checkout:
         given["config"] = {f"shop:{key}": value for key, value in values.items()}
         (self.folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
 
-    def tierstack(self, *arguments: str, code: int | None = 0, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def tierstack(
+        self, *arguments: str, code: int | None = 0, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         """The command, as an installed one is called; fails the test on another exit code (None: any)."""
         return self._run(["tierstack", *arguments], code, environment)
 

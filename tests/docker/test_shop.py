@@ -55,10 +55,14 @@ class Shop:
         assert self.ca
         connection = http.client.HTTPSConnection(HOST, self.port, timeout=30, context=self.ca)
         # The name is for the certificate; where it leads to is here.
-        connection._create_connection = lambda address, *rest: socket.create_connection(("127.0.0.1", address[1]), *rest)
+        connection._create_connection = lambda address, *rest: socket.create_connection(
+            ("127.0.0.1", address[1]), *rest
+        )
         return connection
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+    def ask(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = self.connection()
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()

@@ -8,7 +8,9 @@ from tierstack.cli import show
 from tierstack.cli.project import Folder, Json, Stack, find
 from tierstack.cli.target import On, on
 
-EXAMPLES = "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"
+EXAMPLES = (
+    "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"
+)
 
 
 def run(

@@ -39,7 +39,9 @@ def run(
         if delete_data:
             pulumi.unprotect()
         arguments = [] if delete_data else ["--exclude-protected"]
-        outcome = pulumi.run("destroy", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *arguments, quiet=json)
+        outcome = pulumi.run(
+            "destroy", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *arguments, quiet=json
+        )
         if not outcome.ok:
             if json:
                 render.fail(stack, outcome, json=True)
@@ -60,7 +62,9 @@ def _refuse_retained(pulumi: Engine) -> None:
     )
     for one in kept:
         show.err.print(f"  {_name(one)}", markup=False)
-    show.err.print("To delete it, set `platform.data_protection: protect`, run `tierstack up`, then this command again.")
+    show.err.print(
+        "To delete it, set `platform.data_protection: protect`, run `tierstack up`, then this command again."
+    )
     raise typer.Exit(1)
 
 
@@ -79,4 +83,6 @@ def _done(stack: str, kept: list[str], nothing: str, *, json: bool) -> None:
     show.out.print(f"\n[bold green]{stack} is down.[/] Its data is kept:")
     for one in kept:
         show.out.print(f"  {one}", markup=False)
-    show.out.print(f"`tierstack up -s {stack}` takes it up again; `tierstack down -s {stack} --delete-data` deletes it.")
+    show.out.print(
+        f"`tierstack up -s {stack}` takes it up again; `tierstack down -s {stack} --delete-data` deletes it."
+    )

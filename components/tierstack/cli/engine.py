@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,7 +135,9 @@ class Engine:
 
 
 @contextmanager
-def engine(project: Project, stack: str, config: StackConfig, *, throwaway: bool = False) -> Iterator[Engine]:
+def engine(
+    project: Project, stack: str, config: StackConfig, *, throwaway: bool = False
+) -> Generator[Engine, None, None]:
     """The engine on `stack` with `config`.
 
     `throwaway`: on an empty backend of its own that is gone afterwards, without the user's passphrase; encrypted
@@ -198,7 +200,8 @@ def _outcome(log: Path, ok: bool) -> Outcome:
     for line in log.read_text().splitlines():
         event: dict[str, Any] = json.loads(line)
         if summary := event.get("summaryEvent"):
-            outcome.changes = {kind: count for kind, count in (summary.get("resourceChanges") or {}).items() if count}
+            counts = cast(dict[str, int], summary.get("resourceChanges") or {})
+            outcome.changes = {kind: count for kind, count in counts.items() if count}
         if step := event.get("resourcePreEvent"):
             metadata = step["metadata"]
             outcome.steps.append((metadata["op"], metadata["urn"]))
@@ -206,4 +209,3 @@ def _outcome(log: Path, ok: bool) -> Outcome:
         if said and said.get("severity") == "error" and said["message"].strip():
             outcome.messages.append(said["message"].strip())
     return outcome
-

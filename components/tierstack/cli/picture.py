@@ -56,7 +56,9 @@ def mermaid(topology: Topology) -> str:
     """A flowchart, as Markdown pages show it."""
     lines = ["flowchart LR"]
     for one in topology.nodes:
-        shape = ("[(", ")]") if one.kind in ("data", "backup") else ("([", "])") if one.kind == "outside" else ("[", "]")
+        shape = (
+            ("[(", ")]") if one.kind in ("data", "backup") else ("([", "])") if one.kind == "outside" else ("[", "]")
+        )
         lines.append(f'    {one.id}{shape[0]}"{_title(one)}<br><small>{one.detail}</small>"{shape[1]}')
     for edge in topology.edges:
         arrow = f"-- {edge.label} -->" if edge.label else "-->"
@@ -127,10 +129,12 @@ def _line(edge: Edge, places: dict[str, tuple[float, float]]) -> str:
     else:
         start, end = (x1 + _BOX, y1 + _HEIGHT / 2), (x2 - 3, y2 + _HEIGHT / 2)
         bend = (start[0] + end[0]) / 2
-        path = f"M{start[0]:.0f} {start[1]:.0f} C{bend:.0f} {start[1]:.0f} {bend:.0f} {end[1]:.0f} {end[0]:.0f} {end[1]:.0f}"
+        path = f"M{start[0]:.0f} {start[1]:.0f} C{bend:.0f} {start[1]:.0f} {bend:.0f} {end[1]:.0f} "
+        path += f"{end[0]:.0f} {end[1]:.0f}"
         label = (bend, (start[1] + end[1]) / 2 - 5, "middle")
     drawn = f"<path d='{path}' fill='none' stroke='#71717a' marker-end='url(#a)'/>"
     if not edge.label:
         return drawn
     x, y, anchor = label
-    return f"{drawn}\n<text x='{x:.0f}' y='{y:.0f}' {_FONT} font-size='10' fill='#71717a' text-anchor='{anchor}'>{escape(edge.label)}</text>"
+    style = f"{_FONT} font-size='10' fill='#71717a' text-anchor='{anchor}'"
+    return f"{drawn}\n<text x='{x:.0f}' y='{y:.0f}' {style}>{escape(edge.label)}</text>"

@@ -87,7 +87,7 @@ class Project:
             document: Any = yaml.safe_load(path.read_text()) or {}
         except yaml.YAMLError as error:
             raise UsageError(f"{path.name} is not YAML: {error}") from None
-        given: Any = document.get("config") or {} if isinstance(document, dict) else None
+        given: Any = cast(dict[str, Any], document).get("config") or {} if isinstance(document, dict) else None
         if not isinstance(given, dict):
             raise UsageError(f"{path.name}: `config` is not a map")
         values: dict[str, Any] = {}

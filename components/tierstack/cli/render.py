@@ -33,7 +33,9 @@ def tell(files: Path, stack: str, *, json: bool) -> None:
     """Say what was written."""
     count = sum(1 for _ in files.rglob("*.yaml"))
     if json:
-        show.as_json({"stack": stack, "platform": "render", "result": "succeeded", "directory": str(files), "manifests": count})
+        show.as_json(
+            {"stack": stack, "platform": "render", "result": "succeeded", "directory": str(files), "manifests": count}
+        )
     else:
         shown = os.path.relpath(files)
         show.out.print(f"[bold green]{count} manifests[/] in {shown if not shown.startswith('..') else files}")
@@ -51,7 +53,9 @@ def rendered(project: Project, stack: str, found: Aim, output: Path | None = Non
     try:
         with engine(project, stack, config, throwaway=True) as pulumi:
             pulumi.create_stack()
-            outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=True)
+            outcome = pulumi.run(
+                "up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=True
+            )
         if not outcome.ok:
             fail(stack, outcome, json=quiet)
         if clear := secrets_in_clear(fresh):
@@ -98,5 +102,3 @@ def _swap(fresh: Path, final: Path) -> None:
         final.rename(old)
     fresh.rename(final)
     shutil.rmtree(old, ignore_errors=True)
-
-

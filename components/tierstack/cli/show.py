@@ -22,7 +22,7 @@ def as_json(value: Mapping[str, Any]) -> None:
 def problem_dict(problem: Problem) -> dict[str, Any]:
     """A problem for machines; a hidden or missing value is null."""
     value = None if problem.value in (MISSING, HIDDEN) else problem.value
-    plain = value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+    plain: Any = value if type(value) in (str, int, float, bool, list, dict, type(None)) else str(value)
     return {"path": problem.path, "value": plain, "wrong": problem.wrong, "instead": problem.instead}
 
 
@@ -42,6 +42,8 @@ def verdict(stack: str, found: Verdict) -> None:
     out.print(f"[bold green]{escape(stack)}: no problems[/] [dim]({kind})[/]")
     for index, limit in enumerate(found.capacity):
         mark = "[yellow]binds first[/]" if index == 0 else ""
-        out.print(f"  {limit.requests_per_second:>9,.0f} requests/s  {limit.name:<22} [dim]{escape(limit.formula)}[/] {mark}")
+        out.print(
+            f"  {limit.requests_per_second:>9,.0f} requests/s  {limit.name:<22} [dim]{escape(limit.formula)}[/] {mark}"
+        )
     for line in found.advice:
         out.print(f"  [yellow]advice[/] {escape(line)}")

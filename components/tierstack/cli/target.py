@@ -80,7 +80,8 @@ def _no_docker(platform: Platform) -> str | None:
         client = docker.DockerClient(base_url=platform.docker_host) if platform.docker_host else docker.from_env()
         client.ping()  # pyright: ignore[reportUnknownMemberType]
     except DockerException:
-        return f"no Docker daemon answers at {platform.docker_host or os.environ.get('DOCKER_HOST') or 'the default socket'}"
+        address = platform.docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
+        return f"no Docker daemon answers at {address}"
     return None
 
 

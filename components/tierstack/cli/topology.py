@@ -12,7 +12,10 @@ from tierstack.cli.project import Folder, Stack, find
 from tierstack.cli.target import On, on
 from tierstack.errors import ArgumentError
 
-EXAMPLES = "Examples: [bold]tierstack topology -s prod -o prod.svg[/bold]; [bold]tierstack topology -s local --format mermaid[/bold]"
+EXAMPLES = (
+    "Examples: [bold]tierstack topology -s prod -o prod.svg[/bold]; "
+    "[bold]tierstack topology -s local --format mermaid[/bold]"
+)
 
 
 class Format(Enum):

@@ -71,7 +71,6 @@ def _tell(pulumi: Engine, stack: str, target: Target, outcome: Outcome, *, json:
     if url := outputs.get("url"):
         show.out.print(f"\n[bold green]{stack} is up:[/] [bold]{url}[/]")
         if outputs.get("ca"):
-            show.out.print(
-                f"  Its certificate is of a CA of its own. To trust it: [bold]pulumi stack output ca -s {stack} > ca.pem[/], "
-                f"then [bold]curl --cacert ca.pem {url}/api/health[/]"
-            )
+            ca = f"pulumi stack output ca -s {stack} > ca.pem"
+            show.out.print(f"  Its certificate is of a CA of its own. To trust it: [bold]{ca}[/]")
+            show.out.print(f"  Then: [bold]curl --cacert ca.pem {url}/api/health[/]")
