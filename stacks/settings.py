@@ -192,7 +192,8 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
     if detail["type"] == "extra_forbidden":
         parent = _hint(where[:-1]) if len(where) > 1 else Settings
         known = {*parent.model_fields, *(OVERLAYS if parent is Settings else ())}
-        return unknown_key(path.rpartition(".")[0], str(where[-1]), known)
+        parents, _, last = path.rpartition(".")
+        return unknown_key(parents, last, known)
     noun = type_name(hint)
     article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
     if detail["type"] == "missing":
