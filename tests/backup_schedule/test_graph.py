@@ -1,0 +1,134 @@
+"""What BackupSchedule registers, as golden files; secrets only where they belong; files by content."""
+
+import configparser
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Recorder, Secret, golden, run_program
+from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, config, restore
+from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
+from tierstack.wiring import DatabaseConnection, SecretRef
+
+pytestmark = pytest.mark.graph
+
+BASE: Any = {
+    "host": "pooler",
+    "port": "6432",
+    "direct_host": "db",
+    "direct_port": "5432",
+    "database": "app",
+    "user": "app",
+}
+ON_DOCKER = DatabaseConnection(
+    **BASE,
+    password=SecretRef(value="app-password"),
+    direct_network="shop-db-direct",
+    backup_user="backup",
+    backup_password=SecretRef(value="back:up\\word"),
+)
+ON_KUBERNETES = DatabaseConnection(**BASE, password=SecretRef(secret_name="db", key="password"), cluster="db")
+BUCKET = BackupDestination(
+    bucket="shop-backups", prefix="prod", region="eu-central-1", access_key_id="the-id", secret_access_key="the-key"
+)
+
+
+def args(platform: Platform, **changes: Any) -> BackupScheduleArgs:
+    if isinstance(platform, DockerHost):
+        return BackupScheduleArgs(platform=platform, database=ON_DOCKER, image="sha256:" + "a" * 64, **changes)
+    return BackupScheduleArgs(platform=platform, database=ON_KUBERNETES, destination=BUCKET, **changes)
+
+
+def registered(platform: Platform, **changes: Any) -> Recorder:
+    return run_program(lambda: BackupSchedule("backups", args(platform, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("name", "platform"),
+    [
+        ("docker", DockerHost(name="shop")),
+        ("kubernetes", Kubernetes(name="shop")),
+        ("kubernetes-rendered", Kubernetes(name="shop", render_to="out", secret_store="vault")),
+    ],
+)
+def test_what_is_registered(name: str, platform: Platform) -> None:
+    summary = registered(platform).summary()
+    if name == "docker":
+        # The agent's own text is not golden: every change of it would be one of this file.
+        files = summary["backups-files"]["inputs"]["files"]["(secret)"]
+        for path in config.program():
+            files[path] = "(code)"
+        summary["backups-barman"]["inputs"]["labels"] = [
+            {**label, "value": "(hash)"} if label["label"] == "tierstack.dev/agent" else label
+            for label in summary["backups-barman"]["inputs"]["labels"]
+        ]
+    golden(f"backup-schedule-{name}.json", summary)
+
+
+def test_rendered_manifests_hold_no_secret() -> None:
+    made = registered(Kubernetes(name="shop", render_to="out", secret_store="vault"))
+    assert "the-key" not in json.dumps(made.summary())
+
+
+def test_applied_secret_is_secret() -> None:
+    secret = registered(Kubernetes(name="shop")).named("backups-s3")
+    assert secret.inputs["stringData"] == Secret({"access-key-id": "the-id", "secret-access-key": "the-key"})
+
+
+@pytest.mark.parametrize("protection", list(DataProtection))
+def test_the_catalog_is_protected_as_data(protection: DataProtection) -> None:
+    made = registered(DockerHost(name="shop", data_protection=protection))
+    options = made.named("backups-catalog").options
+    assert bool(options.get("protect")) is (protection is not DataProtection.NONE)
+    assert bool(options.get("retainOnDelete")) is (protection is DataProtection.RETAIN)
+    assert not made.named("backups-config").options.get("protect")
+
+
+def test_the_password_stands_only_in_its_file() -> None:
+    made = registered(DockerHost(name="shop"))
+    files = made.named("backups-files").inputs["files"]
+    assert isinstance(files, Secret)
+    assert files.value["pgpass"] == "*:*:*:backup:back\\:up\\\\word\n"
+    others = {path: text for path, text in files.value.items() if path != "pgpass"}
+    rest = [one.inputs for one in made.made if one.name != "backups-files"]
+    assert "word" not in json.dumps([others["barman.conf"], others["settings.json"], repr(rest)])
+
+
+def test_settings_change_files_and_not_the_container() -> None:
+    before = registered(DockerHost(name="shop"))
+    after = registered(DockerHost(name="shop"), schedule="0 */6 * * *", retention_days=30)
+    changed = [one.name for one, two in zip(before.made, after.made, strict=True) if one.inputs != two.inputs]
+    assert changed == ["backups-files"]
+    text = after.named("backups-files").inputs["files"].value["barman.conf"]
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    assert parser["tierstack"]["retention_policy"] == "RECOVERY WINDOW OF 30 DAYS"
+
+
+def test_the_restored_server_has_no_network_and_the_catalog_is_named() -> None:
+    source = restore.Source(catalog="shop-backups-catalog", config="shop-backups-config", image="barman")
+    commands = restore.commands(source, aside="aside", postgres_image="postgres", time="2026-01-31T12:00:00Z")
+    runs = [command for command in commands if command[1] == "run"]
+    assert all(command[command.index("--network") + 1] == "none" for command in runs)
+    assert commands[2][-5:] == ["restore", "--to", "/restore/data", "--time", "2026-01-31T12:00:00Z"]
+    assert "--time" not in restore.commands(source, aside="aside", postgres_image="postgres")[2]
+
+
+def test_the_cluster_of_a_restore() -> None:
+    manifest = restore.recovery_cluster(
+        aside="aside", cluster="db", object_store="backups", storage_gb=50, time="2026-01-31T12:00:00Z"
+    )
+    golden("backup-schedule-recovery-cluster.json", manifest)
+
+
+def test_delivered_modules_import_nothing_that_an_image_may_lack() -> None:
+    package = Path(config.__file__).parent
+    for name in config.DELIVERED:
+        lines = (package / name).read_text().splitlines()
+        imported = {line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))}
+        assert imported <= {
+            "argparse", "collections", "contextlib", "dataclasses", "datetime", "json", "os", "pathlib", "shutil",
+            "subprocess", "sys", "tierstack", "time", "typing",
+        }  # fmt: skip
