@@ -95,7 +95,7 @@ def test_what_owns_a_name_stops_before_its_replacement(single: bool) -> None:
 
 def test_what_the_provider_only_claims_to_change_is_replaced() -> None:
     options = made_by(lambda host, root: host.container("web", root, service())).named("web").options
-    assert options["replaceOnChanges"] == ["healthcheck", "tmpfs"]
+    assert options["replaceOnChanges"] == ["healthcheck", "mounts", "tmpfs"]
 
 
 def test_what_depends_on_a_container_waits_until_it_is_ready() -> None:
