@@ -1,46 +1,22 @@
-"""Manifests of an AppCluster on Kubernetes: functions of the arguments, nothing registered here."""
+"""Everything of an AppCluster on Kubernetes: its pods, and what stands around them."""
 
-from typing import Any
-
-import pulumi
-
-from tierstack.app_cluster import processes, server, traffic
-from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
+from tierstack.app_cluster import processes, traffic
+from tierstack.app_cluster.pods import Pods
 from tierstack.gateway.args import TRAEFIK_CLASS
 from tierstack.gateway.kubernetes import API as GATEWAY_API
-from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
-from tierstack.wiring import SecretRef
+from tierstack.platform.kubernetes import Manifest
 
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
-_DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
-_DEADLINE_SECONDS = 600
 
 
-class App:
+class App(Pods):
     """One application in one namespace."""
-
-    def __init__(
-        self, name: str, args: AppClusterArgs, secrets: dict[str, SecretRef], revision: pulumi.Input[str]
-    ) -> None:
-        self.name, self.args, self.secrets, self.revision = name, args, secrets, revision
-        self.release = processes.release(args)
-        files = processes.files(args)
-        self.configuration = f"{name}-config-{processes.digest(files, 8)}" if files else None
-
-    # What everything is called and selected by ------------------------------------------------------------------
-
-    def labels(self, role: str) -> dict[str, str]:
-        """What selects the pods of a role; never changes, because a Deployment's selector cannot."""
-        return {"app.kubernetes.io/name": self.name, "app.kubernetes.io/component": role}
-
-    def _metadata(self, role: str, suffix: str = "") -> Manifest:
-        return {"name": f"{self.name}{suffix}", "labels": self.labels(role)}
 
     def service_account(self) -> Manifest:
         return {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": self._metadata("web"),
+            "metadata": self.metadata("web"),
             "automountServiceAccountToken": False,
         }
 
@@ -72,294 +48,12 @@ class App:
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": {
-                **self._metadata("web", "-uploads"),
+                **self.metadata("web", "-uploads"),
                 # A class that binds late waits for a pod, which waits for this claim.
                 "annotations": {"pulumi.com/skipAwait": "true"},
             },
             "spec": spec,
         }
-
-    # Pods -------------------------------------------------------------------------------------------------------
-
-    def _environment(self, direct: bool) -> list[Manifest]:
-        args = self.args
-        values: dict[str, pulumi.Input[str]] = {**processes.plain_environment(args)}
-        if args.database:
-            values |= {"DB_HOST": args.database.host, "DB_PORT": args.database.port}
-        if args.database and direct:
-            values |= {"DB_DIRECT_HOST": args.database.direct_host, "DB_DIRECT_PORT": args.database.direct_port}
-        if args.redis:
-            values |= {"REDIS_HOST": args.redis.host, "REDIS_PORT": args.redis.port}
-        found: list[Manifest] = [{"name": key, "value": values[key]} for key in sorted(values)]
-        if args.secret_delivery is SecretDelivery.ENV:
-            found += [
-                {"name": key, "valueFrom": {"secretKeyRef": {"name": ref.secret_name, "key": ref.key}}}
-                for key, ref in self.secrets.items()
-            ]
-        return found
-
-    def _volumes(self) -> tuple[list[Manifest], list[Manifest]]:
-        """Volumes and mounts of every process of the application."""
-        args = self.args
-        memory = {"medium": "Memory", "sizeLimit": "64Mi"}
-        volumes: list[Manifest] = [{"name": "tmp", "emptyDir": memory}]
-        mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]
-        for index, path in enumerate(args.writable_paths or []):
-            volumes.append({"name": f"writable-{index}", "emptyDir": memory})
-            mounts.append({"name": f"writable-{index}", "mountPath": path})
-        if args.uploads_path:
-            volumes.append({"name": "uploads", "persistentVolumeClaim": {"claimName": f"{self.name}-uploads"}})
-            mounts.append({"name": "uploads", "mountPath": args.uploads_path})
-        if args.secret_delivery is SecretDelivery.FILE and self.secrets:
-            sources = [
-                {"secret": {"name": ref.secret_name, "items": [{"key": ref.key, "path": key}]}}
-                for key, ref in self.secrets.items()
-            ]
-            volumes.append({"name": "secrets", "projected": {"defaultMode": 0o440, "sources": sources}})
-            mounts.append({"name": "secrets", "mountPath": processes.SECRETS, "readOnly": True})
-        return volumes, mounts
-
-    def _process(
-        self, name: str, command: list[str], memory_mb: int, cpu: float, mounts: list[Manifest], **more: Any
-    ) -> Manifest:
-        """A container of the application's image. Memory is reserved in full, so that no pod is killed for another's
-        need; CPU has no limit, because throttling costs latency while the node idles."""
-        return {
-            "name": name,
-            "image": self.args.image,
-            "command": command,
-            "env": self._environment(direct=more.pop("direct", False)),
-            "resources": {
-                "requests": {"cpu": f"{round(cpu * 1000)}m", "memory": f"{memory_mb}Mi"},
-                "limits": {"memory": f"{memory_mb}Mi"},
-            },
-            "securityContext": CONTAINER_SECURITY,
-            "volumeMounts": mounts,
-            **more,
-        }
-
-    def _pod(self, role: str, spec: Manifest, *, direct: bool = False) -> Manifest:
-        args = self.args
-        uid, gid = (int(part) for part in args.user.split(":"))
-        labels = self.labels(role)
-        for connection in (args.database, args.redis):
-            labels |= (connection.client_labels or {}) if connection else {}
-        if direct and args.database:
-            labels |= args.database.direct_client_labels or {}
-        return {
-            "metadata": {
-                "labels": {**args.platform.labels, **labels, "tierstack.dev/release": self.release},
-                "annotations": {"tierstack.dev/revision": self.revision},
-            },
-            "spec": {
-                "serviceAccountName": self.name,
-                "automountServiceAccountToken": False,
-                "enableServiceLinks": False,
-                "securityContext": {**POD_SECURITY, "runAsUser": uid, "runAsGroup": gid, "fsGroup": gid},
-                **spec,
-            },
-        }
-
-    def web(self) -> Manifest:
-        args, counts = self.args, self.args.counts
-        containers, volumes = self._http() if args.server is ServerKind.HTTP else self._php()
-        selector = {"matchLabels": self.labels("web")}
-        spread = [
-            {
-                "maxSkew": 1,
-                "topologyKey": key,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": selector,
-                "matchLabelKeys": ["pod-template-hash"],  # each release is spread by itself
-            }
-            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-        ]
-        pod = self._pod(
-            "web",
-            {
-                "terminationGracePeriodSeconds": args.stop_seconds + _DRAIN_SECONDS + 5,
-                "topologySpreadConstraints": spread,
-                **({"initContainers": copies} if (copies := self._copy_public()) else {}),
-                "containers": containers,
-                "volumes": volumes,
-            },
-        )
-        spec: Manifest = {
-            "selector": selector,
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
-            "revisionHistoryLimit": 5,
-            "progressDeadlineSeconds": _DEADLINE_SECONDS,
-            "template": pod,
-        }
-        if counts.max_replicas == counts.replicas:  # else the autoscaler owns the field
-            spec["replicas"] = counts.replicas
-        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": self._metadata("web"), "spec": spec}
-
-    def _probes(self) -> Manifest:
-        args = self.args
-
-        def get(path: str) -> Manifest:
-            headers = [
-                {"name": "Host", "value": args.hostnames[0]},
-                {"name": "X-Forwarded-Proto", "value": "https"},
-            ]
-            return {"path": path, "port": "http", "httpHeaders": headers}
-
-        ready = args.readiness_path or args.health_path
-        return {
-            "startupProbe": {"httpGet": get(ready), "periodSeconds": 2, "timeoutSeconds": 4, "failureThreshold": 90},
-            "readinessProbe": {"httpGet": get(args.health_path), "periodSeconds": 5, "timeoutSeconds": 3},
-            "livenessProbe": {
-                "httpGet": get(args.health_path),
-                "periodSeconds": 10,
-                "timeoutSeconds": 5,
-                "failureThreshold": 6,
-            },
-        }
-
-    def _http(self) -> tuple[list[Manifest], list[Manifest]]:
-        args = self.args
-        volumes, mounts = self._volumes()
-        container = self._process(
-            "web",
-            list(args.command or []),
-            processes.web_memory_mb(args),
-            processes.web_cpu(args),
-            mounts,
-            ports=[{"name": "http", "containerPort": args.port}],
-            # Until the proxies know that it leaves; then SIGTERM.
-            lifecycle={"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}},
-            **self._probes(),
-        )
-        return [container], volumes
-
-    def _php(self) -> tuple[list[Manifest], list[Manifest]]:
-        """PHP-FPM and nginx, which share a socket; PHP-FPM stops when nginx has answered the last request."""
-        args = self.args
-        volumes, mounts = self._volumes()
-        scratch = {"medium": "Memory", "sizeLimit": f"{2 * args.max_body_mb + 32}Mi"}
-        volumes += [
-            {"name": "config", "configMap": {"name": self.configuration}},
-            {"name": "sockets", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
-            {"name": "nginx-tmp", "emptyDir": scratch},
-        ]
-        shared = [
-            {"name": "config", "mountPath": server.CONFIG, "readOnly": True},
-            {"name": "sockets", "mountPath": server.SOCKETS},
-        ]
-        public: list[Manifest] = []
-        if args.nginx_image:
-            volumes.append({"name": "public", "emptyDir": {}})
-            public = [{"name": "public", "mountPath": args.document_root, "readOnly": True}]
-        nginx_gone = f"while [ -e {server.SOCKETS}/nginx.pid ]; do sleep 0.2; done"
-        php = self._process(
-            "php",
-            processes.fpm_command(args),
-            processes.web_memory_mb(args),
-            processes.web_cpu(args),
-            [*mounts, *shared],
-            lifecycle=_quit(nginx_gone),
-        )
-        nginx_memory = 64 + 2 * args.max_body_mb
-        nginx: Manifest = {
-            "name": "nginx",
-            "image": args.nginx_image or args.image,
-            "command": processes.nginx_command(args),
-            "ports": [{"name": "http", "containerPort": args.port}],
-            "resources": {
-                "requests": {"cpu": "50m", "memory": f"{nginx_memory}Mi"},
-                "limits": {"memory": f"{nginx_memory}Mi"},
-            },
-            "securityContext": CONTAINER_SECURITY,
-            "volumeMounts": [*shared, {"name": "nginx-tmp", "mountPath": "/tmp"}, *public],
-            "lifecycle": _quit(f"sleep {_DRAIN_SECONDS}"),
-            **self._probes(),
-        }
-        return [php, nginx], volumes
-
-    def _copy_public(self) -> list[Manifest]:
-        """Fills the document root that a separate nginx image sees."""
-        args = self.args
-        if not args.nginx_image or args.server is ServerKind.HTTP:
-            return []
-        copy = self._process("public", ["cp", "-R", f"{args.document_root}/.", "/public/"], 64, 0.05, [])
-        return [{**copy, "env": [], "volumeMounts": [{"name": "public", "mountPath": "/public"}]}]
-
-    def migration(self) -> Manifest | None:
-        """A Job named by what it runs: Jobs cannot change, and the same release needs it once."""
-        args = self.args
-        if not args.migrate_command:
-            return None
-        volumes, mounts = self._volumes()
-        container = self._process(
-            "migrate", list(args.migrate_command), args.worker_memory_mb, args.worker_cpu, mounts, direct=True
-        )
-        pod = self._pod(
-            "migration", {"restartPolicy": "Never", "containers": [container], "volumes": volumes}, direct=True
-        )
-        what = processes.digest([self.release, args.migrate_command, args.migrate_timeout_seconds], 10)
-        return {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": self._metadata("migration", f"-migrate-{what}"),
-            "spec": {"backoffLimit": 2, "activeDeadlineSeconds": args.migrate_timeout_seconds, "template": pod},
-        }
-
-    def background(self) -> list[Manifest]:
-        """Deployments of the queue workers and the one scheduler."""
-        args, counts = self.args, self.args.counts
-        found: list[Manifest] = []
-        if args.worker_command and counts.max_workers:
-            owned = counts.workers and counts.max_workers > counts.workers  # by the autoscaler
-            found.append(
-                self._background(
-                    "worker", args.worker_command, args.worker_health_command, None if owned else counts.workers
-                )
-            )
-        if args.scheduler_command:
-            found.append(self._background("scheduler", args.scheduler_command, args.scheduler_health_command, 1))
-        return found
-
-    def _background(self, role: str, command: list[str], health: list[str] | None, replicas: int | None) -> Manifest:
-        args = self.args
-        volumes, mounts = self._volumes()
-        probe = {"exec": {"command": health}, "periodSeconds": 15, "timeoutSeconds": 5, "failureThreshold": 4}
-        container = self._process(
-            role,
-            list(command),
-            args.worker_memory_mb,
-            args.worker_cpu,
-            mounts,
-            **({"livenessProbe": probe} if health else {}),
-        )
-        pod = self._pod(
-            role,
-            {
-                "terminationGracePeriodSeconds": args.worker_stop_seconds,
-                "containers": [container],
-                "volumes": volumes,
-            },
-        )
-        # Two schedulers would run every task twice.
-        one = {"type": "Recreate"}
-        many = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": "25%"}}
-        spec: Manifest = {
-            "selector": {"matchLabels": self.labels(role)},
-            "strategy": one if role == "scheduler" else many,
-            "revisionHistoryLimit": 5,
-            "progressDeadlineSeconds": _DEADLINE_SECONDS,
-            "template": pod,
-        }
-        if replicas is not None:
-            spec["replicas"] = replicas
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": self._metadata(role, f"-{role}"),
-            "spec": spec,
-        }
-
-    # Around the pods --------------------------------------------------------------------------------------------
 
     def service(self) -> Manifest:
         port = {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
@@ -367,7 +61,7 @@ class App:
             "apiVersion": "v1",
             "kind": "Service",
             # Its endpoints come with the pods, which the Deployment waits for.
-            "metadata": {**self._metadata("web"), "annotations": {"pulumi.com/skipAwait": "true"}},
+            "metadata": {**self.metadata("web"), "annotations": {"pulumi.com/skipAwait": "true"}},
             "spec": {"selector": self.labels("web"), "ports": [port]},
         }
 
@@ -384,7 +78,7 @@ class App:
                 {
                     "apiVersion": "policy/v1",
                     "kind": "PodDisruptionBudget",
-                    "metadata": self._metadata("web"),
+                    "metadata": self.metadata("web"),
                     "spec": {
                         "maxUnavailable": 1,
                         "selector": {"matchLabels": self.labels("web")},
@@ -399,7 +93,7 @@ class App:
         return {
             "apiVersion": "autoscaling/v2",
             "kind": "HorizontalPodAutoscaler",
-            "metadata": self._metadata(role, suffix),
+            "metadata": self.metadata(role, suffix),
             "spec": {
                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{self.name}{suffix}"},
                 "minReplicas": low,
@@ -426,7 +120,7 @@ class App:
         return {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": self._metadata("web"),
+            "metadata": self.metadata("web"),
             "spec": {
                 "podSelector": {"matchLabels": {"app.kubernetes.io/name": self.name}},
                 "policyTypes": ["Ingress", "Egress"],
@@ -446,7 +140,7 @@ class App:
             {
                 "apiVersion": "traefik.io/v1alpha1",
                 "kind": "Middleware",
-                "metadata": self._metadata("web", f"-{suffix}"),
+                "metadata": self.metadata("web", f"-{suffix}"),
                 "spec": spec,
             }
             for suffix, spec in specs.items()
@@ -472,17 +166,10 @@ class App:
         return {
             "apiVersion": GATEWAY_API,
             "kind": "HTTPRoute",
-            "metadata": self._metadata("web"),
+            "metadata": self.metadata("web"),
             "spec": {
                 "parentRefs": [{"name": self.args.gateway.name, "sectionName": "https"}],
                 "hostnames": self.args.hostnames,
                 "rules": [rule],
             },
         }
-
-
-def _quit(first: str) -> Manifest:
-    """A hook that runs `first`, then stops the process gracefully and waits for it: Kubernetes sends SIGTERM, which
-    nginx and PHP-FPM take as "at once", as soon as the hook ends."""
-    script = f"{first}; kill -QUIT 1; while kill -0 1 2>/dev/null; do sleep 0.2; done"
-    return {"preStop": {"exec": {"command": ["/bin/sh", "-c", script]}}}
