@@ -1,0 +1,39 @@
+#!/bin/sh
+export REDISCLI_AUTH="$(cat /etc/redis/password)"
+ask() { timeout 2 "$(command -v valkey-cli || command -v redis-cli)" "$@" 2>/dev/null; }
+# The Sentinels' own answer: the name of the primary, once for each that answers.
+named() {
+    for sentinel in redis-@NUMBER@-sentinel-0.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-1.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-2.redis-@NUMBER@-sentinel.bench.svc.cluster.local; do
+        timeout 2 "$(command -v valkey-cli || command -v redis-cli)" -h "$sentinel" -p 26379 --raw sentinel get-master-addr-by-name primary \
+            2>/dev/null | grep -E '^[a-z0-9.-]+[.][a-z0-9.-]+$' | head -n 1 || true
+    done
+}
+agreed() {
+    named | sort | uniq -c | sort -rn | head -n 1 | {
+        read -r count primary || return 1
+        [ "$count" -ge "$1" ] && printf '%s' "$primary"
+    }
+}
+
+ask role | head -n 1 | grep -q master || exit 0
+before=$(agreed 1) || exit 0  # a single node has nobody to hand over to
+ask client pause 10000 write >&2
+for sentinel in redis-@NUMBER@-sentinel-0.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-1.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-2.redis-@NUMBER@-sentinel.bench.svc.cluster.local; do
+    ask -h "$sentinel" -p 26379 sentinel failover primary | grep -q OK && break
+done
+tries=0
+while [ $tries -lt 40 ]; do
+    # The Sentinel that leads the failover knows first; the others follow within two seconds.
+    now=$(named | grep -vxF "$before" | head -n 1)
+    if [ -n "$now" ] && ask -h "$now" role | grep -q master; then
+        ask replicaof "$now" 6379 >&2
+        # What still waits here must come back through the endpoint, which leads elsewhere now.
+        ask client unpause >&2
+        ask client kill type normal skipme yes >&2
+        exit 0
+    fi
+    sleep 0.2
+    tries=$((tries + 1))
+done
+ask client unpause >&2
+exit 0

@@ -1,0 +1,287 @@
+"""Redis of a shop."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from bench.handwritten.common import image, text
+
+
+def redis(number: str, opts: pulumi.ResourceOptions) -> None:
+    """One node of Redis."""
+    labels_2 = {
+        "app.kubernetes.io/managed-by": "tierstack",
+        "app.kubernetes.io/part-of": "bench",
+        "tierstack.dev/environment": "local",
+    }
+    metadata = k8s.meta.v1.ObjectMetaArgs(
+        namespace="bench",
+        name=f"redis-{number}-node",
+        labels={
+            "app.kubernetes.io/managed-by": "tierstack",
+            "app.kubernetes.io/part-of": "bench",
+            "tierstack.dev/environment": "local",
+        },
+    )
+    labels = {
+        "app.kubernetes.io/managed-by": "tierstack",
+        "app.kubernetes.io/part-of": "bench",
+        "app.kubernetes.io/instance": f"redis-{number}",
+        "app.kubernetes.io/name": "redis",
+        "tierstack.dev/environment": "local",
+        "app.kubernetes.io/component": "node",
+    }
+    k8s.apiextensions.CustomResource(
+        f"redis-{number}-password-generator",
+        api_version="generators.external-secrets.io/v1alpha1",
+        kind="Password",
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-password", labels=labels_2),
+        spec={"symbols": 0, "noUpper": False, "digits": 8, "length": 32, "allowRepeat": True},
+        opts=opts,
+    )
+    k8s.core.v1.ConfigMap(
+        f"redis-{number}-node-config",
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-node-145b1ac7d6", labels=labels_2),
+        data={
+            "stop.sh": text("stop.sh", number),
+            "redis.conf": text("redis.conf", number),
+            "start.sh": text("start.sh", number),
+            "health.sh": text("health.sh", number),
+        },
+        immutable=True,
+        opts=opts,
+    )
+    k8s.core.v1.PersistentVolumeClaim(
+        f"redis-{number}-data-0",
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench",
+            name=f"data-redis-{number}-node-0",
+            annotations={"pulumi.com/skipAwait": "true"},
+            labels=labels,
+        ),
+        spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+            access_modes=["ReadWriteOnce"],
+            resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": "5Gi"}),
+        ),
+        opts=opts,
+    )
+    k8s.core.v1.Service(
+        f"redis-{number}-node-service",
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench",
+            name=f"redis-{number}-node",
+            labels=labels_2,
+            annotations={"pulumi.com/skipAwait": "true"},
+        ),
+        spec=k8s.core.v1.ServiceSpecArgs(
+            publish_not_ready_addresses=True,
+            cluster_ip="None",
+            selector={
+                "app.kubernetes.io/instance": f"redis-{number}",
+                "app.kubernetes.io/name": "redis",
+                "app.kubernetes.io/component": "node",
+            },
+            ports=[k8s.core.v1.ServicePortArgs(protocol="TCP", name="redis", port=6379)],
+        ),
+        opts=opts,
+    )
+    k8s.networking.v1.NetworkPolicy(
+        f"redis-{number}-node-network-policy",
+        metadata=metadata,
+        spec=k8s.networking.v1.NetworkPolicySpecArgs(
+            ingress=[
+                k8s.networking.v1.NetworkPolicyIngressRuleArgs(
+                    from_=[
+                        k8s.networking.v1.NetworkPolicyPeerArgs(
+                            pod_selector=k8s.meta.v1.LabelSelectorArgs(
+                                match_labels={f"tierstack.dev/client-of-redis-{number}": "true"}
+                            )
+                        )
+                    ],
+                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(protocol="TCP", port=6379)],
+                )
+            ],
+            policy_types=["Ingress"],
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(
+                match_labels={
+                    "app.kubernetes.io/instance": f"redis-{number}",
+                    "app.kubernetes.io/name": "redis",
+                    "app.kubernetes.io/component": "node",
+                }
+            ),
+        ),
+        opts=opts,
+    )
+    k8s.apiextensions.CustomResource(
+        f"redis-{number}-password",
+        api_version="external-secrets.io/v1",
+        kind="ExternalSecret",
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-password", labels=labels_2),
+        spec={
+            "target": {
+                "name": f"redis-{number}-password",
+                "template": {"type": "Opaque", "data": {"password": "{{ .password }}"}},
+            },
+            "dataFrom": [
+                {
+                    "sourceRef": {
+                        "generatorRef": {
+                            "kind": "Password",
+                            "apiVersion": "generators.external-secrets.io/v1alpha1",
+                            "name": f"redis-{number}-password",
+                        }
+                    }
+                }
+            ],
+            "refreshPolicy": "CreatedOnce",
+        },
+        opts=opts,
+    )
+    k8s.apps.v1.StatefulSet(
+        f"redis-{number}-node",
+        metadata=metadata,
+        spec=k8s.apps.v1.StatefulSetSpecArgs(
+            volume_claim_templates=[
+                k8s.core.v1.PersistentVolumeClaimArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(name="data"),
+                    spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+                        access_modes=["ReadWriteOnce"],
+                        resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": "1Gi"}),
+                    ),
+                )
+            ],
+            pod_management_policy="Parallel",
+            service_name=f"redis-{number}-node",
+            replicas=1,
+            selector=k8s.meta.v1.LabelSelectorArgs(
+                match_labels={
+                    "app.kubernetes.io/instance": f"redis-{number}",
+                    "app.kubernetes.io/name": "redis",
+                    "app.kubernetes.io/component": "node",
+                }
+            ),
+            min_ready_seconds=10,
+            update_strategy=k8s.apps.v1.StatefulSetUpdateStrategyArgs(type="RollingUpdate"),
+            template=k8s.core.v1.PodTemplateSpecArgs(
+                metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels),
+                spec=k8s.core.v1.PodSpecArgs(
+                    security_context=k8s.core.v1.PodSecurityContextArgs(
+                        run_as_non_root=True,
+                        fs_group_change_policy="OnRootMismatch",
+                        run_as_group=999,
+                        fs_group=999,
+                        run_as_user=999,
+                        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+                    ),
+                    volumes=[
+                        k8s.core.v1.VolumeArgs(
+                            projected=k8s.core.v1.ProjectedVolumeSourceArgs(
+                                sources=[
+                                    k8s.core.v1.VolumeProjectionArgs(
+                                        config_map=k8s.core.v1.ConfigMapProjectionArgs(
+                                            name=f"redis-{number}-node-145b1ac7d6"
+                                        )
+                                    ),
+                                    k8s.core.v1.VolumeProjectionArgs(
+                                        secret=k8s.core.v1.SecretProjectionArgs(
+                                            name=f"redis-{number}-password",
+                                            items=[k8s.core.v1.KeyToPathArgs(key="password", path="password")],
+                                        )
+                                    ),
+                                ],
+                                default_mode=288,
+                            ),
+                            name="config",
+                        ),
+                        k8s.core.v1.VolumeArgs(
+                            empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="16Mi"),
+                            name="tmp",
+                        ),
+                    ],
+                    containers=[
+                        k8s.core.v1.ContainerArgs(
+                            command=["/bin/sh", "/etc/redis/start.sh"],
+                            startup_probe=k8s.core.v1.ProbeArgs(
+                                timeout_seconds=5,
+                                failure_threshold=300,
+                                period_seconds=2,
+                                exec_=k8s.core.v1.ExecActionArgs(command=["/bin/sh", "/etc/redis/health.sh"]),
+                            ),
+                            security_context=k8s.core.v1.SecurityContextArgs(
+                                read_only_root_filesystem=True,
+                                allow_privilege_escalation=False,
+                                capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+                            ),
+                            volume_mounts=[
+                                k8s.core.v1.VolumeMountArgs(mount_path="/data", name="data"),
+                                k8s.core.v1.VolumeMountArgs(read_only=True, mount_path="/etc/redis", name="config"),
+                                k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="tmp"),
+                            ],
+                            image=image("valkey:8.1"),
+                            ports=[k8s.core.v1.ContainerPortArgs(container_port=6379, protocol="TCP", name="redis")],
+                            readiness_probe=k8s.core.v1.ProbeArgs(
+                                timeout_seconds=5,
+                                failure_threshold=2,
+                                period_seconds=5,
+                                exec_=k8s.core.v1.ExecActionArgs(command=["/bin/sh", "/etc/redis/health.sh"]),
+                            ),
+                            name="redis",
+                            liveness_probe=k8s.core.v1.ProbeArgs(
+                                failure_threshold=3,
+                                period_seconds=10,
+                                tcp_socket=k8s.core.v1.TCPSocketActionArgs(port=6379),
+                            ),
+                            lifecycle=k8s.core.v1.LifecycleArgs(
+                                pre_stop=k8s.core.v1.LifecycleHandlerArgs(
+                                    exec_=k8s.core.v1.ExecActionArgs(command=["/bin/sh", "/etc/redis/stop.sh"])
+                                )
+                            ),
+                            resources=k8s.core.v1.ResourceRequirementsArgs(
+                                limits={"memory": "800Mi"}, requests={"cpu": "100m", "memory": "800Mi"}
+                            ),
+                        )
+                    ],
+                    automount_service_account_token=False,
+                    topology_spread_constraints=[
+                        k8s.core.v1.TopologySpreadConstraintArgs(
+                            topology_key="kubernetes.io/hostname",
+                            label_selector=k8s.meta.v1.LabelSelectorArgs(
+                                match_labels={
+                                    "app.kubernetes.io/instance": f"redis-{number}",
+                                    "app.kubernetes.io/name": "redis",
+                                    "app.kubernetes.io/component": "node",
+                                }
+                            ),
+                            max_skew=1,
+                            when_unsatisfiable="ScheduleAnyway",
+                        )
+                    ],
+                    dns_config=k8s.core.v1.PodDNSConfigArgs(
+                        options=[
+                            k8s.core.v1.PodDNSConfigOptionArgs(name="ndots", value="1"),
+                            k8s.core.v1.PodDNSConfigOptionArgs(name="timeout", value="1"),
+                            k8s.core.v1.PodDNSConfigOptionArgs(name="attempts", value="2"),
+                        ]
+                    ),
+                    termination_grace_period_seconds=45,
+                    enable_service_links=False,
+                ),
+            ),
+            revision_history_limit=3,
+        ),
+        opts=opts,
+    )
+    k8s.core.v1.Service(
+        f"redis-{number}",
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}", labels=labels_2),
+        spec=k8s.core.v1.ServiceSpecArgs(
+            type="ClusterIP",
+            selector={
+                "app.kubernetes.io/instance": f"redis-{number}",
+                "app.kubernetes.io/name": "redis",
+                "statefulset.kubernetes.io/pod-name": f"redis-{number}-node-0",
+                "app.kubernetes.io/component": "node",
+            },
+            ports=[k8s.core.v1.ServicePortArgs(protocol="TCP", name="redis", target_port=6379, port=6379)],
+        ),
+        opts=opts,
+    )

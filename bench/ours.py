@@ -1,0 +1,67 @@
+"""The program under test: SHOPS shops of tierstack components in one namespace, rendered into RENDER."""
+
+import os
+
+import tierstack as ts
+
+
+def image(name: str) -> str:
+    return f"registry.example/{name}@sha256:{'0' * 64}"
+
+
+def shop(number: str, platform: ts.Platform) -> None:
+    """A shop of six components: proxy, certificate, database, Redis, backups and the application."""
+    tier, hostname = ts.Tier.USERS_100K, f"shop-{number}.example.org"
+    tls = ts.TLS(f"tls-{number}", ts.TLSArgs(platform=platform, hostnames=[hostname]))
+    gateway = ts.Gateway(f"gateway-{number}", ts.GatewayArgs(platform=platform, certificate=tls.certificate))
+    database = ts.DatabaseWithReplicas(
+        f"db-{number}",
+        ts.DatabaseWithReplicasArgs(
+            platform=platform,
+            tier=tier,
+            image=image("postgresql:17.6"),
+            pooler_image=image("pgbouncer:1.24"),
+            archive=ts.object_store_name(f"backups-{number}"),
+        ),
+    )
+    redis = ts.RedisCluster(
+        f"redis-{number}", ts.RedisClusterArgs(platform=platform, tier=tier, image=image("valkey:8.1"))
+    )
+    ts.BackupSchedule(
+        f"backups-{number}",
+        ts.BackupScheduleArgs(
+            platform=platform,
+            database=database.connection,
+            destination=ts.BackupDestination(
+                bucket="backups", region="eu-central-1", access_key_id="from the store", secret_access_key="same"
+            ),
+        ),
+    )
+    ts.AppCluster(
+        f"web-{number}",
+        ts.AppClusterArgs(
+            platform=platform,
+            tier=tier,
+            image=image("shop:1"),
+            hostnames=[hostname],
+            gateway=gateway.endpoint,
+            document_root="/srv/shop/public",
+            worker_command=["php", "bin/worker.php"],
+            scheduler_command=["php", "bin/scheduler.php"],
+            migrate_command=["php", "bin/migrate.php"],
+            secrets={"APP_KEY": "from the store"},
+            uploads_path="/srv/uploads",
+            database=database.connection,
+            redis=redis.connection,
+        ),
+    )
+
+
+def program() -> None:
+    platform = ts.Kubernetes(name="bench", render_to=os.environ["RENDER"], secret_store="vault")
+    for number in range(int(os.environ["SHOPS"])):
+        shop(str(number), platform)
+
+
+if __name__ == "__main__":
+    program()

@@ -1,0 +1,34 @@
+"""The benchmark compares like with like: both programs make the same resources."""
+
+from collections import Counter
+
+import pytest
+
+from bench import handwritten, ours
+from bench.__main__ import PER_SHOP
+from tests.support import Recorder, run_program
+
+pytestmark = pytest.mark.graph
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Recorder]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RENDER", "out")
+        patch.setenv("SHOPS", "2")
+        return {"ours": run_program(ours.program), "by hand": run_program(handwritten.program)}
+
+
+def test_kinds_and_numbers(made: dict[str, Recorder]) -> None:
+    def kinds(program: str) -> Counter[str]:
+        grouping = ("tierstack:", "bench:")
+        return Counter("group" if one.type.startswith(grouping) else one.type for one in made[program].made)
+
+    assert kinds("ours") == kinds("by hand")
+    assert kinds("ours").total() == 2 * PER_SHOP + 2
+
+
+def test_their_inputs_are_of_the_same_size(made: dict[str, Recorder]) -> None:
+    """Not equal to the letter: the components go on changing, and the other program need not follow each word."""
+    sizes = {name: sum(len(str(one.inputs)) for one in program.made) for name, program in made.items()}
+    assert sizes["by hand"] == pytest.approx(sizes["ours"], rel=0.05)
