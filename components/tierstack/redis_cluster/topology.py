@@ -21,8 +21,9 @@ MASTER = "primary"
 """What the Sentinels call the group of nodes."""
 QUORUM = 2
 """Sentinels of three that must agree that the primary is gone; as many elect who replaces it."""
-FAILOVER_TIMEOUT_MS = 15000
-"""After a failover that came to nothing, the next one waits for twice this time (sentinel.conf, failover-timeout)."""
+FAILOVER_TIMEOUT_MS = 6000
+"""After a failover that came to nothing, such as a vote for three different Sentinels, the next one waits for twice
+this time (sentinel.conf, failover-timeout). Sentinel's own is 180000."""
 PREFERRED = 10
 """replica-priority of the first node: lower is preferred, and 100 is the default. An ordered handover leads to it."""
 

@@ -163,19 +163,11 @@ class Stand:
     def primaries(self) -> list[int]:
         return [index for index in range(3) if self.role(index) == "master"]
 
-    def replicas(self) -> int:
-        """Replicas that the primary behind the endpoint knows of."""
-        with suppress(OSError, RuntimeError):
-            client = Client(self.address("proxy"))
-            try:
-                return int(client("ROLE").count(f" {node.PORT} "))
-            finally:
-                client.close()
-        return 0
-
-    def sentinel(self, index: int, *words: str) -> str:
-        ask = f"REDISCLI_AUTH={PASSWORD} valkey-cli -p {topology.SENTINEL_PORT} --raw sentinel {' '.join(words)}"
-        return self.execute(f"redis-sentinel-{index}", ask)
+    def sentinel_knows_all(self, index: int) -> bool:
+        """Whether a Sentinel finds the primary well, and knows two replicas and two other Sentinels."""
+        ask = f"REDISCLI_AUTH={PASSWORD} valkey-cli -p {topology.SENTINEL_PORT} --raw info sentinel"
+        told = self.execute(f"redis-sentinel-{index}", ask)
+        return "status=ok" in told and "slaves=2,sentinels=3" in told
 
     def writes(self) -> bool:
         """Whether a client gets a write acknowledged through the one endpoint."""
@@ -188,10 +180,12 @@ class Stand:
         return False
 
     def logs(self) -> str:
-        return "\n".join(
-            f"--- {name}\n{container.logs(tail=40).decode(errors='replace')}"
-            for name, container in self.containers.items()
-        )
+        """The ends of all logs, without the line that a Sentinel repeats while a name is gone."""
+        shown: list[str] = []
+        for name, container in self.containers.items():
+            lines = container.logs(tail=400).decode(errors="replace").splitlines()
+            shown += [f"--- {name}", *[line for line in lines if "Failed to resolve" not in line][-60:]]
+        return "\n".join(shown)
 
     def close(self) -> None:
         for short in list(self.containers):
