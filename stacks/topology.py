@@ -47,6 +47,6 @@ def topology(rooms: Rooms) -> Topology:
     if backups := rooms.backups(connection):
         where = backups.destination.bucket if backups.destination else "volume"
         nodes.append(Node("backups", "backups", f"{where}, {backups.retention_days} days", "backup", 5))
-        edges.append(Edge("primary", "backups", "base + WAL"))
+        edges.append(Edge("primary", "backups"))
     kind = "one Docker host" if docker else "Kubernetes"
     return Topology(f"{rooms.platform.name}: {rooms.settings.tier.value} users on {kind}", tuple(nodes), tuple(edges))

@@ -1,0 +1,19 @@
+"""Serves the components to Pulumi programs in other languages: `pulumi package add <this directory>`."""
+
+from pulumi.provider.experimental import component_provider_host
+
+from tierstack import (
+    TLS,
+    AppCluster,
+    BackupSchedule,
+    DatabaseWithReplicas,
+    DNSRecords,
+    Gateway,
+    RedisCluster,
+)
+
+if __name__ == "__main__":
+    component_provider_host(
+        name="tierstack",
+        components=[AppCluster, BackupSchedule, DatabaseWithReplicas, DNSRecords, Gateway, RedisCluster, TLS],
+    )
