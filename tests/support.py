@@ -333,6 +333,6 @@ def docker_client() -> Any:
 
 def containers_of(platform: str) -> Iterator[Any]:
     """Containers whose name starts with the platform's, running or not."""
-    for one in docker_client().containers.list(all=True):
+    for one in docker_client().containers.list(all=True, ignore_removed=True):
         if one.name.startswith(f"{platform}-"):
             yield one
