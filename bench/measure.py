@@ -108,7 +108,7 @@ class _Peak(threading.Thread):
 
     def run(self) -> None:
         while not self._end.wait(0.05):
-            self._most = max(self._most, sum(_resident(pid) for pid in os.listdir("/proc") if self._ours(pid)))
+            self._most = max(self._most, sum(_resident(one) for one in Path("/proc").iterdir() if self._ours(one.name)))
 
     def _ours(self, pid: str) -> bool:
         try:
@@ -122,8 +122,8 @@ class _Peak(threading.Thread):
         return self._most / 2**20
 
 
-def _resident(pid: str) -> int:
+def _resident(process: Path) -> int:
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+        return int((process / "statm").read_text().split()[1]) * PAGE
     except OSError:
         return 0

@@ -3,6 +3,8 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
+from bench.handwritten.common import image
+
 
 def db(number: str, opts: pulumi.ResourceOptions) -> None:
     """PostgreSQL with its pooler."""
