@@ -156,7 +156,7 @@ def _paths(args: AppClusterArgs) -> list[Problem]:
             continue
         if not _PATH.fullmatch(value) or ".." in value.split("/") or value != value.rstrip("/"):
             wrong = "is not an absolute directory without `..` or a slash at the end"
-            found.append(Problem(path, value, wrong, "write one such as /srv/uploads"))
+            found.append(Problem(path, value, wrong, "write one such as /srv/shop"))
         elif path != "document_root" and value in _TAKEN:
             found.append(Problem(path, value, "is used for something else in the container", "write another"))
     seen: dict[str, str] = {}

@@ -128,8 +128,8 @@ def _servers(name: str, args: AppClusterArgs, release: Release) -> dict[str, Any
         "path": args.health_path,
         "hostname": args.hostnames[0],
         "headers": {"X-Forwarded-Proto": "https"},
-        "interval": "2s",
-        "timeout": "3s",
+        "interval": "1s",
+        "timeout": "2s",
     }
     return {
         "loadBalancer": {

@@ -1,0 +1,92 @@
+"""Good arguments to change in tests."""
+
+from typing import Any
+
+from tierstack.app_cluster import AppClusterArgs
+from tierstack.platform import DockerHost, Kubernetes, Platform
+from tierstack.tier import Tier
+from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
+
+DIGEST = "0" * 64
+PLATFORMS: dict[str, Platform] = {
+    "docker": DockerHost(name="shop"),
+    "kubernetes": Kubernetes(name="shop"),
+    "rendered": Kubernetes(name="shop", render_to="out"),
+}
+
+
+def gateway(on: str) -> GatewayEndpoint:
+    if on == "docker":
+        return GatewayEndpoint(
+            https_port=443,
+            tools_image=f"sha256:{DIGEST}",
+            network="shop-front",
+            volume="shop-gateway-config",
+            user="65532:65532",
+        )
+    return GatewayEndpoint(https_port=443, name="gateway", gateway_class="traefik", proxy_namespace="traefik")
+
+
+def password(on: str, value: str) -> SecretRef:
+    return SecretRef(value=value) if on == "docker" else SecretRef(secret_name=f"{value}-secret", key="password")
+
+
+def database(on: str) -> DatabaseConnection:
+    return DatabaseConnection(
+        host="db-pooler",
+        port="6432",
+        direct_host="db",
+        direct_port="5432",
+        database="app",
+        user="app",
+        password=password(on, "db-password"),
+        network="shop-db" if on == "docker" else None,
+        direct_network="shop-db-direct" if on == "docker" else None,
+        client_labels=None if on == "docker" else {"tierstack.dev/db-client": "true"},
+        direct_client_labels=None if on == "docker" else {"tierstack.dev/db-direct": "true"},
+    )
+
+
+def redis(on: str) -> RedisConnection:
+    return RedisConnection(
+        host="redis",
+        port="6379",
+        password=password(on, "redis-password"),
+        network="shop-redis" if on == "docker" else None,
+        client_labels=None if on == "docker" else {"tierstack.dev/redis-client": "true"},
+    )
+
+
+def given(on: str, **changes: Any) -> dict[str, Any]:
+    """Arguments without a problem, as the component host gives them, with `changes`; None leaves one out."""
+    image = f"sha256:{DIGEST}" if on == "docker" else f"registry.example.org/shop:1@sha256:{DIGEST}"
+    good: dict[str, Any] = {
+        "platform": PLATFORMS[on],
+        "tier": "100k",
+        "image": image,
+        "hostnames": ["shop.example.org"],
+        "document_root": "/srv/shop/public",
+        "gateway": gateway(on),
+        "database": database(on),
+        "redis": redis(on),
+    }
+    return {key: value for key, value in {**good, **changes}.items() if value is not None}
+
+
+def args(on: str, **changes: Any) -> AppClusterArgs:
+    """The same as an object."""
+    return AppClusterArgs(**{**given(on, **changes), "tier": changes.get("tier", Tier.USERS_100K)})
+
+
+FULL: dict[str, Any] = {
+    "hostnames": ["shop.example.org", "*.shop.example.org"],
+    "worker_command": ["php", "bin/worker"],
+    "worker_health_command": ["php", "bin/healthcheck", "worker"],
+    "scheduler_command": ["php", "bin/schedule"],
+    "migrate_command": ["php", "bin/migrate"],
+    "uploads_path": "/srv/uploads",
+    "environment": {"MAIL_HOST": "mail.example.org"},
+    "secrets": {"APP_KEY": "the-app-key"},
+    "readiness_path": "/api/monitoring/health",
+}
+"""Everything that an application can have."""

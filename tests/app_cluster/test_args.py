@@ -1,0 +1,63 @@
+"""The rules of AppClusterArgs: each wrong input with its whole message."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, gateway, given
+from tests.support import refused
+from tierstack.app_cluster import AppCluster
+from tierstack.tier import TIERS, Tier
+
+CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/app_cluster/wrong_args.yaml").read_text())
+
+
+def real(value: Any) -> Any:
+    return value.replace("${digest}", DIGEST) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['where']} {case['given']}"[:70])
+def test_wrong(case: dict[str, Any]) -> None:
+    changes = {key: real(value) for key, value in case["given"].items()}
+    error = refused(lambda: AppCluster("web", given(case["where"], **changes)))  # type: ignore[arg-type]
+    assert error.subject == 'AppCluster "web"'
+    assert [str(problem) for problem in error.problems] == case["problems"]
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+@pytest.mark.parametrize("tier", Tier)
+@pytest.mark.parametrize("more", [{}, FULL], ids=["least", "full"])
+def test_good(on: str, tier: Tier, more: dict[str, Any]) -> None:
+    assert args(on, tier=tier, **more).problems() == []
+
+
+def test_connections_of_another_platform() -> None:
+    wrong = args("docker", gateway=gateway("kubernetes")).problems()
+    assert [problem.path for problem in wrong] == [
+        "gateway.network",
+        "gateway.volume",
+        "gateway.tools_image",
+        "gateway.user",
+    ]
+    wrong = args("kubernetes", **{key: given("docker")[key] for key in ("gateway", "database", "redis")}).problems()
+    assert [problem.path for problem in wrong] == [
+        "gateway.name",
+        "gateway.proxy_namespace",
+        "database.password.secret_name",
+        "redis.password.secret_name",
+    ]
+
+
+def test_counts_come_from_the_tier_unless_given() -> None:
+    size = TIERS[Tier.USERS_1M].app
+    counts = args("docker", tier=Tier.USERS_1M, worker_command=["w"]).counts
+    assert (counts.replicas, counts.workers, counts.children) == (size.replicas, size.workers, size.children)
+    assert args("docker").counts.workers == 0, "no worker without a command"
+    counts = args("docker", replicas=20, workers=0, children=1, worker_command=["w"]).counts
+    assert (counts.replicas, counts.max_replicas, counts.workers, counts.children) == (20, 20, 0, 1)
+
+
+def test_platforms_are_all_covered() -> None:
+    assert {case["where"] for case in CASES} <= set(PLATFORMS)

@@ -1,0 +1,252 @@
+"""What AppCluster registers on both platforms: golden files, the order of things, and where secrets go."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from tests.app_cluster.samples import FULL, args, given
+from tests.support import Recorder, Secret, golden, run_program
+from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind, processes
+from tierstack.platform import DataProtection, DockerHost, Kubernetes
+from tierstack.tier import Tier
+
+pytestmark = pytest.mark.graph
+
+HTTP: dict[str, Any] = {
+    "server": ServerKind.HTTP,
+    "command": ["serve"],
+    "web_memory_mb": 128,
+    "document_root": None,
+    "secret_delivery": SecretDelivery.FILE,
+}
+
+
+def made(of: AppClusterArgs) -> Recorder:
+    return run_program(lambda: AppCluster("web", of))
+
+
+@pytest.mark.parametrize("tier", Tier, ids=lambda tier: tier.value)
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_golden(on: str, tier: Tier) -> None:
+    golden(f"app-cluster-{on}-{tier.value}.json", made(args(on, tier=tier, **FULL)).summary())
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_golden_http(on: str) -> None:
+    golden(f"app-cluster-{on}-http.json", made(args(on, **{**FULL, **HTTP})).summary())
+
+
+def test_golden_rendered() -> None:
+    platform = Kubernetes(name="shop", render_to="out", secret_store="vault")
+    golden("app-cluster-rendered.json", made(args("kubernetes", **{**FULL, "platform": platform})).summary())
+
+
+def test_a_plain_dict_gives_the_same() -> None:
+    plain = {**given("docker"), "platform": {"kind": "docker", "name": "shop"}, "tier": "100k", "port": 8080.0}
+    plain["healthPath"] = "/health"
+    one = run_program(lambda: AppCluster("web", plain))  # type: ignore[arg-type]
+    assert one.summary() == made(args("docker")).summary()
+
+
+# Docker -----------------------------------------------------------------------------------------------------------
+
+
+def before(recorder: Recorder, name: str) -> set[str]:
+    """Everything that must be there before `name` is made."""
+    by_name = {one.name: one for one in recorder.made}
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for other in by_name[waiting.pop()].depends_on:
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return seen
+
+
+def test_the_order_of_a_release() -> None:
+    full = args("docker", **FULL)
+    recorder = made(full)
+    release = processes.release(full)
+    web = {f"web-{release}-{index}" for index in (1, 2)}
+    for one in [*web, f"web-{release}-1-php", f"web-{release}-worker-1", "web-scheduler"]:
+        assert "web-migrate" in before(recorder, one), f"{one} waits for the migration"
+    for index in (1, 2):
+        nginx = before(recorder, f"web-{release}-{index}")
+        assert f"web-{release}-{index}-php" in nginx, "so that nginx starts after PHP-FPM and stops before it"
+        assert f"web-{release}-{index}-php-ready" in nginx
+    assert web | {f"{one}-ready" for one in web} <= before(recorder, "web-route"), "traffic comes last"
+    assert not web & before(recorder, "web-migrate")
+
+
+def test_containers_of_a_release_start_beside_the_old_ones_but_there_is_one_scheduler() -> None:
+    full = args("docker", **FULL)
+    recorder = made(full)
+    release = processes.release(full)
+    for one in recorder.of_type("docker:index/container:Container"):
+        replaced_first = bool(one.options.get("deleteBeforeReplace"))
+        assert replaced_first == (one.name == "web-scheduler")
+        assert (release in one.inputs["name"]) == (one.name != "web-scheduler")
+
+
+def test_secrets_are_in_files_only() -> None:
+    recorder = made(args("docker", **FULL))
+    clear = json.dumps([one.inputs for one in recorder.made], default=lambda value: f"({type(value).__name__})")
+    for value in ("the-app-key", "db-password", "redis-password"):
+        assert value not in clear
+    release = processes.release(args("docker", **FULL))
+    files = recorder.named(f"web-{release}-secrets", "VolumeFiles").inputs
+    assert isinstance(files["files"], Secret)
+    assert (files["mode"], files["uid"]) == (0o400, 10001)
+    for one in recorder.of_type("docker:index/container:Container"):
+        sees = [mount["target"] for mount in one.inputs["mounts"]]
+        runs_application = not one.name.endswith(("-1", "-2")) or "worker" in one.name
+        assert (processes.SECRETS in sees) == runs_application, "nginx has no secrets"
+
+
+def test_a_rotated_secret_gives_containers_of_another_name() -> None:
+    def names(value: str) -> set[str]:
+        recorder = made(args("docker", secrets={"KEY": value}))
+        return {one.inputs["name"] for one in recorder.of_type("docker:index/container:Container")}
+
+    assert not names("one") & names("two")
+    assert names("one") == names("one")
+
+
+def test_only_the_migration_knows_the_direct_endpoint() -> None:
+    recorder = made(args("docker", **FULL))
+    migration = recorder.named("web-migrate").inputs
+    assert migration["environment"]["DB_DIRECT_HOST"] == "db"
+    assert "shop-db-direct" in migration["networks"]
+    for one in recorder.of_type("docker:index/container:Container"):
+        assert "shop-db-direct" not in json.dumps(one.inputs)
+        assert "DB_DIRECT" not in json.dumps(one.inputs)
+
+
+def test_nginx_is_alone_on_the_proxys_network() -> None:
+    full = args("docker", **FULL)
+    recorder = made(full)
+    for one in recorder.of_type("docker:index/container:Container"):
+        networks = [network["name"] for network in one.inputs["networksAdvanced"]]
+        is_nginx = one.name in {f"web-{processes.release(full)}-{index}" for index in (1, 2)}
+        assert (networks == ["shop-front"]) == is_nginx
+        assert ("shop-front" in networks) == is_nginx
+
+
+@pytest.mark.parametrize("protection", DataProtection)
+def test_only_uploads_are_data(protection: DataProtection) -> None:
+    platform = DockerHost(name="shop", data_protection=protection)
+    recorder = made(args("docker", **{**FULL, "platform": platform}))
+    protected = [one.name for one in recorder.made if one.options.get("protect")]
+    kept = [one.name for one in recorder.made if one.options.get("retainOnDelete")]
+    assert protected == ([] if protection is DataProtection.NONE else ["web-uploads"])
+    assert kept == (["web-uploads"] if protection is DataProtection.RETAIN else [])
+
+
+def test_nginx_from_an_image_of_its_own_sees_the_document_root() -> None:
+    other = "sha256:" + "2" * 64
+    with_image = args("docker", nginx_image=other)
+    recorder = made(with_image)
+    release = processes.release(with_image)
+    nginx, php = (recorder.named(f"web-{release}-1{role}", "Container").inputs for role in ("", "-php"))
+    assert nginx["image"] == other
+    (volume,) = {mount["source"] for mount in nginx["mounts"] if mount["target"] == "/srv/shop/public"}
+    assert volume in {mount["source"] for mount in php["mounts"] if mount["target"] == "/srv/shop/public"}
+
+
+def test_url_and_release() -> None:
+    outputs: dict[str, Any] = {}
+
+    def program() -> None:
+        web = AppCluster("web", args("docker"))
+        pulumi.Output.all(url=web.url, release=web.release).apply(outputs.update)
+
+    run_program(program)
+    assert outputs == {"url": "https://shop.example.org", "release": processes.release(args("docker"))}
+
+
+# Kubernetes -------------------------------------------------------------------------------------------------------
+
+
+def test_who_owns_the_replicas() -> None:
+    scaled = made(args("kubernetes", **FULL))
+    assert "replicas" not in scaled.named("web", "Deployment").inputs["spec"]
+    assert scaled.named("web-autoscaler").inputs["spec"]["minReplicas"] == 2
+    fixed = made(args("kubernetes", **{**FULL, "replicas": 3, "max_replicas": 3}))
+    assert fixed.named("web", "Deployment").inputs["spec"]["replicas"] == 3
+    assert "web-autoscaler" not in {one.name for one in fixed.made}
+
+
+def test_the_order_on_kubernetes() -> None:
+    recorder = made(args("kubernetes", **FULL))
+    for one in recorder.of_type(":Deployment"):
+        assert "web-migrate" in before(recorder, one.name)
+    assert "web" in before(recorder, "web-route")
+
+
+def test_another_image_is_another_job() -> None:
+    def job(**changes: Any) -> str:
+        return made(args("kubernetes", **{**FULL, **changes})).named("web-migrate").inputs["metadata"]["name"]
+
+    other = "registry.example.org/shop:2@sha256:" + "2" * 64
+    assert job() == job()
+    assert job() != job(image=other)
+    assert job() != job(migrate_command=["other"])
+
+
+def test_pods_carry_the_labels_that_let_them_through() -> None:
+    recorder = made(args("kubernetes", **FULL))
+
+    def labels(name: str) -> dict[str, str]:
+        return recorder.named(name, "batch" if "migrate" in name else "Deployment").inputs["spec"]["template"][
+            "metadata"
+        ]["labels"]
+
+    for name in ("web", "web-worker", "web-scheduler", "web-migrate"):
+        assert labels(name)["tierstack.dev/db-client"] == "true"
+        assert labels(name)["tierstack.dev/redis-client"] == "true"
+        assert ("tierstack.dev/db-direct" in labels(name)) == (name == "web-migrate")
+
+
+def test_pods_satisfy_the_restricted_standard() -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+    for of in (args("kubernetes", **FULL), args("kubernetes", **{**FULL, **HTTP})):
+        recorder = made(of)
+        specs = [one.inputs["spec"]["template"]["spec"] for one in recorder.made if "template" in str(one.inputs)]
+        assert len(specs) == 4
+        for spec in specs:
+            assert spec["securityContext"]["runAsNonRoot"] is True
+            assert spec["securityContext"]["runAsUser"] == 10001
+            assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            assert spec["automountServiceAccountToken"] is False
+            for container in spec["containers"]:
+                security = container["securityContext"]
+                assert security["allowPrivilegeEscalation"] is False
+                assert security["readOnlyRootFilesystem"] is True
+                assert security["capabilities"] == {"drop": ["ALL"]}
+                assert container["resources"]["limits"]["memory"] == container["resources"]["requests"]["memory"]
+
+
+def test_rendered_files_have_no_secret_values() -> None:
+    platform = Kubernetes(name="shop", render_to="out", secret_store="vault")
+    recorder = made(args("kubernetes", **{**FULL, "platform": platform}))
+    assert "the-app-key" not in json.dumps(recorder.summary())
+    assert not recorder.of_type("core/v1:Secret")
+
+
+def test_traefiks_own_kinds_only_with_traefik() -> None:
+    from dataclasses import replace
+
+    traefik = args("kubernetes")
+    other = args("kubernetes", gateway=replace(traefik.gateway, gateway_class="envoy"))
+    filters = {
+        kind: [one["type"] for one in made(of).named("web-route").inputs["spec"]["rules"][0]["filters"]]
+        for kind, of in (("traefik", traefik), ("envoy", other))
+    }
+    assert filters == {
+        "traefik": ["ResponseHeaderModifier", "ExtensionRef", "ExtensionRef"],
+        "envoy": ["ResponseHeaderModifier"],
+    }
+    assert not made(other).of_type(":Middleware")

@@ -1,0 +1,221 @@
+"""What needs no engine: names of releases, the proxy's file, configuration files, the wrapper that hands over secrets."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app_cluster.samples import FULL, args
+from tierstack.app_cluster import ServerKind, processes, server, traffic
+from tierstack.app_cluster.traffic import Mirror, Release
+from tierstack.platform import DockerHost
+from tierstack.tier import Tier
+
+HTTP: dict[str, Any] = {
+    "server": ServerKind.HTTP,
+    "command": ["serve"],
+    "web_memory_mb": 128,
+    "document_root": None,
+}
+
+
+# Releases ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"image": "sha256:" + "1" * 64},
+        {"environment": {"A": "1"}},
+        {"secrets": {"NEW": "x"}},
+        {"children": 3},
+        {"php_settings": {"opcache.jit": "off"}},
+        {"max_body_mb": 1},
+        {"worker_command": ["other"]},
+        {"uploads_path": "/srv/other"},
+        {"writable_paths": ["/srv/cache"]},
+        {"stop_seconds": 7},
+        {"platform": DockerHost(name="shop", environment="prod")},
+        {"database": None},
+        {"hostnames": ["other.example.org"]},
+    ],
+    ids=str,
+)
+def test_what_shapes_a_container_names_another_release(changes: dict[str, Any]) -> None:
+    assert processes.release(args("docker", **changes)) != processes.release(args("docker"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"replicas": 9},
+        {"workers": 9, "worker_command": ["w"]},
+        {"rate_limit": 5},
+        {"hsts_seconds": 0},
+        {"frame_options": "DENY"},
+        {"content_security_policy": "default-src 'self'"},
+        {"migrate_timeout_seconds": 5},
+        {"hostnames": ["shop.example.org", "www.example.org"]},
+    ],
+    ids=str,
+)
+def test_what_does_not_keeps_the_release(changes: dict[str, Any]) -> None:
+    before = args("docker", worker_command=["w"]) if "workers" in changes else args("docker")
+    assert processes.release(args("docker", **changes)) == processes.release(before)
+
+
+def test_a_release_is_twelve_digits_and_does_not_know_secrets() -> None:
+    one, two = (processes.release(args("docker", secrets={"KEY": value})) for value in ("one", "two"))
+    assert one == two
+    assert len(one) == 12
+    assert int(one, 16)
+
+
+def test_a_rotated_secret_is_another_revision() -> None:
+    assert processes.revision({"A": "1"}) != processes.revision({"A": "2"})
+    assert processes.revision({"A": "1", "B": "2"}) == processes.revision({"B": "2", "A": "1"})
+    assert len(processes.revision({})) == 6
+
+
+# Secrets ----------------------------------------------------------------------------------------------------------
+
+
+def run_wrapper(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    script = processes.EXPORT.replace(processes.SECRETS, str(folder))
+    return subprocess.run(["/bin/sh", "-c", script, "sh", *command], capture_output=True, text=True)
+
+
+def test_the_wrapper_exports_every_secret_as_it_is(tmp_path: Path) -> None:
+    values = {"APP_KEY": "a b $HOME `id` \"'\\ *", "PEM": "line 1\nline 2", "EMPTY": ""}
+    for name, value in values.items():
+        (tmp_path / name).write_text(value)
+    shown = run_wrapper(tmp_path, "python3", "-c", "import os, json; print(json.dumps(dict(os.environ)))")
+    found = json.loads(shown.stdout)
+    assert {name: found[name] for name in values} == values
+
+
+def test_the_wrapper_hands_over_arguments_and_exit_codes(tmp_path: Path) -> None:
+    (tmp_path / "A").write_text("1")
+    done = run_wrapper(tmp_path, "/bin/sh", "-c", 'echo "$1|$2"; exit 7', "sh", "two words", "*")
+    assert (done.stdout, done.returncode) == ("two words|*\n", 7)
+
+
+def test_the_wrapper_starts_nothing_without_its_secrets(tmp_path: Path) -> None:
+    assert run_wrapper(tmp_path, "echo", "started").stdout == ""
+
+
+def test_without_secrets_there_is_no_wrapper() -> None:
+    bare = args("docker", database=None, redis=None)
+    assert processes.with_secrets(bare, ["php", "x"]) == ["php", "x"]
+
+
+# Configuration files ----------------------------------------------------------------------------------------------
+
+
+def test_sizes_reach_the_files() -> None:
+    full = args("docker", children=7, child_memory_mb=96, max_body_mb=3, request_timeout_seconds=9)
+    pool, web = server.fpm(full), server.nginx(full)
+    assert "pm.max_children = 7\n" in pool
+    assert "php_value[memory_limit] = 96M\n" in pool
+    assert "php_value[upload_max_filesize] = 3M\n" in pool
+    assert "client_max_body_size 3m;" in web
+    assert "fastcgi_read_timeout 9s;" in web
+
+
+def test_only_the_front_controller_runs() -> None:
+    text = server.nginx(args("docker", front_controller="app.php"))
+    assert text.count("fastcgi_pass") == 1
+    assert "fastcgi_param SCRIPT_FILENAME /srv/shop/public/app.php;" in text
+    assert "$fastcgi_script_name" not in text
+
+
+def test_settings_of_the_caller_win() -> None:
+    assert "php_value[memory_limit] = 1G" in server.fpm(args("docker", php_settings={"memory_limit": "1G"}))
+
+
+def test_logs_have_no_query_strings() -> None:
+    text = server.nginx(args("docker"))
+    log = text[text.index("log_format") : text.index("access_log")]
+    assert "$request_uri" not in log
+    assert "$request " not in log
+    assert "$args" not in log
+
+
+def test_memory_is_the_tiers_arithmetic() -> None:
+    assert processes.web_memory_mb(args("docker", children=10, child_memory_mb=50)) == 564
+    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M)) == 48 * 64 + 64
+
+
+# The proxy's file -------------------------------------------------------------------------------------------------
+
+OLD = Release(name="aaa", servers=["web-aaa-1:8080", "web-aaa-2:8080"], weight=95)
+NEW = Release(name="bbb", servers=["web-bbb-1:8080"], weight=5)
+
+
+def http(*releases: Release, mirror: Mirror | None = None, **changes: Any) -> dict[str, Any]:
+    return json.loads(traffic.traefik_file("web", args("docker", **changes), releases, mirror))["http"]
+
+
+def test_releases_share_traffic_by_weight() -> None:
+    services = http(OLD, NEW)["services"]
+    assert services["web"]["weighted"]["services"] == [
+        {"name": "web-aaa", "weight": 95},
+        {"name": "web-bbb", "weight": 5},
+    ]
+    assert services["web-aaa"]["loadBalancer"]["servers"] == [
+        {"url": "http://web-aaa-1:8080"},
+        {"url": "http://web-aaa-2:8080"},
+    ]
+
+
+def test_a_release_without_weight_runs_without_traffic() -> None:
+    services = http(OLD, replace(NEW, weight=0))["services"]
+    assert [one["name"] for one in services["web"]["weighted"]["services"]] == ["web-aaa"]
+    assert "web-bbb" in services, "its servers are known and checked"
+
+
+def test_a_mirror_gets_copies() -> None:
+    found = http(OLD, replace(NEW, weight=0), mirror=Mirror(release="bbb", percent=10))
+    assert found["routers"]["web"]["service"] == "web-mirrored"
+    assert found["services"]["web-mirrored"]["mirroring"] == {
+        "service": "web",
+        "mirrors": [{"name": "web-bbb", "percent": 10}],
+    }
+
+
+def test_every_name_that_is_used_is_defined() -> None:
+    for changes in ({}, {"rate_limit": 0}, HTTP):
+        found = http(OLD, NEW, **changes)
+        router = found["routers"]["web"]
+        assert router["service"] in found["services"]
+        assert set(router["middlewares"]) == set(found["middlewares"])
+        for name in ("web-aaa", "web-bbb"):
+            assert found["services"][name]["loadBalancer"]["serversTransport"] in found["serversTransports"]
+
+
+def test_headers_and_limits() -> None:
+    found = http(OLD, content_security_policy="default-src 'self'", rate_limit=7, rate_burst=9, frame_options="DENY")
+    headers = found["middlewares"]["web-headers"]["headers"]["customResponseHeaders"]
+    assert headers["Content-Security-Policy"] == "default-src 'self'"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert headers["Server"] == headers["X-Powered-By"] == ""
+    assert found["middlewares"]["web-rate-limit"]["rateLimit"] == {"average": 7, "period": "1s", "burst": 9}
+    assert "Strict-Transport-Security" not in str(http(OLD, hsts_seconds=0))
+
+
+def test_the_proxy_limits_bodies_only_where_nginx_does_not() -> None:
+    assert "web-body" not in http(OLD)["middlewares"]
+    assert http(OLD, **HTTP)["middlewares"]["web-body"] == {"buffering": {"maxRequestBodyBytes": 16 * 2**20}}
+
+
+def test_rule() -> None:
+    assert traffic.rule(["a.org", "*.b.org"]) == "Host(`a.org`) || HostRegexp(`^[a-z0-9-]+\\.b\\.org$`)"
+
+
+def test_full_arguments_are_covered() -> None:
+    names = processes.secret_names(args("docker", **FULL))
+    assert names == ["APP_KEY", "DB_PASSWORD", "REDIS_PASSWORD"]
