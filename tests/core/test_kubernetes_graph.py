@@ -78,6 +78,11 @@ def test_waiting_has_an_end() -> None:
     assert options["ignoreChanges"] == ["spec"]
 
 
+def test_nothing_is_waited_for_when_rendering() -> None:
+    made = made_by(lambda cluster, root: cluster.object("x", root, CLAIM, timeout="3m"), RENDERED)
+    assert "customTimeouts" not in made.named("x").options
+
+
 @pytest.mark.parametrize(
     ("protection", "protect", "retain"),
     [(DataProtection.NONE, False, False), (DataProtection.PROTECT, True, False), (DataProtection.RETAIN, True, True)],

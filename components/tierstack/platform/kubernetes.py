@@ -107,7 +107,10 @@ class Cluster:
             depends_on=needed,
             protect=protection is not DataProtection.NONE and not self.platform.renders,
             retain_on_delete=protection is DataProtection.RETAIN,
-            custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout, delete=timeout),
+            # Nothing is waited for when rendering.
+            custom_timeouts=None
+            if self.platform.renders
+            else pulumi.CustomTimeouts(create=timeout, update=timeout, delete=timeout),
         )
         if options:
             opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(**options))
