@@ -1,0 +1,29 @@
+"""The page says what the code says: every argument with its default, every command of a restore."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from tierstack.backup_schedule import BackupDestination, BackupScheduleArgs, restore
+
+PAGE = (Path(__file__).parents[2] / "docs/components/backup-schedule.md").read_text()
+
+
+def default(field: "dataclasses.Field[object]") -> str:
+    if field.default is dataclasses.MISSING:
+        return "required"
+    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
+
+
+def test_arguments_and_their_defaults() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+(?: [^|]*\S)?) \| [^|]+ \|$", PAGE, re.MULTILINE))
+    fields = [*dataclasses.fields(BackupScheduleArgs), *dataclasses.fields(BackupDestination)]
+    assert rows == {field.name: default(field) for field in fields}
+
+
+def test_the_commands_are_those_of_the_code() -> None:
+    source = restore.Source(catalog="shop-backups-catalog", config="shop-backups-config", image="$BARMAN")
+    shown = PAGE.replace("\\\n", " ")
+    for command in restore.commands(source, aside="aside", postgres_image="$POSTGRES", time="2026-01-31T12:00:00Z"):
+        tail = " ".join(command[-5:])
+        assert tail in re.sub(" +", " ", shown)
