@@ -3,7 +3,7 @@
 from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
-from tierstack.dns_records import DNSRecords, DNSRecordsArgs
+from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
 from tierstack.errors import ArgumentError, Problem
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
@@ -46,5 +46,6 @@ __all__ = [
     "ServerKind",
     "TLSArgs",
     "Tier",
+    "WebHostArgs",
     "object_store_name",
 ]

@@ -1,0 +1,173 @@
+"""The root project under the real engine, on the render target: nothing here needs Docker, a cluster or credentials."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.projects import Checkout
+
+STATEFUL = {"Cluster", "StatefulSet", "PersistentVolumeClaim", "Namespace", "ObjectStore", "Database"}
+"""Kinds whose replacement or deletion loses data."""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout.make(tmp_path / "project")
+
+
+def manifests(folder: Path) -> dict[str, dict[str, Any]]:
+    """The manifests in a folder by kind and name."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in folder.rglob("*.yaml"):
+        for one in yaml.safe_load_all(file.read_text()):
+            found[f"{one['kind']}/{one['metadata']['name']}"] = one
+    return found
+
+
+def events(output: str) -> list[tuple[str, str]]:
+    """(operation, type and name) of each step of `pulumi preview --json`."""
+    steps = json.loads(output[output.index("{") :])["steps"]
+    return [(step["op"], "::".join(step["urn"].split("::")[-2:])) for step in steps]
+
+
+def on_files(checkout: Checkout, stack: str, **settings: Any) -> None:
+    """Make `stack` one that `pulumi up` itself renders."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["platform"] = {"kind": "kubernetes", "render_to": "out", "secret_store": "vault", "name": "shop"}
+        config.update(settings)
+
+    checkout.config(stack, change)
+
+
+def test_up_twice_then_the_larger_tier_then_destroy(checkout: Checkout) -> None:
+    on_files(checkout, "staging")
+    checkout.pulumi("stack", "init", "staging")
+    checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging")
+    small = manifests(checkout.folder / "out")
+    assert {name.partition("/")[0] for name in small} >= {"Cluster", "StatefulSet", "Deployment", "HTTPRoute"}
+
+    checkout.pulumi("preview", "--expect-no-changes", "--stack=staging")
+
+    haproxy = yaml.safe_load((checkout.folder / "Pulumi.prod.yaml").read_text())["config"]["shop:images"]["haproxy"]
+    on_files(checkout, "staging", tier="1M")
+    checkout.config("staging", lambda config: config["images"].update(haproxy=haproxy))
+    steps = events(checkout.pulumi("preview", "--json", "--stack=staging").stdout)
+    lost = [
+        (operation, name)
+        for operation, name in steps
+        if operation not in ("same", "create", "update", "read")
+        and name.split("::")[0].rpartition(":")[2].split("$")[-1] in STATEFUL
+    ]
+    assert lost == []
+    assert any(operation == "update" and "postgresql.cnpg.io" in name for operation, name in steps), steps
+
+    checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging")
+    large = manifests(checkout.folder / "out")
+    assert large["Cluster/db"]["spec"]["instances"] > small["Cluster/db"]["spec"]["instances"]
+
+    checkout.pulumi("destroy", "--yes", "--skip-preview", "--stack=staging")
+    assert (
+        json.loads(checkout.pulumi("stack", "export", "--stack=staging").stdout)["deployment"].get("resources", [])
+        == []
+    )
+
+
+def test_a_wrong_configuration_registers_nothing_and_is_told_once(checkout: Checkout) -> None:
+    on_files(checkout, "staging", tier="2M")
+    checkout.config("staging", lambda config: config["app"].update(replicas="three", hostnmes=[]))
+    checkout.pulumi("stack", "init", "staging")
+    done = checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging", code=None)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "tier = '2M': is not a choice; write `100k` or `1M`" in said
+    assert "app.replicas = 'three': is a text; write a whole number" in said
+    assert "app.hostnmes: is not a known key; did you mean `hostnames`?" in said
+    assert "Traceback" not in said
+    resources = json.loads(checkout.pulumi("stack", "export", "--stack=staging").stdout)["deployment"]["resources"]
+    assert [one["type"] for one in resources] == ["pulumi:pulumi:Stack"]
+
+
+@pytest.mark.parametrize("stack", ["local", "staging", "prod"])
+def test_render_writes_manifests_without_secrets_and_leaves_the_checkout_alone(checkout: Checkout, stack: str) -> None:
+    before = (checkout.folder / f"Pulumi.{stack}.yaml").read_text()
+    stale = checkout.folder / "rendered" / stack / "1-manifest" / "stale.yaml"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("kind: ConfigMap\nmetadata: {name: stale}\n")
+    done = checkout.json("render", "-s", stack, DOCKER_HOST="tcp://127.0.0.1:1")
+    found = manifests(checkout.folder / "rendered" / stack)
+    assert done["manifests"] == len(found) > 20
+    assert not stale.exists()
+    assert not [name for name in found if name.startswith("Secret/")]
+    assert (checkout.folder / f"Pulumi.{stack}.yaml").read_text() == before
+    assert not list((checkout.folder / "state").iterdir())
+    assert sorted(path.name for path in (checkout.folder / "rendered").iterdir()) == [stack]
+
+
+def test_without_docker_the_local_stack_is_rendered(checkout: Checkout) -> None:
+    done = checkout.tierstack("up", "-s", "local", DOCKER_HOST="tcp://127.0.0.1:1")
+    assert "no Docker daemon answers at tcp://127.0.0.1:1" in done.stderr
+    assert "rendered/local" in done.stdout
+    image = manifests(checkout.folder / "rendered" / "local")["Deployment/web"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert "tierstack.local/shop:1" in {one["image"] for one in image}
+
+
+def test_preview_of_a_rendered_stack_needs_nothing(checkout: Checkout) -> None:
+    found = checkout.json("preview", "-s", "prod")
+    assert found["platform"] == "render"
+    assert found["changes"]["create"] > 30
+    assert not (checkout.folder / "rendered" / "prod").exists()
+
+
+def test_a_failed_render_keeps_what_was_there(checkout: Checkout) -> None:
+    checkout.tierstack("render", "-s", "staging")
+    before = manifests(checkout.folder / "rendered" / "staging")
+    (checkout.folder / "stacks" / "__main__.py").write_text("raise SystemExit(3)\n")
+    checkout.tierstack("render", "-s", "staging", code=1)
+    assert manifests(checkout.folder / "rendered" / "staging") == before
+    assert [path.name for path in (checkout.folder / "rendered").iterdir()] == ["staging"]
+
+
+def test_a_secret_in_clear_is_not_written(checkout: Checkout) -> None:
+    program = checkout.folder / "stacks" / "__main__.py"
+    leak = """
+from tierstack import Kubernetes
+import pulumi
+from tierstack.platform.kubernetes import Object
+provider = pulumi.ProviderResource("kubernetes", "leak", {"renderYamlToDirectory": %r})
+secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "leak"}, "stringData": {"password": "x"}}
+Object("leak", secret, pulumi.ResourceOptions(provider=provider))
+"""
+    target = checkout.folder / "rendered" / ".staging.new"
+    program.write_text(program.read_text() + leak % str(target))
+    done = checkout.tierstack("render", "-s", "staging", code=1)
+    assert "in clear: leak" in done.stderr
+    assert not (checkout.folder / "rendered" / "staging").exists()
+
+
+def test_a_thousand_resources_render_in_time(checkout: Checkout) -> None:
+    """The engine alone takes about 7 s here; without its checkpoints switched off it is ten times as much."""
+    program = checkout.folder / "stacks" / "__main__.py"
+    program.write_text(
+        """
+import json, os, pulumi
+from tierstack import Kubernetes
+from tierstack.platform.kubernetes import cluster
+target = json.loads(json.loads(os.environ["PULUMI_CONFIG"])["shop:platform"])["render_to"]
+home = cluster(Kubernetes(name="many", render_to=target))
+parent = pulumi.ComponentResource("test:index:Many", "many")
+for n in range(1000):
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{n}"}, "data": {"n": str(n)}}
+    home.object(f"c{n}", parent, manifest)
+"""
+    )
+    start = time.monotonic()
+    done = checkout.json("render", "-s", "staging")
+    print(f"1,000 resources in {time.monotonic() - start:.1f} s")
+    assert done["manifests"] == 1001
