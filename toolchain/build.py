@@ -95,18 +95,14 @@ def build(tool: Tool, position: str = "") -> None:
     home = find.build_home(tool)
     home.parent.mkdir(parents=True, exist_ok=True)
     usual = f"{tool.minutes:g} min" if tool.minutes >= 1 else f"{tool.minutes * 60:.0f} s"
-    place.say(
-        f"{position}Building {tool.name} {tool.version} from Go modules (about {usual} on two cores) ..."
-    )
+    place.say(f"{position}Building {tool.name} {tool.version} from Go modules (about {usual} on two cores) ...")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{home.name}.tmp-", dir=home.parent) as scratch:
         source, result = Path(scratch) / "source", Path(scratch) / "home"
         shutil.copytree(tool.source, source)
         (result / "bin").mkdir(parents=True)
         if tool.embed_module:
-            upstream = Path(
-                json.loads(run_go(["mod", "download", "-json", tool.embed_module], source))["Dir"]
-            )
+            upstream = Path(json.loads(run_go(["mod", "download", "-json", tool.embed_module], source))["Dir"])
             for name in tool.embed_files:
                 shutil.copyfile(upstream / name, source / Path(name).name)
         command = [

@@ -46,9 +46,7 @@ def docker_version() -> str:
 def examine(pins: Pins) -> list[Row]:
     rows = [Row("python", True, platform.python_version(), sys.executable)]
     ready = python_env.ready()
-    rows.append(
-        Row(".venv", True, "as locked" if ready else "", str(place.venv()) if ready else "", "make setup")
-    )
+    rows.append(Row(".venv", True, "as locked" if ready else "", str(place.venv()) if ready else "", "make setup"))
     for need in system.NEEDS:
         present = need.present()
         remedy = f"{system.install_command([need])}   ({need.why})"

@@ -37,9 +37,7 @@ def answers(url: str) -> bool:
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS
-            ) as response:
+            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS) as response:
                 status.append(response.status)
         except urllib.error.HTTPError as refusal:
             status.append(refusal.code)

@@ -77,9 +77,7 @@ class Tool:
         definition = {k: v for k, v in self.__dict__.items() if k not in ("minutes", "minimum", "group")}
         digest.update(json.dumps([definition, BUILD_FLAGS, os_arch()], sort_keys=True).encode())
         for file in sorted(p for p in self.source.rglob("*") if p.suffix in (".go", ".mod", ".sum")):
-            digest.update(
-                f"{file.relative_to(self.source).as_posix()}\0".encode() + file.read_bytes() + b"\0"
-            )
+            digest.update(f"{file.relative_to(self.source).as_posix()}\0".encode() + file.read_bytes() + b"\0")
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
 
@@ -115,8 +113,6 @@ def load(file: Path = PINS_FILE) -> Pins:
     tools = {name: Tool(name=name, **frozen(entry)) for name, entry in data["tools"].items()}
     for tool in tools.values():
         if tool.group not in GROUPS:
-            raise ValueError(
-                f"{file.name}: tools.{tool.name}.group: {tool.group!r}, use one of {', '.join(GROUPS)}"
-            )
+            raise ValueError(f"{file.name}: tools.{tool.name}.group: {tool.group!r}, use one of {', '.join(GROUPS)}")
     schemas = {name: SchemaSource(name=name, **frozen(entry)) for name, entry in data["schemas"].items()}
     return Pins(data["minimum"], tools, schemas)

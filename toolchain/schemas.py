@@ -46,9 +46,7 @@ def strict(node: Any, *, optional: bool = False) -> Any:
         return [strict(item) for item in node]
     if not isinstance(node, dict):
         return node
-    schema: Schema = {
-        k: v for k, v in node.items() if not k.startswith("x-kubernetes-") and k != "description"
-    }
+    schema: Schema = {k: v for k, v in node.items() if not k.startswith("x-kubernetes-") and k != "description"}
     if node.get("x-kubernetes-int-or-string"):
         schema.pop("anyOf", None)
         schema["type"] = ["string", "integer"]
@@ -191,9 +189,7 @@ def make(all_pins: pins.Pins) -> Path:
                     for crd in documents(file.read_text()):
                         count += write(result, from_crd(crd))
             if not count:
-                raise build.SetupError(
-                    f"{source.module}: no schema found; check schemas.{source.name} in pins.toml"
-                )
+                raise build.SetupError(f"{source.module}: no schema found; check schemas.{source.name} in pins.toml")
             place.say(f"  {source.name}: {count} kinds from {source.module}")
         shutil.rmtree(home, ignore_errors=True)
         result.rename(home)

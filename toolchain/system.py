@@ -27,9 +27,7 @@ def command(name: str) -> Callable[[], bool]:
 
 
 NEEDS = (
-    Need(
-        "git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"
-    ),
+    Need("git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"),
     Need(
         "python venv",
         "python3-venv",
@@ -45,9 +43,7 @@ NEEDS = (
         "tools that cannot be downloaded are built",
     ),
     Need("docker", "docker.io", ("docker",), command("docker"), "the Docker platform"),
-    Need(
-        "debootstrap", "debootstrap", ("docker",), command("debootstrap"), "images where no registry answers"
-    ),
+    Need("debootstrap", "debootstrap", ("docker",), command("debootstrap"), "images where no registry answers"),
 )
 
 

@@ -36,9 +36,7 @@ def test_names_that_are_not_asked_for_are_asked_when_spf_names_them() -> None:
 
 
 def test_selectors_besides_the_usual_are_seen_when_named() -> None:
-    assert RecordSet("mine._domainkey.example.org", "TXT", (KEY,)) in observe(
-        "example.org", Fixed(GOOD), ["mine"]
-    )
+    assert RecordSet("mine._domainkey.example.org", "TXT", (KEY,)) in observe("example.org", Fixed(GOOD), ["mine"])
     assert not any(one.name.startswith("mine.") for one in observe("example.org", Fixed(GOOD)))
 
 

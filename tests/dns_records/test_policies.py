@@ -46,9 +46,9 @@ def test_no_text_breaks_the_parsers(text: str) -> None:
 
 
 tag_names = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True)
-tag_values = st.text(
-    st.characters(codec="ascii", exclude_characters=";", exclude_categories=["C"]), max_size=20
-).map(str.strip)
+tag_values = st.text(st.characters(codec="ascii", exclude_characters=";", exclude_categories=["C"]), max_size=20).map(
+    str.strip
+)
 
 
 @given(st.dictionaries(tag_names, tag_values, min_size=1, max_size=6))
@@ -161,9 +161,7 @@ def test_what_is_built_is_good(stage: DmarcStage, rua: list[str]) -> None:
 
 
 def test_reports_outside_need_the_receivers_consent() -> None:
-    text = dmarc.build(
-        DmarcStage.REJECT, rua=["a@example.org", "b@mail.example.org", "c@reports.example.net"]
-    )
+    text = dmarc.build(DmarcStage.REJECT, rua=["a@example.org", "b@mail.example.org", "c@reports.example.net"])
     assert dmarc.external_destinations(text, DOMAIN) == ["reports.example.net"]
     needed = dmarc.authorisation(DOMAIN, "reports.example.net")
     assert (needed.name, needed.value) == ("example.org._report._dmarc.reports.example.net", "v=DMARC1")
@@ -230,9 +228,7 @@ def test_targets_come_in_order_of_preference() -> None:
 
 def test_the_policy_file_and_its_id() -> None:
     text = mta_sts.policy_text(MtaStsMode.ENFORCE, ["a.example", "*.b.example"], 604800)
-    assert (
-        text == "version: STSv1\r\nmode: enforce\r\nmx: a.example\r\nmx: *.b.example\r\nmax_age: 604800\r\n"
-    )
+    assert text == "version: STSv1\r\nmode: enforce\r\nmx: a.example\r\nmx: *.b.example\r\nmax_age: 604800\r\n"
     assert not mta_sts.check(mta_sts.record_text(text), "x")
 
 
@@ -252,9 +248,7 @@ def test_patterns_cover_one_label(pattern: str, host: str, covered: bool) -> Non
 
 
 def test_an_enforced_policy_of_an_hour_is_warned_of() -> None:
-    assert codes(mta_sts.check_policy(MtaStsMode.ENFORCE, ["a.example"], ["a.example"], 3600, "x")) == [
-        "sts-short"
-    ]
+    assert codes(mta_sts.check_policy(MtaStsMode.ENFORCE, ["a.example"], ["a.example"], 3600, "x")) == ["sts-short"]
 
 
 def test_tls_reports() -> None:

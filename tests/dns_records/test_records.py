@@ -67,8 +67,7 @@ def test_a_zone_file_reads_back_as_the_same_sets(records: Iterable[Record]) -> N
     written = group(records)
     read, findings = parse(render(written, DOMAIN, 3600), DOMAIN)
     assert read == [
-        RecordSet(one.name, one.type, tuple(sorted(_canonical(one, v) for v in one.values)), one.ttl)
-        for one in written
+        RecordSet(one.name, one.type, tuple(sorted(_canonical(one, v) for v in one.values)), one.ttl) for one in written
     ]
     assert not findings
 
@@ -94,9 +93,7 @@ def test_a_zone_file_without_ttl_has_the_default() -> None:
 
 
 def test_the_hosts_own_records_are_left_alone() -> None:
-    text = (
-        "@ SOA ns.example.org. admin.example.org. 1 2 3 4 5\n@ NS ns.example.net.\n@ DNSKEY 257 3 13 AAAA\n"
-    )
+    text = "@ SOA ns.example.org. admin.example.org. 1 2 3 4 5\n@ NS ns.example.net.\n@ DNSKEY 257 3 13 AAAA\n"
     read, findings = parse(text, DOMAIN)
     assert not findings
     assert [one.type for one in read] == ["NS"]
@@ -164,9 +161,7 @@ def test_values_have_one_form(kind: str, value: str, canonical: str) -> None:
 
 def test_the_lowest_ttl_of_a_set_counts() -> None:
     one, two = (record("www", "A", f"198.51.100.{n}", DOMAIN, ttl) for n, ttl in ((1, 600), (2, 300)))
-    assert group([one, two, one]) == [
-        RecordSet("www.example.org", "A", ("198.51.100.1", "198.51.100.2"), 300)
-    ]
+    assert group([one, two, one]) == [RecordSet("www.example.org", "A", ("198.51.100.1", "198.51.100.2"), 300)]
     assert group([one])[0].records() == [one]
 
 

@@ -126,9 +126,7 @@ def test_void_is_counted_by_the_family_of_the_sender() -> None:
 
 
 def test_a_mail_exchanger_without_address_is_void() -> None:
-    resolver = Fixed(
-        {(DOMAIN, "MX"): ["10 a.example.", "20 b.example."], ("a.example", "A"): ["198.51.100.1"]}
-    )
+    resolver = Fixed({(DOMAIN, "MX"): ["10 a.example.", "20 b.example."], ("a.example", "A"): ["198.51.100.1"]})
     report = count("v=spf1 mx -all", DOMAIN, resolver)
     assert (report.lookups, report.void, report.void_v6) == (1, 1, 2)
 
@@ -141,9 +139,7 @@ def test_eleven_mail_exchangers_are_too_many() -> None:
 
 
 def test_a_circle_of_includes_ends() -> None:
-    resolver = spf_only(
-        a_dot_example="v=spf1 include:b.example -all", b_dot_example="v=spf1 include:a.example -all"
-    )
+    resolver = spf_only(a_dot_example="v=spf1 include:b.example -all", b_dot_example="v=spf1 include:a.example -all")
     report = count("v=spf1 include:a.example -all", DOMAIN, resolver)
     assert [one.code for one in report.findings] == ["spf-loop"]
 
@@ -188,12 +184,7 @@ def test_the_snapshot_stands_in_when_the_dns_is_out_of_reach() -> None:
         def lookup(self, name: str, type: str) -> list[str]:
             raise LookupUnavailableError(name)
 
-    assert (
-        count(
-            "v=spf1 include:mailgun.org -all", DOMAIN, FirstAnswer(Unreachable(), SnapshotResolver())
-        ).lookups
-        == 5
-    )
+    assert count("v=spf1 include:mailgun.org -all", DOMAIN, FirstAnswer(Unreachable(), SnapshotResolver())).lookups == 5
 
 
 def test_the_snapshot_is_dated_and_closed() -> None:
@@ -229,9 +220,7 @@ def test_the_dns_resolver_tells_absence_from_silence(monkeypatch: pytest.MonkeyP
 def test_flattening_writes_the_networks_out() -> None:
     resolver = Fixed(
         {
-            ("p.example", "TXT"): [
-                "v=spf1 ip4:192.0.2.0/25 ip4:192.0.2.128/25 include:q.example a mx:m.example ~all"
-            ],
+            ("p.example", "TXT"): ["v=spf1 ip4:192.0.2.0/25 ip4:192.0.2.128/25 include:q.example a mx:m.example ~all"],
             ("q.example", "TXT"): ["v=spf1 ip6:2001:db8::/32 -all"],
             ("p.example", "A"): ["198.51.100.1"],
             ("m.example", "MX"): ["10 mx.example."],

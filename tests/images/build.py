@@ -97,9 +97,7 @@ IMAGES = {
 def cache_directory() -> Path:
     """Where the Debian tree, logs, lock and images.json live: outside the checkout, shared by all of them."""
     top = os.environ.get("TIERSTACK_CACHE")
-    base = (
-        Path(top) if top else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tierstack"
-    )
+    base = Path(top) if top else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tierstack"
     return base / "images"
 
 
@@ -304,13 +302,9 @@ def main() -> int:
         "--only", action="append", metavar="NAME", help="make only this image and its parents (repeatable)"
     )
     parser.add_argument("--print", dest="show", metavar="NAME", help="make it if needed and print its id")
-    parser.add_argument(
-        "--list", action="store_true", help="show what exists and what is missing; make nothing"
-    )
+    parser.add_argument("--list", action="store_true", help="show what exists and what is missing; make nothing")
     parser.add_argument("--json", action="store_true", help="print the table of ids as JSON")
-    parser.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="images built at a time (default: 2)"
-    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images built at a time (default: 2)")
     options = parser.parse_args()
     names: list[str] = [options.show] if options.show else options.only or list(IMAGES)
     unknown = [name for name in names if name not in IMAGES]
@@ -325,9 +319,7 @@ def main() -> int:
         states = {name: builder.state(name) for name in names}
         if options.json:
             print(
-                json.dumps(
-                    {name: {"state": state, "id": found} for name, (state, found) in states.items()}, indent=2
-                )
+                json.dumps({name: {"state": state, "id": found} for name, (state, found) in states.items()}, indent=2)
             )
         else:
             for name, (state, found) in states.items():

@@ -102,9 +102,7 @@ def debian(official: Official, cache: Path, say: Say) -> str:
         if shutil.which("debootstrap") is None:
             raise ImageError(f"{name}: debootstrap is missing; install it: apt-get install debootstrap")
         if os.geteuid() != 0:
-            raise ImageError(
-                f"{name}: debootstrap needs root; run this once with sudo, or where a registry answers"
-            )
+            raise ImageError(f"{name}: debootstrap needs root; run this once with sudo, or where a registry answers")
         say(name, f"debootstrap {SUITE}, usually 30 s")
         shutil.rmtree(partial, ignore_errors=True)
         mirror = os.environ.get("TIERSTACK_DEBIAN_MIRROR")
@@ -116,9 +114,7 @@ def debian(official: Official, cache: Path, say: Say) -> str:
         partial.rename(tree)
     excluded = [f"--exclude=./{path}" for path in UNNEEDED]
     with subprocess.Popen(["tar", "-C", str(tree), *excluded, "-c", "."], stdout=subprocess.PIPE) as pack:
-        result = subprocess.run(
-            ["docker", "import", "-", target], stdin=pack.stdout, capture_output=True, text=True
-        )
+        result = subprocess.run(["docker", "import", "-", target], stdin=pack.stdout, capture_output=True, text=True)
     if result.returncode != 0 or pack.returncode != 0:
         raise ImageError(f"{name}: docker import failed: {result.stderr.strip()}")
     return target
@@ -137,9 +133,7 @@ def traefik_binary() -> Path:
     if given:
         path = Path(given)
     elif setup.exists():
-        result = subprocess.run(
-            [sys.executable, str(setup), "--print-path", "traefik"], capture_output=True, text=True
-        )
+        result = subprocess.run([sys.executable, str(setup), "--print-path", "traefik"], capture_output=True, text=True)
         path = Path(result.stdout.strip() or "absent") if result.returncode == 0 else Path("absent")
     else:
         path = Path("absent")
@@ -159,6 +153,4 @@ def certificate_authorities() -> Path:
     ):
         if Path(path).is_file():
             return Path(path)
-    raise ImageError(
-        "traefik:3.6: no certificate authorities here; install them: apt-get install ca-certificates"
-    )
+    raise ImageError("traefik:3.6: no certificate authorities here; install them: apt-get install ca-certificates")

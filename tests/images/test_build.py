@@ -12,9 +12,7 @@ import pytest
 from tests.images import build
 
 HERE = Path(__file__).resolve().parent
-OFFICIAL = {
-    key: value for key, value in json.loads((HERE / "official.json").read_text()).items() if key != "note"
-}
+OFFICIAL = {key: value for key, value in json.loads((HERE / "official.json").read_text()).items() if key != "note"}
 
 
 def test_parents_come_first() -> None:
@@ -33,9 +31,7 @@ def test_every_recipe_runs_as_a_numbered_user(name: str) -> None:
         return
     last = re.findall(r"^USER (.*)$", recipe, re.MULTILINE)[-1]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last)
-    assert not re.search(r'^ENTRYPOINT \["', recipe, re.MULTILINE), (
-        "commands come from whoever runs the image"
-    )
+    assert not re.search(r'^ENTRYPOINT \["', recipe, re.MULTILINE), "commands come from whoever runs the image"
     parent = build.IMAGES[name].parent
     assert parent is None or f"FROM {build.tag(parent)}" in recipe
 

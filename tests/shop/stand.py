@@ -52,8 +52,7 @@ class Stand:
         self.images = names
         self.prefix = f"shoptest-{secrets.token_hex(3)}"
         self.secret = {
-            name: secrets.token_urlsafe(24)
-            for name in ("DB_PASSWORD", "REDIS_PASSWORD", "APP_KEY", "CHAOS_TOKEN")
+            name: secrets.token_urlsafe(24) for name in ("DB_PASSWORD", "REDIS_PASSWORD", "APP_KEY", "CHAOS_TOKEN")
         }
         self.containers: list[Container] = []
         self.network = self.client.networks.create(self.prefix)
@@ -95,9 +94,7 @@ class Stand:
             " && echo 'host all all all scram-sha-256' >> /var/lib/postgresql/data/pg_hba.conf"
             " && exec postgres -D /var/lib/postgresql/data -c listen_addresses='*' -c fsync=off"
         )
-        self.postgres = self.start(
-            "postgres", "postgres:17", ["sh", "-c", setup], {"/run/password": password}
-        )
+        self.postgres = self.start("postgres", "postgres:17", ["sh", "-c", setup], {"/run/password": password})
         ini = (
             "[databases]\nshop = host=postgres port=5432 dbname=postgres\n"
             "[pgbouncer]\nlisten_addr = *\nlisten_port = 6432\n"
@@ -110,9 +107,7 @@ class Stand:
             ["pgbouncer", "/etc/pgbouncer/pgbouncer.ini"],
             {"/etc/pgbouncer/pgbouncer.ini": ini, "/etc/pgbouncer/users.txt": f'"shop" "{password}"\n'},
         )
-        conf = (
-            f"requirepass {self.secret['REDIS_PASSWORD']}\nsave ''\nmaxmemory-policy noeviction\ndir /data\n"
-        )
+        conf = f"requirepass {self.secret['REDIS_PASSWORD']}\nsave ''\nmaxmemory-policy noeviction\ndir /data\n"
         self.valkey = self.start(
             "valkey",
             "valkey:8.1",
@@ -138,16 +133,11 @@ class Stand:
         files: dict[str, str | bytes] = {f"/srv/secrets/{key}": value for key, value in self.secret.items()}
         files |= {f"/srv/conf/{file.name}": file.read_bytes() for file in HERE.glob("*.conf")}
         volumes = {self.uploads.name: {"bind": "/srv/uploads", "mode": "rw"}}
-        return self.start(
-            name, f"shop:{version}", command, files, environment=environment, volumes=volumes, **options
-        )
+        return self.start(name, f"shop:{version}", command, files, environment=environment, volumes=volumes, **options)
 
     def web(self, name: str = "web", version: str = "1", **environment: str) -> "Site":
         """nginx and PHP-FPM in one container, published on a free port of this machine."""
-        both = (
-            "php-fpm --nodaemonize -y /srv/conf/php-fpm.conf &"
-            " exec nginx -g 'daemon off;' -c /srv/conf/nginx.conf"
-        )
+        both = "php-fpm --nodaemonize -y /srv/conf/php-fpm.conf & exec nginx -g 'daemon off;' -c /srv/conf/nginx.conf"
         container = self.shop(
             name,
             ["sh", "-c", both],
@@ -230,9 +220,7 @@ class Site:
         return self.session.post(self.address + path, timeout=20, **options)
 
     def order(self, key: str, sku: str = "tea", quantity: int = 1) -> requests.Response:
-        return self.post(
-            "/api/orders", json={"sku": sku, "quantity": quantity}, headers={"Idempotency-Key": key}
-        )
+        return self.post("/api/orders", json={"sku": sku, "quantity": quantity}, headers={"Idempotency-Key": key})
 
     def status(self, order: str) -> str:
         return self.get(f"/api/orders/{order}").json()["status"]
@@ -247,9 +235,7 @@ class Site:
 def parse(text: str) -> dict[str, float]:
     """Prometheus text to {series: value}. Refuses what Prometheus would: untyped, repeated or bad samples."""
     label = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*"'
-    sample = re.compile(
-        rf"^([a-zA-Z_:][\w:]*)(\{{{label}(?:,{label})*\}})? (\+Inf|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$"
-    )
+    sample = re.compile(rf"^([a-zA-Z_:][\w:]*)(\{{{label}(?:,{label})*\}})? (\+Inf|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$")
     types: dict[str, str] = {}
     series: dict[str, float] = {}
     assert text.endswith("\n")

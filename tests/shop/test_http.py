@@ -98,10 +98,7 @@ def test_chaos_by_environment(fresh: Stand) -> None:
 
 def test_chaos_wants_its_token(site: Site) -> None:
     assert site.post("/api/chaos", json={"error_rate": 1}).status_code == 401
-    assert (
-        site.post("/api/chaos", json={"error_rate": 1}, headers={"Authorization": "Bearer x"}).status_code
-        == 401
-    )
+    assert site.post("/api/chaos", json={"error_rate": 1}, headers={"Authorization": "Bearer x"}).status_code == 401
     assert site.chaos(error_rate=2).status_code == 422
     assert site.chaos(latency_ms=-1).status_code == 422
 
@@ -163,9 +160,7 @@ def test_a_code_cannot_be_guessed_by_trying(fresh: Stand, relay: MailRelay) -> N
     mail = until("the mail", lambda: relay.mails[0] if relay.mails else None)
     code = re.findall(r"\d{6}", mail)[-1]
     for _ in range(5):
-        site.post(
-            "/api/login", json={"email": "buyer@example.test", "code": "000000" if code != "000000" else "1"}
-        )
+        site.post("/api/login", json={"email": "buyer@example.test", "code": "000000" if code != "000000" else "1"})
     assert site.post("/api/login", json={"email": "buyer@example.test", "code": code}).status_code == 401
 
 
@@ -176,9 +171,7 @@ def test_a_relay_that_is_away_is_counted(fresh: Stand) -> None:
 
 
 def test_no_secret_is_visible_from_outside(stand: Stand, site: Site) -> None:
-    seen = (
-        json.dumps(site.container.attrs) + json.dumps(site.container.top()) + site.container.logs().decode()
-    )
+    seen = json.dumps(site.container.attrs) + json.dumps(site.container.top()) + site.container.logs().decode()
     for name, value in stand.secret.items():
         assert value not in seen, name
 

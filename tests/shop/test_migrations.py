@@ -20,9 +20,7 @@ def test_a_migration_only_expands(path: Path) -> None:
     text = path.read_text()
     assert not CONTRACTS.search(text), "the previous version of the code could not run beside this"
     if text.startswith("-- no-transaction"):
-        assert re.sub(r"--.*", "", text).count(";") == 1, (
-            "without a transaction there can only be one statement"
-        )
+        assert re.sub(r"--.*", "", text).count(";") == 1, "without a transaction there can only be one statement"
 
 
 @pytest.mark.docker

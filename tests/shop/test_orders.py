@@ -57,9 +57,7 @@ def test_the_same_key_gives_the_same_order(fresh: Stand, site: Site) -> None:
         ([], {"Idempotency-Key": "a"}, 422),
     ],
 )
-def test_a_bad_order_is_refused(
-    fresh: Stand, site: Site, body: object, headers: dict[str, str], status: int
-) -> None:
+def test_a_bad_order_is_refused(fresh: Stand, site: Site, body: object, headers: dict[str, str], status: int) -> None:
     assert site.post("/api/orders", json=body, headers=headers).status_code == status
     assert fresh.sql("SELECT count(*) FROM orders") == "0"
 

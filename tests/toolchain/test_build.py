@@ -53,9 +53,7 @@ def builds(log: Path) -> list[str]:
     return [line.split(" -o ")[1].split()[0].rsplit("/", 1)[1] for line in lines if line.startswith("build ")]
 
 
-def test_everything_missing_is_built_once_in_order(
-    few: Pins, log: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_everything_missing_is_built_once_in_order(few: Pins, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     setup.programs(["core"], few)
     assert builds(log) == ["pulumi", "pulumi-language-python", "pulumi-resource-random"]
     said = capsys.readouterr().err
@@ -77,9 +75,7 @@ def test_a_changed_tool_is_built_alone(few: Pins, log: Path) -> None:
     assert builds(log)[3:] == ["pulumi-resource-random"]
 
 
-def test_a_failed_build_says_why_and_leaves_nothing(
-    few: Pins, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_build_says_why_and_leaves_nothing(few: Pins, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIL", "pulumi-language-python")
     with pytest.raises(SetupError, match=r"(?s)pulumi-language-python could not be built.*no luck"):
         setup.programs(["core"], few)
@@ -105,9 +101,7 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_set_up_goes_on_where_it_stopped(
-    few: Pins, log: Path, home: Path, how: signal.Signals
-) -> None:
+def test_an_interrupted_set_up_goes_on_where_it_stopped(few: Pins, log: Path, home: Path, how: signal.Signals) -> None:
     """In a process of its own, because it is killed."""
     script = home / "interrupted.py"
     script.write_text(
@@ -159,23 +153,17 @@ def test_a_second_set_up_waits_and_then_finds_everything(
     assert len(builds(log)) == 3
 
 
-def test_without_go_the_message_says_what_to_do(
-    few: Pins, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_go_the_message_says_what_to_do(few: Pins, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (build, system):
         monkeypatch.setattr(module, "go_program", lambda: None)
     monkeypatch.setattr(system, "may_install", lambda: False)
-    with pytest.raises(
-        SetupError, match=r"(?s)Missing system packages:\n  go: .*apt-get install -y golang-go"
-    ):
+    with pytest.raises(SetupError, match=r"(?s)Missing system packages:\n  go: .*apt-get install -y golang-go"):
         setup.programs(["core"], few)
 
 
 def test_an_old_go_is_named(few: Pins, program: Program) -> None:
     program("go", "echo go version go1.19.8 linux/amd64")
-    with pytest.raises(
-        SetupError, match=r"pulumi has to be built because .* needs Go 1\.26 .*found: 1\.19\.8"
-    ):
+    with pytest.raises(SetupError, match=r"pulumi has to be built because .* needs Go 1\.26 .*found: 1\.19\.8"):
         setup.programs(["core"], few)
 
 
@@ -186,18 +174,14 @@ def test_a_module_with_another_checksum_is_refused(program: Program, home: Path)
     assert build.module_dir("example.org/m@v1.0.0", "h1:other=") == home
 
 
-def test_launchers_lie_executable_beside_the_binary(
-    few: Pins, log: Path, home: Path, program: Program
-) -> None:
+def test_launchers_lie_executable_beside_the_binary(few: Pins, log: Path, home: Path, program: Program) -> None:
     upstream = home / "upstream"
     for name in ("cmd/launch", "dist/one", "dist/two"):
         (upstream / name).parent.mkdir(parents=True, exist_ok=True)
         (upstream / name).write_text("#!/bin/sh\n")
     program(
         "go",
-        FAKE_GO.replace(
-            "list) exit 0 ;;", f"""mod) echo '{{"Sum": "h1:x=", "Dir": "{upstream}"}}'; exit 0 ;;"""
-        ),
+        FAKE_GO.replace("list) exit 0 ;;", f"""mod) echo '{{"Sum": "h1:x=", "Dir": "{upstream}"}}'; exit 0 ;;"""),
     )
     tool = replace(
         few.tools["pulumi-language-python"],

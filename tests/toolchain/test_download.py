@@ -56,9 +56,7 @@ def vendor(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, d
     server.server_close()
 
 
-def offer(
-    vendor: tuple[str, dict[str, bytes]], tool: Tool, names: list[str], sums: str | None = None
-) -> Tool:
+def offer(vendor: tuple[str, dict[str, bytes]], tool: Tool, names: list[str], sums: str | None = None) -> Tool:
     base, files = vendor
     tool = replace(tool, archive=f"{base}/pulumi-v{{version}}.tar.gz", checksums=f"{base}/sums.txt")
     data = archive(names)
@@ -71,9 +69,7 @@ def offer(
 def test_an_archive_with_the_published_checksum_is_installed_whole(
     vendor: tuple[str, dict[str, bytes]], few: Pins
 ) -> None:
-    tool = offer(
-        vendor, few.tools["pulumi"], ["pulumi", "pulumi-language-python", "pulumi-language-python-exec"]
-    )
+    tool = offer(vendor, few.tools["pulumi"], ["pulumi", "pulumi-language-python", "pulumi-language-python-exec"])
     assert download.fetch_archive(tool) == ""
     for name in ("pulumi", "pulumi-language-python"):
         found = find.find(few.tools[name], few)

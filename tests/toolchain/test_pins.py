@@ -63,9 +63,7 @@ def test_key_changes_with_what_is_built(tool: Tool, file: str) -> None:
     assert tool.key.startswith("tool-1.2.3-")
 
 
-def test_key_changes_with_flags_but_not_with_the_expected_time(
-    tool: Tool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_changes_with_flags_but_not_with_the_expected_time(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tool.key
     assert replace(tool, ldflags="-X a=b").key != before
     assert replace(tool, minutes=9, minimum="1.0").key == before
@@ -110,8 +108,6 @@ def test_go_release_covers_every_module() -> None:
 
 def test_unknown_group_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "pins.toml"
-    file.write_text(
-        '[minimum]\n[tools.x]\ngroup = "tests"\nversion = "1"\nmodule = "x"\nminutes = 1\n[schemas]\n'
-    )
+    file.write_text('[minimum]\n[tools.x]\ngroup = "tests"\nversion = "1"\nmodule = "x"\nminutes = 1\n[schemas]\n')
     with pytest.raises(ValueError, match=r"tools\.x\.group: 'tests', use one of core, test, images"):
         pins.load(file)

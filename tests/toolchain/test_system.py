@@ -41,9 +41,7 @@ def test_an_update_that_fails_does_not_stop_the_installation(root: Path, program
     system.ensure({"core"})
 
 
-def test_others_are_told_the_one_command(
-    root: Path, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_others_are_told_the_one_command(root: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     program("apt-get", f"touch {root}/must-not-happen")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SetupError) as problem:
