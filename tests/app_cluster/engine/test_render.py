@@ -1,0 +1,55 @@
+"""The real engine on the render target: valid manifests without secrets, and a tier that grows in place."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import Stack
+
+PROGRAM = """\
+from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
+from tierstack.gateway import Gateway, GatewayArgs
+from tierstack.platform import Kubernetes
+from tierstack.tier import Tier
+from tierstack.wiring import Certificate
+
+platform = Kubernetes(name="shop", render_to="rendered", secret_store="vault")
+image = "registry.example/shop:{image}@sha256:" + "{image}" * 64
+gateway = Gateway("gateway", GatewayArgs(
+    platform=platform, certificate=Certificate(hostnames=["shop.example.org"], secret_name="tls")))
+common = dict(
+    platform=platform, tier=Tier("{tier}"), image=image, gateway=gateway.endpoint, secrets={{"APP_KEY": "sesame"}},
+    worker_command=["w"], scheduler_command=["s"], migrate_command=["m"], uploads_path="/srv/uploads")
+AppCluster("web", AppClusterArgs(
+    **common, hostnames=["shop.example.org"], document_root="/srv/shop/public", nginx_image=image))
+AppCluster("api", AppClusterArgs(
+    **common, hostnames=["api.example.org"], server=ServerKind.HTTP, command=["serve"], web_memory_mb=256,
+    secret_delivery=SecretDelivery.FILE, writable_paths=["/srv/cache"]))
+"""
+
+
+def test_rendered(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, "render")
+    stack.write(PROGRAM.format(tier="100k", image="1"))
+    stack.up()
+    stack.preview("--expect-no-changes")
+    text = "".join(file.read_text() for file in (tmp_path / "rendered").rglob("*.yaml"))
+    assert "sesame" not in text
+    assert "\nkind: Secret\n" not in text
+    if schemas := os.environ.get("TIERSTACK_SCHEMAS"):
+        command = ["kubeconform", "-strict", "-schema-location", schemas, str(tmp_path / "rendered")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    else:
+        pytest.fail("TIERSTACK_SCHEMAS is not set: run `make setup`")
+
+    # A larger tier is an update; another image is an update too, with migrations and configuration of its own.
+    stack.write(PROGRAM.format(tier="1M", image="1"))
+    replaced = [line for line in stack.preview().splitlines() if "(replace)" in line or "(delete)" in line]
+    assert all("ConfigMap" in line or "Job" in line for line in replaced), replaced
+    stack.write(PROGRAM.format(tier="100k", image="2"))
+    replaced = [line for line in stack.preview().splitlines() if "(replace)" in line or "(delete)" in line]
+    assert replaced
+    assert all("Job" in line for line in replaced), replaced

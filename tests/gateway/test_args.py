@@ -1,0 +1,24 @@
+"""The rules of GatewayArgs: each wrong input with its whole message."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.gateway.samples import DIGEST, given
+from tests.support import refused
+from tierstack.gateway import Gateway
+
+CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/gateway/wrong_args.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['where']} {case['given']}"[:70])
+def test_wrong(case: dict[str, Any]) -> None:
+    changes = {
+        key: value.replace("${digest}", DIGEST) if isinstance(value, str) else value
+        for key, value in case["given"].items()
+    }
+    error = refused(lambda: Gateway("gateway", given(case["where"], **changes)))  # type: ignore[arg-type]
+    assert error.subject == 'Gateway "gateway"'
+    assert [str(problem) for problem in error.problems] == case["problems"]
