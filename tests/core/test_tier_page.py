@@ -1,0 +1,72 @@
+"""The figures of docs/tiers.md are those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tierstack import tier as t
+from tierstack.tier import TIERS, Tier
+
+PAGE = (Path(__file__).parents[2] / "docs" / "tiers.md").read_text()
+
+
+def cells(row: str) -> list[str]:
+    line = next(line for line in PAGE.splitlines() if line.startswith(f"| {row}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def numbers(text: str) -> list[float]:
+    return [
+        float(found.replace(",", "")) for found in re.findall(r"\d[\d,]*(?:\.\d+)?", re.sub(r"(\d), ", r"\1 ; ", text))
+    ]
+
+
+@pytest.mark.parametrize(("column", "tier"), [(1, Tier.USERS_100K), (2, Tier.USERS_1M)])
+def test_the_table(column: int, tier: Tier) -> None:
+    size = TIERS[tier]
+    app, database, redis = size.app, size.database, size.redis
+    gib = 1024
+    wanted = {
+        "web containers at rest": [app.replicas, app.max_replicas],
+        "queue workers at rest": [app.workers, app.max_workers],
+        "PHP-FPM children in each": [app.children],
+        "memory of a child": [app.child_memory_mb],
+        "PostgreSQL standbys": [database.replicas],
+        "`max_connections` of": [database.max_connections],
+        "poolers × server": [database.poolers, database.pool_size],
+        "clients that each": [database.max_client_connections],
+        "memory, cores": [database.memory_mb / gib, database.cpu],
+        "data volume, WAL": [database.storage_gb, database.wal_storage_gb],
+        "Redis nodes": [redis.nodes],
+        "`maxmemory`": [redis.memory_mb / (1 if redis.memory_mb < gib else gib), redis.storage_gb],
+        "meant for": [size.requests_per_second],
+        "goals:": [size.api_p95_ms, size.database_p95_ms],
+    }
+    assert {row: numbers(cells(row)[column]) for row in wanted} == wanted
+
+
+@pytest.mark.parametrize(("column", "tier"), [(2, Tier.USERS_100K), (3, Tier.USERS_1M)])
+def test_the_arithmetic(column: int, tier: Tier) -> None:
+    app, database = TIERS[tier].app, TIERS[tier].database
+    connections = t.server_connections(database.poolers, database.pool_size)
+    wanted = {
+        "memory of a web": [t.web_memory_mb(app.children, app.child_memory_mb)],
+        "requests/s of the children": [t.requests_per_second(app.replicas, app.children, app.service_time_ms)],
+        "connections to": [connections],
+        "… must leave": [connections, database.max_connections - t.RESERVED_CONNECTIONS],
+        "clients of the poolers": [
+            t.client_connections(app.replicas, app.children, app.workers),
+            database.poolers * database.max_client_connections,
+        ],
+        "requests/s of the connections": [t.queries_per_second(connections, 2)],
+    }
+    found = {row: numbers(cells(row)[column]) for row in wanted}
+    assert found == {row: [pytest.approx(value) for value in values] for row, values in wanted.items()}
+
+
+def test_what_binds_first() -> None:
+    size = TIERS[Tier.USERS_100K]
+    for limit in t.limits(size.app, size.database, size.app.replicas):
+        row = f"| {limit.name} | {limit.requests_per_second:,.0f} | {limit.formula} |"
+        assert row in PAGE, row
