@@ -1,6 +1,5 @@
 """`tierstack down`: take a stack down, and keep its data unless told otherwise."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from tierstack.cli import render, show
 from tierstack.cli.engine import Engine, engine
 from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.platform import DataProtection
 
 EXAMPLES = "Examples: [bold]tierstack down -s local[/bold]; [bold]tierstack down -s local --delete-data --yes[/bold]"
@@ -34,7 +34,7 @@ def run(
         if delete_data:
             _refuse_retained(pulumi)
         question = f"Delete everything in {stack}, data too, for good?" if delete_data else f"Take {stack} down?"
-        if not yes and not json and sys.stdin.isatty() and not typer.confirm(question):
+        if not yes and not json and _at_terminal() and not typer.confirm(question):
             raise typer.Exit(1)
         if delete_data:
             pulumi.unprotect()

@@ -1,6 +1,7 @@
 """How verdicts are told, to people and to machines."""
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,11 @@ from tierstack.errors import HIDDEN, MISSING, Problem
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def at_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
 
 
 def as_json(value: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """`tierstack up`: bring a stack up, or bring it to what its configuration now says."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from tierstack.cli import render, show
 from tierstack.cli.engine import Engine, Outcome, engine
 from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.cli.target import On, Target, aim
 
 EXAMPLES = (
@@ -38,7 +38,7 @@ def run(
         return
     with engine(project, stack, found.config) as pulumi:
         pulumi.create_stack()
-        if not yes and not json and sys.stdin.isatty():
+        if not yes and not json and _at_terminal():
             _ask(pulumi, stack)
         outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=json)
         if not outcome.ok:

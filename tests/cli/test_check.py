@@ -1,0 +1,118 @@
+"""`tierstack check`, and how a project is found."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Command
+from tests.projects import Checkout
+from tierstack.cli import main
+from tierstack.cli.project import UsageError, find
+
+
+def test_a_right_configuration_says_what_it_carries(tierstack: Command) -> None:
+    done = tierstack("check", "-s", "prod")
+    assert done.exit_code == 0
+    assert "prod: no problems (kubernetes)" in done.stdout
+    assert "11,200 requests/s  PHP-FPM children" in done.stdout
+    assert "binds first" in done.stdout
+
+
+def test_for_machines(tierstack: Command) -> None:
+    done = tierstack("check", "-s", "local", "--json")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["problems"], found["platform"]) == (0, [], "docker")
+    assert found["capacity"][0]["name"] == "PHP-FPM children"
+
+
+def test_every_problem_with_exit_code_1(tierstack: Command, project: Checkout) -> None:
+    project.config("local", lambda config: config.update(tier="2M", zzz=1))
+    done = tierstack("check", "-s", "local")
+    assert done.exit_code == 1
+    assert "configuration of stack local: 2 problems" in done.stderr
+    assert "tier = '2M': is not a choice" in done.stderr
+    found = json.loads(tierstack("check", "-s", "local", "--json").stdout)
+    assert [one["path"] for one in found["problems"]] == ["tier", "zzz"]
+    assert found["problems"][1]["value"] is None
+
+
+def test_advice_is_no_problem(tierstack: Command, project: Checkout) -> None:
+    project.config("local", lambda config: (config.pop("backups"), config["kubernetes"].pop("backups")))
+    done = tierstack("check", "-s", "local")
+    assert done.exit_code == 0
+    assert "advice backups: the data is protected, but not backed up" in done.stdout
+
+
+def test_another_platform(tierstack: Command) -> None:
+    found = json.loads(tierstack("check", "-s", "local", "--platform", "render", "--json").stdout)
+    assert (found["platform"], found["problems"]) == ("kubernetes", [])
+    applied = json.loads(tierstack("check", "-s", "prod", "--platform", "kubernetes", "--json").stdout)
+    assert "backups.destination.access_key_id" in [one["path"] for one in applied["problems"]]
+
+
+def test_encrypted_values_are_unknown_secrets(tierstack: Command, project: Checkout) -> None:
+    project.config("local", lambda config: config["app"].update(secrets={"API_KEY": {"secure": "v1:abc"}}))
+    assert tierstack("check", "-s", "local").exit_code == 0
+    values = find(project.folder).config("local")
+    assert values.values["app"]["secrets"] == {"API_KEY": "(secret)"}
+    assert values.secret_keys == {"app"}
+    project.config("local", lambda config: config["app"].update(secrets={"API_KEY": "plain"}))
+    assert "stands in clear" in tierstack("check", "-s", "local").stderr
+
+
+def test_an_unknown_stack_names_the_nearest(project: Checkout) -> None:
+    with pytest.raises(
+        UsageError, match=r"no stack `stagin`: Pulumi.stagin.yaml does not exist; did you mean `staging`"
+    ):
+        find(project.folder).config("stagin")
+    with pytest.raises(UsageError, match="there are: local, prod, staging"):
+        find(project.folder).config("zzz")
+
+
+def test_usage_errors_end_with_2(
+    project: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tierstack", "check", "-s", "nothing", "-C", str(project.folder)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "tierstack: no stack `nothing`" in capsys.readouterr().err
+
+
+def test_wrong_configuration_ends_with_1(
+    project: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.config("local", lambda config: config.update(tier="2M"))
+    monkeypatch.setattr(sys, "argv", ["tierstack", "topology", "-s", "local", "-C", str(project.folder)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "configuration of stack local: 1 problem\n  tier = '2M'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), ("config: 3\n", "`config` is not a map")])
+def test_a_file_that_is_none(project: Checkout, text: str, message: str) -> None:
+    (project.folder / "Pulumi.bad.yaml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        find(project.folder).config("bad")
+
+
+def test_a_project_is_found_from_below_and_missed_elsewhere(project: Checkout, tmp_path: Path) -> None:
+    assert find(project.folder / "stacks").root == project.folder
+    with pytest.raises(UsageError, match=r"no Pulumi\.yaml"):
+        find(tmp_path / "bin")
+
+
+def test_a_program_without_a_check_says_so(project: Checkout) -> None:
+    (project.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "other", "runtime": "python"}))
+    found = find(project.folder)
+    with pytest.raises(UsageError, match=r"no check\.py"):
+        found.judge("local", found.config("local"))
+
+
+def test_help_shows_examples(tierstack: Command) -> None:
+    for verb in ("check", "up", "preview", "render", "down", "topology"):
+        assert f"tierstack {verb}" in tierstack(verb, "--help").stdout

@@ -1,0 +1,226 @@
+"""up, preview, render and down: what they ask of the engine, with one that only writes it down."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Command, Fake
+from tests.projects import Checkout
+from tierstack.cli import target
+from tierstack.cli.project import UsageError
+
+CREATED = [
+    {"resourcePreEvent": {"metadata": {"op": "create", "urn": "urn:pulumi:local::shop::a:b:C::web"}}},
+    {"summaryEvent": {"resourceChanges": {"create": 2, "same": 0}}},
+]
+
+
+@pytest.fixture(autouse=True)
+def docker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, lambda _: None)
+
+
+def config_of(call: dict[str, Any]) -> dict[str, Any]:
+    return yaml.safe_load(call["config"])
+
+
+def test_up_makes_the_stack_and_brings_it_up(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(up={"events": CREATED}, stack_output={"out": json.dumps({"url": "https://shop", "zone": None})})
+    done = tierstack("up", "-s", "local", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "stack": "local",
+        "platform": "docker",
+        "result": "succeeded",
+        "changes": {"create": 2},
+        "outputs": {"url": "https://shop"},
+    }
+    assert pulumi.verbs() == ["stack init", "up", "stack output"]
+    assert {"--yes", "--skip-preview"} <= set(pulumi.calls()[1]["arguments"])
+
+
+def test_up_tells_where_it_answers(tierstack: Command, pulumi: Fake) -> None:
+    out = "warning: using pulumi-resource-tls from $PATH\ncreating web"
+    pulumi.say(up={"out": out}, stack_output={"out": json.dumps({"url": "https://shop", "ca": "PEM"})})
+    done = tierstack("up", "-s", "local", "--yes")
+    assert "local is up: https://shop" in done.stdout
+    assert "creating web" in done.stdout
+    assert "from $PATH" not in done.stdout
+    assert "curl --cacert ca.pem https://shop/api/health" in done.stdout
+
+
+def test_a_failed_up_ends_with_1(tierstack: Command, pulumi: Fake) -> None:
+    event = {"diagnosticEvent": {"severity": "error", "message": "no room\n"}}
+    pulumi.say(up={"events": [event], "code": 255})
+    done = tierstack("up", "-s", "local", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["messages"]) == (1, ["no room"])
+    assert tierstack("up", "-s", "local").exit_code == 1
+
+
+def test_up_asks_before_it_changes_what_exists(
+    tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tierstack.cli.up._at_terminal", lambda: True)
+    replaced = [
+        {"resourcePreEvent": {"metadata": {"op": "replace", "urn": "urn:pulumi:local::shop::a$docker:x:C::web"}}},
+        {"summaryEvent": {"resourceChanges": {"replace": 1}}},
+    ]
+    pulumi.say(preview={"events": replaced})
+    done = tierstack("up", "-s", "local", input="n\n")
+    assert done.exit_code == 1
+    assert "replace" in done.stdout
+    assert "web" in done.stdout
+    assert pulumi.verbs() == ["stack init", "preview"]
+    assert tierstack("up", "-s", "local", input="y\n").exit_code == 0
+    pulumi.say(preview={"events": CREATED})
+    assert tierstack("up", "-s", "local", input="").exit_code == 0
+    pulumi.say(preview={"code": 1, "out": "it fails"})
+    assert "it fails" in tierstack("up", "-s", "local").stderr
+
+
+def test_a_wrong_configuration_starts_no_engine(tierstack: Command, pulumi: Fake, project: Checkout) -> None:
+    project.config("local", lambda config: config["app"].update(replicas="x"))
+    done = tierstack("up", "-s", "local")
+    assert "app.replicas = 'x'" in str(done.exception)
+    assert pulumi.calls() == []
+
+
+def test_the_configuration_of_a_run_keeps_what_is_encrypted(
+    tierstack: Command, pulumi: Fake, project: Checkout
+) -> None:
+    project.config("local", lambda config: config["app"].update(secrets={"KEY": {"secure": "v1:abc"}}))
+    file = project.folder / "Pulumi.local.yaml"
+    file.write_text(file.read_text() + "encryptionsalt: v1:salt\n")
+    before = file.read_text()
+    tierstack("up", "-s", "local")
+    config = config_of(pulumi.calls()[1])
+    assert config["encryptionsalt"] == "v1:salt"
+    assert config["config"]["shop:app"]["secrets"] == {"KEY": {"secure": "v1:abc"}}
+    assert file.read_text() == before
+
+
+def test_rendering_needs_neither_passphrase_nor_state(tierstack: Command, pulumi: Fake, project: Checkout) -> None:
+    project.config("local", lambda config: config["app"].update(secrets={"KEY": {"secure": "v1:abc"}}))
+    # The stand-in writes no manifests, so what comes is the run without any.
+    tierstack("render", "-s", "local")
+    call = next(one for one in pulumi.calls() if "up" in one["arguments"])
+    config = config_of(call)
+    assert "v1:abc" not in call["config"]
+    assert config["config"]["shop:platform"]["kind"] == "kubernetes"
+    assert config["config"]["shop:platform"]["render_to"].endswith("/rendered/.local.new")
+    assert call["environment"]["PULUMI_SKIP_CHECKPOINTS"] == "true"
+    assert call["environment"]["PULUMI_BACKEND_URL"].startswith("file:///")
+    assert str(project.folder) not in call["environment"]["PULUMI_BACKEND_URL"]
+
+
+def test_render_leaves_other_files_alone(tierstack: Command, pulumi: Fake, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    done = tierstack("render", "-s", "staging", "-o", str(mine))
+    assert isinstance(done.exception, UsageError)
+    assert "holds other files" in str(done.exception)
+    assert (mine / "thesis.txt").exists()
+    assert pulumi.calls() == []
+
+
+def test_without_docker_up_renders(tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, target._no_docker)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    done = tierstack("up", "-s", "local")
+    assert "no Docker daemon answers at tcp://127.0.0.1:1: Kubernetes manifests are written instead" in done.stderr
+    assert config_of(pulumi.calls()[-1])["config"]["shop:platform"]["kind"] == "kubernetes"
+
+
+def test_without_a_cluster_preview_is_that_of_the_manifests(
+    tierstack: Command, pulumi: Fake, project: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = {"secure": "v1:x"}
+
+    def change(config: dict[str, Any]) -> None:
+        config["platform"].pop("render_to")
+        config["backups"]["destination"] |= {"access_key_id": secret, "secret_access_key": secret}
+
+    project.config("staging", change)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    pulumi.say(preview={"events": CREATED})
+    done = tierstack("preview", "-s", "staging", "--diff")
+    assert done.exit_code == 0, done.exception
+    assert "no cluster is configured (kubeconfig): this is the preview of the manifests" in done.stderr
+    assert "--diff" in pulumi.calls()[-1]["arguments"]
+    found = json.loads(tierstack("preview", "-s", "staging", "--json").stdout)
+    assert found["steps"] == [{"operation": "create", "urn": "urn:pulumi:local::shop::a:b:C::web"}]
+
+
+def resource(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"type": f"docker:index/volume:{kind}", "urn": f"urn:pulumi:local::shop::x::{name}", "id": name, **more}
+
+
+def state(*resources: dict[str, Any]) -> dict[str, Any]:
+    return {"out": json.dumps({"deployment": {"resources": list(resources)}})}
+
+
+def test_down_keeps_protected_data_and_says_how_to_delete_it(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(stack_export=state(resource("Volume", "shop-db-data", protect=True), resource("Volume", "cache")))
+    done = tierstack("down", "-s", "local")
+    assert done.exit_code == 0
+    assert "volume shop-db-data" in done.stdout
+    assert "tierstack down -s local --delete-data" in done.stdout
+    destroy = next(one for one in pulumi.calls() if "destroy" in one["arguments"])
+    assert "--exclude-protected" in destroy["arguments"]
+    assert "stack rm" not in pulumi.verbs()
+    assert "state unprotect" not in pulumi.verbs()
+
+
+def test_down_with_data_unprotects_destroys_and_forgets(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(stack_export=state())
+    done = tierstack("down", "-s", "local", "--delete-data", "--json")
+    assert json.loads(done.stdout) == {"stack": "local", "result": "succeeded", "kept": []}
+    assert [one for one in pulumi.verbs() if one not in ("stack ls", "stack export")] == [
+        "state unprotect",
+        "destroy",
+        "stack rm",
+    ]
+    assert "--preserve-config" in pulumi.calls()[-1]["arguments"]
+
+
+def test_retained_data_is_refused(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(stack_export=state(resource("Volume", "shop-db-data", protect=True, retainOnDelete=True)))
+    done = tierstack("down", "-s", "local", "--delete-data", "--yes")
+    assert done.exit_code == 1
+    assert "`data_protection` is `retain`" in done.stderr
+    assert "volume shop-db-data" in done.stderr
+    assert not {"destroy", "state unprotect"} & set(pulumi.verbs())
+
+
+def test_down_asks_at_a_terminal(tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tierstack.cli.down._at_terminal", lambda: True)
+    assert tierstack("down", "-s", "local", input="n\n").exit_code == 1
+    assert "destroy" not in pulumi.verbs()
+
+
+def test_down_of_nothing_and_a_failed_down(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(stack_ls={"out": "[]"})
+    assert "there is nothing to take down" in tierstack("down", "-s", "local").stdout
+    pulumi.say(
+        stack_ls={"out": json.dumps([{"name": "organization/shop/local"}])}, destroy={"code": 255, "out": "stuck"}
+    )
+    assert tierstack("down", "-s", "local").exit_code == 1
+    assert json.loads(tierstack("down", "-s", "local", "--json").stdout)["messages"] == ["stuck"]
+
+
+def test_a_backend_that_does_not_answer(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(stack_ls={"code": 1, "err": "no such bucket"}, stack_init={"code": 1, "err": "no such bucket"})
+    for verb in ("down", "up"):
+        done = tierstack(verb, "-s", "local")
+        assert isinstance(done.exception, UsageError)
+        assert "no such bucket" in str(done.exception)
+
+
+def test_without_the_engine_the_set_up_is_named(tierstack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "make setup" in str(tierstack("up", "-s", "local").exception)
