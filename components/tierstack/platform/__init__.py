@@ -43,8 +43,8 @@ class Platform:
     data_protection: DataProtection = DataProtection.PROTECT
     """What happens to data on a delete. Default: `protect`."""
     docker_host: str | None = None
-    """Docker: the daemon's address (`unix:///var/run/docker.sock`, `ssh://deploy@shop1`). None: `DOCKER_HOST` of the
-    environment, else the default socket."""
+    """Docker: the daemon's address (`unix:///var/run/docker.sock`, `ssh://deploy@shop1`, which needs the Python
+    package paramiko). None: `DOCKER_HOST` of the environment, else the default socket."""
     context: str | None = None
     """Kubernetes: the kubeconfig context to apply to. None: the current context, or the provider the caller passes."""
     render_to: str | None = None

@@ -42,6 +42,7 @@ def _state(props: dict[str, Any]) -> dict[str, Any]:
 
 def _run(props: dict[str, Any]) -> None:
     from docker.errors import NotFound
+    from requests.exceptions import RequestException
 
     daemon = client(props.get("docker_host"))
     with contextlib.suppress(NotFound):  # what an interrupted run left behind
@@ -68,12 +69,14 @@ def _run(props: dict[str, Any]) -> None:
         for network in others:
             daemon.networks.get(network).connect(container)
         container.start()
-        code = container.wait(timeout=int(props["timeout_seconds"]))["StatusCode"]
-        if code != 0:
+        try:
+            code = container.wait(timeout=int(props["timeout_seconds"]))["StatusCode"]
+            failed = f"failed with exit code {code}" if code != 0 else ""
+        except RequestException:  # the daemon's answer did not come in time
+            failed = f"did not end within {int(props['timeout_seconds'])} s and was stopped"
+        if failed:
             tail = container.logs(tail=30).decode(errors="replace").strip()
-            raise RuntimeError(
-                f"{props['name']} failed with exit code {code}; nothing that needs it was started:\n{tail}"
-            )
+            raise RuntimeError(f"{props['name']} {failed}; nothing that needs it was started:\n{tail}")
     finally:
         container.remove(force=True)
 

@@ -71,7 +71,7 @@ ran = host.run_once(
         mounts=[docker.Mount(volume=files.volume, path="/config")],
     ),
     triggers={"release": given.get("RELEASE", "one")},
-    timeout_seconds=60,
+    timeout_seconds=int(given.get("ONCE_SECONDS", "60")),
 )
 host.container("full", root, service, depends_on=[ran])
 bare = docker.Service(image=image, command=["sleep", "600"], user="10001:10002", networks=[], memory_mb=32)

@@ -147,6 +147,12 @@ def test_a_run_happens_again_when_its_trigger_changes_and_leaves_nothing(stack: 
     assert "migrating" in failed
     assert "it broke" in failed
     assert inspect(stack, "full")["Config"]["Labels"]["release"] == "one"
+    change("ONCE", "echo waiting for a lock; sleep 600")
+    change("ONCE_SECONDS", "2")
+    failed = stack.up(check=False)
+    assert "-migrate did not end within 2 s and was stopped; nothing that needs it was started:" in failed
+    assert "waiting for a lock" in failed
+    change("ONCE_SECONDS", "60")
     change("ONCE", "echo fine")
     stack.up()
     assert inspect(stack, "full")["Config"]["Labels"]["release"] == "two"
