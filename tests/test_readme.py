@@ -1,0 +1,47 @@
+"""The first page: its example is the file that runs, and what it points to is there."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from tests.support import run_program
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "compose" / "__main__.py"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_example_of_the_first_page_is_the_file() -> None:
+    assert f"```python\n{EXAMPLE.read_text()}```" in (ROOT / "README.md").read_text()
+    assert len(EXAMPLE.read_text().splitlines()) <= 25
+
+
+@pytest.mark.graph
+def test_the_example_composes_every_component() -> None:
+    pulumi.runtime.set_all_config(
+        {
+            f"image:{name}": f"registry.example/{name}:17@sha256:{'0' * 64}"
+            for name in ("app", "traefik", "valkey", "postgres", "pgbouncer", "barman")
+        }
+    )
+    made = run_program(lambda: runpy.run_path(str(EXAMPLE))).made
+    kinds = {one.type.rpartition(":")[2] for one in made if one.type.startswith("tierstack:")}
+    assert kinds == {
+        "AppCluster",
+        "BackupSchedule",
+        "DatabaseWithReplicas",
+        "DNSRecords",
+        "Gateway",
+        "RedisCluster",
+        "TLS",
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
+    missing = [one for one in links if "://" not in one and not (page.parent / one).exists()]
+    assert missing == []
