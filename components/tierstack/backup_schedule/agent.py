@@ -83,7 +83,7 @@ def unbroken_since() -> datetime | None:
     """
     kept = query("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", SLOT)
     if kept in (None, "lost"):
-        say(f"the slot {SLOT} is {kept or 'absent'}: starting a new stream of WAL, and a base backup")
+        say(f"the slot {SLOT} is {kept or 'absent'}: a new stream of WAL begins, and a base backup")
         if kept:
             query("SELECT pg_drop_replication_slot(%s)", SLOT)
         received = CATALOG / SERVER / "streaming"
@@ -116,13 +116,19 @@ def archive_now(seconds: float = 60) -> bool:
     return False
 
 
+def tidied() -> list[status.Backup]:
+    """The backups, without what earlier attempts left behind: only one runs at a time, and this is called beside it."""
+    found = status.backups(asked("list-backups", SERVER) or [])
+    remains = [backup for backup in found if backup.status in ("FAILED", "STARTED", "EMPTY")]
+    for backup in remains:
+        say(f"removing {backup.id}, which never completed")
+        barman("delete", SERVER, backup.id)
+    return [backup for backup in found if backup not in remains]
+
+
 def backup() -> int:
     """One base backup, from nothing to a state that a restore can start from."""
-    found = status.backups(asked("list-backups", SERVER) or [])
-    # Only one attempt runs at a time, so whatever is not complete is what an earlier one left behind.
-    for remains in (b for b in found if b.status in ("FAILED", "STARTED", "EMPTY")):
-        say(f"removing {remains.id}, which never completed")
-        barman("delete", SERVER, remains.id)
+    found = tidied()
     # A later one spreads its checkpoint over minutes, so that the shop does not feel it; here every minute counts.
     urgent = not status.continuous(found, unbroken_since())
     if urgent and not archive_now():
@@ -134,7 +140,7 @@ def backup() -> int:
         return 1
     archive_now()
     barman("check-backup", SERVER, "latest")
-    last = status.newest(status.backups(asked("list-backups", SERVER) or []))
+    last = status.newest(tidied())
     say(f"base backup {last.id}: {last.size_bytes / 2**20:.1f} MiB" if last else "base backup waits for its WAL")
     return 0
 
