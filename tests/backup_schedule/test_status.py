@@ -33,6 +33,7 @@ def test_due() -> None:
     assert status.due(NIGHTLY, [], NOON)
     assert not status.due(NIGHTLY, tonight, NOON)
     assert status.due(NIGHTLY, listed("20261120T033002"), NOON), "a missed one is made up for"
+    assert not status.due(NIGHTLY, listed("20261121T033000"), NOON), "one that began in the very second"
     assert status.due(NIGHTLY, listed("20261121T033002", state="FAILED"), NOON), "a failed one is none"
     assert not status.due(NIGHTLY, [], NOON, failed_at=NOON - timedelta(minutes=4)), "not at once after a failure"
     assert status.due(NIGHTLY, [], NOON, failed_at=NOON - timedelta(minutes=5))
