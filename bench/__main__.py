@@ -74,6 +74,8 @@ def measure(sizes: list[int], commands: list[str], rounds: int) -> Figures:
     steps = rounds * len(sizes) * len(commands) * len(PROGRAMS)
     done, start = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tierstack-bench-") as folder:
+        for module in PROGRAMS.values():
+            Project(Path(folder) / f"{module}-first", module, 1).preview()
         for size in sizes:
             shops = max(1, round(size / PER_SHOP))
             projects = {

@@ -11,7 +11,9 @@ from tierstack.platform import docker
 
 given = os.environ
 platform = DockerHost(
-    name=given["NAME"], data_protection=DataProtection(given.get("PROTECTION", "none")), docker_host=None
+    name=given["NAME"],
+    environment=given.get("ENVIRONMENT", "local"),
+    data_protection=DataProtection(given.get("PROTECTION", "none")),
 )
 image = given["IMAGE"]
 host = docker.host(platform)
@@ -32,7 +34,7 @@ files = host.files(
 )
 service = docker.Service(
     image=image,
-    command=["/bin/sh", "-c", "trap 'exit 0' TERM; touch /data/written || true; while :; do sleep 1; done"],
+    command=["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"],
     user="10001:10002",
     networks=[
         docker.Attachment(network=front.name, aliases=["shop", "www"]),
@@ -75,5 +77,6 @@ ran = host.run_once(
 )
 host.container("full", root, service, depends_on=[ran])
 bare = docker.Service(image=image, command=["sleep", "600"], user="10001:10002", networks=[], memory_mb=32)
-host.container("bare", root, bare, single=False)
+# Its name says all that may replace it, so that the new one starts beside the old one.
+host.container("bare", root, bare, single=False, called=f"bare-{platform.environment}")
 pulumi.export("volume", files.volume)
