@@ -1,6 +1,8 @@
 """The root project under the real engine, on the render target: nothing here needs Docker, a cluster or credentials."""
 
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,15 @@ def test_render_writes_manifests_without_secrets_and_leaves_the_checkout_alone(c
     assert (checkout.folder / f"Pulumi.{stack}.yaml").read_text() == before
     assert not list((checkout.folder / "state").iterdir())
     assert sorted(path.name for path in (checkout.folder / "rendered").iterdir()) == [stack]
+    valid = [
+        "kubeconform",
+        "-strict",
+        "-schema-location",
+        os.environ["TIERSTACK_SCHEMAS"],
+        str(checkout.folder / "rendered"),
+    ]
+    judged = subprocess.run(valid, capture_output=True, text=True)
+    assert judged.returncode == 0, judged.stdout
 
 
 def test_without_docker_the_local_stack_is_rendered(checkout: Checkout) -> None:

@@ -20,7 +20,11 @@ import yaml
 
 from tierstack.cli.project import Project, StackConfig, UsageError
 
-_NOISE = ("warning: using pulumi-", "warning: using pulumi_")  # the set-up puts providers on PATH on purpose
+_NOISE = (
+    "warning: using pulumi-",  # the set-up puts providers on PATH on purpose
+    "The resources in the stack have been deleted, but",
+    "If you want to remove the stack completely",  # `down` has done it, or says why not
+)
 
 
 @dataclass
