@@ -63,11 +63,11 @@ class _Provider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         _apply(props, {})
         names = "\n".join(sorted(props["files"]))
-        return CreateResult(f"{props['volume']}:{hashlib.sha256(names.encode()).hexdigest()[:8]}", _state(props))
+        return CreateResult(f"{props['volume']}:{hashlib.sha256(names.encode()).hexdigest()[:8]}", state(props))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         _apply(_news, _olds.get("files") or {})
-        return UpdateResult(_state(_news))
+        return UpdateResult(state(_news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         # Another image for the helper changes nothing in the volume.
@@ -84,7 +84,8 @@ class _Provider(ResourceProvider):
             return  # the volume, or the image of the helper, is gone already
 
 
-def _state(props: dict[str, Any]) -> dict[str, Any]:
+def state(props: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a dynamic resource as its outputs: without the engine's own (its pickled provider)."""
     return {key: value for key, value in props.items() if not key.startswith("__")}
 
 

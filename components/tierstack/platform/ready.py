@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from tierstack.platform.files import client
+from tierstack.platform.files import client, state
 
 
 def verdict(state: dict[str, Any]) -> str | None:
@@ -29,18 +29,14 @@ def verdict(state: dict[str, Any]) -> str | None:
 class _Provider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         _wait(props)
-        return CreateResult(props["name"], _state(props))
+        return CreateResult(props["name"], state(props))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         _wait(_news)
-        return UpdateResult(_state(_news))
+        return UpdateResult(state(_news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         return DiffResult(changes=_olds.get("container") != _news.get("container"))
-
-
-def _state(props: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in props.items() if not key.startswith("__")}
 
 
 def _wait(props: dict[str, Any]) -> None:

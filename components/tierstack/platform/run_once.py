@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from tierstack.platform.files import client
+from tierstack.platform.files import client, state
 
 _RERUN = ("image", "command", "triggers", "docker_host")
 
@@ -18,15 +18,15 @@ _RERUN = ("image", "command", "triggers", "docker_host")
 class _Provider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         _run(props)
-        return CreateResult(props["name"], _state(props))
+        return CreateResult(props["name"], state(props))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         if any(_olds.get(key) != _news.get(key) for key in _RERUN):
             _run(_news)
-        return UpdateResult(_state(_news))
+        return UpdateResult(state(_news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=_state(_olds) != _state(_news))
+        return DiffResult(changes=state(_olds) != state(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         from docker.errors import NotFound
@@ -34,10 +34,6 @@ class _Provider(ResourceProvider):
         if _props.get("undo"):
             with contextlib.suppress(NotFound):  # its network or image is gone, and with it what there was to undo
                 _run({**_props, "command": _props["undo"]})
-
-
-def _state(props: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in props.items() if not key.startswith("__")}
 
 
 def _run(props: dict[str, Any]) -> None:
