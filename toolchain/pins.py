@@ -92,11 +92,26 @@ class SchemaSource:
     crds: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class AddonSource:
+    """One Go module that carries manifests of an operator: as files, as a kustomization or as a chart."""
+
+    module: str
+    sum: str
+    files: tuple[str, ...] = ()
+    kustomize: str = ""
+    chart: str = ""
+    namespace: str = ""  # of the chart's release
+    kubernetes: str = ""  # version that the chart is rendered for
+    values: tuple[str, ...] = ()  # files of the module (*.yaml) and KEY=VALUE, in this order
+
+
 @dataclass(frozen=True)
 class Pins:
     minimum: dict[str, str]
     tools: dict[str, Tool]
     schemas: dict[str, SchemaSource] = field(default_factory=dict[str, SchemaSource])
+    addons: dict[str, tuple[AddonSource, ...]] = field(default_factory=dict[str, tuple[AddonSource, ...]])
 
     def group(self, *names: str) -> list[Tool]:
         """Tools of these groups, in the order of the file: the order of building."""
@@ -115,4 +130,7 @@ def load(file: Path = PINS_FILE) -> Pins:
         if tool.group not in GROUPS:
             raise ValueError(f"{file.name}: tools.{tool.name}.group: {tool.group!r}, use one of {', '.join(GROUPS)}")
     schemas = {name: SchemaSource(name=name, **frozen(entry)) for name, entry in data["schemas"].items()}
-    return Pins(data["minimum"], tools, schemas)
+    addons = {
+        name: tuple(AddonSource(**frozen(one)) for one in sources) for name, sources in data.get("addons", {}).items()
+    }
+    return Pins(data["minimum"], tools, schemas, addons)

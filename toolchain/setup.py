@@ -22,14 +22,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from toolchain import build, doctor, download, environment, find, place, python_env, schemas, system
+from toolchain import addons, build, doctor, download, environment, find, place, python_env, schemas, system
 from toolchain.pins import GROUPS, Pins, Tool, at_least, load, parse_version
 
 EXAMPLES = """examples:
   python3 toolchain/setup.py                          what `make setup` does: groups core and test
   python3 toolchain/setup.py images                   the programs that go into locally built images
   python3 toolchain/setup.py docker                   the system packages of the Docker platform
-  python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas)
+  python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas, addons)
   eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
   python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
 
@@ -112,22 +112,28 @@ def set_up(groups: list[str], pins: Pins) -> None:
         programs(groups, pins)
         if "test" in groups:
             make_schemas(pins)
+        if "cluster" in groups:
+            addons.make(pins)
         environment.write(pins)
     place.say(f"Ready: {', '.join(groups)} ({time.monotonic() - started:.1f} s).")
 
 
+FOLDERS = {"schemas": (schemas.folder, "test"), "addons": (addons.folder, "cluster")}
+"""What is made beside the programs: where it is, and the group that makes it."""
+
+
 def print_path(name: str, pins: Pins) -> int:
-    if name == "schemas":
-        path = schemas.folder(pins)
+    if name in FOLDERS:
+        folder, group = FOLDERS[name]
+        path = folder(pins)
         found = path if path.is_dir() else None
     elif name in pins.tools:
         program = find.find(pins.tools[name], pins)
-        found = program.path if program else None
+        found, group = program.path if program else None, pins.tools[name].group
     else:
-        place.say(f"{name}: no such program; known: {', '.join([*pins.tools, 'schemas'])}")
+        place.say(f"{name}: no such program; known: {', '.join([*pins.tools, *FOLDERS])}")
         return 2
     if found is None:
-        group = "test" if name == "schemas" else pins.tools[name].group
         place.say(f"{name} is not there yet; get it with: python3 toolchain/setup.py {group}")
         return 1
     print(found)
