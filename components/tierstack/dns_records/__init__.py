@@ -1,17 +1,21 @@
 """DNSRecords: the records of a domain, computed, validated at preview and written as a zone file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
+import pulumi_tls as tls
 
 from tierstack.component import Component
+from tierstack.dns_records import dkim_rotation
 from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs, problems_of
+from tierstack.dns_records.dkim_keys import DkimRotation, key_pair
 from tierstack.dns_records.findings import Severity, errors
 from tierstack.dns_records.options import (
     BimiArgs,
     BrevoArgs,
     CaaArgs,
     CertificateArgs,
+    DkimAlgorithm,
     DkimKeyArgs,
     DmarcArgs,
     DmarcPolicy,
@@ -43,6 +47,7 @@ __all__ = [
     "CertificateArgs",
     "DNSRecords",
     "DNSRecordsArgs",
+    "DkimAlgorithm",
     "DkimKeyArgs",
     "DmarcArgs",
     "DmarcPolicy",
@@ -79,25 +84,37 @@ class DNSRecords(Component):
     mta_sts_policy: pulumi.Output[str]
     """The file to serve at https://mta-sts.<domain>/.well-known/mta-sts.txt; empty where there is no
     policy."""
+    dkim_signing_keys: pulumi.Output[dict[str, str]]
+    """A secret: selector → the private key (PKCS#8, PEM) of each generated key that signs now, known once the zone is
+    written, so that nothing signs with a key that is not published."""
 
     def __init__(self, name: str, args: DNSRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with every error of the zone, each with the rule's source; nothing is
         registered then."""
         loaded = self.begin(name, args, DNSRecordsArgs, opts)
         draft = loaded.zone()
-        late = loaded.late_addresses()
-        zone = pulumi.Output.all(*late).apply(lambda known: self._settled(name, loaded, known))
+        rotation = self._rotation(name, loaded)
+        pairs = {
+            selector: key_pair(f"{name}-dkim-{selector}", kind, self.child(depends_on=rotation))
+            for selector, kind in loaded.generated_keys().items()
+        }
+        late, public = loaded.late_addresses(), [pair.public_key_pem for pair in pairs.values()]
+        zone = pulumi.Output.all(*late, *public).apply(
+            lambda known: self._settled(
+                name, loaded, known[: len(late)], dict(zip(pairs, known[len(late) :], strict=True))
+            )
+        )
         records = {one.key: _inputs(draft, zone, one.key, loaded) for one in draft.sets}
         for finding in draft.findings:
             if finding.severity is Severity.WARNING:
                 pulumi.log.warn(finding.sentence, self)
-        ZoneRecords(
+        written = ZoneRecords(
             f"{name}-zone",
             domain=loaded.domain,
             records=records,
             ttl=loaded.ttl,
             zone_file_path=loaded.zone_file_path,
-            opts=self.child(),
+            opts=self.child(depends_on=rotation),
         )
         self.finish(
             {
@@ -106,17 +123,38 @@ class DNSRecords(Component):
                 "summary": zone.apply(summarize),
                 "findings": zone.apply(lambda known: [finding.as_dict() for finding in known.findings]),
                 "mta_sts_policy": draft.mta_sts_policy or "",
+                "dkim_signing_keys": _signing_keys(loaded, pairs, written),
             }
         )
 
+    def _rotation(self, name: str, args: DNSRecordsArgs) -> list[pulumi.Resource]:
+        """The memory of the DKIM keys, for a domain that has keys of its own. Everything else of the zone comes after
+        it, so that an update which it refuses has changed nothing."""
+        own = args.mail.own_server if args.mail else None
+        if own is None or not own.dkim:
+            return []
+        keys = dkim_rotation.keys(own)
+        return [DkimRotation(f"{name}-dkim", domain=args.domain, keys=keys, opts=self.child())]
+
     @staticmethod
-    def _settled(name: str, args: DNSRecordsArgs, late: Sequence[str]) -> Zone:
-        """The zone with the addresses that other resources gave; they are judged now, as the rest was at
+    def _settled(name: str, args: DNSRecordsArgs, late: Sequence[str], keys: Mapping[str, str]) -> Zone:
+        """The zone with the addresses and keys that other resources gave; they are judged now, as the rest was at
         preview."""
-        zone = args.zone(late)
+        zone = args.zone(late, keys)
         if errors(zone.findings):
             raise ArgumentError(f'DNSRecords "{name}"', problems_of(zone))
         return zone
+
+
+def _signing_keys(
+    args: DNSRecordsArgs, pairs: Mapping[str, tls.PrivateKey], written: pulumi.Resource
+) -> pulumi.Output[dict[str, str]]:
+    """The private keys that sign, once `written` is done."""
+    own = args.mail.own_server if args.mail else None
+    signing = [name.lower() for name in own.signers if name.lower() in pairs] if own else []
+    private = pulumi.Output.all(*(pairs[name].private_key_pem_pkcs8 for name in signing))
+    known = pulumi.Output.all(written.urn, private).apply(lambda both: dict(zip(signing, both[1], strict=True)))
+    return pulumi.Output.secret(known)
 
 
 def _inputs(draft: Zone, zone: pulumi.Output[Zone], key: str, args: DNSRecordsArgs) -> pulumi.Input[list[str]]:

@@ -1,12 +1,21 @@
 """The arguments of DNSRecords."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pulumi
 
+from tierstack.dns_records import dkim
 from tierstack.dns_records.findings import errors
-from tierstack.dns_records.options import CaaArgs, CertificateArgs, DmarcArgs, DnsRecordArgs, MailArgs
+from tierstack.dns_records.options import (
+    CaaArgs,
+    CertificateArgs,
+    DkimAlgorithm,
+    DkimKeyArgs,
+    DmarcArgs,
+    DnsRecordArgs,
+    MailArgs,
+)
 from tierstack.dns_records.records import DEFAULT_TTL, absolute
 from tierstack.dns_records.spf_lookups import system_resolver
 from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
@@ -66,20 +75,28 @@ class DNSRecordsArgs:
         return problems_of(self.zone())
 
     def late_keys(self) -> set[str]:
-        """The record sets, `www.example.org A`, of which an address comes from another resource."""
-        return {
+        """The record sets, `www.example.org A`, of which an address or a DKIM key comes from another resource."""
+        hosts = {
             f"{absolute(one.host, self.domain)} {kind}"
             for one in self.web or []
             for kind, values in (("A", one.ipv4), ("AAAA", one.ipv6))
             if any(not isinstance(value, str) for value in values or [])
         }
+        return hosts | {f"{dkim.key_name(selector, self.domain)} TXT" for selector in self.generated_keys()}
+
+    def generated_keys(self) -> dict[str, DkimAlgorithm]:
+        """The selectors, in lower case, whose key pairs the engine makes."""
+        own = self.mail.own_server if self.mail else None
+        keys = own.dkim or [] if own else []
+        return {key.selector.lower(): key.generate for key in keys if key.generate is not None and key.live}
 
     def late_addresses(self) -> list[pulumi.Input[str]]:
         """The addresses that come from other resources, in the order in which `zone` takes them."""
         return [value for value in self._addresses() if not isinstance(value, str)]
 
-    def zone(self, late: Sequence[str] | None = None) -> Zone:
-        """The zone, with the late addresses given; None puts addresses for examples in their place."""
+    def zone(self, late: Sequence[str] | None = None, keys: Mapping[str, str] | None = None) -> Zone:
+        """The zone, with the late addresses and the public keys of generated selectors given (PEM); None puts
+        examples in their place."""
         known = iter(late) if late is not None else None
 
         def settle(values: list[pulumi.Input[str]] | None, version: int) -> tuple[str, ...]:
@@ -94,7 +111,7 @@ class DNSRecordsArgs:
         spec = ZoneSpec(
             domain=self.domain,
             web=web,
-            mail=self.mail,
+            mail=self._mail(keys),
             dmarc=self.dmarc,
             caa=self.caa,
             certificate=self.certificate,
@@ -103,6 +120,22 @@ class DNSRecordsArgs:
             live=system_resolver() if self.live_dns else None,
         )
         return compose(spec)
+
+    def _mail(self, keys: Mapping[str, str] | None) -> MailArgs | None:
+        """`mail` with each key that is generated as one that is given."""
+        generated = self.generated_keys()
+        if not generated or not self.mail or not self.mail.own_server:
+            return self.mail
+
+        def settle(key: DkimKeyArgs) -> DkimKeyArgs:
+            kind = generated.get(key.selector.lower())
+            if kind is None or key.public_key is not None or key.target is not None:
+                return key
+            made = keys[key.selector.lower()] if keys is not None else dkim.stand_in(kind)
+            return replace(key, public_key=made, generate=None)
+
+        own = self.mail.own_server
+        return replace(self.mail, own_server=replace(own, dkim=[settle(key) for key in own.dkim or []]))
 
     def _addresses(self) -> list[pulumi.Input[str]]:
         return [value for one in self.web or [] for values in (one.ipv4, one.ipv6) for value in values or []]

@@ -6,6 +6,7 @@ import re
 
 from tierstack.dns_records import tags
 from tierstack.dns_records.findings import Finding, advice, error, warning
+from tierstack.dns_records.options import DkimAlgorithm
 from tierstack.dns_records.records import Record, is_below
 
 MIN_RSA_BITS = 2048
@@ -19,6 +20,10 @@ _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTAL
 _SELECTOR_LABEL = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", re.IGNORECASE)
 _KNOWN = frozenset({"v", "h", "k", "n", "p", "s", "t"})
 _ED25519_PREFIX = bytes.fromhex("302a300506032b6570032100")  # SubjectPublicKeyInfo of RFC 8410 §4
+_RSA_2048_PREFIX = bytes.fromhex(
+    "30820122300d06092a864886f70d01010105000382010f003082010a0282010100"
+)  # RFC 3279 §2.3.1
+_RSA_EXPONENT = bytes.fromhex("0203010001")
 
 
 class KeyFormatError(ValueError):
@@ -68,6 +73,16 @@ def key_record(key: str) -> str:
     KeyFormatError."""
     kind, encoded = public_key(key)
     return tags.render([("v", "DKIM1"), ("k", kind), ("p", encoded)])
+
+
+def stand_in(kind: DkimAlgorithm) -> str:
+    """A key in base64 with the form of one that is not made yet, so that everything else is judged; nobody has its
+    private half."""
+    if kind is DkimAlgorithm.ED25519:
+        octets = b"\x01" * ED25519_OCTETS
+    else:
+        octets = _RSA_2048_PREFIX + b"\xff" + bytes(254) + b"\xff" + _RSA_EXPONENT
+    return base64.b64encode(octets).decode()
 
 
 def revoked_record() -> str:

@@ -68,15 +68,38 @@ class MtaStsMode(StrEnum):
     """Forget an earlier policy: the way out."""
 
 
+class DkimAlgorithm(StrEnum):
+    """The kind of a DKIM key pair that the engine makes."""
+
+    RSA = "rsa"
+    """RSA of 2048 bits (RFC 8301 §3.2): every receiver verifies it."""
+    ED25519 = "ed25519"
+    """Ed25519 (RFC 8463): short, and not verified everywhere yet; sign with an RSA key beside it."""
+
+
 @dataclass(kw_only=True)
 class DkimKeyArgs:
-    """One DKIM selector of one's own."""
+    """One DKIM selector of one's own: a key that is given, made here, or published by another; or withdrawn."""
 
     selector: str
-    """The selector under which the key is published: `2026a`."""
+    """The selector under which the key is published: `2026a`. It has one key for ever; another key gets another."""
     public_key: str | None = None
-    """The public key as PEM or base64, RSA from 2048 bits or Ed25519. None: the key is withdrawn (an empty
-    p=)."""
+    """The public key as PEM or base64, RSA from 2048 bits or Ed25519. None: not given."""
+    generate: DkimAlgorithm | None = None
+    """The kind of key pair that the engine makes; the private half is the output `dkim_signing_keys`. None: none is
+    made."""
+    target: str | None = None
+    """The absolute name under which a sender publishes the key and changes it (a CNAME). None: a TXT record."""
+    withdrawn: bool = False
+    """Whether the key is published as withdrawn (an empty p=), and a generated one deleted. Not in the update in which
+    it stops signing: mail that it signed is still under way."""
+    compromised: bool = False
+    """Whether others know the private key: it is withdrawn at once, although mail that it signed then fails."""
+
+    @property
+    def live(self) -> bool:
+        """Whether receivers may trust the key."""
+        return not (self.withdrawn or self.compromised)
 
 
 @dataclass(kw_only=True)
@@ -183,6 +206,16 @@ class OwnMailServerArgs:
     dkim: list[DkimKeyArgs] | None = None
     """Its DKIM selectors; two, so that one can be changed while the other signs. None: no DKIM, with an
     error."""
+    sign_with: list[str] | None = None
+    """The selectors with which mail is signed now, each published by an update before. None: the first that is not
+    withdrawn."""
+
+    @property
+    def signers(self) -> list[str]:
+        """The selectors with which mail is signed."""
+        if self.sign_with is not None:
+            return self.sign_with
+        return [key.selector for key in self.dkim or [] if key.live][:1]
 
 
 @dataclass(kw_only=True)

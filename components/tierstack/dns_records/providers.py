@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tierstack.dns_records import dkim
+from tierstack.dns_records import dkim, dkim_rotation
 from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.options import (
     BrevoArgs,
@@ -71,10 +71,22 @@ class _Zone:
     def add_key(self, out: Contribution, path: str, selector: str, key: str) -> None:
         """Add a DKIM key, or the finding that it is none; the key is not repeated, it might be a private
         one."""
+        if self._is_selector(out, path, selector):
+            self._add_key(out, path, selector, key)
+
+    def add_alias(self, out: Contribution, path: str, selector: str, target: str) -> None:
+        """Add the alias to a key that another publishes."""
+        if self._is_selector(out, path, selector):
+            self.add(out, path, dkim.key_name(selector, self.domain) + ".", "CNAME", target.rstrip(".") + ".")
+
+    def _is_selector(self, out: Contribution, path: str, selector: str) -> bool:
         if problem := dkim.selector_problem(selector):
             fix = "write the selector that the provider shows"
             out.findings.append(error("dkim-selector", path, f"selector: {problem}", "RFC 6376 §3.1", fix))
-            return
+            return False
+        return True
+
+    def _add_key(self, out: Contribution, path: str, selector: str, key: str) -> None:
         try:
             text = key.strip() if key.strip().startswith("v=DKIM1") else dkim.key_record(key)
         except dkim.KeyFormatError as problem:
@@ -224,14 +236,25 @@ def _own_server(args: OwnMailServerArgs, zone: _Zone, path: str) -> Contribution
         zone.add(out, f"{path}.ipv4[{n}]", f"{host}.", "A", address)
     for n, address in enumerate(v6):
         zone.add(out, f"{path}.ipv6[{n}]", f"{host}.", "AAAA", address)
-    if not args.dkim:
+    _own_keys(args, zone, path, out)
+    return out
+
+
+def _own_keys(args: OwnMailServerArgs, zone: _Zone, path: str, out: Contribution) -> None:
+    """The DKIM selectors of a server of one's own."""
+    if not any(key.live for key in args.dkim or []):
         message = "no DKIM selector: large receivers refuse mail that is not signed"
-        fix = "make a key of 2048 bits and give its public half"
+        fix = "write `{selector: 2026a, generate: rsa}`, or give the public half of a key of 2048 bits"
         out.findings.append(error("dkim-absent", f"{path}.dkim", message, "Google: Email sender guidelines", fix))
+    out.findings += dkim_rotation.check(args, path)
     for n, key in enumerate(args.dkim or []):
         at = f"{path}.dkim[{n}]"
-        zone.add_key(out, at, key.selector, dkim.revoked_record() if key.public_key is None else key.public_key)
-    return out
+        if not key.live:
+            zone.add_key(out, at, key.selector, dkim.revoked_record())
+        elif key.target is not None:
+            zone.add_alias(out, f"{at}.target", key.selector, key.target)
+        elif key.public_key is not None:
+            zone.add_key(out, at, key.selector, key.public_key)
 
 
 _PRESETS: dict[str, tuple[Callable[[Any, _Zone, str], Contribution], MailProvider | None, bool]] = {
