@@ -34,6 +34,8 @@ from tests.images import sources  # noqa: E402
 from tests.images.sources import ImageError, docker, logged, tag  # noqa: E402
 
 LABEL = "tierstack.recipe"
+ENTRY = "manager"
+"""In an image of one program, the link to it: what CloudNativePG starts, and the entry point of every such image."""
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 EXAMPLES = """examples:
@@ -54,7 +56,8 @@ environment:
 class Image:
     """One image: the recipe it is built from, what it stands on and what else goes in.
 
-    `seconds` is what a build usually takes on two cores, for the progress line.
+    `programs` of the toolchain are copied to paths below the build context. `seconds` is what a build usually takes on
+    two cores, for the progress line. `group` says which set-up brings the programs, and what asks for the image.
     """
 
     name: str
@@ -62,7 +65,9 @@ class Image:
     parent: str | None = None
     context: Path | None = None
     arguments: Mapping[str, str] | None = None
+    programs: Mapping[str, str] | None = None
     seconds: int
+    group: str = "images"
 
 
 def shop_image(version: str) -> Image:
@@ -77,6 +82,26 @@ def shop_image(version: str) -> Image:
     )
 
 
+CLUSTER_PROGRAMS: dict[str, dict[str, str]] = {
+    "coredns:1.12.4": {"coredns": "coredns"},
+    "cnpg-manager:1.30.0": {"cnpg-manager": "operator/manager_amd64"},
+    "cert-manager-controller:1.11.5": {"cert-manager-controller": "controller"},
+    "cert-manager-webhook:1.11.5": {"cert-manager-webhook": "webhook"},
+    "cert-manager-cainjector:1.11.5": {"cert-manager-cainjector": "cainjector"},
+    "barman-cloud-plugin:0.14.0": {"barman-cloud-plugin": "manager"},
+    "argo-rollouts:1.9.1": {"argo-rollouts": "rollouts-controller"},
+    "keda-operator:2.18.1": {"keda-operator": "keda"},
+    "keda-adapter:2.18.1": {"keda-adapter": "keda-adapter"},
+    "versitygw:1.8.0": {"versitygw": "versitygw"},
+}
+"""Images of one program each: name, then program of the toolchain to path in the image."""
+
+
+def program_image(name: str, programs: Mapping[str, str]) -> Image:
+    """A program alone. Its path is the one that the vendor's manifests start."""
+    return Image(name=name, recipe="program", programs=programs, seconds=3, group="cluster")
+
+
 IMAGES = {
     image.name: image
     for image in (
@@ -89,7 +114,16 @@ IMAGES = {
         *(shop_image(version) for version in ("1", "2")),
         Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
         Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),
-        Image(name="traefik:3.6", recipe="traefik", seconds=5),
+        Image(name="traefik:3.6", recipe="traefik", programs={"traefik": "traefik"}, seconds=5),
+        *(program_image(name, programs) for name, programs in CLUSTER_PROGRAMS.items()),
+        Image(
+            name="barman-cloud-sidecar:0.14.0",
+            recipe="barman-cloud-sidecar",
+            parent="barman:3",
+            programs={"barman-cloud-plugin": "manager"},
+            seconds=5,
+            group="cluster",
+        ),
     )
 }
 
@@ -164,9 +198,7 @@ class Builder:
 
     def parts(self, image: Image) -> list[Path]:
         """What goes into the image besides its recipe."""
-        if image.name == "traefik:3.6":
-            return [sources.traefik_binary()]
-        return [image.context] if image.context else []
+        return [*([image.context] if image.context else []), *(sources.program(name) for name in image.programs or ())]
 
     def state(self, name: str) -> tuple[str, str | None]:
         """("ready" | "stale" | "missing" | "unavailable", id or None), without making anything."""
@@ -192,8 +224,8 @@ class Builder:
             found = inspect(name)
         else:
             image = IMAGES[name]
-            if name == "traefik:3.6" and "TIERSTACK_TRAEFIK" not in os.environ:
-                sources.set_up("images")
+            if image.programs and not all(sources.found(name) for name in image.programs):
+                sources.set_up(image.group)
             parts = self.parts(image)
             self.say(name, f"building, usually {image.seconds} s")
             begun = time.monotonic()
@@ -211,11 +243,17 @@ class Builder:
             context = image.context or recipe
             if image.name == "base:trixie":
                 arguments["DEBIAN"] = sources.debian(self.official, self.cache, self.say)
-            if image.name == "traefik:3.6":
+            if image.programs:
                 context = Path(scratch)
-                shutil.copy2(parts[0], context / "traefik")
-                (context / "traefik").chmod(0o755)
-                shutil.copy2(sources.certificate_authorities(), context / "ca-certificates.crt")
+                for program, path in zip(parts, image.programs.values(), strict=True):
+                    (context / path).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(program, context / path)
+                    (context / path).chmod(0o755)
+                    if path != ENTRY:
+                        (context / ENTRY).symlink_to(path)
+                authorities = context / "etc/ssl/certs/ca-certificates.crt"
+                authorities.parent.mkdir(parents=True)
+                shutil.copy2(sources.certificate_authorities(), authorities)
             command = [
                 "docker", "build", "--network", "host", "--force-rm", "-t", tag(image.name),
                 "-f", str(recipe / "Dockerfile"), "--label", f"{LABEL}={self.recipe_hash(image, parts)}",
@@ -301,12 +339,19 @@ def main() -> int:
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="make only this image and its parents (repeatable)"
     )
+    parser.add_argument(
+        "--group",
+        action="append",
+        choices=("images", "cluster"),
+        help="images of the local stack (default), or of a cluster's operators (repeatable)",
+    )
     parser.add_argument("--print", dest="show", metavar="NAME", help="make it if needed and print its id")
     parser.add_argument("--list", action="store_true", help="show what exists and what is missing; make nothing")
     parser.add_argument("--json", action="store_true", help="print the table of ids as JSON")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images built at a time (default: 2)")
     options = parser.parse_args()
-    names: list[str] = [options.show] if options.show else options.only or list(IMAGES)
+    grouped = [image.name for image in IMAGES.values() if image.group in (options.group or ["images"])]
+    names: list[str] = [options.show] if options.show else options.only or grouped
     unknown = [name for name in names if name not in IMAGES]
     if unknown:
         parser.error(f"no image named {', '.join(unknown)}; there are {', '.join(IMAGES)}")

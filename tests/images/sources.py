@@ -1,4 +1,4 @@
-"""Where images come from: official ones by digest, a Debian tree, the Traefik binary."""
+"""Where images come from: official ones by digest, a Debian tree, programs of the toolchain."""
 
 import os
 import select
@@ -121,27 +121,31 @@ def debian(official: Official, cache: Path, say: Say) -> str:
 
 
 def set_up(group: str) -> None:
-    """What the set-up knows how to get: the Traefik binary (images), system packages (docker)."""
+    """What the set-up knows how to get: programs (images, cluster), system packages (docker)."""
     command = [sys.executable, str(ROOT / "toolchain" / "setup.py"), group]
     subprocess.run(command, stdout=sys.stderr)  # our own output is ids
 
 
-def traefik_binary() -> Path:
-    """The Traefik binary: TIERSTACK_TRAEFIK, or what the toolchain built."""
-    given = os.environ.get("TIERSTACK_TRAEFIK")
-    setup = ROOT / "toolchain" / "setup.py"
+def program(name: str) -> Path:
+    """A program of the toolchain, or the one that TIERSTACK_<NAME> names."""
+    given = os.environ.get(f"TIERSTACK_{name.upper().replace('-', '_')}")
     if given:
         path = Path(given)
-    elif setup.exists():
-        result = subprocess.run([sys.executable, str(setup), "--print-path", "traefik"], capture_output=True, text=True)
-        path = Path(result.stdout.strip() or "absent") if result.returncode == 0 else Path("absent")
     else:
-        path = Path("absent")
+        command = [sys.executable, str(ROOT / "toolchain" / "setup.py"), "--print-path", name]
+        result = subprocess.run(command, capture_output=True, text=True)
+        path = Path(result.stdout.strip() or "absent") if result.returncode == 0 else Path("absent")
     if not path.is_file():
-        raise ImageError(
-            "traefik:3.6: no Traefik binary; run `python3 toolchain/setup.py images` or set TIERSTACK_TRAEFIK"
-        )
+        raise ImageError(f"{name}: no such program yet; get it with `python3 toolchain/setup.py images cluster`")
     return path
+
+
+def found(name: str) -> bool:
+    """Whether a program is there already."""
+    try:
+        return program(name).is_file()
+    except ImageError:
+        return False
 
 
 def certificate_authorities() -> Path:
@@ -153,4 +157,4 @@ def certificate_authorities() -> Path:
     ):
         if Path(path).is_file():
             return Path(path)
-    raise ImageError("traefik:3.6: no certificate authorities here; install them: apt-get install ca-certificates")
+    raise ImageError("no certificate authorities here; install them: apt-get install ca-certificates")
