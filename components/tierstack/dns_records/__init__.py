@@ -1,6 +1,7 @@
-"""DNSRecords: the records of a domain, computed, validated at preview and written as a zone file."""
+"""DNSRecords: the records of a domain, computed, validated at preview, and published or written as a zone file."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_tls as tls
@@ -35,16 +36,31 @@ from tierstack.dns_records.options import (
     SesArgs,
     SpfPolicy,
 )
+from tierstack.dns_records.publish.args import (
+    CloudflareArgs,
+    ExternalDnsArgs,
+    PowerDnsArgs,
+    PublishArgs,
+    Rfc2136Args,
+    Route53Args,
+    TsigAlgorithm,
+)
+from tierstack.dns_records.publish.endpoint import endpoint, is_published, manifest
+from tierstack.dns_records.publish.switch import WebSwitchArgs, WebTargetArgs
+from tierstack.dns_records.records import RecordSet
 from tierstack.dns_records.summary import summarize
 from tierstack.dns_records.zone import Zone
 from tierstack.dns_records.zone_records import ZoneRecords, as_inputs
 from tierstack.errors import ArgumentError
+from tierstack.platform import DataProtection
+from tierstack.platform.kubernetes import cluster
 
 __all__ = [
     "BimiArgs",
     "BrevoArgs",
     "CaaArgs",
     "CertificateArgs",
+    "CloudflareArgs",
     "DNSRecords",
     "DNSRecordsArgs",
     "DkimAlgorithm",
@@ -53,6 +69,7 @@ __all__ = [
     "DmarcPolicy",
     "DmarcStage",
     "DnsRecordArgs",
+    "ExternalDnsArgs",
     "FastmailArgs",
     "GoogleMailArgs",
     "MailArgs",
@@ -64,9 +81,16 @@ __all__ = [
     "MtaStsMode",
     "OwnMailServerArgs",
     "PostmarkArgs",
+    "PowerDnsArgs",
+    "PublishArgs",
+    "Rfc2136Args",
+    "Route53Args",
     "SesArgs",
     "SpfPolicy",
+    "TsigAlgorithm",
     "WebHostArgs",
+    "WebSwitchArgs",
+    "WebTargetArgs",
 ]
 
 
@@ -114,8 +138,11 @@ class DNSRecords(Component):
             records=records,
             ttl=loaded.ttl,
             zone_file_path=loaded.zone_file_path,
-            opts=self.child(depends_on=rotation),
+            publish=_published(loaded),
+            opts=self.child(depends_on=rotation, **_protection(loaded)),
         )
+        if loaded.publish and loaded.publish.external_dns:
+            self._endpoint(name, loaded, draft, zone)
         self.finish(
             {
                 "records": pulumi.Output.from_input(records),
@@ -135,6 +162,23 @@ class DNSRecords(Component):
             return []
         keys = dkim_rotation.keys(own)
         return [DkimRotation(f"{name}-dkim", domain=args.domain, keys=keys, opts=self.child())]
+
+    def _endpoint(self, name: str, args: DNSRecordsArgs, draft: Zone, zone: pulumi.Output[Zone]) -> None:
+        """Hand the records to external-dns."""
+        assert args.platform
+        assert args.publish
+        assert args.publish.external_dns
+        late = args.late_keys()
+        entries: list[Any] = []
+        for one in draft.sets:
+            if not is_published(one):
+                pulumi.log.warn(f"{one.key} is left out: external-dns cannot publish it", self)
+            elif one.key in late:
+                entries.append(zone.apply(lambda known, key=one.key: endpoint(_of(known, key))))
+            else:
+                entries.append(endpoint(one))
+        labels = args.publish.external_dns.labels or {}
+        cluster(args.platform).object(f"{name}-endpoint", self, manifest(name, entries, labels))
 
     @staticmethod
     def _settled(name: str, args: DNSRecordsArgs, late: Sequence[str], keys: Mapping[str, str]) -> Zone:
@@ -161,5 +205,28 @@ def _inputs(draft: Zone, zone: pulumi.Output[Zone], key: str, args: DNSRecordsAr
     """The values of a set: plain where they are known at preview, so that only the late ones show as
     unknown."""
     if key not in args.late_keys():
-        return next(as_inputs(one) for one in draft.sets if one.key == key)
-    return zone.apply(lambda known: next(as_inputs(one) for one in known.sets if one.key == key))
+        return as_inputs(_of(draft, key))
+    return zone.apply(lambda known: as_inputs(_of(known, key)))
+
+
+def _of(zone: Zone, key: str) -> RecordSet:
+    return next(one for one in zone.sets if one.key == key)
+
+
+def _published(args: DNSRecordsArgs) -> dict[str, Any]:
+    """The further inputs of a zone that is published at a DNS host."""
+    inputs = args.publish.inputs(args.domain) if args.publish else {}
+    switches = args.switches()
+    return {**inputs, "switches": switches} if inputs and switches else inputs
+
+
+def _protection(args: DNSRecordsArgs) -> dict[str, Any]:
+    """Published records are data to those who look for the domain: without a word nobody withdraws them."""
+    if args.publish is None or args.publish.external_dns:
+        return {}
+    protection = args.publish.data_protection or DataProtection.PROTECT
+    options = {
+        "protect": protection is not DataProtection.NONE,
+        "retain_on_delete": protection is DataProtection.RETAIN,
+    }
+    return {key: value for key, value in options.items() if value}

@@ -16,10 +16,13 @@ from tierstack.dns_records.options import (
     DnsRecordArgs,
     MailArgs,
 )
+from tierstack.dns_records.publish.args import PublishArgs
+from tierstack.dns_records.publish.switch import WebSwitchArgs
 from tierstack.dns_records.records import DEFAULT_TTL, absolute
 from tierstack.dns_records.spf_lookups import system_resolver
 from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
 from tierstack.errors import MISSING, Problem
+from tierstack.platform import Platform, PlatformKind
 
 # They stand for addresses that are known only during the update, so that the rest is judged at preview.
 _STAND_IN = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -39,7 +42,34 @@ class WebHostArgs:
     """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name with a final dot. Not for
     the domain itself. None: it has addresses."""
     ttl: int | None = None
-    """Seconds. None: the TTL of the zone. Lower it a day before a planned move."""
+    """Seconds. None: the TTL of the zone."""
+    switch: WebSwitchArgs | None = None
+    """Several places that the host can lead to, one at a time: a switch by DNS. None: the addresses or the alias."""
+
+    def settled(self) -> "WebHostArgs":
+        """The host as it is now: with the addresses of the active place, and a low TTL where a switch is planned."""
+        if self.switch is None:
+            return self
+        place = self.switch.targets[self.switch.active]
+        ttl = self.ttl if self.switch.next is None else self.switch.low_ttl
+        return WebHostArgs(host=self.host, ipv4=place.ipv4, ipv6=place.ipv6, alias=place.alias, ttl=ttl)
+
+    def elsewhere(self) -> "list[WebHostArgs]":
+        """The host as it would be with each other place active."""
+        if self.switch is None:
+            return []
+        others = [name for name in self.switch.targets if name != self.switch.active]
+        return [replace(self, switch=replace(self.switch, active=name, next=None)).settled() for name in others]
+
+    def problems(self, path: str) -> list[Problem]:
+        """What is wrong with a switch; the records themselves are judged with the zone."""
+        if self.switch is None:
+            return []
+        found = self.switch.problems(f"{path}.switch")
+        if self.ipv4 or self.ipv6 or self.alias:
+            wrong = "has a switch, and an address or alias of its own"
+            found.append(Problem(path, MISSING, wrong, "write each place among `switch.targets`"))
+        return found
 
 
 @dataclass(kw_only=True)
@@ -66,19 +96,53 @@ class DNSRecordsArgs:
     """Seconds: the TTL of records that state none, 60 to 604800."""
     zone_file_path: str | None = None
     """Where the zone file is written, relative to the program. None: nowhere; it is an output in any case."""
+    publish: PublishArgs | None = None
+    """The DNS host that the records are published at. None: they are not published."""
+    platform: Platform | None = None
+    """Kubernetes: where the DNSEndpoint goes, needed by `publish.external_dns` alone. None: no other host needs it."""
     live_dns: bool = False
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
     snapshot, so that a preview needs no network and gives the same verdict everywhere."""
 
     def problems(self) -> list[Problem]:
         """Everything that would stop a preview; warnings and advice are outputs of the component."""
-        return problems_of(self.zone())
+        found = [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
+        if self.publish:
+            found += self.publish.problems(self.domain) + self._platform_problems(self.publish)
+        if found:
+            return found
+        found = problems_of(self.zone())
+        for n, host in enumerate(self.web or []):
+            # A place that nobody could switch to is found now, not in the hour of the switch.
+            for one in host.elsewhere():
+                web = [*(self.web or [])[:n], one, *(self.web or [])[n + 1 :]]
+                found += [problem for problem in problems_of(replace(self, web=web).zone()) if problem not in found]
+        return found
+
+    def switches(self) -> dict[str, dict[str, object]]:
+        """The hosts that can switch, by absolute name: how low the TTL has to be, and whether at once."""
+        return {
+            absolute(one.host, self.domain): {"low_ttl": one.switch.low_ttl, "at_once": one.switch.at_once}
+            for one in self.web or []
+            if one.switch
+        }
+
+    def _platform_problems(self, publish: PublishArgs) -> list[Problem]:
+        if publish.external_dns is None:
+            return []
+        if self.platform is None:
+            wrong = "is required, because a DNSEndpoint lives in a namespace"
+            return [Problem("platform", MISSING, wrong, "pass the Kubernetes platform")]
+        if self.platform.kind is not PlatformKind.KUBERNETES:
+            wrong = "needs external-dns, which runs in a Kubernetes cluster"
+            return [Problem("publish.external_dns", MISSING, wrong, "publish at a DNS host instead, such as `rfc2136`")]
+        return self.platform.problems()
 
     def late_keys(self) -> set[str]:
         """The record sets, `www.example.org A`, of which an address or a DKIM key comes from another resource."""
         hosts = {
             f"{absolute(one.host, self.domain)} {kind}"
-            for one in self.web or []
+            for one in self._hosts()
             for kind, values in (("A", one.ipv4), ("AAAA", one.ipv6))
             if any(not isinstance(value, str) for value in values or [])
         }
@@ -106,7 +170,7 @@ class DNSRecordsArgs:
             )
 
         web = tuple(
-            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl) for one in self.web or []
+            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl) for one in self._hosts()
         )
         spec = ZoneSpec(
             domain=self.domain,
@@ -138,7 +202,10 @@ class DNSRecordsArgs:
         return replace(self.mail, own_server=replace(own, dkim=[settle(key) for key in own.dkim or []]))
 
     def _addresses(self) -> list[pulumi.Input[str]]:
-        return [value for one in self.web or [] for values in (one.ipv4, one.ipv6) for value in values or []]
+        return [value for one in self._hosts() for values in (one.ipv4, one.ipv6) for value in values or []]
+
+    def _hosts(self) -> list[WebHostArgs]:
+        return [one.settled() for one in self.web or []]
 
 
 def problems_of(zone: Zone) -> list[Problem]:

@@ -7,6 +7,7 @@ from tierstack.dns_records import (
     caa,
     dkim,
     dmarc,
+    dmarc_discovery,
     hygiene,
     mta_sts,
     mx,
@@ -63,7 +64,7 @@ def check_sets(
     delegated = [r for one in sets if one.type == "CNAME" and dkim.is_key_name(one.name, domain) for r in one.records()]
     found += dkim.check_keys(keys, delegated, domain)
     found += mta_sts.check_host(sets, domain) + mta_sts.check_together(sets, domain)
-    return found + _check_absences(sets, domain) + _check_signed(domain, live)
+    return found + _check_absences(sets, domain, live) + _check_signed(domain, live)
 
 
 def _check_txt(one: RecordSet, domain: str, resolver: spf_lookups.Resolver, policy: str | None) -> list[Finding]:
@@ -123,7 +124,7 @@ def _check_dmarc(one: RecordSet, resolver: spf_lookups.Resolver) -> list[Finding
     return found
 
 
-def _check_absences(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
+def _check_absences(sets: Sequence[RecordSet], domain: str, live: spf_lookups.Resolver | None) -> list[Finding]:
     known = {(one.name, one.type): one for one in sets}
     texts = known[(domain, "TXT")].values if (domain, "TXT") in known else ()
     exchangers = known.get((domain, "MX"))
@@ -140,16 +141,7 @@ def _check_absences(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
             )
         )
     if not {(f"_dmarc.{domain}", "TXT"), (f"_dmarc.{domain}", "CNAME")} & known.keys():
-        message = "has no DMARC record, and large receivers refuse mail of senders without one"
-        found.append(
-            error(
-                "dmarc-absent",
-                domain,
-                message,
-                "RFC 9989 §5.1",
-                "publish `v=DMARC1; p=none; rua=mailto:…` at `_dmarc`",
-            )
-        )
+        found.append(_without_dmarc(domain, live))
     if exchangers is None:
         message = "has no MX, so mail is tried at its web address, and replies are lost"
         found.append(
@@ -172,6 +164,18 @@ def _check_absences(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
         message = "has no CAA, so every issuer of the world may issue for it"
         found.append(advice("caa-absent", domain, message, "RFC 8659 §1", "name your issuer in `caa` or `certificate`"))
     return found
+
+
+def _without_dmarc(domain: str, live: spf_lookups.Resolver | None) -> Finding:
+    """A domain below another has its policy (RFC 9989 §4.10), which only the DNS can tell."""
+    above = dmarc_discovery.inherited(domain, live) if live else None
+    if above:
+        message = f"has no DMARC record of its own; that of {above.at} holds ({above.policy(domain)})"
+        fix = f"publish one at `_dmarc.{domain}` where it shall differ"
+        return advice("dmarc-inherited", domain, message, "RFC 9989 §4.10", fix)
+    message = "has no DMARC record, and large receivers refuse mail of senders without one"
+    fix = "publish `v=DMARC1; p=none; rua=mailto:…` at `_dmarc`"
+    return error("dmarc-absent", domain, message, "RFC 9989 §5.1", fix)
 
 
 def _check_without_mail(known: dict[tuple[str, str], RecordSet], texts: Sequence[str], domain: str) -> list[Finding]:

@@ -1,0 +1,256 @@
+"""The arguments that say where the records of a zone are published."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulumi
+
+from tierstack.dns_records.publish.hosts import EXTRAS, installed
+from tierstack.dns_records.publish.plan import ALL, Limits
+from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.platform import DataProtection
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class TsigAlgorithm(StrEnum):
+    """How a TSIG key signs (RFC 8945 §6). MD5 and SHA-1 are left out: they are not to be used any more."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    HMAC_SHA384 = "hmac-sha384"
+    HMAC_SHA512 = "hmac-sha512"
+
+
+@dataclass(kw_only=True)
+class Rfc2136Args:
+    """A name server that takes dynamic updates (RFC 2136), such as BIND or Knot, with a TSIG key (RFC 8945) that may
+    transfer and update the zone."""
+
+    server: str
+    """Address or name of the zone's primary server."""
+    key_name: str
+    """Name of the TSIG key, as the server knows it."""
+    key_secret: pulumi.Input[str] = field(metadata={"secret": True})
+    """The key itself, base64 as `tsig-keygen` prints it."""
+    key_algorithm: TsigAlgorithm = TsigAlgorithm.HMAC_SHA256
+    """How the key signs."""
+    port: int = 53
+    """TCP port of the server."""
+    timeout: int = 15
+    """Seconds to wait for an answer, 1 to 300."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """What is wrong with the server or the key."""
+        found = out_of_range(f"{path}.port", self.port, 1, 65535) + out_of_range(
+            f"{path}.timeout", self.timeout, 1, 300, "seconds"
+        )
+        for name in ("server", "key_name"):
+            if not getattr(self, name).strip():
+                found.append(Problem(f"{path}.{name}", MISSING, "is empty", "write it, or remove the section"))
+        if isinstance(self.key_secret, str) and not _is_base64(self.key_secret):
+            instead = "write the `secret` that `tsig-keygen` prints, without the quotes"
+            found.append(Problem(f"{path}.key_secret", HIDDEN, "is not base64", instead))
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "host": self.server,
+            "port": self.port,
+            "key_name": self.key_name,
+            "key_algorithm": str(self.key_algorithm),
+            "timeout": self.timeout,
+        }
+
+    def credentials(self) -> dict[str, pulumi.Input[str] | None]:
+        return {"key_secret": self.key_secret}
+
+
+@dataclass(kw_only=True)
+class PowerDnsArgs:
+    """The HTTP API of a PowerDNS Authoritative Server."""
+
+    url: str
+    """Address of the API without a path: `https://dns.example.org:8081`. Plain http only on this machine, because the
+    key would be read along the way."""
+    api_key: pulumi.Input[str] = field(metadata={"secret": True})
+    """The server's `api-key`."""
+    server_id: str = "localhost"
+    """The server's id in the API; PowerDNS itself knows only `localhost`."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """What is wrong with the address."""
+        url = urlsplit(self.url)
+        example = "write it as `https://dns.example.org:8081`"
+        if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.username:
+            return [Problem(f"{path}.url", self.url, "is not the address of an API", example)]
+        if url.scheme == "http" and url.hostname not in _LOOPBACK:
+            wrong = "would send the key in clear over the network"
+            return [Problem(f"{path}.url", self.url, wrong, "write https, or reach it through a tunnel to localhost")]
+        return []
+
+    def settings(self) -> dict[str, Any]:
+        url = urlsplit(self.url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        return {"scheme": url.scheme, "host": url.hostname, "port": port, "server_id": self.server_id}
+
+    def credentials(self) -> dict[str, pulumi.Input[str] | None]:
+        return {"api_key": self.api_key}
+
+
+@dataclass(kw_only=True)
+class CloudflareArgs:
+    """Cloudflare's API."""
+
+    token: pulumi.Input[str] = field(metadata={"secret": True})
+    """An API token that may read and edit the DNS of the zone (Zone:Read, DNS:Edit)."""
+    account_id: str | None = None
+    """The account, where the token sees several that have the zone. None: the only one."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """Nothing can be said of a token."""
+        return []
+
+    def settings(self) -> dict[str, Any]:
+        return {"account_id": self.account_id} if self.account_id else {}
+
+    def credentials(self) -> dict[str, pulumi.Input[str] | None]:
+        return {"token": self.token}
+
+
+@dataclass(kw_only=True)
+class Route53Args:
+    """AWS Route 53."""
+
+    access_key_id: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
+    """Id of an access key. None: what the AWS SDK finds on the machine (environment, profile, role)."""
+    secret_access_key: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
+    """The access key's secret. None: as for `access_key_id`."""
+    role_arn: str | None = None
+    """A role to take on. None: none."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """A key has two halves."""
+        if (self.access_key_id is None) == (self.secret_access_key is None):
+            return []
+        name = "access_key_id" if self.access_key_id is None else "secret_access_key"
+        wrong = "is required together with the other half of the key"
+        return [Problem(f"{path}.{name}", MISSING, wrong, "give both, or neither to use what the machine has")]
+
+    def settings(self) -> dict[str, Any]:
+        return {"role_arn": self.role_arn} if self.role_arn else {}
+
+    def credentials(self) -> dict[str, pulumi.Input[str] | None]:
+        return {"access_key_id": self.access_key_id, "secret_access_key": self.secret_access_key}
+
+
+@dataclass(kw_only=True)
+class ExternalDnsArgs:
+    """external-dns in the cluster: the records become a DNSEndpoint, which it publishes with credentials of its own."""
+
+    labels: dict[str, str] | None = None
+    """Labels of the DNSEndpoint, where external-dns selects by label. None: those of the platform alone."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """Labels are judged by the cluster."""
+        return []
+
+
+Server = Rfc2136Args | PowerDnsArgs | CloudflareArgs | Route53Args
+
+
+@dataclass(kw_only=True)
+class PublishArgs:
+    """Where the records are published: one DNS host. A record set of others is never touched unless `adopt` names it.
+
+    Leaving the section out later, or naming another host, leaves the records at the old host as they are.
+    """
+
+    rfc2136: Rfc2136Args | None = None
+    """One's own name server, by dynamic updates. None: another host."""
+    powerdns: PowerDnsArgs | None = None
+    """PowerDNS, by its HTTP API. None: another host."""
+    cloudflare: CloudflareArgs | None = None
+    """Cloudflare. None: another host."""
+    route53: Route53Args | None = None
+    """AWS Route 53. None: another host."""
+    external_dns: ExternalDnsArgs | None = None
+    """Kubernetes: external-dns in the cluster publishes. None: another host."""
+    zone: str | None = None
+    """The zone at the host that holds the domain: the domain itself, or one above it. None: the domain."""
+    adopt: list[str] | None = None
+    """Record sets that others made and that are taken over, as the preview names them (`www.example.org A`); `*` for
+    all that are among the records. None: such a set is refused."""
+    max_delete_percent: int = 30
+    """The part of the own record sets that one update may delete, in percent; two sets may always go."""
+    allow_ns_changes: bool = False
+    """Whether the NS records of the zone itself may change, which can take the whole zone away."""
+    data_protection: DataProtection | None = None
+    """What happens to the published records when they leave the program or the stack is destroyed. None: `protect`,
+    and in a stack of this project as its platform says."""
+
+    def host(self) -> str | None:
+        """The name of the one host that is given; None where it is not one."""
+        given = [name for name in (*EXTRAS, "external_dns") if getattr(self, name) is not None]
+        return given[0] if len(given) == 1 else None
+
+    def problems(self, domain: str, path: str = "publish") -> list[Problem]:
+        """Everything that is wrong with where the records go."""
+        names = (*EXTRAS, "external_dns")
+        given = [name for name in names if getattr(self, name) is not None]
+        found: list[Problem] = []
+        if len(given) != 1:
+            wrong = f"names {len(given)} hosts ({', '.join(given)})" if given else "names no host"
+            instead = f"give one of {', '.join(f'`{name}`' for name in names)}"
+            found.append(Problem(path, MISSING, wrong, instead))
+        for name in given:
+            found += getattr(self, name).problems(f"{path}.{name}")
+            if name in EXTRAS and not installed(name):
+                wrong = "needs a package that is not installed"
+                found.append(Problem(f"{path}.{name}", MISSING, wrong, f"pip install 'tierstack[{EXTRAS[name]}]'"))
+        found += out_of_range(f"{path}.max_delete_percent", self.max_delete_percent, 0, 100, "percent")
+        if self.zone is not None and domain != self.zone and not domain.endswith(f".{self.zone}"):
+            wrong = f"does not hold {domain}"
+            found.append(
+                Problem(f"{path}.zone", self.zone, wrong, "write the domain itself or one above it, or leave it out")
+            )
+        for n, key in enumerate(self.adopt or []):
+            name, _, kind = key.partition(" ")
+            if key != ALL and not (kind.isalnum() and (name == domain or name.endswith(f".{domain}"))):
+                wrong = f"is not a record set of {domain}"
+                instead = f"write name and type as the preview shows them, such as `www.{domain} A`, or `*`"
+                found.append(Problem(f"{path}.adopt[{n}]", key, wrong, instead))
+        return found
+
+    def inputs(self, domain: str) -> dict[str, Any]:
+        """What the resource holds to publish; nothing for external-dns, which does it itself."""
+        host = self.host()
+        if host is None or host not in EXTRAS:
+            return {}
+        server: Server = getattr(self, host)
+        credentials = {name: value for name, value in server.credentials().items() if value is not None}
+        return {
+            "publish": {"host": host, "zone": self.zone or domain, "settings": server.settings()},
+            "credentials": pulumi.Output.secret(credentials),
+            "adopt": self.adopt or [],
+            "max_delete_percent": self.max_delete_percent,
+            "allow_ns_changes": self.allow_ns_changes,
+        }
+
+
+def limits_of(props: Mapping[str, Any]) -> Limits:
+    """The limits in the inputs of the resource."""
+    adopt = tuple(str(key) for key in props.get("adopt") or ())
+    percent = int(props.get("max_delete_percent", Limits.max_delete_percent))
+    return Limits(adopt, percent, bool(props.get("allow_ns_changes")))
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return False

@@ -1,0 +1,128 @@
+"""octoDNS's provider for one's own name server (RFC 2136), made safe against other writers.
+
+Every change carries a prerequisite (RFC 2136 §2.4) that the record set is still as it was read, and one message is
+applied as a whole or not at all (§3.4.2.7). A zone of usual size needs one message.
+"""
+
+# octoDNS carries no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false, reportUntypedBaseClass=false
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import dns.exception
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.update
+import dns.xfr
+import dns.zone
+from octodns.record import Create, Delete, Record
+from octodns.record.rr import Rrset
+from octodns_bind import Rfc2136Provider
+
+from tierstack.dns_records.records import quoted
+
+LARGEST_MESSAGE = 60_000
+"""Octets of one update: a DNS message over TCP holds 65,535 (RFC 1035 §4.2.2), less room for the signature."""
+
+_REMEDIES = {
+    dns.rcode.YXRRSET: "another writer made one of these sets a moment ago; nothing was changed, update again",
+    dns.rcode.NXRRSET: "another writer changed one of these sets a moment ago; nothing was changed, update again",
+    dns.rcode.REFUSED: "the key may not change these records; grant it the update of the zone",
+    dns.rcode.NOTAUTH: "the server is not the zone's primary, or does not know the key",
+    dns.rcode.NOTZONE: "a record is not inside the zone",
+    dns.rcode.SERVFAIL: "the server failed; its log says why, often that it cannot write its journal",
+}
+
+
+class UpdateError(Exception):
+    """The server did not do what it was told."""
+
+
+class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
+    """Reads by zone transfer, writes by updates that fail when somebody else was quicker."""
+
+    names: frozenset[str] | None = None
+    """Owner names (absolute, without the final dot) that are read; others may hold what octoDNS cannot parse."""
+
+    def populate(self, zone: Any, target: bool = False, lenient: bool = False) -> bool:
+        for rrset in self._transferred(zone.name):
+            zone.add_record(Record.from_rrset(zone, rrset, lenient=True), lenient=True)
+        return True
+
+    def _transferred(self, zone: str) -> Iterator[Rrset]:
+        found = dns.zone.Zone(zone, relativize=False)
+        query, _ = dns.xfr.make_query(found, **self._auth_params())
+        try:
+            dns.query.inbound_xfr(
+                str(self.host), found, query, port=self.port, timeout=self.timeout, lifetime=self.timeout
+            )
+        except (dns.exception.DNSException, OSError) as problem:
+            raise UpdateError(f"no transfer of {zone} from {self.host} port {self.port}: {_said(problem)}") from None
+        for name, rdataset in found.iterate_rdatasets():
+            owner, kind = name.to_text(), dns.rdatatype.to_text(rdataset.rdtype)
+            if kind in self.SUPPORTS and (self.names is None or owner.lower().rstrip(".") in self.names):
+                yield Rrset(owner, kind, rdataset.ttl, [rdata.to_text() for rdata in rdataset])
+
+    def _apply(self, plan: Any) -> Literal[True]:
+        for message in self._messages(plan.desired.name, plan.changes):
+            try:
+                answer = dns.query.tcp(message, str(self.host), port=self.port, timeout=self.timeout)
+            except (dns.exception.DNSException, OSError) as problem:
+                # It may have been applied all the same: the next run sees what is there and goes on from it.
+                why = f"no answer to an update from {self.host} port {self.port}: {_said(problem)}"
+                raise UpdateError(f"{why}; update again") from None
+            if answer.rcode() != dns.rcode.NOERROR:
+                code = dns.rcode.to_text(answer.rcode())
+                raise UpdateError(f"{self.host} answered {code}: {_REMEDIES.get(answer.rcode(), 'see its log')}")
+        return True
+
+    def _messages(self, zone: str, changes: list[Any]) -> Iterator[dns.update.UpdateMessage]:
+        """As few messages as hold the changes, deletes first."""
+        message = self._message(zone, changes)
+        try:
+            message.to_wire(max_size=LARGEST_MESSAGE)
+        except dns.exception.TooBig:
+            half = len(changes) // 2
+            if not half:
+                raise UpdateError(f"{changes[0].record.fqdn} is too large for one message") from None
+            yield from self._messages(zone, changes[:half])
+            yield from self._messages(zone, changes[half:])
+        else:
+            # Made anew: a message is signed when it is sent, once.
+            yield self._message(zone, changes)
+
+    def _message(self, zone: str, changes: list[Any]) -> dns.update.UpdateMessage:
+        message = dns.update.UpdateMessage(zone, **self._auth_params())
+        for change in changes:
+            name, kind = change.record.fqdn, change.record._type
+            if isinstance(change, Create):
+                message.absent(name, kind)
+                message.add(name, change.new.ttl, kind, *_rdatas(change.new))
+                continue
+            before = _rdatas(change.existing)
+            message.present(name, kind, *before)
+            if isinstance(change, Delete):
+                message.delete(name, kind)
+            elif name == zone and kind == "NS":
+                # A server ignores the deletion of all name servers of its zone (RFC 2136 §3.4.2.4).
+                after = _rdatas(change.new)
+                message.add(name, change.new.ttl, kind, *after)
+                for gone in sorted(set(before) - set(after)):
+                    message.delete(name, kind, gone)
+            else:
+                message.replace(name, change.new.ttl, kind, *_rdatas(change.new))
+        return message
+
+
+def _rdatas(record: Any) -> list[str]:
+    if record._type == "TXT":
+        # octoDNS's own rendering is not exact for texts outside ASCII.
+        return [quoted(value.to_raw_text()) for value in record.values]
+    return record.to_rrset().rdatas
+
+
+def _said(problem: Exception) -> str:
+    return str(problem).strip().rstrip(".") or type(problem).__name__

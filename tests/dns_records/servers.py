@@ -1,0 +1,168 @@
+"""Real name servers on loopback, each with a configuration, a port and keys of its own: BIND and Knot."""
+
+import base64
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+import dns.tsigkeyring
+import dns.update
+import dns.xfr
+import dns.zone
+import pytest
+
+ZONE = "shop.example"
+KEYS = {name: base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("tierstack", "colleague")}
+"""TSIG keys that both servers know, by name: ours, and another writer's."""
+
+_APEX = f"""$ORIGIN {ZONE}.
+$TTL 3600
+@ IN SOA ns1 hostmaster 1 3600 600 604800 300
+@ IN NS ns1
+ns1 IN A 127.0.0.1
+"""
+_BIND = """
+options {{
+  directory "{folder}"; pid-file none; session-keyfile "{folder}/session.key";
+  listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+  recursion no; dnssec-validation no; notify no; allow-transfer {{ none; }};
+}};
+controls {{ }};
+{keys}
+zone "{zone}" {{
+  type primary; file "{zone}.zone"; update-policy {{ {grants} }}; allow-transfer {{ {transfers} }};
+}};
+"""
+_KNOT = """
+server:
+    rundir: "{folder}"
+    listen: "127.0.0.1@{port}"
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "{folder}/db"
+    journal-db-max-size: 64M
+    timer-db-max-size: 16M
+key:
+{keys}
+acl:
+  - id: writers
+    key: [{names}]
+    action: [transfer, update]
+zone:
+  - domain: {zone}
+    storage: "{folder}"
+    file: "{zone}.zone"
+    acl: writers
+"""
+
+
+@dataclass
+class Server:
+    """A running primary of the zone, as another writer would use it."""
+
+    kind: str
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    zone: str = ZONE
+    keyring: dict[object, object] = field(default_factory=lambda: dns.tsigkeyring.from_text(KEYS))
+
+    def sets(self) -> dict[str, list[str]]:
+        """All record sets of the zone except SOA: `www.shop.example A` → `["300 192.0.2.1"]`."""
+        found = dns.zone.Zone(f"{self.zone}.", relativize=False)
+        query, _ = dns.xfr.make_query(found, keyring=self.keyring, keyname=dns.name.from_text("colleague"))
+        dns.query.inbound_xfr("127.0.0.1", found, query, port=self.port, lifetime=10)
+        return {
+            f"{name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(one.rdtype)}": sorted(
+                f"{one.ttl} {value.to_text()}" for value in one
+            )
+            for name, one in found.iterate_rdatasets()
+            if one.rdtype != dns.rdatatype.SOA
+        }
+
+    def write(self, name: str, kind: str, values: Sequence[str], ttl: int = 300) -> None:
+        """Set a record set as another writer, with the other key; no values delete it."""
+        message = dns.update.UpdateMessage(
+            f"{self.zone}.", keyring=self.keyring, keyname=dns.name.from_text("colleague")
+        )
+        if values:
+            message.replace(f"{name}.", ttl, kind, *values)
+        else:
+            message.delete(f"{name}.", kind)
+        answer = dns.query.tcp(message, "127.0.0.1", port=self.port, timeout=10)
+        assert answer.rcode() == 0, answer
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@contextlib.contextmanager
+def running(kind: str, folder: Path) -> Iterator[Server]:
+    """BIND (`bind`) or Knot (`knot`) with an empty zone; skips where it is not installed."""
+    program = {"bind": "named", "knot": "knotd"}[kind]
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if path is None:
+        pytest.skip(f"{program} is not installed (Debian: {'bind9' if kind == 'bind' else 'knot'})")
+    folder.mkdir()
+    port = _free_port()
+    (folder / f"{ZONE}.zone").write_text(_APEX)
+    command = _bind(folder, port, path) if kind == "bind" else _knot(folder, port, path)
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    server = Server(kind, port, process, log)
+    try:
+        _wait(server)
+        yield server
+    finally:
+        server.stop()
+
+
+def _bind(folder: Path, port: int, program: str) -> list[str]:
+    keys = "".join(f'key "{name}" {{ algorithm hmac-sha256; secret "{key}"; }};\n' for name, key in KEYS.items())
+    grants = " ".join(f"grant {name} zonesub ANY;" for name in KEYS)
+    transfers = " ".join(f"key {name};" for name in KEYS)
+    text = _BIND.format(folder=folder, port=port, zone=ZONE, keys=keys, grants=grants, transfers=transfers)
+    (folder / "named.conf").write_text(text)
+    return [program, "-g", "-n", "1", "-c", str(folder / "named.conf")]
+
+
+def _knot(folder: Path, port: int, program: str) -> list[str]:
+    keys = "".join(f'  - id: {name}\n    algorithm: hmac-sha256\n    secret: "{key}"\n' for name, key in KEYS.items())
+    text = _KNOT.format(folder=folder, port=port, zone=ZONE, keys=keys, names=", ".join(KEYS))
+    (folder / "knot.conf").write_text(text)
+    (folder / "db").mkdir()
+    return [program, "-c", str(folder / "knot.conf")]
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def _wait(server: Server) -> None:
+    """Until the zone is answered for, or the process ends."""
+    question = dns.message.make_query(f"{server.zone}.", "SOA")
+    for _ in range(200):
+        if server.process.poll() is not None:
+            break
+        with contextlib.suppress(dns.exception.DNSException, OSError):
+            if dns.query.tcp(question, "127.0.0.1", port=server.port, timeout=1).answer:
+                return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(0.05)
+    pytest.fail(f"{server.kind} does not answer:\n{server.log.read_text()[-3000:]}", pytrace=False)
