@@ -81,7 +81,14 @@ class Rooms:
     def dns(self) -> DNSRecordsArgs | None:
         if self.settings.dns is None:
             return None
-        return self._made(DNSRecordsArgs, "dns", self._given("dns"))
+        given = self._given("dns")
+        if publish := given.get("publish"):
+            publish.setdefault("data_protection", self.platform.data_protection)
+            if "external_dns" in publish:
+                given["platform"] = self.platform
+            elif self.platform.renders:
+                del given["publish"]  # what is rendered changes nothing anywhere
+        return self._made(DNSRecordsArgs, "dns", given)
 
     def _make(self, cls: type[A], room: str, **wired: Any) -> A:
         return self._made(cls, room, {**self._given(room), **self._images(room), "platform": self.platform, **wired})

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from stacks.derive import Section
 from stacks.rooms import Rooms, stand_ins
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
@@ -39,6 +40,14 @@ def secrets_in_clear(settings: Any, secret_keys: frozenset[str]) -> list[Problem
         held += [
             ("backups", f"destination.{name}", getattr(destination, name))
             for name in ("access_key_id", "secret_access_key")
+        ]
+    if settings.dns and (publish := settings.dns.publish):
+        held += [
+            ("dns", f"publish.{host}.{name}", value)
+            for host in type(publish).model_fields
+            if isinstance(given := getattr(publish, host), Section)
+            for name in type(given).model_fields
+            if isinstance(value := getattr(given, name), SecretStr)
         ]
     return [
         Problem(

@@ -57,6 +57,16 @@ class Spf:
         """The terms of that name, in order."""
         return [term for term in self.terms if term.name == name]
 
+    @property
+    def reached(self) -> list[Term]:
+        """The terms that a receiver evaluates for a sender that none matches, in its order: mechanisms up to `all`
+        (RFC 7208 §5.1), or all of them and then `redirect` (§6.1)."""
+        mechanisms = [term for term in self.terms if not term.modifier]
+        for at, term in enumerate(mechanisms):
+            if term.name == "all":
+                return mechanisms[: at + 1]
+        return mechanisms + self.named("redirect")
+
 
 def is_spf(text: str) -> bool:
     """Whether a TXT is an SPF record: `v=spf1` followed by a space or nothing (RFC 7208 §4.5)."""

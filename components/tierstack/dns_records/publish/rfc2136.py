@@ -8,6 +8,7 @@ applied as a whole or not at all (§3.4.2.7). A zone of usual size needs one mes
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false, reportUntypedBaseClass=false
 
+import binascii
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -54,7 +55,10 @@ class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
 
     def _transferred(self, zone: str) -> Iterator[Rrset]:
         found = dns.zone.Zone(zone, relativize=False)
-        query, _ = dns.xfr.make_query(found, **self._auth_params())
+        try:
+            query, _ = dns.xfr.make_query(found, **self._auth_params())
+        except binascii.Error:
+            raise UpdateError("the key's secret is not base64, as `tsig-keygen` prints it") from None
         try:
             dns.query.inbound_xfr(
                 str(self.host), found, query, port=self.port, timeout=self.timeout, lifetime=self.timeout
