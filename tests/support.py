@@ -270,19 +270,27 @@ class Stack:
 
     def run(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """`pulumi …` in the folder; its output when it fails."""
+        command = ["pulumi", "--non-interactive", "--color=never", *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=self._environ(), capture_output=True, text=True)
+        if check and done.returncode != 0:
+            pytest.fail(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}", pytrace=False)
+        return done
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """`pulumi …` in the folder, to be killed while it runs."""
+        command = ["pulumi", "--non-interactive", "--color=never", *arguments, f"--stack={self.name}"]
+        silent = subprocess.DEVNULL
+        return subprocess.Popen(command, cwd=self.folder, env=self._environ(), stdout=silent, stderr=silent)
+
+    def _environ(self) -> dict[str, str]:
         root = Path(__file__).parent.parent
-        environment = {
+        return {
             **os.environ,
             "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
             "PULUMI_CONFIG_PASSPHRASE": "tests",
             "PYTHONPATH": f"{root / 'components'}:{root}",
             **self.environment,
         }
-        command = ["pulumi", "--non-interactive", "--color=never", *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        if check and done.returncode != 0:
-            pytest.fail(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}", pytrace=False)
-        return done
 
     def up(self, *arguments: str, check: bool = True) -> str:
         done = self.run("up", "--yes", "--skip-preview", f"--stack={self.name}", *arguments, check=check)

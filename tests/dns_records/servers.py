@@ -7,12 +7,15 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.exception
 import dns.message
+import dns.name
+import dns.opcode
 import dns.query
 import dns.rdatatype
 import dns.tsigkeyring
@@ -166,3 +169,61 @@ def _wait(server: Server) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.process.wait(0.05)
     pytest.fail(f"{server.kind} does not answer:\n{server.log.read_text()[-3000:]}", pytrace=False)
+
+
+class Proxy:
+    """Stands between a client and a server, and calls `after` once the server has answered the n-th update.
+
+    When `after` says False the client never gets the answer: the server has applied what it does not know of.
+    """
+
+    def __init__(self, server: Server, after: Callable[[int], bool]) -> None:
+        self._server, self._after, self._updates = server, after, 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "Proxy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with (
+            client,
+            socket.create_connection(("127.0.0.1", self._server.port)) as upstream,
+            contextlib.suppress(OSError),
+        ):
+            # A connection carries one question, as dnspython asks.
+            question = _message(client)
+            upstream.sendall(question)
+            if question and (question[4] >> 3) & 15 == dns.opcode.UPDATE:
+                answer = _message(upstream)
+                self._updates += 1
+                if self._after(self._updates):
+                    client.sendall(answer)
+                return
+            while answer := _message(upstream):  # a transfer has several
+                client.sendall(answer)
+
+
+def _message(connection: socket.socket) -> bytes:
+    """A DNS message with the two octets of its length before it (RFC 1035 §4.2.2); empty at the end."""
+    length = _exactly(connection, 2)
+    return length + _exactly(connection, int.from_bytes(length)) if length else b""
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count and (more := connection.recv(count - len(found))):
+        found += more
+    return found

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.dns_records.publish.plan import Limits, Sets, adopted, refusals, unreachable
+from tierstack.dns_records.publish.plan import Limits, Sets, adopted, refusals, unusable
 from tierstack.dns_records.records import RecordSet, canonical_value, quoted
 from tierstack.errors import Problem
 
@@ -77,7 +77,7 @@ class Host:
         try:
             found = self.compare(owned, wanted, limits)
         except Exception as problem:  # each provider has errors of its own
-            return [unreachable(self.kind, problem)]
+            return [unusable(self.kind, problem)]
         return refusals(owned, wanted, found.live, found.changed, self.zone, limits)
 
     def publish(self, owned: Sets, wanted: Sets, limits: Limits) -> None:
@@ -91,11 +91,11 @@ class Host:
                 found.plan.provider.apply(found.plan.octodns)
                 left = self.compare(wanted, wanted, limits)
         except Exception as problem:  # each provider has errors of its own
-            raise PublishError(self.zone, [unreachable(self.kind, problem)]) from None
+            raise PublishError(self.zone, [unusable(self.kind, problem)]) from None
         if left is not None and left.changed:
             # RFC 2136 lets a server drop a change without a word (§3.4.2.2).
             unseen = ", ".join(sorted(left.changed))
-            problems = [unreachable(self.kind, f"it took the update, but shows something else at {unseen}")]
+            problems = [unusable(self.kind, f"it took the update, but shows something else at {unseen}")]
         if problems:
             raise PublishError(self.zone, problems)
 

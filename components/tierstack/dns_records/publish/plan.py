@@ -124,6 +124,7 @@ def _values(one: RecordSet) -> list[str]:
     return [f"{one.ttl} {value}" for value in one.values]
 
 
-def unreachable(host: str, why: object) -> Problem:
+def unusable(host: str, why: object) -> Problem:
     """The DNS host does not answer, or refuses us."""
-    return Problem(f"publish.{host}", MISSING, f"cannot be used: {why}", "check the address, the key and its rights")
+    instead = getattr(why, "instead", "check its settings, the credentials and their rights")
+    return Problem(f"publish.{host}", MISSING, f"cannot be used: {why}", instead)

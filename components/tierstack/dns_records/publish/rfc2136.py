@@ -28,18 +28,22 @@ from tierstack.dns_records.records import quoted
 LARGEST_MESSAGE = 60_000
 """Octets of one update: a DNS message over TCP holds 65,535 (RFC 1035 §4.2.2), less room for the signature."""
 
-_REMEDIES = {
-    dns.rcode.YXRRSET: "another writer made one of these sets a moment ago; nothing was changed, update again",
-    dns.rcode.NXRRSET: "another writer changed one of these sets a moment ago; nothing was changed, update again",
-    dns.rcode.REFUSED: "the key may not change these records; grant it the update of the zone",
-    dns.rcode.NOTAUTH: "the server is not the zone's primary, or does not know the key",
-    dns.rcode.NOTZONE: "a record is not inside the zone",
-    dns.rcode.SERVFAIL: "the server failed; its log says why, often that it cannot write its journal",
+_OVERTAKEN = "another writer was quicker with one of these record sets, and nothing was changed"
+_ANSWERS = {
+    dns.rcode.YXRRSET: (_OVERTAKEN, "update again"),
+    dns.rcode.NXRRSET: (_OVERTAKEN, "update again"),
+    dns.rcode.REFUSED: ("the key may not change these records", "grant it the update of the zone"),
+    dns.rcode.NOTAUTH: ("it is not the zone's primary, or does not know the key", "write the primary and its key"),
+    dns.rcode.SERVFAIL: ("it failed", "see its log; often it cannot write its journal"),
 }
 
 
 class UpdateError(Exception):
-    """The server did not do what it was told."""
+    """The server did not do what it was told; `instead` says what helps."""
+
+    def __init__(self, wrong: str, instead: str) -> None:
+        super().__init__(wrong)
+        self.instead = instead
 
 
 class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
@@ -58,13 +62,14 @@ class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
         try:
             query, _ = dns.xfr.make_query(found, **self._auth_params())
         except binascii.Error:
-            raise UpdateError("the key's secret is not base64, as `tsig-keygen` prints it") from None
+            raise UpdateError("the key's secret is not base64", "write it as `tsig-keygen` prints it") from None
         try:
             dns.query.inbound_xfr(
                 str(self.host), found, query, port=self.port, timeout=self.timeout, lifetime=self.timeout
             )
-        except (dns.exception.DNSException, OSError) as problem:
-            raise UpdateError(f"no transfer of {zone} from {self.host} port {self.port}: {_said(problem)}") from None
+        except (dns.exception.DNSException, OSError, EOFError) as problem:
+            wrong = f"no transfer of {zone} from {self.host} port {self.port}: {_said(problem)}"
+            raise UpdateError(wrong, "check the address, the key, and that it may transfer the zone") from None
         for name, rdataset in found.iterate_rdatasets():
             owner, kind = name.to_text(), dns.rdatatype.to_text(rdataset.rdtype)
             if kind in self.SUPPORTS and (self.names is None or owner.lower().rstrip(".") in self.names):
@@ -74,13 +79,14 @@ class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
         for message in self._messages(plan.desired.name, plan.changes):
             try:
                 answer = dns.query.tcp(message, str(self.host), port=self.port, timeout=self.timeout)
-            except (dns.exception.DNSException, OSError) as problem:
-                # It may have been applied all the same: the next run sees what is there and goes on from it.
-                why = f"no answer to an update from {self.host} port {self.port}: {_said(problem)}"
-                raise UpdateError(f"{why}; update again") from None
+            except (dns.exception.DNSException, OSError, EOFError) as problem:
+                wrong = f"no answer to an update from {self.host} port {self.port}: {_said(problem)}"
+                instead = "update again: it goes on from what is there, applied or not"
+                raise UpdateError(wrong, instead) from None
             if answer.rcode() != dns.rcode.NOERROR:
                 code = dns.rcode.to_text(answer.rcode())
-                raise UpdateError(f"{self.host} answered {code}: {_REMEDIES.get(answer.rcode(), 'see its log')}")
+                wrong, instead = _ANSWERS.get(answer.rcode(), ("no reason is known here", "see the server's log"))
+                raise UpdateError(f"{self.host} answered {code}: {wrong}", instead)
         return True
 
     def _messages(self, zone: str, changes: list[Any]) -> Iterator[dns.update.UpdateMessage]:
@@ -91,7 +97,8 @@ class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
         except dns.exception.TooBig:
             half = len(changes) // 2
             if not half:
-                raise UpdateError(f"{changes[0].record.fqdn} is too large for one message") from None
+                wrong = f"{changes[0].record.fqdn} {changes[0].record._type} is too large for a message"
+                raise UpdateError(wrong, "give it fewer or shorter values") from None
             yield from self._messages(zone, changes[:half])
             yield from self._messages(zone, changes[half:])
         else:

@@ -40,14 +40,14 @@ class WebSwitchArgs:
     before the switch, and leave it (with the place to go back to) until the switch has proved good. None: no switch
     is planned."""
     low_ttl: int = 60
-    """Seconds: the TTL while a switch is planned, 30 to 3600."""
+    """Seconds: the TTL while a switch is planned, 60 to 3600."""
     at_once: bool = False
     """Whether `active` may change although resolvers still keep the old answer: for an emergency."""
 
     def problems(self, path: str) -> list[Problem]:
         """What is wrong with the places or the plan."""
         names = ", ".join(f"`{name}`" for name in self.targets)
-        found = out_of_range(f"{path}.low_ttl", self.low_ttl, 30, 3600, "seconds")
+        found = out_of_range(f"{path}.low_ttl", self.low_ttl, 60, 3600, "seconds")
         if len(self.targets) < 2:
             wrong = f"has {len(self.targets)} places, and a switch needs two"
             found.append(Problem(f"{path}.targets", MISSING, wrong, "add one, or write the address at the host itself"))
