@@ -1,6 +1,7 @@
 """A whole cluster on this machine: brought up, taken down, its images, its nodes."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,11 +138,9 @@ class Cluster:
         """Stop everything, and remove every trace."""
         for node in self.nodes:
             node.stop()
-        rest = [name for name in self.processes.names() if name != "etcd"]
-        if self.processes.runs("kube-router"):
-            self.processes.stop("kube-router")
-        for name in [*rest, "etcd"]:
-            self.processes.stop(name)
+        for name in self.processes.names():
+            # By force: what a polite end would save is deleted below.
+            self.processes.stop(name, how=signal.SIGKILL)
         mounts = Path("/proc/mounts").read_text().splitlines()
         below = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{self.home}/")]
         for path in sorted(below, reverse=True):

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.cluster import dns
+from tests.cluster import dns, volumes
 from tests.cluster.machine import BALANCERS, HOST, PODS, SERVICES, Processes, run, wait_for
 from tests.cluster.pki import Pki
 
@@ -111,8 +111,9 @@ class ControlPlane:
             "conntrack": {"maxPerCore": 0},
             "iptables": {"minSyncPeriod": "100ms"},
         }
-        file = self.home / "kube-proxy.json"
-        file.write_text(json.dumps(settings))
+        file, text = self.home / "kube-proxy.json", json.dumps(settings)
+        if not file.exists() or file.read_text() != text:  # it ends itself when the file is written
+            file.write_text(text)
         self.processes.start(
             "kube-proxy", [self.programs["kube-proxy"], f"--config={file}", "--hostname-override=node1"]
         )
@@ -136,58 +137,19 @@ class ControlPlane:
         )
 
     def _volumes(self) -> None:
-        """The default class: a directory of the node, made when the first pod is scheduled there."""
-        paths = [{"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": [f"{self.home}/volumes"]}]
+        """Two classes of volumes: a directory of one node, and one that all nodes share, as NFS would be."""
+        self.apply(volumes.manifests())
         folder = self.home / "local-path"
         folder.mkdir(exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"nodePathMap": paths}))
-        container = {
-            "name": "helper-pod",
-            "image": "tierstack.local/base:trixie",
-            "securityContext": {"runAsUser": 0},
-        }
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "helper-pod"},
-            "spec": {"tolerations": [{"operator": "Exists"}], "containers": [container]},
-        }
-        scripts = {
-            "setup": '#!/bin/sh\nset -eu\nmkdir -m 0777 -p "$VOL_DIR"\n',
-            "teardown": '#!/bin/sh\nset -eu\nrm -rf "$VOL_DIR"\n',
-            "helperPod.yaml": json.dumps(pod),
-            "config.json": json.dumps({"nodePathMap": paths}),
-        }
-        name = {"name": "local-path-config", "namespace": "volumes"}
-        level = {"pod-security.kubernetes.io/enforce": "privileged"}
-        self.apply(
-            [
-                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "volumes", "labels": level}},
-                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": scripts},
-                {
-                    "apiVersion": "storage.k8s.io/v1",
-                    "kind": "StorageClass",
-                    "metadata": {
-                        "name": "directory",
-                        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-                    },
-                    "provisioner": "rancher.io/local-path",
-                    "volumeBindingMode": "WaitForFirstConsumer",
-                    "reclaimPolicy": "Delete",
-                    # A directory has no size, so a claim may grow; nothing has to be done for it.
-                    "allowVolumeExpansion": True,
-                },
-            ]
-        )
-        (folder / "helper.yaml").write_text(scripts["helperPod.yaml"])
+        (folder / "config.json").write_text(volumes.config(self.home / "volumes"))
+        (folder / "helper.yaml").write_text(volumes.HELPER)
         self.processes.start(
             "local-path-provisioner",
             [
-                self.programs["local-path-provisioner"],
-                "start",
-                *("--kubeconfig", self.kubeconfig, "--namespace", "volumes", "--config", str(folder / "config.json")),
-                *("--configmap-name", name["name"], "--service-account-name", "default"),
-                *("--helper-image", container["image"], "--helper-pod-file", str(folder / "helper.yaml")),
+                *(self.programs["local-path-provisioner"], "start", "--kubeconfig", self.kubeconfig),
+                *("--namespace", volumes.NAMESPACE, "--configmap-name", volumes.SCRIPTS),
+                *("--config", str(folder / "config.json"), "--service-account-name", "default"),
+                *("--helper-image", volumes.IMAGE, "--helper-pod-file", str(folder / "helper.yaml")),
             ],
         )
 

@@ -119,8 +119,10 @@ def prepare_network() -> None:
         run("ip", "link", "add", INTERFACE, "type", "bridge")
         run("ip", "addr", "add", f"{HOST}/32", "dev", INTERFACE)
         run("ip", "link", "set", INTERFACE, "up")
-        # Addresses of load balancers: the service proxy rewrites them, but only packets that have a route get there.
-        run("ip", "route", "replace", BALANCERS, "dev", INTERFACE)
+        # The service proxy rewrites these addresses, but only packets that have a route get to it; and what it does not
+        # know yet must reach nobody, least of all the world behind the default route.
+        for addresses in (SERVICES, BALANCERS):
+            run("ip", "route", "replace", addresses, "dev", INTERFACE)
     run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     # Without it, packets between pods of one node pass by the rules that enforce NetworkPolicies.
     run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", check=False)

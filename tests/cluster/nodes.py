@@ -59,13 +59,22 @@ class Node:
             run("kill", "-KILL", str(pid), check=False)
 
     def stop(self) -> None:
-        """End kubelet, pods and containerd."""
-        self.processes.stop(f"kubelet-{self.name}")
-        for pid in self._tasks():
-            run("kill", "-KILL", str(pid), check=False)
-        self.processes.stop(f"containerd-{self.name}")
-        for pid in _pids_of(rf"containerd-shim-runc-v2 .*-address {re.escape(str(self.socket))}"):
-            run("kill", "-KILL", str(pid), check=False)
+        """End kubelet, pods and containerd, and remove the networks of the pods."""
+        networks = self._networks()
+        self.processes.stop(f"kubelet-{self.name}", how=signal.SIGKILL)  # it would wait for pods that end below
+        self.lose()
+        for path in networks:
+            run("umount", path, check=False)
+            Path(path).unlink(missing_ok=True)
+
+    def _networks(self) -> set[str]:
+        """Files that hold the networks of the pods."""
+        found: set[str] = set()
+        for container in self.ctr("containers", "ls", "-q", check=False).split():
+            info = self.ctr("containers", "info", container, check=False)
+            namespaces = json.loads(info)["Spec"]["linux"]["namespaces"] if info else []
+            found |= {one["path"] for one in namespaces if one["type"] == "network" and "path" in one}
+        return {path for path in found if "/netns/cni-" in path}
 
     def _tasks(self) -> list[int]:
         """The first process of each container."""

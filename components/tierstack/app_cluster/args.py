@@ -118,6 +118,8 @@ class AppClusterArgs:
     """Kubernetes: GiB of that volume."""
     uploads_access_mode: str = "ReadWriteMany"
     """Kubernetes: access mode of that volume. `ReadWriteOnce` keeps every pod on one node."""
+    uploads_storage_class: str | None = None
+    """Kubernetes: StorageClass of that volume, one that several nodes can mount (NFS, CephFS). None: the platform's."""
     database: DatabaseConnection | None = None
     """Gives DB_CONNECTION, DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and
     DB_DIRECT_PORT to the migration. None: no database."""

@@ -42,8 +42,8 @@ class App(Pods):
             "accessModes": [args.uploads_access_mode],
             "resources": {"requests": {"storage": f"{args.uploads_gb}Gi"}},
         }
-        if args.platform.storage_class:
-            spec["storageClassName"] = args.platform.storage_class
+        if storage_class := args.uploads_storage_class or args.platform.storage_class:
+            spec["storageClassName"] = storage_class
         return {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",

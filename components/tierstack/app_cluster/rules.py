@@ -253,6 +253,14 @@ def _wiring(args: AppClusterArgs) -> list[Problem]:
     if args.platform.kind is PlatformKind.KUBERNETES and args.uploads_access_mode not in _ACCESS_MODES:
         instead = f"write one of {', '.join(_ACCESS_MODES)}"
         found.append(Problem("uploads_access_mode", args.uploads_access_mode, "is not an access mode", instead))
+    if args.uploads_storage_class is not None:
+        if args.platform.kind is PlatformKind.DOCKER:
+            wrong = "means something only on a Kubernetes platform"
+            found.append(Problem("uploads_storage_class", args.uploads_storage_class, wrong, "remove it"))
+        elif not args.uploads_path:
+            wrong = "is for a volume that `uploads_path` asks for"
+            instead = "write `uploads_path`, or remove it"
+            found.append(Problem("uploads_storage_class", args.uploads_storage_class, wrong, instead))
     if args.secrets and args.platform.renders and not args.platform.secret_store:
         wrong = "would stand in clear in rendered files"
         instead = "write `platform.secret_store`, and put the secrets into that store"
