@@ -6,6 +6,7 @@ from tierstack import (
     TLS,
     AppCluster,
     BackupSchedule,
+    ClusterAddons,
     DatabaseWithReplicas,
     DNSRecords,
     Gateway,
@@ -15,5 +16,14 @@ from tierstack import (
 if __name__ == "__main__":
     component_provider_host(
         name="tierstack",
-        components=[AppCluster, BackupSchedule, DatabaseWithReplicas, DNSRecords, Gateway, RedisCluster, TLS],
+        components=[
+            AppCluster,
+            BackupSchedule,
+            ClusterAddons,
+            DatabaseWithReplicas,
+            DNSRecords,
+            Gateway,
+            RedisCluster,
+            TLS,
+        ],
     )

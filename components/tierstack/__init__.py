@@ -2,6 +2,7 @@
 
 from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
+from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
 from tierstack.errors import ArgumentError, Problem
@@ -15,6 +16,7 @@ from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, R
 __all__ = [
     "TIERS",
     "TLS",
+    "Addon",
     "AppCluster",
     "AppClusterArgs",
     "ArgumentError",
@@ -22,6 +24,8 @@ __all__ = [
     "BackupSchedule",
     "BackupScheduleArgs",
     "Certificate",
+    "ClusterAddons",
+    "ClusterAddonsArgs",
     "DNSRecords",
     "DNSRecordsArgs",
     "DataProtection",

@@ -22,6 +22,18 @@ _CIPHERS = [
 # Query strings carry tokens (password resets, signed links), and headers carry sessions: neither is logged.
 _UNLOGGED = ("RequestPath", "RequestLine", "ClientUsername")
 
+LOGGING: dict[str, Any] = {
+    "log": {"level": "INFO", "format": "json"},
+    "accessLog": {
+        "format": "json",
+        "bufferingSize": 100,
+        "fields": {"names": dict.fromkeys(_UNLOGGED, "drop"), "headers": {"defaultMode": "drop"}},
+    },
+}
+"""The part of the static configuration that says what is logged, on every platform."""
+TLS_PROFILE: dict[str, Any] = {"minVersion": "VersionTLS12", "cipherSuites": _CIPHERS}
+"""TLS 1.2 and up with forward secrecy (Mozilla's `intermediate` profile), on every platform."""
+
 
 def static(https_port: int, trusted_proxies: list[str], stop_seconds: int) -> str:
     """The static configuration; `https_port` is the one that clients see."""
@@ -30,12 +42,7 @@ def static(https_port: int, trusted_proxies: list[str], stop_seconds: int) -> st
     return dump(
         {
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-            "log": {"level": "INFO", "format": "json"},
-            "accessLog": {
-                "format": "json",
-                "bufferingSize": 100,
-                "fields": {"names": dict.fromkeys(_UNLOGGED, "drop"), "headers": {"defaultMode": "drop"}},
-            },
+            **LOGGING,
             "ping": {"entryPoint": "internal"},
             "metrics": {"prometheus": {"entryPoint": "internal", "addRoutersLabels": True}},
             "providers": {
@@ -61,7 +68,7 @@ def static(https_port: int, trusted_proxies: list[str], stop_seconds: int) -> st
 
 
 def tls(certificate_pem: str, private_key_pem: str) -> str:
-    """The certificate and the TLS profile: 1.2 and up with forward secrecy (Mozilla's `intermediate` profile).
+    """The certificate and the TLS profile.
 
     The PEM texts stand in the file itself: Traefik watches this file, not the ones it names, and so certificate and
     key always change together.
@@ -72,7 +79,7 @@ def tls(certificate_pem: str, private_key_pem: str) -> str:
             "tls": {
                 "certificates": [pair],
                 "stores": {"default": {"defaultCertificate": pair}},
-                "options": {"default": {"minVersion": "VersionTLS12", "cipherSuites": _CIPHERS}},
+                "options": {"default": TLS_PROFILE},
             }
         }
     )

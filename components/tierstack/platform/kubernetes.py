@@ -4,6 +4,7 @@ Components describe objects as manifests, as the Kubernetes reference writes the
 the engine and the tests. Objects are registered under the provider's own type tokens without importing its large SDK.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -54,7 +55,6 @@ class Cluster:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.provider = self._provider()
-        self.namespace = self._namespace() if platform.create_namespace else None
 
     def _provider(self) -> pulumi.ProviderResource | None:
         platform = self.platform
@@ -64,7 +64,11 @@ class Cluster:
             return None
         return pulumi.ProviderResource("kubernetes", f"{platform.name}-kubernetes", given, _PROVIDER)
 
-    def _namespace(self) -> Object:
+    @functools.cached_property
+    def namespace(self) -> Object | None:
+        """The platform's own namespace, made when the first object goes into it; None where it exists already."""
+        if not self.platform.create_namespace:
+            return None
         protection = self.platform.data_protection
         level = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         manifest = {
@@ -96,15 +100,31 @@ class Cluster:
         `data`: deleting it deletes what cannot be made again; it is protected as the platform says. `timeout`: how
         long an update waits for it to be ready.
         """
-        protection = self.platform.data_protection if data else DataProtection.NONE
         metadata = dict(manifest["metadata"])
         metadata["labels"] = {**self.platform.labels, **metadata.get("labels", {})}
         metadata.setdefault("namespace", self.platform.name)
         needed = [*depends_on, *([self.namespace] if self.namespace else [])]
+        return self.as_it_is(
+            name, parent, {**manifest, "metadata": metadata}, data=data, depends_on=needed, timeout=timeout, **options
+        )
+
+    def as_it_is(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        manifest: Manifest,
+        *,
+        data: bool = False,
+        depends_on: Sequence[pulumi.Resource] = (),
+        timeout: str = "10m",
+        **options: Any,
+    ) -> Object:
+        """Register a manifest unchanged: an object of another namespace, or of none. Otherwise as `object`."""
+        protection = self.platform.data_protection if data else DataProtection.NONE
         opts = pulumi.ResourceOptions(
             parent=parent,
             provider=self.provider,
-            depends_on=needed,
+            depends_on=list(depends_on),
             protect=protection is not DataProtection.NONE and not self.platform.renders,
             retain_on_delete=protection is DataProtection.RETAIN,
             # Nothing is waited for when rendering.
@@ -114,7 +134,7 @@ class Cluster:
         )
         if options:
             opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(**options))
-        return Object(name, {**manifest, "metadata": metadata}, opts)
+        return Object(name, manifest, opts)
 
     def generated_secret(
         self,

@@ -1,0 +1,126 @@
+"""What ClusterAddons takes, and the rules of it."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from tierstack.cluster_addons.catalog import CATALOG, Addon
+from tierstack.cluster_addons.sources import problems as source_problems
+from tierstack.errors import Problem, nearest, out_of_range
+from tierstack.platform import Platform, PlatformKind, image_problems
+
+
+class ServiceType(Enum):
+    """How Traefik is reached from outside of the cluster."""
+
+    LOAD_BALANCER = "LoadBalancer"
+    """By a load balancer of the cloud, or of MetalLB."""
+    NODE_PORT = "NodePort"
+    """By a port of every node, behind a load balancer of one's own."""
+    CLUSTER_IP = "ClusterIP"
+    """From inside only."""
+
+
+@dataclass(kw_only=True)
+class ClusterAddonsArgs:
+    """Arguments of ClusterAddons: the operators that tierstack's components need in a cluster, in pinned versions."""
+
+    platform: Platform
+    """The cluster. Its namespace is not used: each addon has its own."""
+    without: list[Addon] | None = None
+    """Addons that are not installed, because the cluster has them or nothing uses them. None: all are installed."""
+    crds_only: list[Addon] | None = None
+    """Addons of which only the resource definitions are installed, because something else runs the operator. None:
+    of `prometheus-operator` alone, which is nothing but these."""
+    metrics_server: bool = False
+    """Install `metrics-server` too. Most managed clusters bring it, and two of them clash."""
+    manifests: str | None = None
+    """Directory with the vendors' manifests as NAME.yaml (`cert-manager.yaml`), for clusters without the internet.
+    They are taken as they are, without a checksum. None: downloaded once, checked, and kept in the user's cache."""
+    checksums: dict[str, str] | None = None
+    """SHA-256 of vendors' manifests, by name of the addon, for those whose checksum tierstack does not know.
+    None: none; such an addon is refused, with the command that shows it."""
+    images: dict[str, str] | None = None
+    """Images to run instead: repository of the vendor's image, without tag → image by digest. None: the vendors'."""
+    replicas: int = 2
+    """Copies of each operator that may have several, and of Traefik; one leads, on another node than the next."""
+    lease_seconds: int = 8
+    """How long an operator that leads may be silent before another one leads, in seconds. Shorter means a faster
+    take-over and more writes to the API server; an API server that is silent for two thirds of it restarts the
+    operators."""
+    service_type: ServiceType = ServiceType.LOAD_BALANCER
+    """Type of Traefik's Service."""
+    http_port: int = 80
+    """Port that Traefik listens on in its pod, which the HTTP listener of a Gateway must name. The Service has 80."""
+    https_port: int = 443
+    """Port that Traefik listens on in its pod, which the HTTPS listener of a Gateway must name. The Service has 443."""
+    trusted_proxies: list[str] | None = None
+    """Networks (CIDR) of load balancers in front of Traefik whose X-Forwarded-For is believed. None: nobody's."""
+    stop_seconds: int = 30
+    """How long running requests may take when Traefik stops, in seconds."""
+    traefik_memory_mb: int = 256
+    """Memory of each Traefik in MiB: request and hard limit."""
+
+    def chosen(self) -> list[Addon]:
+        """The addons to install, what one needs before it."""
+        dropped = {*(self.without or []), *([] if self.metrics_server else [Addon.METRICS_SERVER])}
+        return [addon for addon in CATALOG if addon not in dropped]
+
+    def bare(self, addon: Addon) -> bool:
+        """Whether only the resource definitions of `addon` are installed."""
+        return addon in (self.crds_only or [])
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the arguments."""
+        found = self.platform.problems()
+        if self.platform.kind is not PlatformKind.KUBERNETES:
+            wrong = "has no operators"
+            return [*found, Problem("platform.kind", self.platform.kind.value, wrong, "give a Kubernetes platform")]
+        found += self._choice_problems()
+        found += out_of_range("replicas", self.replicas, 1, 9)
+        # Below 5 s two thirds are less than the retry period of 2 s allows.
+        found += out_of_range("lease_seconds", self.lease_seconds, 5, 120, "seconds")
+        found += out_of_range("http_port", self.http_port, 1, 65535)
+        found += out_of_range("https_port", self.https_port, 1, 65535)
+        if self.http_port == self.https_port:
+            wrong = "is the port of HTTP too"
+            found.append(Problem("https_port", self.https_port, wrong, "write two ports, such as 80 and 443"))
+        found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
+        found += out_of_range("traefik_memory_mb", self.traefik_memory_mb, 64, 65536, "MiB")
+        for index, value in enumerate(self.trusted_proxies or []):
+            if not _is_network(value):
+                wrong, instead = "is not a network in CIDR notation", "write one such as 10.0.0.0/8"
+                found.append(Problem(f"trusted_proxies[{index}]", value, wrong, instead))
+        for name, image in (self.images or {}).items():
+            if name != name.partition("@")[0] or ":" in name.rpartition("/")[2]:
+                wrong = "names a tag or a digest"
+                found.append(Problem(f"images.{name}", image, wrong, "write the repository alone as the key"))
+            found += image_problems(f"images.{name}", image, self.platform.kind)
+        return found
+
+    def _choice_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        chosen = self.chosen()
+        for index, addon in enumerate(self.crds_only or []):
+            if addon not in chosen:
+                instead = "remove it here, or from `without`"
+                found.append(Problem(f"crds_only[{index}]", addon.value, "is not installed at all", instead))
+        names = [addon.value for addon in Addon]
+        for name, value in (self.checksums or {}).items():
+            if name not in names:
+                guess = nearest(name, names)
+                instead = f"did you mean `{guess}`?" if guess else f"write one of {', '.join(names)}"
+                found.append(Problem(f"checksums.{name}", value, "is of no known addon", instead))
+            if not re.fullmatch(r"[0-9a-f]{64}", value):
+                wrong = "is not a SHA-256"
+                found.append(Problem(f"checksums.{name}", value, wrong, "write 64 lower-case hexadecimal digits"))
+        return found + source_problems(chosen, self.manifests, self.checksums or {})
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return "/" in value

@@ -1,0 +1,229 @@
+"""What each addon is (pure): its version, the vendor's files with their checksums, its CRDs and images.
+
+The files are those of the vendor's own release tag. Where a release is a single rendered manifest that is not in the
+vendor's repository, its checksum is not known here (None): a user gives it in `checksums`, or the file in `manifests`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+_RAW = "https://raw.githubusercontent.com"
+_RELEASES = "https://github.com/{}/releases/download/{}"
+
+
+class Addon(Enum):
+    """What tierstack needs in a cluster beside Kubernetes itself."""
+
+    GATEWAY_API = "gateway-api"
+    """The resources of the Gateway API (standard channel)."""
+    TRAEFIK = "traefik"
+    """Traefik as controller of the Gateway API: GatewayClass `traefik`. Needs `gateway-api`."""
+    CERT_MANAGER = "cert-manager"
+    """Certificates: TLS, and the barman-cloud plugin."""
+    CLOUDNATIVE_PG = "cloudnative-pg"
+    """PostgreSQL clusters: DatabaseWithReplicas."""
+    BARMAN_CLOUD = "barman-cloud"
+    """Backups of PostgreSQL to an object store: BackupSchedule. Needs `cert-manager` and `cloudnative-pg`."""
+    ARGO_ROLLOUTS = "argo-rollouts"
+    """Releases in steps, with rollback."""
+    KEDA = "keda"
+    """Scaling of queue workers by what waits in the queue."""
+    EXTERNAL_SECRETS = "external-secrets"
+    """Secrets of rendered manifests, made or fetched inside the cluster."""
+    PROMETHEUS_OPERATOR = "prometheus-operator"
+    """The resources of the Prometheus Operator; only these, not the operator."""
+    METRICS_SERVER = "metrics-server"
+    """CPU and memory of pods, for autoscaling. Managed clusters bring their own."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of a vendor."""
+
+    url: str
+    sha256: str | None
+    """Of the whole file; None: not known here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One addon in the version that tierstack is made for."""
+
+    version: str
+    sources: tuple[Source, ...]
+    namespace: str | None = None
+    """Where its pods run; None: it has none."""
+    pod_security: str | None = "restricted"
+    """Pod Security Standard that its namespace enforces; None: the namespace is not ours."""
+    crds: tuple[str, ...] = ()
+    """The resources that tierstack writes: what is asked for where addons exist already."""
+    released: tuple[tuple[str, str], ...] = ()
+    """Images that the vendor's files name by a moving tag, and the released image that is meant."""
+    needs: tuple[Addon, ...] = ()
+
+
+def _raw(repository: str, tag: str, files: dict[str, str]) -> tuple[Source, ...]:
+    return tuple(Source(f"{_RAW}/{repository}/{tag}/{path}", sha256) for path, sha256 in files.items())
+
+
+def _asset(repository: str, tag: str, name: str) -> tuple[Source, ...]:
+    return (Source(f"{_RELEASES.format(repository, tag)}/{name}", None),)
+
+
+_CRDS = "config/crd/standard/gateway.networking.k8s.io_"
+_PROMETHEUS = "example/prometheus-operator-crd/monitoring.coreos.com_"
+
+CATALOG: dict[Addon, Release] = {
+    Addon.GATEWAY_API: Release(
+        version="1.4.0",
+        sources=_raw(
+            "kubernetes-sigs/gateway-api",
+            "v1.4.0",
+            {
+                f"{_CRDS}backendtlspolicies.yaml": "59d7cf1d99e1337e6d6a19c6306172d8f7ff2d9f920142a88ef9ba597d6d97bb",
+                f"{_CRDS}gatewayclasses.yaml": "2f61e8c8c2289843a61d7b1bba31f8a5a46dbf20a1c54359209d638d3bd899c9",
+                f"{_CRDS}gateways.yaml": "b0e29566bbe07fbe4ede55c2eff73865bd566f3063736ec9046224d7e20d6f88",
+                f"{_CRDS}grpcroutes.yaml": "dc114a794b2bf2565489c3182d4b173590ea01348f986daf42c7bc0505521d26",
+                f"{_CRDS}httproutes.yaml": "c2539410dec72b793ef840f484c19d13b48210074ec801b730e9fce2c5fc825c",
+                f"{_CRDS}referencegrants.yaml": "3a59dcc699c2d01b19f13233943597f69de25420495ab3d4af7de7997bd807cc",
+            },
+        ),
+        pod_security=None,
+        crds=("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"),
+    ),
+    Addon.TRAEFIK: Release(
+        version="3.6.6",
+        sources=_raw(
+            "traefik/traefik",
+            "v3.6.6",
+            {
+                "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml": (
+                    "b571cc05f2e34c647e05a82db21f48eaae044ac28eba147a0e839f74c60dbdc5"
+                ),
+            },
+        ),
+        namespace="traefik",
+        crds=("middlewares.traefik.io",),
+        needs=(Addon.GATEWAY_API,),
+    ),
+    Addon.CERT_MANAGER: Release(
+        version="1.19.1",
+        sources=_asset("cert-manager/cert-manager", "v1.19.1", "cert-manager.yaml"),
+        namespace="cert-manager",
+        crds=("certificates.cert-manager.io", "issuers.cert-manager.io"),
+    ),
+    Addon.CLOUDNATIVE_PG: Release(
+        version="1.30.0",
+        sources=_raw(
+            "cloudnative-pg/cloudnative-pg",
+            "v1.30.0",
+            {
+                "releases/cnpg-1.30.0.yaml": "f8bede43fe4ee0d478c2355b204a36876b2ae4faac60f2a9452280b293da3b88",
+            },
+        ),
+        namespace="cnpg-system",
+        crds=("clusters.postgresql.cnpg.io", "poolers.postgresql.cnpg.io", "scheduledbackups.postgresql.cnpg.io"),
+    ),
+    Addon.BARMAN_CLOUD: Release(
+        version="0.14.0",
+        sources=_raw(
+            "cloudnative-pg/plugin-barman-cloud",
+            "v0.14.0",
+            {
+                "manifest.yaml": "691e598b4591e83e23586d3394a8fedef429586a01d1a1b56ab8b80e9fa6ccb0",
+            },
+        ),
+        namespace="cnpg-system",
+        pod_security=None,  # the namespace is CloudNativePG's, which it needs
+        crds=("objectstores.barmancloud.cnpg.io",),
+        released=(
+            (
+                "ghcr.io/cloudnative-pg/plugin-barman-cloud-testing",
+                "ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.14.0",
+            ),
+            (
+                "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar-testing",
+                "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v0.14.0",
+            ),
+        ),
+        needs=(Addon.CERT_MANAGER, Addon.CLOUDNATIVE_PG),
+    ),
+    Addon.ARGO_ROLLOUTS: Release(
+        version="1.9.1",
+        sources=_raw(
+            "argoproj/argo-rollouts",
+            "v1.9.1",
+            {
+                "manifests/install.yaml": "2701f5ff276e2a41b41d4d7cf8beeb7a62c6c850a34b71f031a29bbb656d543b",
+            },
+        ),
+        namespace="argo-rollouts",
+        crds=("rollouts.argoproj.io", "analysistemplates.argoproj.io"),
+        released=(("quay.io/argoproj/argo-rollouts", "quay.io/argoproj/argo-rollouts:v1.9.1"),),
+    ),
+    Addon.KEDA: Release(
+        version="2.18.1",
+        sources=_asset("kedacore/keda", "v2.18.1", "keda-2.18.1.yaml"),
+        namespace="keda",
+        crds=("scaledobjects.keda.sh", "triggerauthentications.keda.sh"),
+        released=tuple(
+            (f"ghcr.io/kedacore/{name}", f"ghcr.io/kedacore/{name}:2.18.1")
+            for name in ("keda", "keda-metrics-apiserver", "keda-admission-webhooks")
+        ),
+    ),
+    Addon.EXTERNAL_SECRETS: Release(
+        version="0.20.4",
+        sources=_asset("external-secrets/external-secrets", "v0.20.4", "external-secrets.yaml"),
+        namespace="external-secrets",
+        crds=("externalsecrets.external-secrets.io", "passwords.generators.external-secrets.io"),
+        released=(
+            (
+                "oci.external-secrets.io/external-secrets/external-secrets",
+                "oci.external-secrets.io/external-secrets/external-secrets:v0.20.4",
+            ),
+        ),
+    ),
+    Addon.PROMETHEUS_OPERATOR: Release(
+        version="0.86.1",
+        sources=_raw(
+            "prometheus-operator/prometheus-operator",
+            "v0.86.1",
+            {
+                f"{_PROMETHEUS}alertmanagerconfigs.yaml": (
+                    "fbdff50ae54d81c238eacf4720873fbcb1d8b66015f7182830cd4c45207c5450"
+                ),
+                f"{_PROMETHEUS}alertmanagers.yaml": "a00fda4d434c4e1e2f06e2dbedda43fe22d9c78e71aeed54cb5d06af0c386577",
+                f"{_PROMETHEUS}podmonitors.yaml": "a33ae32ff1227cd51d9e60c5d501d5ebbd2b249324e423c5edc58e5b95d9efce",
+                f"{_PROMETHEUS}probes.yaml": "44aca0238ea28db16574cc79c58b65954452d06b6a7e4524292a183b322cba10",
+                f"{_PROMETHEUS}prometheusagents.yaml": (
+                    "3bd4681f7d7984c86f8dd7871793223c599498516ee37be3cd5650ede3f50bdc"
+                ),
+                f"{_PROMETHEUS}prometheuses.yaml": "2f561ad91e718347bf55bb1b3a4d75dba061db99d063417c3fb2e60f479d5b85",
+                f"{_PROMETHEUS}prometheusrules.yaml": (
+                    "dae50fd386c7228aba2ef994e87c0ee0800707c3067123150d0033f007aeef24"
+                ),
+                f"{_PROMETHEUS}scrapeconfigs.yaml": "a10745b340e077616cecd2e306aac3124820bb90f46e321c1a5f71c137d074ad",
+                f"{_PROMETHEUS}servicemonitors.yaml": (
+                    "83018c89a96917ebb1e03bf4917b2562883ca493b641b8c37f6034d2137136d2"
+                ),
+                f"{_PROMETHEUS}thanosrulers.yaml": "52f5e06cd5fe874a75bb29761236dfb4220e3d0ef5609f0b5f92eb60f892317c",
+            },
+        ),
+        pod_security=None,
+        crds=(
+            "podmonitors.monitoring.coreos.com",
+            "prometheusrules.monitoring.coreos.com",
+            "servicemonitors.monitoring.coreos.com",
+        ),
+    ),
+    Addon.METRICS_SERVER: Release(
+        version="0.8.0",
+        sources=_asset("kubernetes-sigs/metrics-server", "v0.8.0", "components.yaml"),
+        namespace="kube-system",
+        pod_security=None,
+    ),
+}
+"""Every addon, in the order of installing: what one needs stands before it."""
+
+TRAEFIK_IMAGE = "docker.io/library/traefik:v3.6.6"
+"""Traefik has no release manifest (its chart only), so tierstack writes its objects; this is the vendor's image."""

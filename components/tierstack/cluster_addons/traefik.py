@@ -1,0 +1,189 @@
+"""Traefik as controller of the Gateway API (pure): its objects, which are ours because the vendor has only a chart."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from tierstack.cluster_addons.args import ClusterAddonsArgs, ServiceType
+from tierstack.cluster_addons.catalog import CATALOG, TRAEFIK_IMAGE, Addon
+from tierstack.cluster_addons.tuning import apart, disruption_budget, tolerations
+from tierstack.gateway import traefik
+from tierstack.gateway.args import TRAEFIK_CLASS
+from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY
+
+Manifest = dict[str, Any]
+
+NAME = "traefik"
+NAMESPACE = cast(str, CATALOG[Addon.TRAEFIK].namespace)
+CONTROLLER = "traefik.io/gateway-controller"
+INTERNAL = traefik.INTERNAL
+LEAVE_SECONDS = 10
+"""How long Traefik goes on accepting after it was told to stop: until every load balancer knows that it leaves."""
+_LABELS = {"app.kubernetes.io/name": NAME}
+_META = {"name": NAME, "namespace": NAMESPACE}
+_USER = 65532
+_GATEWAY = ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "tcproutes", "tlsroutes", "referencegrants")
+_CRDS = (
+    "ingressroutes",
+    "ingressroutetcps",
+    "ingressrouteudps",
+    "middlewares",
+    "middlewaretcps",
+    "serverstransports",
+    "serverstransporttcps",
+    "tlsoptions",
+    "tlsstores",
+    "traefikservices",
+)
+
+
+def manifests(args: ClusterAddonsArgs) -> list[Manifest]:
+    """Everything but the resource definitions, as Traefik's manual asks for the two providers.
+
+    https://doc.traefik.io/traefik/reference/install-configuration/providers/kubernetes/kubernetes-gateway/
+    """
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": dict(_META)},
+        _role(),
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": NAME},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME},
+            "subjects": [{"kind": "ServiceAccount", **_META}],
+        },
+        _service(args),
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": TRAEFIK_CLASS},
+            "spec": {"controllerName": CONTROLLER},
+        },
+        # The provider of the Gateway API takes the TLS profile from here, in whatever namespace the Gateway is.
+        {
+            "apiVersion": "traefik.io/v1alpha1",
+            "kind": "TLSOption",
+            "metadata": {"name": "default", "namespace": NAMESPACE},
+            "spec": traefik.TLS_PROFILE,
+        },
+        disruption_budget(NAME, NAMESPACE, _LABELS),
+        _deployment(args),
+    ]
+
+
+def configuration(args: ClusterAddonsArgs) -> list[str]:
+    """The static configuration as arguments, so that another one rolls the pods."""
+    forwarded = {"trustedIPs": ",".join(args.trusted_proxies)} if args.trusted_proxies else {}
+    leaving = {"requestAcceptGraceTimeout": f"{LEAVE_SECONDS}s", "graceTimeOut": f"{args.stop_seconds}s"}
+    point = {"forwardedHeaders": forwarded, "transport": {"lifeCycle": leaving}}
+    options: Manifest = {
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        **traefik.LOGGING,
+        "ping": {"entryPoint": "internal"},
+        "metrics": {"prometheus": {"entryPoint": "internal", "addRoutersLabels": True}},
+        "providers": {
+            "providersThrottleDuration": "100ms",
+            "kubernetesGateway": {"statusAddress": {"service": dict(_META)}},
+            "kubernetesCRD": {"allowCrossNamespace": False},
+        },
+        "entryPoints": {
+            # The provider joins a listener to the entry point of the same port.
+            "http": {"address": f":{args.http_port}", **point},
+            "https": {"address": f":{args.https_port}", **point},
+            # It goes on answering while the others drain: with 503, which takes the pod out of the Service.
+            "internal": {"address": f":{INTERNAL}", "transport": {"lifeCycle": leaving}},
+        },
+    }
+    return [f"--{path}={value}" for path, value in sorted(_paths(options))]
+
+
+def _paths(value: Manifest, before: str = "") -> Iterator[tuple[str, str]]:
+    for key, part in value.items():
+        if isinstance(part, dict):
+            yield from _paths(cast(Manifest, part), f"{before}{key}.")
+        else:
+            yield f"{before}{key}", str(part).lower() if isinstance(part, bool) else str(part)
+
+
+def _role() -> Manifest:
+    def rule(group: str, resources: list[str], verbs: list[str]) -> Manifest:
+        return {"apiGroups": [group], "resources": resources, "verbs": verbs}
+
+    read = ["get", "list", "watch"]
+    gateway = "gateway.networking.k8s.io"
+    kinds = [*_GATEWAY, "backendtlspolicies"]
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": NAME},
+        "rules": [
+            rule("", ["namespaces", "services", "secrets", "configmaps", "nodes"], read),
+            rule("discovery.k8s.io", ["endpointslices"], read),
+            rule(gateway, kinds, read),
+            rule(gateway, [f"{kind}/status" for kind in kinds], ["update"]),
+            rule("traefik.io", list(_CRDS), read),
+            # The provider of Traefik's own resources watches these too, and starts only when it may.
+            rule("networking.k8s.io", ["ingresses", "ingressclasses"], read),
+        ],
+    }
+
+
+def _service(args: ClusterAddonsArgs) -> Manifest:
+    ports = [(80, "http"), (443, "https")]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": dict(_META),
+        "spec": {
+            "type": args.service_type.value,
+            "selector": dict(_LABELS),
+            "ports": [{"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for port, name in ports],
+            # The client's address arrives (rate limits count by it), and no node forwards to another. A node whose
+            # only pod leaves still sends to it until it is gone (KEP-1669).
+            **({} if args.service_type is ServiceType.CLUSTER_IP else {"externalTrafficPolicy": "Local"}),
+        },
+    }
+
+
+def _deployment(args: ClusterAddonsArgs) -> Manifest:
+    ports = [("http", args.http_port), ("https", args.https_port), ("internal", INTERNAL)]
+    low = min(args.http_port, args.https_port) < 1024
+    # A port below 1024 without any capability; this sysctl is one that even `restricted` allows.
+    sysctls = {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]} if low else {}
+    ping = {"httpGet": {"path": "/ping", "port": "internal"}, "timeoutSeconds": 2}
+    container = {
+        "name": NAME,
+        "image": (args.images or {}).get("docker.io/library/traefik", TRAEFIK_IMAGE),
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/usr/local/bin/traefik"],
+        "args": configuration(args),
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
+        "readinessProbe": {**ping, "periodSeconds": 2, "failureThreshold": 1},
+        "livenessProbe": {**ping, "periodSeconds": 10, "failureThreshold": 3, "initialDelaySeconds": 5},
+        "resources": {
+            "requests": {"cpu": "250m", "memory": f"{args.traefik_memory_mb}Mi"},
+            "limits": {"memory": f"{args.traefik_memory_mb}Mi"},
+        },
+        "securityContext": CONTAINER_SECURITY,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {**_META, "labels": dict(_LABELS)},
+        "spec": {
+            "replicas": args.replicas,
+            "selector": {"matchLabels": dict(_LABELS)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {
+                "metadata": {"labels": dict(_LABELS)},
+                "spec": {
+                    "serviceAccountName": NAME,
+                    "securityContext": {**POD_SECURITY, "runAsUser": _USER, "runAsGroup": _USER, **sysctls},
+                    "affinity": {"podAntiAffinity": apart(_LABELS)},
+                    "tolerations": tolerations(),
+                    # Accepting, then draining, then a margin.
+                    "terminationGracePeriodSeconds": LEAVE_SECONDS + args.stop_seconds + 5,
+                    "containers": [container],
+                },
+            },
+        },
+    }

@@ -1,0 +1,133 @@
+"""How operators run (pure): copies, leases and evictions, so that the loss of a pod or a node costs seconds.
+
+The vendors' manifests run one copy of most operators. One copy on a lost node comes back after the node is declared
+lost (40–50 s by Kubernetes' defaults) *and* 300 s, the default toleration of an unreachable node: until then nothing
+fails over. Two copies, on two nodes, with a short leader lease, take over within the lease.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Manifest = dict[str, Any]
+
+EVICTION_SECONDS = 10
+"""How long a pod of an operator stays bound to a node that does not answer; they hold nothing that could be lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What one Deployment takes. `{lease}` and `{renew}` stand for seconds."""
+
+    copies: bool = True
+    """Whether more than one copy is of use."""
+    arguments: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    """Arguments of the vendor's that go away."""
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    strategy: dict[str, Any] | None = None
+
+
+_FLAGS = (
+    "--leader-election-lease-duration={lease}s",
+    "--leader-election-renew-deadline={renew}s",
+    "--leader-election-retry-period=2s",
+)
+_KEDA = "KEDA_OPERATOR_LEADER_ELECTION"
+TUNINGS: dict[str, Tuning] = {
+    "cnpg-controller-manager": Tuning(
+        arguments=("--leader-lease-duration={lease}", "--leader-renew-deadline={renew}"),
+    ),
+    # Its runnable serves only while it leads, so that a second copy would never be ready; without election both
+    # serve, and both write the same roles for the same ObjectStore. CloudNativePG asks it in every reconciliation:
+    # with one copy, on the lost node, no cluster with backups fails over.
+    "barman-cloud": Tuning(
+        without=("--leader-elect", "--log-level=debug"),
+        arguments=("--log-level=info",),
+        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+    ),
+    "argo-rollouts": Tuning(arguments=_FLAGS),
+    "cert-manager": Tuning(arguments=_FLAGS),
+    "cert-manager-cainjector": Tuning(arguments=_FLAGS),
+    "cert-manager-webhook": Tuning(),
+    "keda-operator": Tuning(
+        environment={
+            f"{_KEDA}_LEASE_DURATION": "{lease}s",
+            f"{_KEDA}_RENEW_DEADLINE": "{renew}s",
+            f"{_KEDA}_RETRY_PERIOD": "2s",
+        }
+    ),
+    "keda-admission": Tuning(),
+    # KEDA's manual advises one: https://keda.sh/docs/2.18/operate/cluster/#high-availability
+    "keda-metrics-apiserver": Tuning(copies=False),
+    "external-secrets": Tuning(arguments=("--enable-leader-election=true",)),
+    "external-secrets-webhook": Tuning(),
+    "external-secrets-cert-controller": Tuning(copies=False),
+    "metrics-server": Tuning(copies=False),
+}
+"""By name of the Deployment; others stay as they are."""
+
+
+def renew_seconds(lease_seconds: int) -> int:
+    """How long a leader may try to renew its lease before it steps down: two thirds, as Kubernetes' own default."""
+    return lease_seconds * 2 // 3
+
+
+def tuned(manifest: Manifest, replicas: int, lease_seconds: int) -> Iterator[Manifest]:
+    """`manifest` and what belongs beside it."""
+    name = manifest["metadata"]["name"]
+    if manifest["kind"] != "Deployment" or name not in TUNINGS:
+        yield manifest
+        return
+    tuning = TUNINGS[name]
+    spec = manifest["spec"]
+    copies = replicas if tuning.copies else 1
+    spec["replicas"] = copies
+    if tuning.strategy:
+        spec["strategy"] = tuning.strategy
+    pod = spec["template"]["spec"]
+    container = pod["containers"][0]
+    times = {"lease": lease_seconds, "renew": renew_seconds(lease_seconds)}
+    kept = [one for one in container.get("args", []) if one not in tuning.without]
+    if arguments := [*kept, *(one.format(**times) for one in tuning.arguments)]:
+        container["args"] = arguments
+    added = [{"name": key, "value": value.format(**times)} for key, value in tuning.environment.items()]
+    if added:
+        container["env"] = [*container.get("env", []), *added]
+    # A throttled operator fails over late; its memory stays limited.
+    container.get("resources", {}).get("limits", {}).pop("cpu", None)
+    pod["tolerations"] = [*pod.get("tolerations", []), *tolerations()]
+    if copies > 1:
+        labels = spec["selector"]["matchLabels"]
+        pod.setdefault("affinity", {}).setdefault("podAntiAffinity", apart(labels))
+        yield disruption_budget(name, manifest["metadata"]["namespace"], labels)
+    yield manifest
+
+
+def apart(labels: dict[str, str]) -> Manifest:
+    """podAntiAffinity that puts the copies on different nodes where there are as many."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+
+
+def disruption_budget(name: str, namespace: str, labels: dict[str, str]) -> Manifest:
+    """A drain of nodes takes one copy at a time."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}},
+    }
+
+
+def tolerations() -> list[Manifest]:
+    """Of a pod that may be replaced at once when its node does not answer."""
+    return [
+        {
+            "key": f"node.kubernetes.io/{state}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": EVICTION_SECONDS,
+        }
+        for state in ("not-ready", "unreachable")
+    ]
