@@ -5,6 +5,7 @@ With TIERSTACK_REQUIRE=pure,engine a skipped test of those levels fails, and so 
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -58,12 +59,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(level_of_path(item.path))
 
 
+def lacking(item: pytest.Item) -> list[str]:
+    """The system programs that `@pytest.mark.needs(…)` names and this machine lacks: not everyone may install them,
+    so these tests may be skipped where their level is required."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    named = [str(program) for mark in item.iter_markers("needs") for program in mark.args]
+    return [program for program in named if shutil.which(program, path=path) is None]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if absent := lacking(item):
+        pytest.skip(f"{', '.join(absent)}: not installed; `make doctor` says how")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
     level = next((name for name in LEVELS if item.get_closest_marker(name)), "pure")
     report.user_properties.append(("level", level))  # its keywords hold ids of parameters too, such as `docker`
-    if report.skipped and not hasattr(report, "wasxfail") and level in required_levels():
+    if report.skipped and not hasattr(report, "wasxfail") and level in required_levels() and not lacking(item):
         report.outcome = "failed"
         report.longrepr = f"skipped, but level {level} is required here: {report.longrepr}"
     return report

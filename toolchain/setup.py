@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   python3 toolchain/setup.py                          what `make setup` does: groups core and test
   python3 toolchain/setup.py images                   the programs that go into locally built images
   python3 toolchain/setup.py docker                   the system packages of the Docker platform
+  python3 toolchain/setup.py dns                      BIND and Knot, for tests that publish records to them
   python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas, addons)
   eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
   python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
@@ -39,7 +40,7 @@ environment:
 """
 
 
-ALL = (*GROUPS, "docker")  # docker stands for system packages only
+ALL = (*GROUPS, "docker", "dns")  # the last two stand for system packages only
 
 
 def fetch(tool: Tool, pins: Pins) -> str:

@@ -26,6 +26,11 @@ def command(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
 
+def server(name: str) -> Callable[[], bool]:
+    """A server's program, which only root has on PATH."""
+    return lambda: shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
+
+
 NEEDS = (
     Need("git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"),
     Need(
@@ -42,6 +47,8 @@ NEEDS = (
         lambda: go_program() is not None,
         "tools that cannot be downloaded are built",
     ),
+    Need("bind", "bind9", ("dns",), server("named"), "records are published to it in tests, on loopback"),
+    Need("knot", "knot", ("dns",), server("knotd"), "records are published to it in tests, on loopback"),
     Need("docker", "docker.io", ("docker",), command("docker"), "the Docker platform"),
     Need("debootstrap", "debootstrap", ("docker",), command("debootstrap"), "images where no registry answers"),
 )

@@ -27,6 +27,11 @@ import pytest
 ZONE = "shop.example"
 KEYS = {name: base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("tierstack", "colleague")}
 """TSIG keys that both servers know, by name: ours, and another writer's."""
+SERVERS = [
+    pytest.param("bind", marks=pytest.mark.needs("named")),
+    pytest.param("knot", marks=pytest.mark.needs("knotd")),
+]
+"""The kinds of server, for a parametrized test or fixture."""
 
 _APEX = f"""$ORIGIN {ZONE}.
 $TTL 3600
@@ -114,11 +119,10 @@ class Server:
 
 @contextlib.contextmanager
 def running(kind: str, folder: Path) -> Iterator[Server]:
-    """BIND (`bind`) or Knot (`knot`) with an empty zone; skips where it is not installed."""
+    """BIND (`bind`) or Knot (`knot`) with an empty zone."""
     program = {"bind": "named", "knot": "knotd"}[kind]
-    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if path is None:
-        pytest.skip(f"{program} is not installed (Debian: {'bind9' if kind == 'bind' else 'knot'})")
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert path, f"{program} is not installed; mark the test with SERVERS"
     folder.mkdir()
     port = _free_port()
     (folder / f"{ZONE}.zone").write_text(_APEX)

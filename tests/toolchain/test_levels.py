@@ -16,7 +16,7 @@ def project(tmp_path: Path) -> Path:
     """A project with this conftest and one test of each kind."""
     (tmp_path / "tests" / "engine").mkdir(parents=True)
     shutil.copy(CONFTEST, tmp_path / "tests" / "conftest.py")
-    markers = "".join(f'"{name}: x",' for name in ("pure", "graph", "engine", "docker", "cluster"))
+    markers = "".join(f'"{name}: x",' for name in ("pure", "graph", "engine", "docker", "cluster", "needs"))
     (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\nmarkers = [{markers}]\n")
     (tmp_path / "tests" / "test_plain.py").write_text("def test_plain(): pass\n")
     (tmp_path / "tests" / "engine" / "test_up.py").write_text(
@@ -43,6 +43,17 @@ def test_a_skip_fails_only_where_its_level_is_required(project: Path, workers: t
     assert code == 1, out
     assert "level engine is required here" in out
     assert "no engine here" in out
+
+
+def test_a_program_that_is_absent_skips_even_a_required_test(project: Path) -> None:
+    (project / "tests" / "engine" / "test_up.py").write_text(
+        "import pytest\n@pytest.mark.needs('sh', 'no-such-server')\ndef test_up(): pass\n"
+        "@pytest.mark.needs('sh')\ndef test_other(): pass\n"
+    )
+    code, out = run(project, "pure,engine", "-rs")
+    assert code == 0, out
+    assert "2 passed, 1 skipped" in out
+    assert "no-such-server: not installed" in out
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

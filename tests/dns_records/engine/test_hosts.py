@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dns_records.servers import KEYS, ZONE, Proxy, Server, running
+from tests.dns_records.servers import KEYS, SERVERS, ZONE, Proxy, Server, running
 from tierstack.dns_records.publish.hosts import Host, PublishError
 from tierstack.dns_records.publish.plan import Limits
 from tierstack.dns_records.publish.rfc2136 import PrerequisiteProvider
@@ -17,7 +17,7 @@ APEX = {f"{ZONE} NS": ["3600 ns1.shop.example."], f"ns1.{ZONE} A": ["3600 127.0.
 NONE = Limits()
 
 
-@pytest.fixture(params=["bind", "knot"])
+@pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     with running(request.param, tmp_path / "server") as one:
         yield one
