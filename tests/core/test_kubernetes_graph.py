@@ -190,8 +190,17 @@ class TestGivenSecrets:
         assert "hunter" not in str(made.summary())
 
 
+def test_an_object_elsewhere_stays_as_it_is_and_needs_no_namespace_of_ours() -> None:
+    manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "other"}}
+    made = made_by(lambda cluster, root: cluster.as_it_is("x", root, manifest))
+    assert sorted(one.name for one in made.made) == ["root", "x"]
+    assert made.named("x").inputs["metadata"] == manifest["metadata"]
+
+
 def test_one_namespace_serves_all_components_of_a_run() -> None:
     def program() -> None:
-        assert kubernetes.cluster(APPLIED) is kubernetes.cluster(Kubernetes(name="shop"))
+        one, same = kubernetes.cluster(APPLIED), kubernetes.cluster(Kubernetes(name="shop"))
+        assert one is same
+        assert one.namespace is same.namespace
 
     assert [one.name for one in run_program(program).made] == ["shop-namespace"]
