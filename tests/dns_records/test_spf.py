@@ -81,9 +81,15 @@ def test_addresses_stand_before_what_costs_a_lookup() -> None:
     assert merged == "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 include:spf.brevo.com mx -all"
 
 
+def test_the_order_stays_where_a_term_is_an_exception() -> None:
+    merged = spf.merge([["include:spf.brevo.com"], ["-ip4:192.0.2.1", "ip4:192.0.2.0/24"]], "~all")
+    assert merged == "v=spf1 include:spf.brevo.com -ip4:192.0.2.1 ip4:192.0.2.0/24 ~all"
+
+
 @pytest.mark.parametrize(
     ("text", "lookups"),
     [
+        ("v=spf1 a -all include:mailgun.org", 1),
         ("v=spf1 -all", 0),
         ("v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 exp=x.example.net -all", 0),
         ("v=spf1 include:_spf.google.com ~all", 1),
@@ -246,6 +252,13 @@ def test_flattening_writes_the_networks_out() -> None:
 def test_what_is_more_than_networks_stays_an_include(inner: str) -> None:
     flat = flatten("v=spf1 include:p.example -all", DOMAIN, spf_only(p_dot_example=inner), 3600)
     assert flat.text == "v=spf1 include:p.example -all"
+    assert [one.code for one in flat.findings] == ["spf-not-flattened"]
+
+
+def test_a_record_with_an_exception_is_not_flattened() -> None:
+    text = "v=spf1 -ip4:192.0.2.1 include:p.example -all"
+    flat = flatten(text, DOMAIN, spf_only(p_dot_example="v=spf1 ip4:192.0.2.0/24 -all"), 3600)
+    assert flat.text == text
     assert [one.code for one in flat.findings] == ["spf-not-flattened"]
 
 

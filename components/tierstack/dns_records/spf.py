@@ -337,15 +337,20 @@ def _check_size(text: str, subject: str) -> list[Finding]:
 
 def merge(parts: Iterable[Sequence[str]], policy: str) -> str:
     """One record from the terms that several senders need, without repeats, addresses first (they cost no
-    lookup).
+    lookup) unless the order means something: the first term that matches decides (RFC 7208 §4.6.2).
 
     `policy` is the ending, `-all` or `~all`. Example: merge([["include:spf.brevo.com"], ["ip4:192.0.2.1"]],
     "-all").
     """
     terms = list(dict.fromkeys(term for part in parts for term in part))
-    cheap = [term for term in terms if term.startswith(("ip4:", "ip6:"))]
-    dear = [term for term in terms if term not in cheap]
-    return " ".join(["v=spf1", *cheap, *dear, policy])
+    if all(passes(term) for term in terms):
+        terms.sort(key=lambda term: not term.startswith(("ip4:", "ip6:")))
+    return " ".join(word for word in ("v=spf1", *terms, policy) if word)
+
+
+def passes(term: str) -> bool:
+    """Whether a sender that the term matches may send: terms that all do so may stand in any order."""
+    return not term.startswith(("-", "~", "?"))
 
 
 def fits_one_string(text: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tierstack.dns_records.findings import Finding, advice, error
 from tierstack.dns_records.records import Record, host
-from tierstack.dns_records.spf import MAX_RECORD_OCTETS, Term, is_spf, merge, parse
+from tierstack.dns_records.spf import MAX_RECORD_OCTETS, Term, is_spf, merge, parse, passes
 from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -37,11 +37,14 @@ def flatten(text: str, domain: str, resolver: Resolver, ttl: int) -> Flattened:
     spf = parse(text)
     networks: list[Network] = []
     kept: list[str] = []
+    terms = [term for term in spf.reached if term.name not in ("all", "redirect")]
+    if exceptions := [term.text for term in terms if not passes(term.text)]:
+        message = f"stays as it is: `{exceptions[0]}` lets nobody pass, so the order of the terms means something"
+        fix = "leave flattening off, or the exception out"
+        return Flattened(text, findings=[advice("spf-not-flattened", f"{domain} TXT", message, _SOURCE, fix)])
     result = Flattened("")
-    for term in spf.terms:
-        if term.name == "all" or term.modifier:
-            continue
-        if term.name != "include" or term.qualifier != "+":
+    for term in terms:
+        if term.name != "include":
             kept.append(term.text)
             continue
         try:
@@ -57,7 +60,8 @@ def flatten(text: str, domain: str, resolver: Resolver, ttl: int) -> Flattened:
                     "nothing, or name its networks yourself",
                 )
             )
-    policy = next((term.text for term in spf.terms if term.name == "all" or term.name == "redirect"), "-all")
+    policy = " ".join(term.text for term in spf.reached if term.name in ("all", "redirect"))
+    policy = " ".join(filter(None, [policy, *(term.text for term in spf.named("exp"))]))
     words = _collapse(networks)
     single = merge([words, kept], policy)
     if len(single) <= MAX_RECORD_OCTETS:
