@@ -10,7 +10,7 @@ import pulumi
 
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
-from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import DataProtection
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -82,7 +82,8 @@ class PowerDnsArgs:
         url = urlsplit(self.url)
         example = "write it as `https://dns.example.org:8081`"
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.username:
-            return [Problem(f"{path}.url", self.url, "is not the address of an API", example)]
+            shown = HIDDEN if "@" in self.url else self.url
+            return [Problem(f"{path}.url", shown, "is not the address of an API", example)]
         if url.scheme == "http" and url.hostname not in _LOOPBACK:
             wrong = "would send the key in clear over the network"
             return [Problem(f"{path}.url", self.url, wrong, "write https, or reach it through a tunnel to localhost")]
