@@ -11,6 +11,7 @@ from stacks.check import judge
 from stacks.reference import markdown
 from stacks.settings import read
 from tierstack.errors import ArgumentError
+from tierstack.platform import DataProtection
 from tierstack.tier import Tier
 
 CASES = Path(__file__).parent.parent / "cases" / "settings"
@@ -76,6 +77,52 @@ def test_reading_changes_nothing(base: dict[str, Any]) -> None:
     settings = read(base)
     assert base == before
     assert settings.tier is Tier.USERS_100K
+
+
+PUBLISH = {"rfc2136": {"server": "ns1.shop.example", "key_name": "shop", "key_secret": "(secret)"}}
+
+
+@pytest.mark.parametrize(
+    ("platform", "publish", "host", "protection"),
+    [
+        ({"kind": "docker"}, PUBLISH, "rfc2136", DataProtection.PROTECT),
+        ({"kind": "docker", "data_protection": "none"}, PUBLISH, "rfc2136", DataProtection.NONE),
+        (
+            {"kind": "docker", "data_protection": "none"},
+            {**PUBLISH, "data_protection": "retain"},
+            "rfc2136",
+            DataProtection.RETAIN,
+        ),
+        ({"kind": "kubernetes", "secret_store": None, "render_to": None}, PUBLISH, "rfc2136", DataProtection.PROTECT),
+        ({"kind": "kubernetes"}, {"external_dns": {}}, "external_dns", DataProtection.PROTECT),
+    ],
+)
+def test_records_are_published_as_the_platform_protects_its_data(
+    base: dict[str, Any], platform: dict[str, Any], publish: dict[str, Any], host: str, protection: DataProtection
+) -> None:
+    put(base, "dns.publish", publish)
+    for key, value in platform.items():
+        put(base, f"platform.{key}", value)
+        if value is None:
+            put(base, f"kubernetes.platform.{key}", None)
+    rooms = judge(base, frozenset({"dns"}), "test", "shop").rooms
+    assert rooms
+    dns = rooms.dns()
+    assert dns
+    assert dns.publish
+    assert (dns.publish.host(), dns.publish.data_protection) == (host, protection)
+    assert (dns.platform is not None) is (host == "external_dns")
+
+
+def test_a_rendered_stack_publishes_nothing_by_itself(base: dict[str, Any]) -> None:
+    put(base, "dns.publish", PUBLISH)
+    put(base, "platform.kind", "kubernetes")
+    verdict = judge(base, frozenset({"dns"}), "test", "shop")
+    assert not verdict.problems
+    assert verdict.rooms
+    dns = verdict.rooms.dns()
+    assert dns
+    assert dns.publish is None
 
 
 def test_one_error_holds_all_problems(base: dict[str, Any]) -> None:
