@@ -13,7 +13,7 @@ from toolchain.build import SetupError, go_program
 
 @dataclass(frozen=True)
 class Need:
-    """`present` tells whether it is there; `package` is Debian's name for it."""
+    """`present` tells whether it is there; `package` is Debian's name for it, or several."""
 
     name: str
     package: str
@@ -49,6 +49,13 @@ NEEDS = (
     ),
     Need("bind", "bind9", ("dns",), server("named"), "records are published to it in tests, on loopback"),
     Need("knot", "knot", ("dns",), server("knotd"), "records are published to it in tests, on loopback"),
+    Need(
+        "powerdns",
+        "pdns-server pdns-backend-lmdb",
+        ("dns",),
+        server("pdns_server"),
+        "records are published to it in tests, on loopback",
+    ),
     Need("docker", "docker.io", ("docker",), command("docker"), "the Docker platform"),
     Need("debootstrap", "debootstrap", ("docker",), command("debootstrap"), "images where no registry answers"),
 )
@@ -81,7 +88,7 @@ def ensure(groups: set[str]) -> None:
     hint = f"Missing system packages:\n{names}\nInstall them with:\n  {install_command(needs)}"
     if not may_install():
         raise SetupError(hint)
-    packages = [need.package for need in needs]
+    packages = [package for need in needs for package in need.package.split()]
     place.say(f"Installing system packages: {' '.join(packages)} ...")
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

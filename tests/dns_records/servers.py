@@ -1,4 +1,4 @@
-"""Real name servers on loopback, each with a configuration, a port and keys of its own: BIND and Knot."""
+"""Real name servers on loopback, each with a configuration, ports and keys of its own: BIND, Knot and PowerDNS."""
 
 import base64
 import contextlib
@@ -23,10 +23,12 @@ import dns.update
 import dns.xfr
 import dns.zone
 import pytest
+import requests
 
 ZONE = "shop.example"
 KEYS = {name: base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("tierstack", "colleague")}
 """TSIG keys that both servers know, by name: ours, and another writer's."""
+API_KEY = "the-api-key-of-powerdns"
 SERVERS = [
     pytest.param("bind", marks=pytest.mark.needs("named")),
     pytest.param("knot", marks=pytest.mark.needs("knotd")),
@@ -75,6 +77,23 @@ zone:
     acl: writers
 """
 
+_POWERDNS = """
+launch=lmdb
+lmdb-filename={folder}/zones.lmdb
+lmdb-shards=1
+socket-dir={folder}
+local-address=127.0.0.1
+local-port={port}
+api=yes
+api-key={key}
+webserver=yes
+webserver-address=127.0.0.1
+webserver-port={api_port}
+daemon=no
+guardian=no
+security-poll-suffix=
+"""
+
 
 @dataclass
 class Server:
@@ -85,12 +104,15 @@ class Server:
     process: "subprocess.Popen[bytes]"
     log: Path
     zone: str = ZONE
+    api_port: int = 0
+    """PowerDNS: where its HTTP API answers."""
     keyring: dict[object, object] = field(default_factory=lambda: dns.tsigkeyring.from_text(KEYS))
 
     def sets(self) -> dict[str, list[str]]:
         """All record sets of the zone except SOA: `www.shop.example A` → `["300 192.0.2.1"]`."""
         found = dns.zone.Zone(f"{self.zone}.", relativize=False)
-        query, _ = dns.xfr.make_query(found, keyring=self.keyring, keyname=dns.name.from_text("colleague"))
+        signed = {} if self.api_port else {"keyring": self.keyring, "keyname": dns.name.from_text("colleague")}
+        query, _ = dns.xfr.make_query(found, **signed)
         dns.query.inbound_xfr("127.0.0.1", found, query, port=self.port, lifetime=10)
         return {
             f"{name.to_text(omit_final_dot=True)} {dns.rdatatype.to_text(one.rdtype)}": sorted(
@@ -102,6 +124,9 @@ class Server:
 
     def write(self, name: str, kind: str, values: Sequence[str], ttl: int = 300) -> None:
         """Set a record set as another writer, with the other key; no values delete it."""
+        if self.api_port:
+            self.patch({"name": f"{name}.", "type": kind, "ttl": ttl, **_change(values)})
+            return
         message = dns.update.UpdateMessage(
             f"{self.zone}.", keyring=self.keyring, keyname=dns.name.from_text("colleague")
         )
@@ -112,6 +137,11 @@ class Server:
         answer = dns.query.tcp(message, "127.0.0.1", port=self.port, timeout=10)
         assert answer.rcode() == 0, answer
 
+    def patch(self, *changes: dict[str, object]) -> None:
+        """PowerDNS: change record sets by its API."""
+        url = f"http://127.0.0.1:{self.api_port}/api/v1/servers/localhost/zones/{self.zone}."
+        requests.patch(url, json={"rrsets": changes}, headers={"X-API-Key": API_KEY}, timeout=10).raise_for_status()
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
@@ -119,19 +149,25 @@ class Server:
 
 @contextlib.contextmanager
 def running(kind: str, folder: Path) -> Iterator[Server]:
-    """BIND (`bind`) or Knot (`knot`) with an empty zone."""
-    program = {"bind": "named", "knot": "knotd"}[kind]
+    """BIND (`bind`), Knot (`knot`) or PowerDNS (`powerdns`) with an empty zone."""
+    program = {"bind": "named", "knot": "knotd", "powerdns": "pdns_server"}[kind]
     path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     assert path, f"{program} is not installed; mark the test with SERVERS"
     folder.mkdir()
     port = _free_port()
     (folder / f"{ZONE}.zone").write_text(_APEX)
-    command = _bind(folder, port, path) if kind == "bind" else _knot(folder, port, path)
+    api_port = _free_port() if kind == "powerdns" else 0
+    if kind == "powerdns":
+        command = _powerdns(folder, port, path, api_port)
+    else:
+        command = _bind(folder, port, path) if kind == "bind" else _knot(folder, port, path)
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-    server = Server(kind, port, process, log)
+    server = Server(kind, port, process, log, api_port=api_port)
     try:
+        if api_port:
+            _make_zone(server)
         _wait(server)
         yield server
     finally:
@@ -153,6 +189,32 @@ def _knot(folder: Path, port: int, program: str) -> list[str]:
     (folder / "knot.conf").write_text(text)
     (folder / "db").mkdir()
     return [program, "-c", str(folder / "knot.conf")]
+
+
+def _powerdns(folder: Path, port: int, program: str, api_port: int) -> list[str]:
+    text = _POWERDNS.format(folder=folder, port=port, key=API_KEY, api_port=api_port)
+    (folder / "pdns.conf").write_text(text)
+    return [program, f"--config-dir={folder}"]
+
+
+def _make_zone(server: Server) -> None:
+    """PowerDNS keeps zones in a database, not in files."""
+    url = f"http://127.0.0.1:{server.api_port}/api/v1/servers/localhost/zones"
+    zone = {"name": f"{server.zone}.", "kind": "Native", "nameservers": [f"ns1.{server.zone}."]}
+    for _ in range(200):
+        with contextlib.suppress(requests.ConnectionError):
+            requests.post(url, json=zone, headers={"X-API-Key": API_KEY}, timeout=10).raise_for_status()
+            server.write(f"ns1.{server.zone}", "A", ["127.0.0.1"], 3600)
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(0.05)
+    pytest.fail(f"the API of PowerDNS does not answer:\n{server.log.read_text()[-3000:]}", pytrace=False)
+
+
+def _change(values: Sequence[str]) -> dict[str, object]:
+    if not values:
+        return {"changetype": "DELETE"}
+    return {"changetype": "REPLACE", "records": [{"content": one, "disabled": False} for one in values]}
 
 
 def _free_port() -> int:

@@ -100,6 +100,9 @@ class DNSRecordsArgs:
     """The DNS host that the records are published at. None: they are not published."""
     platform: Platform | None = None
     """Kubernetes: where the DNSEndpoint goes, needed by `publish.external_dns` alone. None: no other host needs it."""
+    mta_sts_url: pulumi.Input[str] | None = None
+    """`url` of the MtaStsHost that serves the policy: its record is written once the new policy is served (RFC 8461
+    §8.2). None: another serves it."""
     live_dns: bool = False
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
     snapshot, so that a preview needs no network and gives the same verdict everywhere."""
@@ -137,6 +140,14 @@ class DNSRecordsArgs:
             wrong = "needs external-dns, which runs in a Kubernetes cluster"
             return [Problem("publish.external_dns", MISSING, wrong, "publish at a DNS host instead, such as `rfc2136`")]
         return self.platform.problems()
+
+    @property
+    def mta_sts_policy(self) -> str | None:
+        """The policy file that the record announces; None where there is none, or an argument is wrong. Known at
+        preview."""
+        if self.mail is None or self.mail.mta_sts is None or self.problems():
+            return None
+        return self.zone().mta_sts_policy
 
     def late_keys(self) -> set[str]:
         """The record sets, `www.example.org A`, of which an address or a DKIM key comes from another resource."""

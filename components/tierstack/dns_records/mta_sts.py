@@ -42,6 +42,27 @@ def record_text(policy: str) -> str:
     return f"v=STSv1; id={policy_id(policy)}"
 
 
+def host_name(domain: str) -> str:
+    """The host that serves the policy of a domain (RFC 8461 §3.3)."""
+    return f"mta-sts.{domain}"
+
+
+def policy_problem(text: str) -> str | None:
+    """What is wrong with the text of a policy file (RFC 8461 §3.2), or None."""
+    pairs = [line.partition(":")[::2] for line in text.splitlines()]
+    keys = [key.strip() for key, _ in pairs]
+    values = {key.strip(): value.strip() for key, value in pairs}
+    if keys[:1] != ["version"] or values["version"] != "STSv1":
+        return "does not begin with `version: STSv1` (RFC 8461 §3.2)"
+    if values.get("mode") not in [mode.value for mode in MtaStsMode]:
+        return "has no `mode` of testing, enforce or none (RFC 8461 §3.2)"
+    if not values.get("max_age", "").isdecimal() or not 1 <= int(values["max_age"]) <= MAX_AGE_LIMIT:
+        return f"has no `max_age` from 1 to {MAX_AGE_LIMIT} seconds (RFC 8461 §3.2)"
+    if values["mode"] != MtaStsMode.NONE.value and "mx" not in keys:
+        return "names no `mx` (RFC 8461 §3.2)"
+    return None
+
+
 def covers(pattern: str, exchange: str) -> bool:
     """Whether a `mx` line of a policy matches a host: exactly, or `*.` for one label (RFC 8461 §4.1)."""
     if pattern.startswith("*."):

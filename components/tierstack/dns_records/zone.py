@@ -250,7 +250,8 @@ def _certificate(sets: list[RecordSet], spec: ZoneSpec) -> list[Finding]:
     if wanted is None:
         return []
     names: list[str] = []
-    for name in wanted.names if wanted.names is not None else [one.host for one in spec.web]:
+    hosts = [one.host for one in spec.web] + (["mta-sts"] if spec.mail and spec.mail.mta_sts else [])
+    for name in wanted.names if wanted.names is not None else hosts:
         try:
             names.append(absolute(f"{name}." if f".{name}".endswith(f".{spec.domain}") else name, spec.domain))
         except RecordError:

@@ -74,6 +74,8 @@ class Host:
 
     def judge(self, owned: Sets, wanted: Sets, limits: Limits) -> list[Problem]:
         """Everything for which publishing would be refused now; a host that does not answer is one."""
+        if harmed := self._harmed(wanted):
+            return harmed
         try:
             found = self.compare(owned, wanted, limits)
         except Exception as problem:  # each provider has errors of its own
@@ -82,6 +84,8 @@ class Host:
 
     def publish(self, owned: Sets, wanted: Sets, limits: Limits) -> None:
         """Make the host hold `wanted`, and no longer what is `owned` and not wanted. Raises PublishError."""
+        if harmed := self._harmed(wanted):
+            raise PublishError(self.zone, harmed)
         try:
             found = self.compare(owned, wanted, limits)
             problems = refusals(owned, wanted, found.live, found.changed, self.zone, limits)
@@ -98,6 +102,20 @@ class Host:
             problems = [unusable(self.kind, f"it took the update, but shows something else at {unseen}")]
         if problems:
             raise PublishError(self.zone, problems)
+
+    def _harmed(self, wanted: Sets) -> list[Problem]:
+        """Texts that the providers of others do not carry as they are: octodns-powerdns 1.2 leaves quotes bare, and
+        octoDNS 1.22 knows only ASCII. Ours for RFC 2136 renders them itself."""
+        if self.kind == "rfc2136":
+            return []
+        wrong = f"has a quote, a backslash or a character outside ASCII, which octoDNS does not carry to {self.kind}"
+        return [
+            Problem(one.key, value, wrong, "write the text without")
+            for one in wanted.values()
+            if one.type == "TXT"
+            for value in one.values
+            if not value.isascii() or set(value) & set('"\\')
+        ]
 
     def compare(self, owned: Sets, wanted: Sets, limits: Limits) -> Comparison:
         """Read the host, and let octoDNS find the difference among what is ours, wanted or taken over."""
