@@ -6,8 +6,9 @@ A name that changes here makes existing stacks delete and create: it must be mea
 import pytest
 
 import tierstack
+from tests.cluster_addons.samples import given
 from tests.names.whole import PLATFORMS, shop
-from tests.support import golden, run_program
+from tests.support import Recorder, golden, run_program
 from tierstack.component import Component
 
 pytestmark = pytest.mark.graph
@@ -20,12 +21,22 @@ def test_names(platform: str, tier: tierstack.Tier) -> None:
     golden(f"names-{platform}-{tier.value}.json", names)
 
 
+def addons() -> Recorder:
+    """The operators have a stack of their own."""
+    return run_program(lambda: tierstack.ClusterAddons("addons", given(metrics_server=True)))  # type: ignore[arg-type]
+
+
+def test_names_of_the_addons() -> None:
+    golden("names-cluster-addons.json", addons().names())
+
+
 def test_type_tokens() -> None:
     exported = (getattr(tierstack, name) for name in tierstack.__all__)
     components = sorted(one.__name__ for one in exported if isinstance(one, type) and issubclass(one, Component))
     assert components == [
         "AppCluster",
         "BackupSchedule",
+        "ClusterAddons",
         "DNSRecords",
         "DatabaseWithReplicas",
         "Gateway",
@@ -33,6 +44,7 @@ def test_type_tokens() -> None:
         "TLS",
     ]
     made = run_program(lambda: shop(PLATFORMS["rendered"], tierstack.Tier.USERS_100K)).made
+    made += addons().made
     assert sorted(one.type for one in made if one.type.startswith("tierstack:")) == [
         f"tierstack:index:{name}" for name in components
     ]
