@@ -147,6 +147,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             "clusterDomain": "cluster.local",
             "containerRuntimeEndpoint": f"unix://{self.socket}",
             "volumePluginDir": str(self.home / "plugins"),
+            # Kubelets that shared one directory would remove each other's logs as orphans.
+            "podLogsDir": str(self.home / "pod-logs"),
             # Several kubelets on one machine: each counts the whole of it, so none may reserve or evict by it.
             "cgroupDriver": "cgroupfs",
             "cgroupRoot": "/",
@@ -157,6 +159,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             "failSwapOn": False,
             "failCgroupV1": False,
             "imageGCHighThresholdPercent": 100,  # an image that is collected could not be pulled again
+            # A sign of life every 4 s (a quarter of the lease) instead of 10 s.
+            "nodeLeaseDurationSeconds": 16,
+            "nodeStatusUpdateFrequency": "4s",
             "maxPods": 200,
             "registryPullQPS": 0,
             "serializeImagePulls": False,

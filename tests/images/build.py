@@ -88,9 +88,11 @@ CLUSTER_PROGRAMS: dict[str, dict[str, str]] = {
     "cert-manager-controller:1.11.5": {"cert-manager-controller": "controller"},
     "cert-manager-webhook:1.11.5": {"cert-manager-webhook": "webhook"},
     "cert-manager-cainjector:1.11.5": {"cert-manager-cainjector": "cainjector"},
+    "cert-manager-acmesolver:1.11.5": {"cert-manager-acmesolver": "acmesolver"},
     "barman-cloud-plugin:0.14.0": {"barman-cloud-plugin": "manager"},
     "argo-rollouts:1.9.1": {"argo-rollouts": "rollouts-controller"},
     "keda-operator:2.18.1": {"keda-operator": "keda"},
+    "keda-webhooks:2.18.1": {"keda-webhooks": "keda-admission-webhooks"},
     "keda-adapter:2.18.1": {"keda-adapter": "keda-adapter"},
     "versitygw:1.8.0": {"versitygw": "versitygw"},
 }

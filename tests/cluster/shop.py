@@ -1,0 +1,111 @@
+"""The staging stack on the cluster, as a user brings it up: its configuration, and what a test looks at."""
+
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.load import Account, Site
+from tests.projects import Checkout
+
+STACK, NAMESPACE, HOST = "cluster", "shop-cluster", "staging.shop.example"
+ISSUER = "tests"
+IMAGES = {
+    "app": "local:shop:1",
+    "postgres": "local:postgres:17",
+    "pgbouncer": "local:pgbouncer:1.24",
+    "redis": "local:valkey:8.1",
+    "haproxy": "local:haproxy:3.0",
+}
+S3 = {"endpoint_url": "http://s3.s3.svc.cluster.local:7070", "bucket": "shop-staging", "region": "eu-central-1"}
+
+
+def kubectl(*arguments: str, check: bool = True, input: str | None = None) -> str:
+    """Standard output of a kubectl command on the current cluster."""
+    done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, input=input)
+    if check and done.returncode:
+        raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
+    return done.stdout
+
+
+def wait_until(what: str, reached: Callable[[], object], seconds: float) -> None:
+    """Ask again until it is so; fails the test after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+class Shop:
+    """The stack under test: staging's own configuration with the cluster's images and sizes that fit one machine."""
+
+    def __init__(self, folder: Path, name: str = NAMESPACE) -> None:
+        self.checkout = Checkout.make(folder)
+        self.namespace = name
+        self.checkout.config(STACK, self._fit, base="staging")
+        # Secrets as a user gives them: encrypted in the configuration.
+        self.checkout.pulumi("stack", "init", STACK)
+        for part in ("access_key_id", "secret_access_key"):
+            path = f"backups.destination.{part}"
+            self.checkout.pulumi("config", "set", "--secret", "--path", path, "s3-for-tests", "--stack", STACK)
+
+    def _fit(self, config: dict[str, Any]) -> None:
+        config["platform"] = {"kind": "kubernetes", "name": self.namespace}
+        config["images"] = IMAGES
+        config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
+        # Three nodes on two processors: what is asked for must fit, what is used may be more.
+        config["database"] = {"cpu": 0.25, "memory_mb": 1024}
+        config["redis"] = {"memory_mb": 256}
+        config["app"] |= {"web_cpu": 0.05, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
+        config["app"] |= {"uploads_storage_class": "shared"}
+        config["backups"]["destination"] = S3
+
+    def change(self, change: Callable[[dict[str, Any]], Any]) -> None:
+        """Change the configuration."""
+        self.checkout.config(STACK, change)
+
+    def up(self) -> dict[str, Any]:
+        """`tierstack up`."""
+        return self.checkout.json("up", "-s", STACK)
+
+    def site(self) -> Site:
+        """Where it answers, once the load balancer has an address and the certificate is there."""
+        address = kubectl("-n", "traefik", "get", "service", "traefik", "-o", _INGRESS).strip()
+        ca = kubectl("-n", "cert-manager", "get", "secret", f"{ISSUER}-ca", "-o", r"go-template={{index .data "
+            r'"tls.crt" | base64decode}}')
+        return Site(HOST, address, ssl.create_default_context(cadata=ca))
+
+    def sql(self, query: str) -> str:
+        """One value, from the primary itself."""
+        selector = "cnpg.io/cluster=db,cnpg.io/instanceRole=primary"
+        pod = kubectl("-n", self.namespace, "get", "pod", "-l", selector, "-o", "name").split()[0]
+        command = ("psql", "-At", "-d", "app", "-c", query)
+        return kubectl("-n", self.namespace, "exec", pod, "-c", "postgres", "--", *command).strip()
+
+    def check_orders(self, account: Account) -> tuple[int, int]:
+        """(acknowledged orders that are lost, orders that exist twice)."""
+        rows = self.sql("SELECT idempotency_key, id FROM orders").splitlines()
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            key, _, identifier = row.partition("|")
+            found.setdefault(key, []).append(identifier)
+        lost = sum(identifier not in found.get(key, []) for key, identifier in account.orders.items())
+        return lost, sum(len(ids) > 1 for ids in found.values())
+
+    def pods(self, selector: str = "") -> list[str]:
+        """Names of the pods that are Ready."""
+        template = (
+            '{{range .items}}{{$n := .metadata.name}}{{range .status.conditions}}{{if and (eq .type "Ready") '
+            '(eq .status "True")}}{{$n}} {{end}}{{end}}{{end}}'
+        )
+        more = ("-l", selector) if selector else ()
+        return kubectl("-n", self.namespace, "get", "pods", *more, "-o", f"go-template={template}").split()
+
+    def down(self) -> None:
+        """Take everything away, the data too."""
+        self.checkout.tierstack("down", "-s", STACK, "--delete-data", "--yes", code=None)
+
+
+_INGRESS = "go-template={{range .status.loadBalancer.ingress}}{{.ip}}{{end}}"
