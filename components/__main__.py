@@ -10,6 +10,7 @@ from tierstack import (
     DatabaseWithReplicas,
     DNSRecords,
     Gateway,
+    MtaStsHost,
     RedisCluster,
 )
 
@@ -23,6 +24,7 @@ if __name__ == "__main__":
             DatabaseWithReplicas,
             DNSRecords,
             Gateway,
+            MtaStsHost,
             RedisCluster,
             TLS,
         ],

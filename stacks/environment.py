@@ -16,6 +16,7 @@ from tierstack import (
     DatabaseWithReplicas,
     DNSRecords,
     Gateway,
+    MtaStsHost,
     RedisCluster,
 )
 from tierstack.errors import ArgumentError
@@ -44,8 +45,13 @@ def build(rooms: Rooms) -> None:
     app = AppCluster("web", rooms.app(gateway.endpoint, database.connection, redis.connection))
     if backups := rooms.backups(database.connection):
         BackupSchedule("backups", backups)
-    if dns := rooms.dns():
-        pulumi.export("zone", DNSRecords("dns", dns).zone_file)
+    policy = rooms.mta_sts(gateway.endpoint)
+    served = MtaStsHost("mta-sts", policy) if policy else None
+    if dns := rooms.dns(served.url if served else None):
+        records = DNSRecords("dns", dns)
+        pulumi.export("zone", records.zone_file)
+        if dns.generated_keys():
+            pulumi.export("dkim_signing_keys", records.dkim_signing_keys)
     pulumi.export("url", app.url)
     if rooms.platform.kind is PlatformKind.DOCKER:
         pulumi.export("ca", tls.ca_pem)

@@ -17,8 +17,10 @@ from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.kubernetes import object_store_name
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
+from tierstack.dns_records.mta_sts import host_name
 from tierstack.errors import ArgumentError, Problem
 from tierstack.gateway.args import GatewayArgs
+from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.tls.args import TLSArgs
@@ -55,6 +57,8 @@ class Rooms:
 
     def tls(self) -> TLSArgs:
         hostnames = self.settings.tls.hostnames or self.settings.app.hostnames
+        if not self.settings.tls.hostnames:
+            hostnames = list(dict.fromkeys([*hostnames, *self.policy_hosts()]))
         return self._make(TLSArgs, "tls", hostnames=hostnames)
 
     def gateway(self, certificate: Certificate) -> GatewayArgs:
@@ -78,7 +82,25 @@ class Rooms:
             return None
         return self._make(BackupScheduleArgs, "backups", database=database)
 
-    def dns(self) -> DNSRecordsArgs | None:
+    def mta_sts(self, gateway: GatewayEndpoint) -> MtaStsHostArgs | None:
+        policy = self._policy()
+        if policy is None:
+            return None
+        given = {key: value for key, value in self._given("mta_sts").items() if key != "served_here"}
+        given.setdefault("nginx_command", None if self.images.nginx else self.settings.app.nginx_command)
+        known = {"image": self.images.nginx or self.images.app, "platform": self.platform, "gateway": gateway}
+        domain = self.settings.dns.domain
+        return self._made(MtaStsHostArgs, "mta_sts", {**given, **known, "domain": domain, "policy": policy})
+
+    def policy_hosts(self) -> list[str]:
+        """The host of the MTA-STS policy, where this stack serves one."""
+        return [host_name(self.settings.dns.domain)] if self._policy() is not None else []
+
+    def _policy(self) -> str | None:
+        dns = self.dns() if self.settings.mta_sts.served_here else None
+        return dns.mta_sts_policy if dns else None
+
+    def dns(self, mta_sts_url: pulumi.Input[str] | None = None) -> DNSRecordsArgs | None:
         if self.settings.dns is None:
             return None
         given = self._given("dns")
@@ -88,7 +110,7 @@ class Rooms:
                 given["platform"] = self.platform
             elif self.platform.renders:
                 del given["publish"]  # what is rendered changes nothing anywhere
-        return self._made(DNSRecordsArgs, "dns", given)
+        return self._made(DNSRecordsArgs, "dns", {**given, "mta_sts_url": mta_sts_url})
 
     def _make(self, cls: type[A], room: str, **wired: Any) -> A:
         return self._made(cls, room, {**self._given(room), **self._images(room), "platform": self.platform, **wired})
@@ -119,6 +141,7 @@ class Rooms:
             "database": lambda: self.database(archive),
             "redis": self.redis,
             "backups": lambda: self.backups(database),
+            "mta_sts": lambda: self.mta_sts(gateway),
             "dns": self.dns,
         }
         found: list[Problem] = []

@@ -27,6 +27,7 @@ def problems(rooms: Rooms) -> list[Problem]:
     found = _connections(rooms, app, database)
     found += _hostnames(app, rooms.tls())
     found += _records(app, rooms.dns(), rooms.tls())
+    found += _policy_host(app, rooms)
     found += _memory(rooms, app, database)
     return found
 
@@ -70,6 +71,8 @@ def advice(rooms: Rooms) -> list[str]:
         found.append(
             f"platform.memory_mb: not given, so nothing checks that {memory_mb(rooms)} MiB of limits fit the host"
         )
+    if rooms.policy_hosts():
+        found += _policy_advice(rooms)
     if _app(rooms).counts.replicas < 2:
         found.append("app.replicas: a single web container is a pause at every release; write 2 or more")
     return found
@@ -89,8 +92,8 @@ def memory_mb(rooms: Rooms) -> int:
     counts = app.counts
     web = app.web_memory_mb or web_memory_mb(counts.children, counts.child_memory_mb)
     background = counts.workers + (1 if app.scheduler_command else 0)
-    certificate, _, connection, _ = stand_ins(rooms.platform, app.hostnames)
-    backups = rooms.backups(connection)
+    certificate, endpoint, connection, _ = stand_ins(rooms.platform, app.hostnames)
+    backups, policy = rooms.backups(connection), rooms.mta_sts(endpoint)
     return (
         counts.replicas * web
         + background * app.worker_memory_mb
@@ -98,6 +101,7 @@ def memory_mb(rooms: Rooms) -> int:
         + redis.size.memory_mb * 3 // 2
         + rooms.gateway(certificate).memory_mb
         + (backups.memory_mb if backups else 0)
+        + (policy.memory_mb if policy else 0)
         + DOCKER_OVERHEAD_MB
     )
 
@@ -142,6 +146,33 @@ def _hostnames(app: AppClusterArgs, tls: TLSArgs) -> list[Problem]:
         for index, name in enumerate(app.hostnames)
         if not any(_covers(pattern, name) for pattern in tls.hostnames)
     ]
+
+
+def _policy_host(app: AppClusterArgs, rooms: Rooms) -> list[Problem]:
+    """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
+    found: list[Problem] = []
+    for host in rooms.policy_hosts():
+        if not any(_covers(pattern, host) for pattern in rooms.tls().hostnames):
+            wrong = f"does not cover {host}, where senders fetch the MTA-STS policy (RFC 8461 §3.3)"
+            instead = f"add `{host}`, leave `tls.hostnames` out, or write `served_here: false` in `mta_sts`"
+            found.append(Problem("tls.hostnames", rooms.tls().hostnames, wrong, instead))
+        if host in app.hostnames:
+            wrong = "is the host of the MTA-STS policy"
+            instead = "remove it, or write `served_here: false` in `mta_sts`"
+            found.append(Problem(f"app.hostnames[{app.hostnames.index(host)}]", host, wrong, instead))
+    return found
+
+
+def _policy_advice(rooms: Rooms) -> list[str]:
+    """What keeps senders from a policy that is served well."""
+    found: list[str] = []
+    if rooms.tls().issuer is Issuer.LOCAL_CA:
+        found.append("mta_sts: senders do not trust the local CA, so for them there is no policy; use `issuer: acme`")
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    port = rooms.gateway(certificate).https_port
+    if rooms.platform.kind is PlatformKind.DOCKER and port != 443:
+        found.append(f"mta_sts: senders fetch the policy at port 443, and `gateway.https_port` is {port}")
+    return found
 
 
 def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:

@@ -18,6 +18,7 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
 from tierstack.gateway.args import GatewayArgs
+from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.tier import Tier
@@ -75,7 +76,17 @@ def _room(args: type[Any], *wired: str) -> type[Section]:
 class _TlsSettings(_room(TLSArgs, "hostnames")):
     __doc__ = TLSArgs.__doc__
     hostnames: list[str] | None = Field(
-        default=None, description="The names that the certificate is for. None: the hostnames of `app`."
+        default=None,
+        description="The names that the certificate is for. None: the hostnames of `app`, and that of the "
+        "MTA-STS policy where one is served.",
+    )
+
+
+class _MtaStsSettings(_room(MtaStsHostArgs, "gateway", "domain", "policy", "image")):
+    __doc__ = MtaStsHostArgs.__doc__
+    served_here: bool = Field(
+        default=True,
+        description="Whether this stack serves the policy. false: another host does, and `dns.web` names `mta-sts`.",
     )
 
 
@@ -103,7 +114,12 @@ _ROOMS: dict[str, tuple[Any, Any, str]] = {
         None,
         "Backups of the database. Left out: none are made.",
     ),
-    "dns": (_room(DNSRecordsArgs) | None, None, "The records of the domain. Left out: none are computed."),
+    "mta_sts": (_MtaStsSettings, {}, "The host of the MTA-STS policy, made where `dns.mail.mta_sts` is given."),
+    "dns": (
+        _room(DNSRecordsArgs, "mta_sts_url") | None,
+        None,
+        "The records of the domain. Left out: none are computed.",
+    ),
 }
 
 

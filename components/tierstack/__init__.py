@@ -7,6 +7,7 @@ from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
 from tierstack.errors import ArgumentError, Problem
 from tierstack.gateway import Gateway, GatewayArgs
+from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
 from tierstack.tier import TIERS, Tier
@@ -38,6 +39,8 @@ __all__ = [
     "GatewayEndpoint",
     "Issuer",
     "Kubernetes",
+    "MtaStsHost",
+    "MtaStsHostArgs",
     "Platform",
     "PlatformKind",
     "Problem",

@@ -40,6 +40,7 @@ def test_type_tokens() -> None:
         "DNSRecords",
         "DatabaseWithReplicas",
         "Gateway",
+        "MtaStsHost",
         "RedisCluster",
         "TLS",
     ]

@@ -78,6 +78,16 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
         "redis": redis.connection,
     }
     web = ts.AppCluster("web", ts.AppClusterArgs(**{**settings, **app}))
+    policy = ts.MtaStsHost(
+        "mta-sts",
+        ts.MtaStsHostArgs(
+            platform=platform,
+            gateway=gateway.endpoint,
+            domain="example.org",
+            policy="version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n",
+            image=image(platform, "shop"),
+        ),
+    )
     dns = ts.DNSRecords(
         "dns",
         ts.DNSRecordsArgs(
@@ -95,4 +105,5 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
         "backups": backups,
         "web": web,
         "dns": dns,
+        "mta-sts": policy,
     }

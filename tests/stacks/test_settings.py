@@ -9,6 +9,7 @@ import yaml
 
 from stacks.check import judge
 from stacks.reference import markdown
+from stacks.rooms import stand_ins
 from stacks.settings import read
 from tierstack.errors import ArgumentError
 from tierstack.platform import DataProtection
@@ -123,6 +124,36 @@ def test_a_rendered_stack_publishes_nothing_by_itself(base: dict[str, Any]) -> N
     dns = verdict.rooms.dns()
     assert dns
     assert dns.publish is None
+
+
+@pytest.mark.parametrize("kind", ["docker", "kubernetes"])
+def test_a_policy_of_mta_sts_is_served_with_a_certificate_for_its_host(base: dict[str, Any], kind: str) -> None:
+    put(base, "platform.kind", kind)
+    put(base, "dns.mail", {"fastmail": {}, "mta_sts": {"mode": "enforce"}})
+    put(base, "dns.certificate", {"issuer": "letsencrypt.org"})
+    verdict = judge(base, frozenset(), "test", "shop")
+    assert not verdict.problems
+    assert verdict.rooms
+    rooms = verdict.rooms
+    assert rooms.tls().hostnames == ["shop.example", "mta-sts.shop.example"]
+    _, gateway, _, _ = stand_ins(rooms.platform, ["shop.example"])
+    served, dns = rooms.mta_sts(gateway), rooms.dns()
+    assert served
+    assert dns
+    assert (served.hostname, served.policy) == ("mta-sts.shop.example", dns.zone().mta_sts_policy)
+    assert served.image == rooms.images.app, "no nginx of its own: the application's image has one"
+    assert any(line.startswith("mta_sts: senders do not trust the local CA") for line in verdict.advice)
+    assert dns.zone().get("mta-sts.shop.example", "CNAME")
+
+
+def test_a_policy_that_another_host_serves_is_left_to_it(base: dict[str, Any]) -> None:
+    put(base, "dns.mail", {"fastmail": {}, "mta_sts": {}})
+    put(base, "dns.web", [{"ipv4": ["203.0.113.10"]}, {"host": "mta-sts", "ipv4": ["203.0.113.77"]}])
+    put(base, "mta_sts", {"served_here": False})
+    rooms = judge(base, frozenset(), "test", "shop").rooms
+    assert rooms
+    assert rooms.tls().hostnames == ["shop.example"]
+    assert rooms.mta_sts(stand_ins(rooms.platform, ["shop.example"])[1]) is None
 
 
 def test_one_error_holds_all_problems(base: dict[str, Any]) -> None:

@@ -1,0 +1,73 @@
+"""What an MtaStsHost takes, and the rules of it."""
+
+from dataclasses import dataclass
+
+from tierstack.dns_records.check import domain_problem
+from tierstack.dns_records.mta_sts import host_name, policy_problem
+from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
+from tierstack.wiring import GatewayEndpoint
+
+PATH = "/.well-known/mta-sts.txt"
+"""Where senders look for the policy (RFC 8461 §3.3)."""
+
+
+@dataclass(kw_only=True)
+class MtaStsHostArgs:
+    """The host that serves the MTA-STS policy of one mail domain."""
+
+    platform: Platform
+    """Where it runs."""
+    gateway: GatewayEndpoint
+    """The proxy before it, from Gateway. Its certificate must cover `mta-sts.<domain>`, and senders must trust it."""
+    domain: str
+    """The mail domain: `example.org`. The host is `mta-sts.example.org`."""
+    policy: str
+    """The text of the policy, `mta_sts_policy` of DNSRecordsArgs: then record and policy always agree."""
+    image: str
+    """An image with nginx and a shell, by digest."""
+    nginx_command: list[str] | None = None
+    """How to start nginx. None: `["nginx"]`."""
+    user: str = "10001:10001"
+    """`uid:gid` of nginx; not root."""
+    port: int = 8080
+    """Port that nginx listens on, above 1023."""
+    memory_mb: int = 32
+    """Hard limit in MiB."""
+
+    @property
+    def hostname(self) -> str:
+        """The name of the host."""
+        return host_name(self.domain)
+
+    @property
+    def url(self) -> str:
+        """Where the policy is served. Senders use port 443 alone (RFC 8461 §3.3)."""
+        port = "" if self.gateway.https_port == 443 else f":{self.gateway.https_port}"
+        return f"https://{self.hostname}{port}{PATH}"
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the arguments."""
+        found = self.platform.problems()
+        if problem := domain_problem(self.domain):
+            found.append(Problem("domain", self.domain, problem, "write a domain such as `example.org`"))
+        if problem := policy_problem(self.policy):
+            instead = "pass `mta_sts_policy` of DNSRecordsArgs"
+            found.append(Problem("policy", self.policy.splitlines()[0] if self.policy else "", problem, instead))
+        found += image_problems("image", self.image, self.platform.kind)
+        found += user_problems("user", self.user)
+        found += out_of_range("port", self.port, 1024, 65535)
+        found += out_of_range("memory_mb", self.memory_mb, 16, 1024, "MiB")
+        if self.nginx_command is not None and not self.nginx_command:
+            found.append(Problem("nginx_command", [], "is empty", "write the command, or leave it out"))
+        return found + self._gateway_problems()
+
+    def _gateway_problems(self) -> list[Problem]:
+        docker = self.platform.kind is PlatformKind.DOCKER
+        needed = ("network", "volume", "tools_image", "user") if docker else ("name", "proxy_namespace")
+        wrong = f"is required on {'Docker' if docker else 'Kubernetes'}"
+        return [
+            Problem(f"gateway.{part}", MISSING, wrong, "pass `endpoint` of a Gateway on the same platform")
+            for part in needed
+            if getattr(self.gateway, part) is None
+        ]

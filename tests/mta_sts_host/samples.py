@@ -1,0 +1,31 @@
+"""Good arguments to change in tests."""
+
+from typing import Any
+
+from tierstack.platform import DockerHost, Kubernetes, Platform
+from tierstack.wiring import GatewayEndpoint
+
+DIGEST = "0" * 64
+POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.org\r\nmax_age: 604800\r\n"
+PLATFORMS: dict[str, Platform] = {"docker": DockerHost(name="shop"), "kubernetes": Kubernetes(name="shop")}
+
+
+def gateway(on: str, **changes: Any) -> GatewayEndpoint:
+    if on == "docker":
+        good: dict[str, Any] = {"network": "shop-front", "volume": "shop-config", "user": "65532:65532"}
+        good["tools_image"] = f"sha256:{DIGEST}"
+    else:
+        good = {"name": "gateway", "gateway_class": "traefik", "proxy_namespace": "traefik"}
+    return GatewayEndpoint(**{"https_port": 443, **good, **changes})
+
+
+def given(on: str, **changes: Any) -> dict[str, Any]:
+    """Arguments without a problem, as the component host gives them, with `changes`; None leaves one out."""
+    good: dict[str, Any] = {
+        "platform": PLATFORMS[on],
+        "gateway": gateway(on),
+        "domain": "example.org",
+        "policy": POLICY,
+        "image": f"sha256:{DIGEST}" if on == "docker" else f"registry.example.org/nginx:1@sha256:{DIGEST}",
+    }
+    return {key: value for key, value in {**good, **changes}.items() if value is not None}

@@ -1,0 +1,25 @@
+"""The rules of MtaStsHostArgs: each wrong input with its whole message."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.mta_sts_host.samples import gateway, given
+from tests.support import refused
+from tierstack.mta_sts_host import MtaStsHost
+
+CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/mta_sts_host/wrong_args.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case['where']} {case.get('given', case.get('gateway'))}"[:70]
+)
+def test_wrong(case: dict[str, Any]) -> None:
+    changes = dict(case.get("given", {}))
+    if "gateway" in case:
+        changes["gateway"] = gateway(case["where"], **case["gateway"])
+    error = refused(lambda: MtaStsHost("mta-sts", given(case["where"], **changes)))  # type: ignore[arg-type]
+    assert error.subject == 'MtaStsHost "mta-sts"'
+    assert [str(problem) for problem in error.problems] == case["problems"]
