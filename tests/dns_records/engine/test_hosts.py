@@ -255,6 +255,6 @@ def test_a_zone_that_is_absent_and_a_wrong_api_key_are_problems_and_nothing_is_m
         settings = {"scheme": "http", "host": "127.0.0.1", "port": server.api_port}
         wrong = Host({"host": "powerdns", "zone": ZONE, "settings": settings}, {"api_key": "not-this-one"})
         (problem,) = wrong.judge({}, sets(("www", "A", ["192.0.2.1"])), NONE)
-        assert "401" in problem.wrong
+        assert "unauthorized" in problem.wrong
         assert "not-this-one" not in str(problem)
         assert server.sets() == APEX
