@@ -258,3 +258,11 @@ def test_a_zone_that_is_absent_and_a_wrong_api_key_are_problems_and_nothing_is_m
         assert "unauthorized" in problem.wrong
         assert "not-this-one" not in str(problem)
         assert server.sets() == APEX
+
+
+def test_a_server_that_drops_a_change_without_a_word_is_found_out(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PrerequisiteProvider, "_apply", lambda *_: True)
+    with pytest.raises(PublishError, match=r"took the update, but shows something else at www\.shop\.example A"):
+        host(server).publish({}, sets(("www", "A", ["192.0.2.1"])), NONE)
