@@ -10,6 +10,7 @@ from stacks.rooms import Rooms
 from stacks.settings import read
 from stacks.topology import topology
 from tierstack.cli.picture import Topology
+from tierstack.cluster_addons.required import Needs
 from tierstack.errors import ArgumentError, Problem
 from tierstack.platform import Platform
 from tierstack.tier import Limit
@@ -34,6 +35,11 @@ class Verdict:
     def platform(self) -> Platform | None:
         """Where the stack runs; None where the settings cannot be read."""
         return self.rooms.platform if self.rooms else None
+
+    @property
+    def needs(self) -> Needs | None:
+        """What must be in the cluster before an update."""
+        return self.rooms.needs() if self.rooms else None
 
     def topology(self) -> Topology:
         """What runs, for a picture. Needs a configuration without problems."""

@@ -13,6 +13,7 @@ from tierstack import (
     TLS,
     AppCluster,
     BackupSchedule,
+    ClusterAddons,
     DatabaseWithReplicas,
     DNSRecords,
     Gateway,
@@ -20,7 +21,7 @@ from tierstack import (
     RedisCluster,
 )
 from tierstack.errors import ArgumentError
-from tierstack.platform import PlatformKind
+from tierstack.platform import PlatformKind, kubernetes
 
 
 def program() -> None:
@@ -38,6 +39,8 @@ def program() -> None:
 
 def build(rooms: Rooms) -> None:
     """The components of a stack, each given what those before it made."""
+    if addons := rooms.addons():
+        kubernetes.cluster(rooms.platform).after(ClusterAddons("addons", addons))
     tls = TLS("tls", rooms.tls())
     gateway = Gateway("gateway", rooms.gateway(tls.certificate))
     database = DatabaseWithReplicas("db", rooms.database(archive_name(rooms.settings)))

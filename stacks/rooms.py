@@ -5,6 +5,7 @@ The program passes the real connections; a check without an engine passes stand-
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pulumi
@@ -15,11 +16,14 @@ from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.arguments import load
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.kubernetes import object_store_name
+from tierstack.cluster_addons.args import ClusterAddonsArgs
+from tierstack.cluster_addons.catalog import Addon
+from tierstack.cluster_addons.required import AddonsMode, Needs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.mta_sts import host_name
 from tierstack.errors import ArgumentError, Problem
-from tierstack.gateway.args import GatewayArgs
+from tierstack.gateway.args import TRAEFIK_CLASS, GatewayArgs
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.redis_cluster.args import RedisClusterArgs
@@ -27,6 +31,7 @@ from tierstack.tls.args import TLSArgs
 from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
 
 A = TypeVar("A")
+_ROOT = Path(__file__).resolve().parent.parent
 
 # Which argument of a component is which image, for each kind of platform.
 _IMAGES: dict[PlatformKind, dict[str, dict[str, str]]] = {
@@ -112,6 +117,27 @@ class Rooms:
                 del given["publish"]  # what is rendered changes nothing anywhere
         return self._made(DNSRecordsArgs, "dns", {**given, "mta_sts_url": mta_sts_url})
 
+    def addons(self) -> ClusterAddonsArgs | None:
+        """The operators, where this stack installs them."""
+        if self.settings.addons.mode is not AddonsMode.INSTALL or self.platform.kind is not PlatformKind.KUBERNETES:
+            return None
+        given = {key: value for key, value in self._given("addons").items() if key != "mode"}
+        if given.get("manifests"):
+            given["manifests"] = str(_ROOT / given["manifests"])  # the engine runs the program in its own directory
+        return self._made(ClusterAddonsArgs, "addons", {**given, "platform": self.platform})
+
+    def needs(self) -> Needs | None:
+        """What must be in the cluster before; None where the stack applies nothing to one, or installs it."""
+        applies = self.platform.kind is PlatformKind.KUBERNETES and not self.platform.renders
+        if not applies or self.settings.addons.mode is AddonsMode.INSTALL:
+            return None
+        found = [Addon.GATEWAY_API, Addon.CERT_MANAGER, Addon.CLOUDNATIVE_PG]
+        if self.settings.gateway.gateway_class == TRAEFIK_CLASS:
+            found.append(Addon.TRAEFIK)
+        if self.settings.backups is not None:
+            found.append(Addon.BARMAN_CLOUD)
+        return Needs(tuple(found), self.settings.gateway.gateway_class)
+
     def _make(self, cls: type[A], room: str, **wired: Any) -> A:
         return self._made(cls, room, {**self._given(room), **self._images(room), "platform": self.platform, **wired})
 
@@ -143,6 +169,7 @@ class Rooms:
             "backups": lambda: self.backups(database),
             "mta_sts": lambda: self.mta_sts(gateway),
             "dns": self.dns,
+            "addons": self.addons,
         }
         found: list[Problem] = []
         for room, make in rooms.items():

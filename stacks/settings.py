@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 from stacks.derive import Section, section, type_name
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.cluster_addons.args import ClusterAddonsArgs
+from tierstack.cluster_addons.required import AddonsMode
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
@@ -90,6 +92,15 @@ class _MtaStsSettings(_room(MtaStsHostArgs, "gateway", "domain", "policy", "imag
     )
 
 
+class _AddonsSettings(_room(ClusterAddonsArgs)):
+    __doc__ = ClusterAddonsArgs.__doc__
+    mode: AddonsMode = Field(
+        default=AddonsMode.EXISTING,
+        description="`existing`: the cluster has them, and `tierstack up` looks whether it does; `install`: this stack "
+        "installs them, for the whole cluster. Everything below is for `install`.",
+    )
+
+
 # In the order in which a reader thinks of them; the documentation keeps it.
 _ROOMS: dict[str, tuple[Any, Any, str]] = {
     "tls": (_TlsSettings, {}, "The certificate."),
@@ -115,6 +126,7 @@ _ROOMS: dict[str, tuple[Any, Any, str]] = {
         "Backups of the database. Left out: none are made.",
     ),
     "mta_sts": (_MtaStsSettings, {}, "The host of the MTA-STS policy, made where `dns.mail.mta_sts` is given."),
+    "addons": (_AddonsSettings, {}, "Kubernetes: the operators that the stack needs."),
     "dns": (
         _room(DNSRecordsArgs, "mta_sts_url") | None,
         None,

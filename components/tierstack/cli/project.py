@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol, cast
 import typer
 import yaml
 
+from tierstack.cluster_addons.required import Needs
 from tierstack.errors import Problem, nearest
 from tierstack.platform import Platform, PlatformKind
 from tierstack.tier import Limit
@@ -36,6 +37,8 @@ class Verdict(Protocol):
 
     @property
     def platform(self) -> Platform | None: ...
+    @property
+    def needs(self) -> Needs | None: ...
     def topology(self) -> Any: ...
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli import render, show
+from tierstack.cli import preflight, render, show
 from tierstack.cli.engine import Engine, Outcome, engine
 from tierstack.cli.project import Folder, Json, Stack, find
 from tierstack.cli.show import at_terminal as _at_terminal
@@ -36,6 +36,10 @@ def run(
     if found.target is Target.RENDER:
         render.tell(render.rendered(project, stack, found, quiet=json), stack, json=json)
         return
+    if found.target is Target.KUBERNETES:
+        unasked = preflight.check(found.verdict.needs, found.platform, stack)
+        if unasked and not json:
+            show.err.print(f"[yellow]the cluster was not asked for its operators:[/] {unasked}")
     with engine(project, stack, found.config) as pulumi:
         pulumi.create_stack()
         if not yes and not json and _at_terminal():

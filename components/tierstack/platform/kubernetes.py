@@ -55,6 +55,11 @@ class Cluster:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.provider = self._provider()
+        self._before: list[pulumi.Resource] = []
+
+    def after(self, resource: pulumi.Resource) -> None:
+        """Let every object that is registered from now on wait for `resource`, such as the operators it needs."""
+        self._before.append(resource)
 
     def _provider(self) -> pulumi.ProviderResource | None:
         platform = self.platform
@@ -103,7 +108,7 @@ class Cluster:
         metadata = dict(manifest["metadata"])
         metadata["labels"] = {**self.platform.labels, **metadata.get("labels", {})}
         metadata.setdefault("namespace", self.platform.name)
-        needed = [*depends_on, *([self.namespace] if self.namespace else [])]
+        needed = [*depends_on, *self._before, *([self.namespace] if self.namespace else [])]
         return self.as_it_is(
             name, parent, {**manifest, "metadata": metadata}, data=data, depends_on=needed, timeout=timeout, **options
         )
