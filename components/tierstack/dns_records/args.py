@@ -103,6 +103,9 @@ class DNSRecordsArgs:
     mta_sts_url: pulumi.Input[str] | None = None
     """`url` of the MtaStsHost that serves the policy: its record is written once the new policy is served (RFC 8461
     §8.2). None: another serves it."""
+    dns_answers_path: str | None = None
+    """A file of `tierstack dns snapshot`, relative to the program: what the DNS answered about names outside of this
+    zone when it was last asked. None: only the snapshot of common mail providers."""
     live_dns: bool = False
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
     snapshot, so that a preview needs no network and gives the same verdict everywhere."""

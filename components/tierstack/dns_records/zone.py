@@ -46,7 +46,15 @@ class ZoneSpec:
     records: tuple[DnsRecordArgs, ...] = ()
     ttl: int = DEFAULT_TTL
     live: spf_lookups.Resolver | None = None
-    """The live DNS, for counting and flattening. None: the snapshot."""
+    """The live DNS, for counting and flattening. None: not asked."""
+    kept: spf_lookups.Resolver | None = None
+    """Answers that the DNS gave earlier, for counting where it is not asked. None: there are none."""
+
+    @property
+    def known(self) -> spf_lookups.Resolver | None:
+        """What can be asked about the world outside of the zone. None: only the snapshot of providers."""
+        given = [one for one in (self.live, self.kept) if one]
+        return spf_lookups.FirstAnswer(*given) if given else None
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ def compose(spec: ZoneSpec) -> Zone:
                 error("record-empty", f"records[{n}].values", message, "RFC 2181 §5", "give one or more")
             )
     sets = group(draft.records)
-    found = draft.findings + check_sets(sets, spec.domain, spec.live) + _certificate(sets, spec)
+    found = draft.findings + check_sets(sets, spec.domain, spec.known) + _certificate(sets, spec)
     labels = tuple(one.label for one in providers if one.label != "mail")
     return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels)
 

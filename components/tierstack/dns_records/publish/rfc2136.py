@@ -25,9 +25,6 @@ from octodns_bind import Rfc2136Provider
 
 from tierstack.dns_records.records import quoted
 
-LARGEST_MESSAGE = 60_000
-"""Octets of one update: a DNS message over TCP holds 65,535 (RFC 1035 §4.2.2), less room for the signature."""
-
 _OVERTAKEN = "another writer was quicker with one of these record sets, and nothing was changed"
 _ANSWERS = {
     dns.rcode.YXRRSET: (_OVERTAKEN, "update again"),
@@ -90,10 +87,10 @@ class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
         return True
 
     def _messages(self, zone: str, changes: list[Any]) -> Iterator[dns.update.UpdateMessage]:
-        """As few messages as hold the changes, deletes first."""
+        """As few messages as hold the changes, deletes first; over TCP one holds 65,535 octets (RFC 1035 §4.2.2)."""
         message = self._message(zone, changes)
         try:
-            message.to_wire(max_size=LARGEST_MESSAGE)
+            message.to_wire()
         except dns.exception.TooBig:
             half = len(changes) // 2
             if not half:
