@@ -147,6 +147,11 @@ def test_operators_run_apart_with_short_leases() -> None:
     assert environment["KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION"] == "8s"
 
 
+def test_rollouts_shift_the_weights_of_traefik_3() -> None:
+    arguments = pod(made(Addon.ARGO_ROLLOUTS), "argo-rollouts")["containers"][0]["args"]
+    assert "--traefik-api-version=traefik.io/v1alpha1" in arguments
+
+
 def test_both_copies_of_the_barman_plugin_serve() -> None:
     found = made(Addon.BARMAN_CLOUD)
     assert of("Deployment", found)["spec"]["strategy"]["type"] == "RollingUpdate"

@@ -31,8 +31,8 @@ class ClusterAddonsArgs:
     without: list[Addon] | None = None
     """Addons that are not installed, because the cluster has them or nothing uses them. None: all are installed."""
     crds_only: list[Addon] | None = None
-    """Addons of which only the resource definitions are installed, because something else runs the operator. None:
-    of `prometheus-operator` alone, which is nothing but these."""
+    """Addons of which only the resource definitions are installed, because something else runs the operator. None: of
+    none (`prometheus-operator` is nothing but these)."""
     metrics_server: bool = False
     """Install `metrics-server` too. Most managed clusters bring it, and two of them clash."""
     manifests: str | None = None

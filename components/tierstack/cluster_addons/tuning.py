@@ -46,7 +46,11 @@ TUNINGS: dict[str, Tuning] = {
         arguments=("--log-level=info",),
         strategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
     ),
-    "argo-rollouts": Tuning(arguments=_FLAGS),
+    # It can shift weights of a TraefikService, which an HTTPRoute may name as its backend, once it knows the API group
+    # that Traefik 3 uses: traffic routing without the Gateway API plugin, which is a program fetched at every start.
+    "argo-rollouts": Tuning(
+        arguments=(*_FLAGS, "--traefik-api-group=traefik.io", "--traefik-api-version=traefik.io/v1alpha1"),
+    ),
     "cert-manager": Tuning(arguments=_FLAGS),
     "cert-manager-cainjector": Tuning(arguments=_FLAGS),
     "cert-manager-webhook": Tuning(),
