@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pulumi
 
 from tierstack.dns_records import dkim
 from tierstack.dns_records.findings import errors
+from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError
 from tierstack.dns_records.options import (
     CaaArgs,
     CertificateArgs,
@@ -115,6 +117,7 @@ class DNSRecordsArgs:
         found = [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
         if self.publish:
             found += self.publish.problems(self.domain) + self._platform_problems(self.publish)
+        found += self._answers_problems()
         if found:
             return found
         found = problems_of(self.zone())
@@ -196,8 +199,25 @@ class DNSRecordsArgs:
             records=tuple(self.records or []),
             ttl=self.ttl,
             live=system_resolver() if self.live_dns else None,
+            kept=self._kept(),
         )
         return compose(spec)
+
+    def _kept(self) -> KeptAnswers | None:
+        """The answers of `dns_answers_path`; None where there are none, which `problems` says."""
+        try:
+            return KeptAnswers.read(Path(self.dns_answers_path)) if self.dns_answers_path else None
+        except KeptAnswersError:
+            return None
+
+    def _answers_problems(self) -> list[Problem]:
+        try:
+            if self.dns_answers_path:
+                KeptAnswers.read(Path(self.dns_answers_path))
+        except KeptAnswersError as problem:
+            instead = f"write it with `tierstack dns snapshot {self.domain} --out {self.dns_answers_path}`"
+            return [Problem("dns_answers_path", self.dns_answers_path, str(problem), instead)]
+        return []
 
     def _mail(self, keys: Mapping[str, str] | None) -> MailArgs | None:
         """`mail` with each key that is generated as one that is given."""
