@@ -147,6 +147,11 @@ def test_operators_run_apart_with_short_leases() -> None:
     assert environment["KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION"] == "8s"
 
 
+def test_a_certificate_is_written_as_the_cluster_stores_it() -> None:
+    spec = of("Certificate", made(Addon.BARMAN_CLOUD))["spec"]
+    assert spec == {"duration": "2160h0m0s", "renewBefore": "360h0m0s", "secretName": "barman-cloud-client-tls"}
+
+
 def test_rollouts_shift_the_weights_of_traefik_3() -> None:
     arguments = pod(made(Addon.ARGO_ROLLOUTS), "argo-rollouts")["containers"][0]["args"]
     assert "--traefik-api-version=traefik.io/v1alpha1" in arguments

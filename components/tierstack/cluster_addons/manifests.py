@@ -142,6 +142,8 @@ def _one(given: Manifest, release: Release, images: Mapping[str, str]) -> Manife
         metadata["annotations"] = {**metadata.get("annotations", {}), **WAIT_FOR_CA}
     if manifest["kind"] == "Secret" and manifest.get("data"):
         manifest["data"] = {key: _encoded(value, images) for key, value in manifest["data"].items()}
+    if manifest["kind"] == "Certificate":
+        manifest["spec"] = _as_written_back(manifest["spec"])
     found = cast(Manifest, _walked(manifest, lambda text: replaced(text, images)))
     pod = _pod(found)
     for part in [*pod.get("containers", []), *pod.get("initContainers", [])]:
@@ -156,6 +158,15 @@ def replaced(text: str, images: Mapping[str, str]) -> str:
         end = r"(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?(?=$|\s)"
         text = re.sub(rf"(?<![\w./-]){re.escape(name)}{end}", lambda _, image=image: image, text)
     return text
+
+
+def _as_written_back(certificate: Manifest) -> Manifest:
+    """The spec as cert-manager's webhook stores it: any other form would show as a change in every preview."""
+    spec = {key: value for key, value in certificate.items() if (key, value) != ("isCA", False)}
+    for key in ("duration", "renewBefore"):
+        if re.fullmatch(r"\d+h", str(spec.get(key))):
+            spec[key] = f"{spec[key]}0m0s"
+    return spec
 
 
 def _encoded(value: str, images: Mapping[str, str]) -> str:
