@@ -234,6 +234,24 @@ def test_a_server_that_cannot_be_used_is_one_clear_problem(server: Server, chang
     assert server.sets() == APEX
 
 
+def test_names_and_targets_are_the_same_in_any_case(any_server: Server) -> None:
+    any_server.write(f"WWW.{ZONE}", "MX", ["10 Mail.Example.ORG."])
+    wanted = sets(("www", "MX", ["10 mail.example.org."]))
+    host(any_server).publish({}, wanted, NONE)
+    assert host(any_server).read(wanted) == wanted
+    with pytest.raises(PublishError, match=r"www\.shop\.example MX .*is at the DNS host already"):
+        host(any_server).publish({}, sets(("www", "MX", ["20 mail.example.org."])), NONE)
+
+
+def test_octets_that_octodns_cannot_read_matter_at_our_names_only(server: Server) -> None:
+    server.write(f"theirs.{ZONE}", "TXT", ['"\\200\\201"'])
+    wanted = sets(("www", "A", ["192.0.2.1"]))
+    host(server).publish({}, wanted, NONE)
+    server.write(f"www.{ZONE}", "TXT", ['"\\200\\201"'])
+    (problem,) = host(server).judge(wanted, {}, NONE)
+    assert "www.shop.example. TXT of another writer holds what octoDNS cannot read" in problem.wrong
+
+
 def test_a_zone_above_the_domain_holds_it_beside_others(any_server: Server) -> None:
     any_server.write(f"theirs.{ZONE}", "A", ["203.0.113.1"])
     owned = sets(("branch", "A", ["192.0.2.1"]), ("www.branch", "A", ["192.0.2.1"]))

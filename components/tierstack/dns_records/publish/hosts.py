@@ -18,7 +18,7 @@ from tierstack.errors import Problem
 # Module, class and constant settings of each host's octoDNS provider.
 _PROVIDERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rfc2136": ("tierstack.dns_records.publish.rfc2136", "PrerequisiteProvider", {}),
-    "powerdns": ("octodns_powerdns", "PowerDnsProvider", {"mode_of_operation": "native"}),
+    "powerdns": ("octodns_powerdns", "PowerDnsProvider", {"enable_dynamic": False}),
     # Page rules are not records; 60 is the least TTL in seconds that Cloudflare takes outside Enterprise plans.
     "cloudflare": ("octodns_cloudflare", "CloudflareProvider", {"pagerules": False, "min_ttl": 60}),
     "route53": ("octodns_route53", "Route53Provider", {}),

@@ -7,6 +7,7 @@ applied as a whole or not at all (§3.4.2.7). A zone of usual size needs one mes
 # octoDNS carries no types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false, reportUntypedBaseClass=false
+# pyright: reportPrivateUsage=false
 
 import binascii
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import dns.update
 import dns.xfr
 import dns.zone
 from octodns.record import Create, Delete, Record
-from octodns.record.rr import Rrset
+from octodns.record.rr import RdataParseError, Rrset
 from octodns_bind import Rfc2136Provider
 
 from tierstack.dns_records.records import quoted
@@ -51,7 +52,12 @@ class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]
 
     def populate(self, zone: Any, target: bool = False, lenient: bool = False) -> bool:
         for rrset in self._transferred(zone.name):
-            zone.add_record(Record.from_rrset(zone, rrset, lenient=True), lenient=True)
+            try:
+                record = Record.from_rrset(zone, rrset, lenient=True)
+            except RdataParseError:
+                wrong = f"{rrset.name} {rrset._type} of another writer holds what octoDNS cannot read"
+                raise UpdateError(wrong, "mend or move it at the server") from None
+            zone.add_record(record, lenient=True)
         return True
 
     def _transferred(self, zone: str) -> Iterator[Rrset]:
