@@ -1,7 +1,9 @@
 """What ClusterAddons registers: every object once, after what it needs, and what holds data protected."""
 
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from tests.cluster_addons.samples import given
@@ -52,6 +54,13 @@ def test_what_is_left_out_is_not_registered() -> None:
     assert not [one.name for one in found if "-keda-" in one.name]
     (one,) = [one for one in found if one.name.startswith("addons-external-secrets-")]
     assert one.type.endswith(":CustomResourceDefinition")
+
+
+def test_an_unusable_file_ends_the_program_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "keda.yaml").write_text("- no object")
+    others = [addon.value for addon in Addon if addon is not Addon.KEDA]
+    with pytest.raises(pulumi.RunError, match='ClusterAddons "addons": a document is no Kubernetes object'):
+        made(manifests=str(tmp_path), without=others)
 
 
 def test_outputs() -> None:

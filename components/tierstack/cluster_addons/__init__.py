@@ -23,9 +23,14 @@ class ClusterAddons(Component):
     """Version of each installed addon."""
 
     def __init__(self, name: str, args: ClusterAddonsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Raises ArgumentError with every problem of `args`; nothing is registered then. Raises OSError or ValueError
-        where a vendor's manifest cannot be read; nothing but the component is registered then."""
+        """Raises ArgumentError with every problem of `args`; nothing is registered then. Raises RunError where a
+        vendor's manifest cannot be read; nothing but the component is registered then."""
         args = self.begin(name, args, ClusterAddonsArgs, opts)
-        kubernetes.build(name, self, args)
+        try:
+            documents = kubernetes.everything(args)
+        except (OSError, ValueError) as error:
+            # RunError ends the program without a traceback, which would hide what is to be done.
+            raise pulumi.RunError(f'ClusterAddons "{name}": {error}') from None
+        kubernetes.build(name, self, args, documents)
         versions = {addon.value: CATALOG[addon].version for addon in args.chosen()}
         self.finish({"gateway_class": TRAEFIK_CLASS, "versions": versions})

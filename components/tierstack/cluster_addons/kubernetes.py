@@ -30,12 +30,18 @@ def documents(addon: Addon, args: ClusterAddonsArgs, fetch: Fetch | None = None)
     )
 
 
-def build(name: str, parent: pulumi.Resource, args: ClusterAddonsArgs) -> dict[Addon, list[Object]]:
+def everything(args: ClusterAddonsArgs, fetch: Fetch | None = None) -> dict[Addon, list[Manifest]]:
+    """The documents of all addons: read before anything is registered, so that a missing file changes nothing."""
+    return {addon: documents(addon, args, fetch) for addon in args.chosen()}
+
+
+def build(
+    name: str, parent: pulumi.Resource, args: ClusterAddonsArgs, given: dict[Addon, list[Manifest]]
+) -> dict[Addon, list[Object]]:
     """Register everything: within an addon by rank, an addon after those it needs."""
     on = cluster(args.platform)
     made: dict[Addon, list[Object]] = {}
-    # All files are read before anything is registered, so that a missing one leaves the cluster as it was.
-    for addon, found in {addon: documents(addon, args) for addon in args.chosen()}.items():
+    for addon, found in given.items():
         before: list[pulumi.Resource] = [one for need in CATALOG[addon].needs for one in made.get(need, [])]
         made[addon] = []
         for _, stage in itertools.groupby(found, manifests.rank):
