@@ -17,12 +17,6 @@ APEX = {f"{ZONE} NS": ["3600 ns1.shop.example."], f"ns1.{ZONE} A": ["3600 127.0.
 NONE = Limits()
 
 
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    with running(request.param, tmp_path / "server") as one:
-        yield one
-
-
 @pytest.fixture(params=[*SERVERS, pytest.param("powerdns", marks=pytest.mark.needs("pdns_server"))])
 def any_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """Also one that knows no prerequisites: what comes between reading and writing it cannot notice."""
