@@ -186,9 +186,7 @@ class ControlPlane:
         self.apply([*_outside("metrics-server", [("https", _METRICS_PORT, "TCP")], port=443), api])
 
 
-def _outside(
-    name: str, ports: list[tuple[str, int, str]], port: int
-) -> list[dict[str, object]]:
+def _outside(name: str, ports: list[tuple[str, int, str]], port: int) -> list[dict[str, object]]:
     """A Service of kube-system whose only endpoint is a process of the machine."""
     metadata = {"name": name, "namespace": "kube-system"}
     listed = [{"name": one, "port": port, "protocol": kind} for one, _, kind in ports]

@@ -34,7 +34,9 @@ def wait_for(what: str, ready: Callable[[], object], seconds: float = 120, log: 
     while not ready():
         if time.monotonic() > deadline:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:]) if log and log.exists() else ""
-            raise ClusterError(f"{what}: not ready after {seconds:.0f} s{f'; the end of {log}:' if log else ''}\n{tail}")
+            raise ClusterError(
+                f"{what}: not ready after {seconds:.0f} s{f'; the end of {log}:' if log else ''}\n{tail}"
+            )
         time.sleep(0.1)
 
 
@@ -145,7 +147,9 @@ def remove_network(nodes: int) -> None:
             run("iptables-restore", "-T", chain_table, input="\n".join(kept) + "\n", check=False)
     for name in [f"cni{number}" for number in range(1, nodes + 1)] + [INTERFACE]:
         run("ip", "link", "del", name, check=False)
-    sets = [name for name in run("ipset", "list", "-n", check=False).stdout.split() if name.startswith(("KUBE-", "kube-"))]
+    sets = [
+        name for name in run("ipset", "list", "-n", check=False).stdout.split() if name.startswith(("KUBE-", "kube-"))
+    ]
     for name in sets:
         run("ipset", "flush", name, check=False)
     for name in [*sets, *sets]:  # twice: a set of sets goes before its members

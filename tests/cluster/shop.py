@@ -73,8 +73,16 @@ class Shop:
     def site(self) -> Site:
         """Where it answers, once the load balancer has an address and the certificate is there."""
         address = kubectl("-n", "traefik", "get", "service", "traefik", "-o", _INGRESS).strip()
-        ca = kubectl("-n", "cert-manager", "get", "secret", f"{ISSUER}-ca", "-o", r"go-template={{index .data "
-            r'"tls.crt" | base64decode}}')
+        ca = kubectl(
+            "-n",
+            "cert-manager",
+            "get",
+            "secret",
+            f"{ISSUER}-ca",
+            "-o",
+            r"go-template={{index .data "
+            r'"tls.crt" | base64decode}}',
+        )
         return Site(HOST, address, ssl.create_default_context(cadata=ca))
 
     def sql(self, query: str) -> str:

@@ -251,7 +251,11 @@ class Pods:
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": self.metadata("migration", f"-migrate-{what}"),
+            "metadata": {
+                **self.metadata("migration", f"-migrate-{what}"),
+                # A Job that has failed never runs again, so the next `up` makes it anew instead of waiting for it.
+                "annotations": {"pulumi.com/replaceUnready": "true"},
+            },
             "spec": {"backoffLimit": 2, "activeDeadlineSeconds": args.migrate_timeout_seconds, "template": pod},
         }
 

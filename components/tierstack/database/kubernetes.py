@@ -53,6 +53,10 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         "switchoverDelay": 60,
         "smartShutdownTimeout": 10,
         "stopDelay": 90,
+        # A standby may take over only when the primary's lease has stood still this long: most of the time that the loss
+        # of a primary costs (15 s by default). It costs a write to the API server a second. An API server that does not
+        # answer stops no primary: only another holder of the lease does (CloudNativePG manual, "Failover").
+        "primaryLease": {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 3, "retryPeriodSeconds": 1},
         "bootstrap": {
             "initdb": {
                 "database": args.database,
@@ -156,7 +160,12 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
         # Only the engine waits; a manifest in a file has nobody to tell.
         manifest["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
     server = namespace.object(name, parent, manifest, data=True, depends_on=policies, timeout="20m")
-    pooler = namespace.object(f"{name}-pooler", parent, pooler_manifest(name, args), depends_on=[server])
+    pooling = pooler_manifest(name, args)
+    if not args.platform.renders:
+        # The operator makes the Deployment anew for as long as the Pooler exists, and a foreground deletion keeps the
+        # Pooler for as long as the Deployment exists: it would never end.
+        pooling["metadata"]["annotations"] = {"pulumi.com/deletionPropagationPolicy": "background"}
+    pooler = namespace.object(f"{name}-pooler", parent, pooling, depends_on=[server])
     namespace.object(f"{name}-pooler-budget", parent, pooler_budget(name))
     return DatabaseConnection(
         # Names that are known once the object is there, so that what uses them waits for it.
