@@ -10,7 +10,17 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
-from tierstack.dns_records import BrevoArgs, DNSRecords, DNSRecordsArgs, MailArgs, WebHostArgs
+from tests.dns_records.samples import CASES
+from tierstack.dns_records import (
+    BrevoArgs,
+    DkimAlgorithm,
+    DkimKeyArgs,
+    DNSRecords,
+    DNSRecordsArgs,
+    MailArgs,
+    OwnMailServerArgs,
+    WebHostArgs,
+)
 from tierstack.errors import ArgumentError
 
 pytestmark = pytest.mark.graph
@@ -24,6 +34,10 @@ class Recorder(pulumi.runtime.Mocks):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(args)
+        if args.typ == "tls:index/privateKey:PrivateKey":
+            kind = "rsa2048" if args.inputs["algorithm"] == "RSA" else "ed25519"
+            made = {"publicKeyPem": (CASES / f"{kind}.pub.pem").read_text(), "privateKeyPemPkcs8": f"of {args.name}"}
+            return f"{args.name}-id", {**args.inputs, **made}
         return f"{args.name}-id", args.inputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
@@ -107,6 +121,43 @@ def test_the_dict_of_the_component_host_gives_the_same() -> None:
 def test_the_serialized_provider_never_changes() -> None:
     one, two = (run(lambda: DNSRecords("mail", args()))[0].made[1].inputs["__provider"] for _ in range(2))
     assert one == two
+
+
+def own_server(**changes: Any) -> MailArgs:
+    keys = [
+        DkimKeyArgs(selector="A", generate=DkimAlgorithm.RSA),
+        DkimKeyArgs(selector="e", generate=DkimAlgorithm.ED25519),
+        DkimKeyArgs(selector="old", generate=DkimAlgorithm.RSA, withdrawn=True),
+    ]
+    return MailArgs(own_server=OwnMailServerArgs(**{"ipv4": ["198.51.100.20"], "dkim": keys, **changes}))
+
+
+def test_generated_keys_are_published_and_those_that_sign_are_handed_on() -> None:
+    recorder, outputs = run(lambda: DNSRecords("mail", args(mail=own_server(sign_with=["e", "a"]))))
+    made = {one.name: (one.typ.rpartition(":")[2], one.inputs) for one in recorder.made}
+    assert list(made) == ["mail", "mail-dkim", "mail-dkim-a", "mail-dkim-e", "mail-zone"], "the memory comes first"
+    assert made["mail-dkim-a"] == ("PrivateKey", {"algorithm": "RSA", "rsaBits": 2048})
+    assert made["mail-dkim-e"] == ("PrivateKey", {"algorithm": "ED25519"})
+    memory = dict(made["mail-dkim"][1])
+    memory.pop("__provider")
+    published = {"a": "generated rsa", "e": "generated ed25519", "old": "withdrawn"}
+    assert memory == {"domain": "example.org", "published": published, "signing": ["e", "a"]}
+    records = made["mail-zone"][1]["records"]
+    assert records["a._domainkey.example.org TXT"][0].startswith("3600 v=DKIM1; k=rsa; p=MII")
+    assert records["e._domainkey.example.org TXT"][0].startswith("3600 v=DKIM1; k=ed25519; p=")
+    assert records["old._domainkey.example.org TXT"] == ["3600 v=DKIM1; p="]
+    assert outputs["dkim_signing_keys"] == {"e": "of mail-dkim-e", "a": "of mail-dkim-a"}
+
+
+def test_a_private_key_is_a_secret_and_a_domain_without_keys_has_none() -> None:
+    async def secret() -> bool:
+        return await DNSRecords("mail", args(mail=own_server())).dkim_signing_keys.is_secret()
+
+    pulumi.runtime.set_mocks(Recorder())
+    assert asyncio.get_event_loop().run_until_complete(secret())
+    recorder, outputs = run(lambda: DNSRecords("mail", args()))
+    assert outputs["dkim_signing_keys"] == {}
+    assert [one.name for one in recorder.made] == ["mail", "mail-zone"]
 
 
 def unknown() -> pulumi.Output[str]:

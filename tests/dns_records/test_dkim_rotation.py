@@ -102,6 +102,21 @@ def test_steps(before: Keys | None, now: Keys, refused: str) -> None:
     assert all(one.startswith(refused) and "(RFC " in one for one in found)
 
 
+def test_a_key_that_signed_once_is_remembered_until_it_is_withdrawn() -> None:
+    before: Keys | None = None
+    for now, remembered in (
+        (Keys({"a": "1", "b": "2", "c": "3"}, ["a"]), ["a"]),
+        (Keys({"a": "1", "b": "2", "c": "3"}, ["b"]), ["a", "b"]),
+        (Keys({"a": "1", "b": "2", "c": "3"}, ["c"]), ["a", "b", "c"]),
+        (Keys({"a": "withdrawn", "b": "2", "c": "3"}, ["c"]), ["b", "c"]),
+    ):
+        assert not dkim_rotation.steps(before, now)
+        before = Keys(now.published, now.signing, dkim_rotation.history(before, now))
+        assert before.signed == remembered
+    assert before
+    assert len(dkim_rotation.steps(before, Keys({"c": "3"}, ["c"]))) == 1, "b was never withdrawn; a was"
+
+
 names = st.sampled_from(["a", "b", "c"])
 states = st.builds(
     lambda published, signing: (published, [one for one in signing if published.get(one) == "live"]),
