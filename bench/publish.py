@@ -56,8 +56,9 @@ def measure(kind: str, count: int) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, nargs="+", default=[12, 1000], help="sizes of zones")
+    sizes: list[int] = parser.parse_args().sets
     print(f"{'server':<10}{'sets':>6}{'look':>9}{'publish':>9}{'change':>9}{'withdraw':>9}   s")
-    for kind, count in ((kind, count) for kind in PROGRAMS for count in parser.parse_args().sets):
+    for kind, count in ((kind, count) for kind in PROGRAMS for count in sizes):
         if shutil.which(PROGRAMS[kind], path="/usr/sbin:/sbin:/usr/bin:/usr/local/bin") is None:
             continue
         print(f"{kind:<10}{count:>6}" + "".join(f"{one:>9.3f}" for one in measure(kind, count)), flush=True)
