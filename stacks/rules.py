@@ -28,6 +28,7 @@ def problems(rooms: Rooms) -> list[Problem]:
     found += _hostnames(app, rooms.tls())
     found += _records(app, rooms.dns(), rooms.tls())
     found += _policy_host(app, rooms)
+    found += _rendered_keys(rooms)
     found += _memory(rooms, app, database)
     return found
 
@@ -161,6 +162,20 @@ def _policy_host(app: AppClusterArgs, rooms: Rooms) -> list[Problem]:
             instead = "remove it, or write `served_here: false` in `mta_sts`"
             found.append(Problem(f"app.hostnames[{app.hostnames.index(host)}]", host, wrong, instead))
     return found
+
+
+def _rendered_keys(rooms: Rooms) -> list[Problem]:
+    """Rendering keeps no state, so a key that the engine makes would be another one each time."""
+    dns = rooms.dns()
+    if dns is None or not rooms.platform.renders:
+        return []
+    wrong = "makes a new key at every rendering, and mail that was signed before would fail (RFC 6376 §3.1)"
+    instead = "give `public_key` of a key that the signer keeps, or `target`"
+    return [
+        Problem(f"dns.mail.own_server.dkim[{n}].generate", key.generate.value, wrong, instead)
+        for n, key in enumerate(dns.own_keys())
+        if key.generate is not None and key.live
+    ]
 
 
 def _policy_advice(rooms: Rooms) -> list[str]:

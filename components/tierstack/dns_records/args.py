@@ -167,9 +167,12 @@ class DNSRecordsArgs:
 
     def generated_keys(self) -> dict[str, DkimAlgorithm]:
         """The selectors, in lower case, whose key pairs the engine makes."""
+        return {key.selector.lower(): key.generate for key in self.own_keys() if key.generate is not None and key.live}
+
+    def own_keys(self) -> list[DkimKeyArgs]:
+        """The DKIM selectors of the domain's own mail server."""
         own = self.mail.own_server if self.mail else None
-        keys = own.dkim or [] if own else []
-        return {key.selector.lower(): key.generate for key in keys if key.generate is not None and key.live}
+        return own.dkim or [] if own else []
 
     def late_addresses(self) -> list[pulumi.Input[str]]:
         """The addresses that come from other resources, in the order in which `zone` takes them."""
