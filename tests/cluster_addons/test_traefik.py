@@ -72,6 +72,10 @@ def test_no_session_and_no_token_is_logged() -> None:
     assert found["accessLog.fields.names.RequestPath"] == "drop"
 
 
+def test_a_release_without_pods_does_not_take_the_others_away() -> None:
+    assert flags()["providers.kubernetesCRD.allowEmptyServices"] == "true"
+
+
 def test_the_tls_profile_is_that_of_docker() -> None:
     assert of("TLSOption", made(Addon.TRAEFIK))["spec"]["minVersion"] == "VersionTLS12"
 

@@ -83,7 +83,8 @@ def configuration(args: ClusterAddonsArgs) -> list[str]:
         "providers": {
             "providersThrottleDuration": "100ms",
             "kubernetesGateway": {"statusAddress": {"service": dict(_META)}},
-            "kubernetesCRD": {"allowCrossNamespace": False},
+            # A canary without pods, at weight 0, would otherwise take the whole TraefikService away.
+            "kubernetesCRD": {"allowCrossNamespace": False, "allowEmptyServices": True},
         },
         "entryPoints": {
             # The provider joins a listener to the entry point of the same port.
