@@ -135,6 +135,13 @@ def prepare_network() -> None:
             run("iptables", "-A", *rule)
 
 
+    # Pods keep their addresses among themselves, as NetworkPolicies want it; outside they are this machine.
+    outside = ("POSTROUTING", "-s", PODS, "!", "-d", PODS, "-j", "MASQUERADE")
+    outside = (*outside, "-m", "comment", "--comment", "tierstack-cluster")
+    if run("iptables", "-t", "nat", "-C", *outside, check=False).returncode:
+        run("iptables", "-t", "nat", "-A", *outside)
+
+
 def remove_network(nodes: int) -> None:
     """Take the interface, the bridges and every rule away."""
     for chain_table in ("filter", "nat", "mangle"):

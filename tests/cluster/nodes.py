@@ -92,7 +92,6 @@ class Node:
             "type": "bridge",
             "bridge": f"cni{self.number}",
             "isGateway": True,
-            "ipMasq": True,
             "hairpinMode": True,
             "ipam": {
                 "type": "host-local",

@@ -6,6 +6,11 @@ from tierstack.gateway.args import TRAEFIK_CLASS
 from tierstack.gateway.kubernetes import API as GATEWAY_API
 from tierstack.platform.kubernetes import Manifest
 
+_DNS_PORTS = (53, 5353)
+"""Ports on which the pods of cluster DNS listen: 53, and 5353 where they have no right to it (OpenShift); a policy
+judges the pod's port, not the Service's."""
+_NODE_LOCAL_DNS = "169.254.20.10/32"
+"""Address of NodeLocal DNSCache, which is no pod (Kubernetes: "Using NodeLocal DNSCache in Kubernetes Clusters")."""
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
 
 
@@ -112,7 +117,10 @@ class App(Pods):
         outside6 = {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}}
         egress: list[Manifest] = [
             {"to": [{"podSelector": {}}]},
-            {"to": [{"namespaceSelector": {}}], "ports": [{"protocol": kind, "port": 53} for kind in ("UDP", "TCP")]},
+            {
+                "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": _NODE_LOCAL_DNS}}],
+                "ports": [{"protocol": kind, "port": port} for kind in ("UDP", "TCP") for port in _DNS_PORTS],
+            },
         ]
         ports = [443, 587] if args.outbound_ports is None else args.outbound_ports
         if ports:

@@ -13,6 +13,17 @@ _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
 _DEADLINE_SECONDS = 600
 
 
+_PATIENT = [
+    "/bin/sh",
+    "-c",
+    # NetworkPolicies let a pod through only some time after it has started, often a second, and a Job's next pod
+    # would have to wait for it just as long.
+    'for pause in 1 2 4 8; do "$@" && exit 0; sleep $pause; done; exec "$@"',
+    "sh",
+]
+"""Before a command that asks others as soon as it starts, and may run again: tried five times within 15 s."""
+
+
 class Pods:
     """The processes of one application in one namespace."""
 
@@ -242,7 +253,7 @@ class Pods:
             return None
         volumes, mounts = self._volumes()
         container = self._process(
-            "migrate", list(args.migrate_command), args.worker_memory_mb, args.worker_cpu, mounts, direct=True
+            "migrate", [*_PATIENT, *args.migrate_command], args.worker_memory_mb, args.worker_cpu, mounts, direct=True
         )
         pod = self._pod(
             "migration", {"restartPolicy": "Never", "containers": [container], "volumes": volumes}, direct=True
