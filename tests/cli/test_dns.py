@@ -36,7 +36,7 @@ def test_a_file_that_is_none(tierstack: Command) -> None:
 def test_live(tierstack: Command, monkeypatch: pytest.MonkeyPatch, clean: bool) -> None:
     asked: list[tuple[str, list[str]]] = []
 
-    def live(domain: str, _resolver: object, selectors: list[str]) -> list[object]:
+    def live(domain: str, _resolver: object, selectors: list[str], _policy: object) -> list[object]:
         asked.append((domain, selectors))
         return [] if clean else [error("x", "example.org", "is wrong", "RFC 1", "mend it")]
 

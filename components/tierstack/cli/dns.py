@@ -12,6 +12,7 @@ from tierstack.cli.project import Json, UsageError
 from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.findings import Severity
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Recording
+from tierstack.dns_records.mta_sts_fetch import fetch
 from tierstack.dns_records.observe import check_live
 from tierstack.dns_records.spf_lookups import DnsResolver
 
@@ -44,7 +45,7 @@ def check(
     elif answers is not None:
         raise UsageError("--answers goes with --zone: without a zone file the DNS itself is asked")
     else:
-        found = check_live(domain, DnsResolver(), selector or [])
+        found = check_live(domain, DnsResolver(), selector or [], fetch)
     broken = any(one.severity is Severity.ERROR for one in found)
     if json:
         show.as_json({"domain": domain, "ok": not broken, "findings": [one.as_dict() for one in found]})

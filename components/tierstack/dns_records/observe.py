@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from tierstack.dns_records import mx
 from tierstack.dns_records.check import check_sets, domain_problem
 from tierstack.dns_records.findings import Finding, error, ordered
+from tierstack.dns_records.mta_sts_fetch import Fetch, check_served
 from tierstack.dns_records.records import Record, RecordError, RecordSet, group, host, is_below, record
 from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
 
@@ -23,10 +24,13 @@ _TEXTS = ("_dmarc", "_mta-sts", "_smtp._tls", "default._bimi")
 _HOSTS = ("www", "mta-sts")
 
 
-def check_live(domain: str, resolver: Resolver, selectors: Sequence[str] = ()) -> list[Finding]:
+def check_live(
+    domain: str, resolver: Resolver, selectors: Sequence[str] = (), policy: Fetch | None = None
+) -> list[Finding]:
     """What is wrong with a domain as the DNS shows it: what `tierstack dns check example.org` prints.
 
-    `selectors` are DKIM selectors to look at besides `SELECTORS`.
+    `selectors` are DKIM selectors to look at besides `SELECTORS`. `policy` fetches the MTA-STS policy
+    (`mta_sts_fetch.fetch`); None: it is not looked at.
     """
     name = domain.rstrip(".").lower()
     if problem := domain_problem(name):
@@ -39,7 +43,8 @@ def check_live(domain: str, resolver: Resolver, selectors: Sequence[str] = ()) -
     if not sets:
         message = "has no records, or does not exist"
         return [error("zone-empty", name, message, "RFC 1035 §5.1", "check the domain")]
-    return ordered(check_sets(sets, name, resolver, complete=False))
+    served = check_served(sets, name, policy) if policy else []
+    return ordered(check_sets(sets, name, resolver, complete=False) + served)
 
 
 def observe(domain: str, resolver: Resolver, selectors: Sequence[str] = ()) -> list[RecordSet]:

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 from tierstack.dns_records.check import domain_problem
 from tierstack.dns_records.mta_sts import host_name, policy_problem
+from tierstack.dns_records.mta_sts_fetch import PATH
 from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
 from tierstack.wiring import GatewayEndpoint
-
-PATH = "/.well-known/mta-sts.txt"
-"""Where senders look for the policy (RFC 8461 §3.3)."""
 
 
 @dataclass(kw_only=True)

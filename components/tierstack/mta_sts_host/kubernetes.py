@@ -2,9 +2,10 @@
 
 import pulumi
 
+from tierstack.dns_records.mta_sts_fetch import PATH
 from tierstack.gateway.kubernetes import API as GATEWAY_API
 from tierstack.mta_sts_host import server
-from tierstack.mta_sts_host.args import PATH, MtaStsHostArgs
+from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves

@@ -3,8 +3,9 @@
 import hashlib
 from typing import Any
 
+from tierstack.dns_records.mta_sts_fetch import PATH
 from tierstack.gateway.traefik import dump
-from tierstack.mta_sts_host.args import PATH, MtaStsHostArgs
+from tierstack.mta_sts_host.args import MtaStsHostArgs
 
 CONFIG = "/etc/tierstack/mta-sts"
 """Where the files are mounted."""
