@@ -41,13 +41,15 @@ def test_low_ports_need_no_capability_and_high_ones_no_sysctl() -> None:
 def test_it_leaves_before_it_stops() -> None:
     found = flags(stop_seconds=20)
     for point in ("http", "https", "internal"):
-        assert found[f"entryPoints.{point}.transport.lifeCycle.requestAcceptGraceTimeout"] == "10s"
+        assert found[f"entryPoints.{point}.transport.lifeCycle.requestAcceptGraceTimeout"] == "15s"
         assert found[f"entryPoints.{point}.transport.lifeCycle.graceTimeOut"] == "20s"
     inner = pod(made(Addon.TRAEFIK, stop_seconds=20), "traefik")
-    assert inner["terminationGracePeriodSeconds"] > 10 + 20
+    assert inner["terminationGracePeriodSeconds"] > 15 + 20
     probe = inner["containers"][0]["readinessProbe"]
-    # Out of the Service well before it stops accepting.
-    assert probe["periodSeconds"] * probe["failureThreshold"] + probe["timeoutSeconds"] < 10
+    # Out of the Service, and every kept connection told to close, before it stops accepting.
+    out = probe["periodSeconds"] * probe["failureThreshold"] + probe["timeoutSeconds"]
+    assert out + traefik.KEEP_SECONDS < traefik.LEAVE_SECONDS
+    assert found["entryPoints.https.transport.keepAliveMaxTime"] == "10s"
     strategy = of("Deployment", made(Addon.TRAEFIK))["spec"]["strategy"]["rollingUpdate"]
     assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
 
