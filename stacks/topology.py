@@ -25,6 +25,9 @@ def topology(rooms: Rooms) -> Topology:
     if app.scheduler_command:
         nodes.append(Node("scheduler", "scheduler", "timed tasks", "app", 2))
         edges.append(Edge("scheduler", "redis"))
+    if policy := rooms.mta_sts(gateway):
+        nodes.append(Node("mta-sts", "MTA-STS policy", policy.hostname, "app", 2))
+        edges.append(Edge("gateway", "mta-sts"))
     pool = f"pool of {size.pool_size}, {size.max_client_connections} clients"
     nodes += [
         Node("pooler", "PgBouncer", pool, "data", 3, size.poolers),
