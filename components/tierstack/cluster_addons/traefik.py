@@ -21,7 +21,7 @@ LEAVE_SECONDS = 15
 every client that keeps its connection has been told to open another."""
 KEEP_SECONDS = 10
 """How long a connection is kept: its next response then says `Connection: close`. Shorter than LEAVE_SECONDS, so that
-no request is sent into a connection that is being closed (RFC 9112 section 9.5); the price is a handshake every 10 s."""
+no request is sent into a connection that is being closed (RFC 9112 section 9.5); it costs a handshake every 10 s."""
 _LABELS = {"app.kubernetes.io/name": NAME}
 _META = {"name": NAME, "namespace": NAMESPACE}
 _USER = 65532
