@@ -1,5 +1,7 @@
 """Where records are published: wrong arguments with their whole messages, and what the resource is given."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -54,6 +56,11 @@ def args(publish: PublishArgs | None, **changes: Any) -> DNSRecordsArgs:
 
 def zone_of(made: Recorder) -> Any:
     return made.named("dns-zone")
+
+
+def test_the_package_needs_no_octodns_unless_it_publishes() -> None:
+    absent = "import sys; sys.modules.update(dict.fromkeys(('octodns', 'octodns_bind')))"
+    subprocess.run([sys.executable, "-c", f"{absent}; import tierstack.dns_records"], check=True)
 
 
 @pytest.mark.graph
