@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from stacks.check import judge
+from stacks.environment import build
 from stacks.reference import markdown
 from stacks.rooms import stand_ins
 from stacks.settings import read
+from tests.support import run_program
 from tierstack.errors import ArgumentError
 from tierstack.platform import DataProtection
 from tierstack.tier import Tier
@@ -144,6 +146,18 @@ def test_a_policy_of_mta_sts_is_served_with_a_certificate_for_its_host(base: dic
     assert served.image == rooms.images.app, "no nginx of its own: the application's image has one"
     assert any(line.startswith("mta_sts: senders do not trust the local CA") for line in verdict.advice)
     assert dns.zone().get("mta-sts.shop.example", "CNAME")
+
+
+@pytest.mark.graph
+@pytest.mark.parametrize("kind", ["docker", "kubernetes"])
+def test_the_record_of_a_policy_is_written_once_it_is_served(base: dict[str, Any], kind: str) -> None:
+    put(base, "platform.kind", kind)
+    put(base, "dns.mail", {"fastmail": {}, "mta_sts": {}})
+    rooms = judge(base, frozenset(), "test", "shop").rooms
+    assert rooms
+    made = run_program(lambda: build(rooms))
+    assert made.named("mta-sts", "MtaStsHost")
+    assert "mta-sts-route" in made.named("dns-zone").depends_on
 
 
 def test_a_policy_that_another_host_serves_is_left_to_it(base: dict[str, Any]) -> None:
