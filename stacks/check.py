@@ -62,7 +62,7 @@ def judge(
     except ArgumentError as error:
         return Verdict(None, error.problems, [], [])
     rooms = Rooms(settings, settled, platform)
-    problems = rules.secrets_in_clear(settings, secret_keys) + rooms.problems()
+    problems = rules.secrets_in_clear(settings, config, secret_keys) + rooms.problems()
     if not problems:
         problems = rules.problems(rooms)
     if problems:

@@ -1,12 +1,14 @@
 """The rules between components: what no component can see by itself. Pure; the program and the check use the same."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import SecretStr
 
 from stacks.derive import Section
 from stacks.rooms import Rooms, stand_ins
+from stacks.settings import key_of
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
@@ -33,34 +35,33 @@ def problems(rooms: Rooms) -> list[Problem]:
     return found
 
 
-def secrets_in_clear(settings: Any, secret_keys: frozenset[str]) -> list[Problem]:
+def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Problem]:
     """Secrets that stand in the configuration file as anyone can read them."""
-    held: list[tuple[str, str, SecretStr | None]] = [
-        ("app", f"secrets.{name}", value) for name, value in (settings.app.secrets or {}).items()
+    held: list[tuple[tuple[str, ...], SecretStr | None]] = [
+        (("app", "secrets", name), value) for name, value in (settings.app.secrets or {}).items()
     ]
     if settings.backups and (destination := settings.backups.destination):
         held += [
-            ("backups", f"destination.{name}", getattr(destination, name))
+            (("backups", "destination", name), getattr(destination, name))
             for name in ("access_key_id", "secret_access_key")
         ]
     if settings.dns and (publish := settings.dns.publish):
         held += [
-            ("dns", f"publish.{host}.{name}", value)
+            (("dns", "publish", host, name), value)
             for host in type(publish).model_fields
             if isinstance(given := getattr(publish, host), Section)
             for name in type(given).model_fields
             if isinstance(value := getattr(given, name), SecretStr)
         ]
-    return [
-        Problem(
-            f"{section}.{path}",
-            HIDDEN,
-            "is a secret that stands in clear in the configuration",
-            f"write it with `pulumi config set --secret --path '{section}.{path}'`, and change the secret itself",
-        )
-        for section, path, value in held
-        if section not in secret_keys and value and value.get_secret_value() != MASKED
-    ]
+    found: list[Problem] = []
+    for path, value in held:
+        # The engine encrypts below a top-level key, which is that of a platform for what holds on one only.
+        place = key_of(config, *path)
+        if value and place[0] not in secret_keys and value.get_secret_value() != MASKED:
+            key = ".".join(place)
+            instead = f"write it with `pulumi config set --secret --path '{key}'`, and change the secret itself"
+            found.append(Problem(key, HIDDEN, "is a secret that stands in clear in the configuration", instead))
+    return found
 
 
 def advice(rooms: Rooms) -> list[str]:

@@ -180,6 +180,13 @@ def read(config: Mapping[str, Any]) -> Any:
     return Settings.model_validate_json(json.dumps(_laid(config, chosen)))
 
 
+def key_of(config: Mapping[str, Any], *path: str) -> tuple[str, ...]:
+    """Where the value at `path` of the settings stands in `config`: below the key of the platform, or at its own."""
+    kind = _kind_of(config)
+    overlay = config.get(kind, {})
+    return (kind, *path) if isinstance(overlay, dict) and _holds(cast(dict[str, Any], overlay), path) else path
+
+
 def _kind_of(config: Mapping[str, Any]) -> str:
     platform = config.get("platform")
     kind = cast(dict[str, Any], platform).get("kind") if isinstance(platform, dict) else None

@@ -85,6 +85,21 @@ def test_reading_changes_nothing(base: dict[str, Any]) -> None:
 PUBLISH = {"rfc2136": {"server": "ns1.shop.example", "key_name": "shop", "key_secret": "(secret)"}}
 
 
+@pytest.mark.parametrize(("kind", "secret"), [("docker", "docker"), ("kubernetes", "kubernetes"), ("docker", "dns")])
+def test_a_secret_of_one_platform_is_encrypted_below_its_key(base: dict[str, Any], kind: str, secret: str) -> None:
+    put(base, "platform.kind", kind)
+    put(base, f"{kind}.platform.render_to", None)
+    put(base, f"{kind}.backups", None)
+    put(base, "backups", None)
+    put(base, f"{kind}.dns.publish.cloudflare.token", "real")
+    key = f"{kind}.dns.publish.cloudflare.token"
+    refused = (
+        f"{key} = (hidden): is a secret that stands in clear in the configuration; write it with "
+        f"`pulumi config set --secret --path '{key}'`, and change the secret itself"
+    )
+    assert said(base, [secret]) == ([] if secret == kind else [refused])
+
+
 @pytest.mark.parametrize(
     ("platform", "publish", "host", "protection"),
     [
