@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   python3 toolchain/setup.py                          what `make setup` does: groups core and test
   python3 toolchain/setup.py images                   the programs that go into locally built images
   python3 toolchain/setup.py docker                   the system packages of the Docker platform
-  python3 toolchain/setup.py dns                      BIND and Knot, for tests that publish records to them
+  python3 toolchain/setup.py dns                      BIND, Knot and PowerDNS, for tests that publish to them
   python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas, addons)
   eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
   python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
