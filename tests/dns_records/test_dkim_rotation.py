@@ -1,6 +1,7 @@
 """DKIM keys change from one to the next without a moment in which signatures fail."""
 
 import itertools
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,18 +50,28 @@ def own(args: DNSRecordsArgs) -> OwnMailServerArgs:
     return args.mail.own_server
 
 
-def keys(published: dict[str, str], signing: list[str], signed: list[str] | None = None) -> Keys:
-    return Keys(published, signing, signing if signed is None else signed)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=30)
+
+
+def keys(published: dict[str, str], signing: list[str], signed: dict[str, str] | None = None) -> Keys:
+    """The keys as they were remembered at START; `signed` says what stopped when."""
+    since = dict.fromkeys(published, START.isoformat())
+    return Keys(published, signing, since, {**dict.fromkeys(signing, ""), **(signed or {})})
+
+
+STOPPED = START.isoformat()
 
 
 def test_the_documented_way_is_never_refused_and_never_leaves_a_signature_without_its_key() -> None:
-    before, zones = None, []
+    before, zones, at = None, [], START
     for _, published, signing in DOCUMENTED:
+        at += timedelta(days=7)
         args = described(published, signing)
         assert not errors(args.zone().findings)
         now = dkim_rotation.keys(own(args))
-        assert not dkim_rotation.steps(before, now)
-        before = Keys(now.published, now.signing, dkim_rotation.history(before, now))
+        assert not dkim_rotation.steps(before, now, at)
+        before = dkim_rotation.remembered(before, now, at)
         zones.append((args.zone(), signing))
     for (earlier, signing), (later, _) in itertools.pairwise(zones):
         # Mail that was signed before an update arrives after it, and resolvers may hold the zone before.
@@ -79,42 +90,48 @@ def test_the_documented_way_is_never_refused_and_never_leaves_a_signature_withou
         (keys({"a": "generated rsa"}, ["a"]), keys({"a": "generated rsa"}, ["a"]), ""),
         # removed at once: while it signs, and after it has
         (keys({"a": "1", "b": "2"}, ["a"]), keys({"b": "2"}, ["b"]), "the key of `a` would vanish"),
-        (keys({"a": "1", "b": "2"}, ["b"], ["a", "b"]), keys({"b": "2"}, ["b"]), "the key of `a` would vanish"),
-        (keys({"a": "withdrawn", "b": "2"}, ["b"], ["b"]), keys({"b": "2"}, ["b"]), ""),
-        (keys({"a": "compromised", "b": "2"}, ["b"], ["b"]), keys({"b": "2"}, ["b"]), ""),
+        (keys({"a": "1", "b": "2"}, ["b"], {"a": STOPPED}), keys({"b": "2"}, ["b"]), "the key of `a` would vanish"),
+        (keys({"a": "withdrawn", "b": "2"}, ["b"]), keys({"b": "2"}, ["b"]), ""),
+        (keys({"a": "compromised", "b": "2"}, ["b"]), keys({"b": "2"}, ["b"]), ""),
         # one that never signed may go
         (keys({"a": "1", "b": "2"}, ["a"]), keys({"a": "1"}, ["a"]), ""),
         # withdrawn in the update in which it stops signing
         (keys({"a": "1", "b": "2"}, ["a"]), keys({"a": "withdrawn", "b": "2"}, ["b"]), "`a` signs until this update"),
         (keys({"a": "1", "b": "2"}, ["a"]), keys({"a": "compromised", "b": "2"}, ["b"]), ""),
-        (keys({"a": "1", "b": "2"}, ["b"], ["a", "b"]), keys({"a": "withdrawn", "b": "2"}, ["b"]), ""),
+        (keys({"a": "1", "b": "2"}, ["b"], {"a": STOPPED}), keys({"a": "withdrawn", "b": "2"}, ["b"]), ""),
         # signs before it is published
         (keys({"a": "1"}, ["a"]), keys({"a": "1", "b": "2"}, ["b"]), "`b` would sign before its key is published"),
         (keys({"a": "1"}, ["a"]), keys({"a": "compromised", "b": "2"}, ["b"]), ""),
         # another key under the same selector
         (keys({"a": "generated rsa"}, ["a"]), keys({"a": "generated ed25519"}, ["a"]), "`a` would get another key"),
-        (keys({"a": "withdrawn", "b": "2"}, ["b"], ["b"]), keys({"a": "1", "b": "2"}, ["b"]), "`a` would get another"),
+        (keys({"a": "withdrawn", "b": "2"}, ["b"]), keys({"a": "1", "b": "2"}, ["b"]), "`a` would get another"),
     ],
 )
 def test_steps(before: Keys | None, now: Keys, refused: str) -> None:
-    found = dkim_rotation.steps(before, now)
+    found = dkim_rotation.steps(before, now, LATER)
     assert len(found) == (1 if refused else 0), found
     assert all(one.startswith(refused) and "(RFC " in one for one in found)
 
 
 def test_a_key_that_signed_once_is_remembered_until_it_is_withdrawn() -> None:
     before: Keys | None = None
-    for now, remembered in (
-        (Keys({"a": "1", "b": "2", "c": "3"}, ["a"]), ["a"]),
-        (Keys({"a": "1", "b": "2", "c": "3"}, ["b"]), ["a", "b"]),
-        (Keys({"a": "1", "b": "2", "c": "3"}, ["c"]), ["a", "b", "c"]),
-        (Keys({"a": "withdrawn", "b": "2", "c": "3"}, ["c"]), ["b", "c"]),
+    at, day = START, timedelta(days=7)
+    for now, signed in (
+        (Keys({"a": "1", "b": "2", "c": "3"}, ["a"]), {"a": ""}),
+        (Keys({"a": "1", "b": "2", "c": "3"}, ["b"]), {"a": (START + 2 * day).isoformat(), "b": ""}),
+        (
+            Keys({"a": "1", "b": "2", "c": "3"}, ["c"]),
+            {"a": (START + 2 * day).isoformat(), "b": (START + 3 * day).isoformat(), "c": ""},
+        ),
+        (Keys({"a": "withdrawn", "b": "2", "c": "3"}, ["c"]), {"b": (START + 3 * day).isoformat(), "c": ""}),
     ):
-        assert not dkim_rotation.steps(before, now)
-        before = Keys(now.published, now.signing, dkim_rotation.history(before, now))
-        assert before.signed == remembered
+        at += day
+        assert not dkim_rotation.steps(before, now, at)
+        before = dkim_rotation.remembered(before, now, at)
+        assert before.signed == signed
+        assert set(before.since.values()) == {(START + day).isoformat()}
     assert before
-    assert len(dkim_rotation.steps(before, Keys({"c": "3"}, ["c"]))) == 1, "b was never withdrawn; a was"
+    assert len(dkim_rotation.steps(before, Keys({"c": "3"}, ["c"]), at)) == 1, "b was never withdrawn; a was"
 
 
 names = st.sampled_from(["a", "b", "c"])
@@ -125,21 +142,65 @@ states = st.builds(
 )
 
 
-@given(st.lists(states, min_size=2, max_size=8))
+hours = st.sampled_from([0, 1, 2, 4, 24, 119, 121])
+
+
+@given(st.lists(st.tuples(states, hours), min_size=2, max_size=8))
 def test_whatever_is_tried_no_signature_loses_its_key_unless_it_is_stolen(tried: list[Any]) -> None:
-    """Updates that are refused change nothing. Of the others: what signed before is live after."""
+    """Updates that are refused change nothing. Of the others: what signed in the last five days is live, and what
+    begins to sign is known everywhere."""
     before: Keys | None = None
-    for published, signing in tried:
+    at, signed_at, published_at = START, dict[str, datetime](), dict[str, datetime]()
+    for (published, signing), passed in tried:
+        at += timedelta(hours=passed)
         now = Keys(published, signing)
-        if dkim_rotation.steps(before, now):
+        if dkim_rotation.steps(before, now, at):
             continue
-        if before:
-            for selector in before.signing:
+        for selector in before.signing if before else ():
+            signed_at[selector] = at  # until this update
+        for selector, last in signed_at.items():
+            if at < last + dkim_rotation.DELIVERED and before and before.published.get(selector) == "live":
                 assert published.get(selector) in ("live", "compromised")
-            if any(published.get(one) != "compromised" for one in before.signing):
-                assert all(before.published.get(one) == "live" for one in signing)
-        before = Keys(published, signing, dkim_rotation.history(before, now))
+        if before and any(published.get(one) != "compromised" for one in before.signing):
+            for selector in set(signing) - set(before.signing):
+                assert at >= published_at[selector] + dkim_rotation.KNOWN_EVERYWHERE
+        published_at = {name: published_at.get(name, at) for name in published}
+        before = dkim_rotation.remembered(before, now, at)
         assert all(before.published[one] == "live" for one in before.signed)
+
+
+@pytest.mark.parametrize(
+    ("passed", "refused"),
+    [
+        (timedelta(), "`b` is published since 2026-01-01 00:00 UTC, and resolvers may hold until 2026-01-01 03:00 UTC"),
+        (timedelta(hours=2, minutes=59), "`b` is published since"),
+        (timedelta(hours=3), ""),
+    ],
+)
+def test_a_new_key_signs_once_every_resolver_can_know_it(passed: timedelta, refused: str) -> None:
+    published = {"a": "1", "b": "2"}
+    before = dkim_rotation.remembered(None, Keys(published, ["a"]), START)
+    found = dkim_rotation.steps(before, Keys(published, ["b"]), START + passed)
+    assert len(found) == bool(refused)
+    assert all(one.startswith(refused) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("passed", "refused"),
+    [
+        (timedelta(), "mail that `a` signed may be under way until 2026-01-06 00:00 UTC"),
+        (timedelta(days=4, hours=23), "mail that `a` signed"),
+        (timedelta(days=5), ""),
+    ],
+)
+def test_an_old_key_stays_until_its_mail_is_delivered(passed: timedelta, refused: str) -> None:
+    published = {"a": "1", "b": "2"}
+    before = dkim_rotation.remembered(keys(published, ["a"]), Keys(published, ["b"]), START)
+    after = Keys({"a": "withdrawn", "b": "2"}, ["b"])
+    found = dkim_rotation.steps(before, after, START + passed)
+    assert len(found) == bool(refused)
+    assert all(one.startswith(refused) for one in found)
+    assert not dkim_rotation.steps(before, Keys({"a": "compromised", "b": "2"}, ["b"]), START + passed)
 
 
 def test_a_given_key_is_the_same_however_it_is_written() -> None:

@@ -1,5 +1,6 @@
 """DKIM key pairs that the engine makes, and the resource that knows which of them have signed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -21,10 +22,11 @@ class _Provider(ResourceProvider):
 
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse at preview what would leave signatures without a key, and add to the memory."""
-        before, now = _keys(_olds), _keys(news)
+        before, now, at = _keys(_olds), _keys(news), datetime.now(UTC).replace(microsecond=0)
         assert now
-        failures = [CheckFailure("published", sentence) for sentence in dkim_rotation.steps(before, now)]
-        return CheckResult({**news, "signed": dkim_rotation.history(before, now)}, failures)
+        failures = [CheckFailure("published", sentence) for sentence in dkim_rotation.steps(before, now, at)]
+        memory = dkim_rotation.remembered(before, now, at)
+        return CheckResult({**news, "since": memory.since, "signed": memory.signed}, failures)
 
     def create(self, props: Props) -> CreateResult:
         """Remember."""
@@ -43,11 +45,11 @@ class _Provider(ResourceProvider):
 def _keys(props: Props) -> Keys | None:
     if not props.get("published"):
         return None
-    return Keys(props["published"], props["signing"], props.get("signed") or ())
+    return Keys(props["published"], props["signing"], props.get("since") or {}, props.get("signed") or {})
 
 
 def _outputs(props: Props) -> Props:
-    return {key: props.get(key) for key in ("domain", "published", "signing", "signed")}
+    return {key: props.get(key) for key in ("domain", "published", "signing", "since", "signed")}
 
 
 class DkimRotation(Resource, module="tierstack", name="DkimRotation"):

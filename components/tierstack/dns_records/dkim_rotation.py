@@ -7,12 +7,18 @@ update must not do depends on the one before, so the rules take both (`steps`); 
 import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from tierstack.dns_records import dkim
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.options import DkimAlgorithm, DkimKeyArgs, OwnMailServerArgs
 
+KNOWN_EVERYWHERE = timedelta(hours=3)
+"""How long a new key is published before it signs: for so long a resolver may hold that it does not exist (RFC 2308
+§5 advises one to three hours)."""
+DELIVERED = timedelta(days=5)
+"""How long the key of the last signature stays: for so long senders try to deliver a mail (RFC 5321 §4.5.4.1)."""
 WITHDRAWN = "withdrawn"
 COMPROMISED = "compromised"
 
@@ -26,8 +32,10 @@ class Keys:
     COMPROMISED."""
     signing: Sequence[str]
     """The selectors that sign from this update on."""
-    signed: Sequence[str] = ()
-    """The selectors that signed in any update so far and were not withdrawn since."""
+    since: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Selector → when its key was first published (ISO 8601)."""
+    signed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The selectors that have signed and were not withdrawn since → when they stopped; empty while they sign."""
 
     @property
     def gone(self) -> set[str]:
@@ -98,32 +106,45 @@ def _kind(key: DkimKeyArgs) -> str:
         return ""
 
 
-def history(before: Keys | None, now: Keys) -> list[str]:
-    """The selectors that have signed and still need their keys, after the update."""
-    signed = {*(before.signed if before else ()), *now.signing}
-    return sorted(name for name in signed if name in now.published and name not in now.gone)
+def remembered(before: Keys | None, now: Keys, at: datetime) -> Keys:
+    """`now` with what the next update has to know, after an update at the time `at`."""
+    since = {name: before.since.get(name) if before else None for name in now.published}
+    stopped = dict.fromkeys(now.signing, "")
+    for name, when in before.signed.items() if before else ():
+        stopped.setdefault(name, when or at.isoformat())
+    return Keys(
+        now.published,
+        now.signing,
+        {name: when or at.isoformat() for name, when in since.items()},
+        {name: stopped[name] for name in sorted(stopped) if name in now.published and name not in now.gone},
+    )
 
 
-def steps(before: Keys | None, now: Keys) -> list[str]:
-    """What must not happen between one update and the next, as sentences; None before the first."""
+def steps(before: Keys | None, now: Keys, at: datetime) -> list[str]:
+    """What must not happen between one update and the next at the time `at`, as sentences; None before the first."""
     if before is None:
         return []
-    return [*_lost(before, now), *_changed(before, now), *_unpublished(before, now)]
+    return [*_lost(before, now, at), *_changed(before, now), *_unpublished(before, now, at)]
 
 
-def _lost(before: Keys, now: Keys) -> list[str]:
+def _lost(before: Keys, now: Keys, at: datetime) -> list[str]:
     found: list[str] = []
-    for name in sorted({*before.signed, *before.signing}):
-        if name not in now.published and name not in before.gone:
+    for name, stopped in before.signed.items():
+        if name not in now.published:
             found.append(
-                f"the key of `{name}` would vanish, although it signed mail: write `withdrawn: true` for it a week "
-                "after its last signature, and remove it in a later update (RFC 6376 §3.6.1)"
+                f"the key of `{name}` would vanish, although it signed mail: write `withdrawn: true` for it once that "
+                "mail is delivered, and remove it in a later update (RFC 6376 §3.6.1)"
             )
-        elif name in before.signing and now.published.get(name) == WITHDRAWN:
+        elif now.published[name] == WITHDRAWN and not stopped:
             found.append(
                 f"`{name}` signs until this update, and mail is under way for days: change `sign_with` now and "
-                "withdraw it a week later, or write `compromised: true` if its private key is stolen "
+                f"withdraw it {DELIVERED.days} days later, or write `compromised: true` if its private key is stolen "
                 "(RFC 5321 §4.5.4.1)"
+            )
+        elif now.published[name] == WITHDRAWN and at < (until := datetime.fromisoformat(stopped) + DELIVERED):
+            found.append(
+                f"mail that `{name}` signed may be under way until {_shown(until)}: withdraw it after that, or write "
+                "`compromised: true` if its private key is stolen (RFC 5321 §4.5.4.1)"
             )
     return found
 
@@ -137,13 +158,26 @@ def _changed(before: Keys, now: Keys) -> list[str]:
     ]
 
 
-def _unpublished(before: Keys, now: Keys) -> list[str]:
+def _unpublished(before: Keys, now: Keys, at: datetime) -> list[str]:
     stolen = all(now.published.get(name) == COMPROMISED for name in before.signing)
     if not before.signing or stolen:
         return []
-    return [
-        f"`{name}` would sign before its key is published: add it now, and name it in `sign_with` in a later update, "
-        "once the TTL of the zone has passed (RFC 6376 §3.6.2, RFC 2308 §5)"
-        for name in now.signing
-        if name not in before.published
-    ]
+    found: list[str] = []
+    for name in now.signing:
+        if name not in before.published:
+            found.append(
+                f"`{name}` would sign before its key is published: add it now, and name it in `sign_with` in a later "
+                "update (RFC 6376 §3.6.2)"
+            )
+        elif name not in before.signing and at < (
+            ready := datetime.fromisoformat(before.since[name]) + KNOWN_EVERYWHERE
+        ):
+            found.append(
+                f"`{name}` is published since {_shown(datetime.fromisoformat(before.since[name]))}, and resolvers may "
+                f"hold until {_shown(ready)} that it does not exist: let it sign after that (RFC 2308 §5)"
+            )
+    return found
+
+
+def _shown(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
