@@ -91,8 +91,8 @@ class DkimKeyArgs:
     target: str | None = None
     """The absolute name under which a sender publishes the key and changes it (a CNAME). None: a TXT record."""
     withdrawn: bool = False
-    """Whether the key is published as withdrawn (an empty p=), and a generated one deleted. Not in the update in which
-    it stops signing: mail that it signed is still under way."""
+    """Whether the key is published as withdrawn (an empty p=), and a generated one deleted. Five days after it stopped
+    signing at the earliest: mail that it signed is under way for so long."""
     compromised: bool = False
     """Whether others know the private key: it is withdrawn at once, although mail that it signed then fails."""
 
@@ -207,7 +207,7 @@ class OwnMailServerArgs:
     """Its DKIM selectors; two, so that one can be changed while the other signs. None: no DKIM, with an
     error."""
     sign_with: list[str] | None = None
-    """The selectors with which mail is signed now, each published by an update before. None: the first that is not
+    """The selectors with which mail is signed now, each published three hours before. None: the first that is not
     withdrawn."""
 
     @property
