@@ -11,6 +11,7 @@ from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Recording
 from tierstack.dns_records.options import DmarcArgs, DmarcStage, MailArgs, OwnMailServerArgs
 from tierstack.dns_records.spf_lookups import LookupUnavailableError
+from tierstack.dns_records.summary import summarize
 from tierstack.errors import ArgumentError, Problem
 
 LIVE = Fixed(
@@ -54,6 +55,8 @@ def test_what_was_asked_is_known_without_a_network(tmp_path: Path) -> None:
     assert {"spf-uncounted", "dmarc-external-unknown"} <= codes(without)
     assert not {"spf-uncounted", "dmarc-external-unknown"} & codes(loaded(file))
     assert check_zone(without.zone().text, "example.org", KeptAnswers.read(file)) == found
+    assert "SPF takes 1 of 10 lookups" in summarize(without.zone())
+    assert "SPF takes 3 of 10 lookups" in summarize(loaded(file).zone())
 
 
 def test_what_was_refused_stays_refused(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _spf(zone: Zone) -> str:
     text = next((v for v in _texts(zone, zone.domain) if spf.is_spf(v)), None)
     if text is None:
         return ""
-    report = spf_lookups.count(text, zone.domain, spf_lookups.default_resolver(zone.sets, zone.domain))
+    report = spf_lookups.count(text, zone.domain, spf_lookups.default_resolver(zone.sets, zone.domain, zone.known))
     every = spf.parse(text).named("all")
     others = {"-": "fail", "~": "are suspicious", "?": "are neutral", "+": "are allowed"}
     ending = others[every[0].qualifier] if every else "are neutral"

@@ -68,6 +68,8 @@ class Zone:
     mta_sts_policy: str | None = None
     providers: tuple[str, ...] = ()
     """The names of the mail providers, for the summary."""
+    known: spf_lookups.Resolver | None = field(default=None, compare=False, repr=False)
+    """What the zone was judged by besides the snapshot, for the summary."""
 
     @property
     def text(self) -> str:
@@ -130,7 +132,7 @@ def compose(spec: ZoneSpec) -> Zone:
     sets = group(draft.records)
     found = draft.findings + check_sets(sets, spec.domain, spec.known) + _certificate(sets, spec)
     labels = tuple(one.label for one in providers if one.label != "mail")
-    return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels)
+    return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels, spec.known)
 
 
 def _web(draft: _Draft) -> None:
