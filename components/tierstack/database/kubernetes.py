@@ -8,7 +8,7 @@ import pulumi
 
 from tierstack.database import sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.platform.kubernetes import Manifest, cluster
+from tierstack.platform.kubernetes import Manifest, cluster, mebibytes, millicores
 from tierstack.wiring import DatabaseConnection
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
@@ -187,7 +187,7 @@ def _object(api_version: str, kind: str, name: str, spec: Manifest) -> Manifest:
 
 
 def _volume(gigabytes: int, args: DatabaseWithReplicasArgs) -> Manifest:
-    volume: Manifest = {"size": f"{gigabytes}Gi", "resizeInUseVolumes": True}
+    volume: Manifest = {"size": mebibytes(gigabytes * 1024), "resizeInUseVolumes": True}
     if args.platform.storage_class is not None:
         volume["storageClass"] = args.platform.storage_class
     return volume
@@ -195,7 +195,7 @@ def _volume(gigabytes: int, args: DatabaseWithReplicasArgs) -> Manifest:
 
 def _resources(memory_mb: int, cpu: float) -> Manifest:
     """Requests that equal limits: the last pods that a node under pressure evicts (quality of service Guaranteed)."""
-    amounts = {"memory": f"{memory_mb}Mi", "cpu": f"{round(cpu * 1000)}m"}
+    amounts = {"memory": mebibytes(memory_mb), "cpu": millicores(round(cpu * 1000))}
     return {"requests": amounts, "limits": amounts}
 
 

@@ -35,6 +35,22 @@ CONTAINER_SECURITY: Manifest = {
 """securityContext of a container under the `restricted` Pod Security Standard, with a read-only root."""
 
 
+def mebibytes(amount: int) -> str:
+    """A quantity of memory or storage as the API server writes it, with the largest unit that leaves it whole: an
+    operator writes its objects back in this form, and any other would show as a change in the next preview
+    (Kubernetes API reference, "Quantity")."""
+    units = ["Mi", "Gi", "Ti"]
+    while amount % 1024 == 0 and len(units) > 1:
+        amount //= 1024
+        units.pop(0)
+    return f"{amount}{units[0]}"
+
+
+def millicores(amount: int) -> str:
+    """A quantity of processors in the same form."""
+    return f"{amount}m" if amount % 1000 else str(amount // 1000)
+
+
 class Object(pulumi.CustomResource):
     """One Kubernetes object, from its manifest."""
 
