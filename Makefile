@@ -13,7 +13,7 @@ TIERSTACK := $(ENV) tierstack
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core local-images images up down preview render lint fmt test test-docker bench doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt test test-docker cluster cluster-down test-cluster bench doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -59,6 +59,17 @@ test: lint ## lint, then all tests that need no Docker, with coverage
 
 test-docker: setup images ## tests on a real Docker daemon
 	@$(ENV) TIERSTACK_REQUIRE=docker pytest -m docker $(ARGS)
+
+cluster: setup ## a Kubernetes of three nodes with its operators (TIERSTACK_CLUSTER=existing: operators onto the current one)
+	@$(SETUP) cluster images
+	@$(PYTHON) tests/images/build.py --group images --group cluster
+	@$(ENV) python -m tests.cluster up && python -m tests.cluster operators
+
+cluster-down: core ## stop and remove that cluster
+	@$(ENV) python -m tests.cluster down
+
+test-cluster: cluster ## tests on a real Kubernetes cluster
+	@$(ENV) TIERSTACK_REQUIRE=cluster pytest -m cluster $(ARGS)
 
 bench: core ## preview and up against a hand-written program with the same resources
 	@$(ENV) python -m bench $(ARGS)

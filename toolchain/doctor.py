@@ -61,7 +61,7 @@ def examine(pins: Pins) -> list[Row]:
         )
     for tool in pins.group(*GROUPS):
         found = find.find(tool, pins)
-        remedy = "make setup" if tool.group != "images" else "python3 toolchain/setup.py images"
+        remedy = "make setup" if tool.group in ("core", "test") else f"python3 toolchain/setup.py {tool.group}"
         if found:
             rows.append(Row(tool.name, tool.group == "core", found.version, f"{found.source}: {found.path}"))
         else:

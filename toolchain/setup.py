@@ -30,6 +30,8 @@ EXAMPLES = """examples:
   python3 toolchain/setup.py images                   the programs that go into locally built images
   python3 toolchain/setup.py docker                   the system packages of the Docker platform
   python3 toolchain/setup.py dns                      BIND, Knot and PowerDNS, for tests that publish to them
+  python3 toolchain/setup.py cluster images           what `make cluster` runs, from kube-apiserver to the operators
+  python3 toolchain/setup.py --check cluster          build nothing: exit 1 and name what is missing
   python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas, addons)
   eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
   python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
@@ -141,6 +143,16 @@ def print_path(name: str, pins: Pins) -> int:
     return 0
 
 
+def check(groups: list[str], pins: Pins) -> int:
+    """Name what a set-up of `groups` would still have to get; 1 when there is any."""
+    absent = [tool.name for tool in pins.group(*groups) if find.find(tool, pins) is None]
+    absent += [name for name, (folder, group) in FOLDERS.items() if group in groups and not folder(pins).is_dir()]
+    absent += [need.name for need in system.missing({"core", *groups})]
+    if absent:
+        place.say(f"missing: {', '.join(absent)}")
+    return 1 if absent else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -149,6 +161,7 @@ def main() -> int:
         "groups", nargs="*", metavar="GROUP", help=f"what to set up: {', '.join(ALL)} (default: core test)"
     )
     parser.add_argument("--print-path", metavar="NAME", help="print where a program is")
+    parser.add_argument("--check", action="store_true", help="exit 1 if anything of the groups is missing")
     parser.add_argument("--env", action="store_true", help="print the shell environment for stacks")
     parser.add_argument("--doctor", action="store_true", help="print what is there and what is missing")
     parser.add_argument("--json", action="store_true", help="with --doctor: as JSON")
@@ -161,6 +174,8 @@ def main() -> int:
         return print_path(options.print_path, pins)
     if options.doctor:
         return doctor.main(pins, as_json=options.json)
+    if options.check:
+        return check(options.groups or ["core", "test"], pins)
     if options.env:
         print(environment.write(pins).read_text(), end="")
         return 0

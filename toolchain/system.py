@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from toolchain import place
 from toolchain.build import SetupError, go_program
@@ -56,8 +57,32 @@ NEEDS = (
         server("pdns_server"),
         "records are published to it in tests, on loopback",
     ),
-    Need("docker", "docker.io", ("docker",), command("docker"), "the Docker platform"),
-    Need("debootstrap", "debootstrap", ("docker",), command("debootstrap"), "images where no registry answers"),
+    Need("docker", "docker.io", ("docker", "cluster"), command("docker"), "the Docker platform, and every image"),
+    Need(
+        "debootstrap",
+        "debootstrap",
+        ("docker", "cluster"),
+        command("debootstrap"),
+        "images where no registry answers",
+    ),
+    Need("kubectl", "kubernetes-client", ("cluster",), command("kubectl"), "the client of the test cluster"),
+    Need("etcd", "etcd-server", ("cluster",), command("etcd"), "the test cluster's store"),
+    Need("containerd", "containerd runc", ("cluster",), command("containerd"), "one for each node of the test cluster"),
+    Need(
+        "CNI plugins",
+        "containernetworking-plugins",
+        ("cluster",),
+        lambda: any(Path(folder, "bridge").exists() for folder in ("/usr/lib/cni", "/opt/cni/bin")),
+        "networks of the test cluster's pods",
+    ),
+    Need(
+        "packet filter",
+        "iptables ipset conntrack",
+        ("cluster",),
+        lambda: all(server(name)() for name in ("iptables", "ipset", "conntrack")),
+        "services and NetworkPolicies of the test cluster",
+    ),
+    Need("openssl", "openssl", ("cluster",), command("openssl"), "certificates of the test cluster"),
 )
 
 

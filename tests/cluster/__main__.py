@@ -1,13 +1,16 @@
 """`python -m tests.cluster`: a Kubernetes of several nodes on this machine."""
 
 import argparse
+import os
 import sys
 
-from tests.cluster.cluster import Cluster, home
+from tests.cluster import operators
+from tests.cluster.cluster import EXISTING, Cluster, home, say
 from tests.cluster.machine import ClusterError
 
 EXAMPLES = """examples:
   python -m tests.cluster up                       three nodes, DNS, volumes, NetworkPolicies, metrics, load balancers
+  python -m tests.cluster operators                images onto the nodes, operators, an S3 store, a CA
   eval "$(python -m tests.cluster env)"            so that kubectl, pulumi and tests use it
   python -m tests.cluster load tierstack.local/shop:1
   python -m tests.cluster lose node2               kubelet, containerd and all pods of node2 killed
@@ -16,6 +19,9 @@ EXAMPLES = """examples:
 
 environment:
   TIERSTACK_CLUSTER_HOME   where it lives (default: below the cache)
+  TIERSTACK_CLUSTER        "existing": none is made, the operators go onto the one of the current kubeconfig
+  TIERSTACK_CLUSTER_LOAD   with it: the command that brings images onto its nodes, as in "kind load docker-image"
+  TIERSTACK_CLUSTER_SHARED_CLASS   storage class whose volumes several pods may mount (default: shared)
 """
 
 
@@ -30,12 +36,15 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("up", help="bring it up").add_argument("--nodes", type=int, default=3, metavar="N")
     verbs.add_parser("load", help="import images of the Docker daemon").add_argument("images", nargs="+")
+    verbs.add_parser("operators", help="install the operators, and the images that tests need")
     for verb, text in (("lose", "kill a node"), ("restore", "start a lost node")):
         verbs.add_parser(verb, help=text).add_argument("node")
     verbs.add_parser("env", help="print the environment that uses it")
     verbs.add_parser("status", help="print its nodes; exit 1 when it does not run")
     verbs.add_parser("down", help="stop and remove it")
     options = parser.parse_args()
+    if EXISTING:
+        return _existing(options.verb)
     if options.verb != "up" and not (home() / "nodes").exists():
         print("No cluster was brought up here: python -m tests.cluster up", file=sys.stderr)
         return 0 if options.verb == "down" else 1
@@ -44,6 +53,9 @@ def main() -> int:
         match options.verb:
             case "up":
                 cluster.up()
+            case "operators":
+                os.environ["KUBECONFIG"] = str(cluster.kubeconfig)
+                operators.install()
             case "load":
                 cluster.load(options.images)
             case "lose":
@@ -58,6 +70,19 @@ def main() -> int:
                 cluster.down()
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _existing(verb: str) -> int:
+    """A verb where the cluster is somebody else's."""
+    if verb != "operators":
+        say(f"{verb}: nothing to do, TIERSTACK_CLUSTER=existing uses the cluster of the current kubeconfig")
+        return 0
+    try:
+        operators.install()
+    except ClusterError as error:
+        say(f"error: {error}")
         return 1
     return 0
 

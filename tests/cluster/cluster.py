@@ -32,11 +32,19 @@ ESSENTIAL = ("tierstack.local/pause:1", "tierstack.local/base:trixie", dns.IMAGE
 """Images without which no pod starts, or no volume is made."""
 
 
+EXISTING = os.environ.get("TIERSTACK_CLUSTER") == "existing"
+"""Whether the tests run on the cluster of the current kubeconfig, and not on one of this machine."""
+
+
+def cache() -> Path:
+    """What outlives a checkout: TIERSTACK_CACHE."""
+    return Path(os.environ.get("TIERSTACK_CACHE") or Path.home() / ".cache" / "tierstack")
+
+
 def home() -> Path:
     """Where the cluster lives: TIERSTACK_CLUSTER_HOME, else below the cache."""
     given = os.environ.get("TIERSTACK_CLUSTER_HOME")
-    cache = os.environ.get("TIERSTACK_CACHE") or Path.home() / ".cache" / "tierstack"
-    return Path(given) if given else Path(cache) / "cluster"
+    return Path(given) if given else cache() / "cluster"
 
 
 def say(text: str) -> None:

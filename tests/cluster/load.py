@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
@@ -68,7 +69,7 @@ class Account:
         """The longest time without an acknowledged order, in seconds, from `since` on."""
         end = until or time.monotonic()
         times = [since, *sorted(at for at in self.written if since <= at <= end)]
-        return max((later - earlier for earlier, later in zip(times, times[1:], strict=False)), default=end - since)
+        return max((later - earlier for earlier, later in pairwise(times)), default=end - since)
 
     def first_write_after(self, moment: float) -> float:
         """Seconds from the end of the longest gap after `moment`: when orders went through again."""

@@ -134,7 +134,6 @@ def prepare_network() -> None:
             # Last, because what NetworkPolicies refuse must be refused first.
             run("iptables", "-A", *rule)
 
-
     # Pods keep their addresses among themselves, as NetworkPolicies want it; outside they are this machine.
     outside = ("POSTROUTING", "-s", PODS, "!", "-d", PODS, "-j", "MASQUERADE")
     outside = (*outside, "-m", "comment", "--comment", "tierstack-cluster")

@@ -1,14 +1,17 @@
 """The operators, installed by ClusterAddons from images and manifests of this machine; and what tests need beside them."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.cluster.cluster import EXISTING, Cluster, cache, say
 from tests.cluster.machine import ClusterError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,14 +36,43 @@ LOADED = (*LOADED, "versitygw:1.8.0", "barman:3")
 """All images that a node needs for the tests."""
 
 
+def install() -> None:
+    """Images, operators and what else the tests need, into the cluster of the environment; a second time changes nothing.
+
+    Raises ClusterError.
+    """
+    begun = time.monotonic()
+    names = [f"tierstack.local/{local}" for local in LOADED]
+    if not EXISTING:
+        Cluster().load(names)
+    elif command := os.environ.get("TIERSTACK_CLUSTER_LOAD"):
+        _run("sh", "-c", f'{command} "$@"', "load", *names)
+    else:
+        say(f"TIERSTACK_CLUSTER_LOAD is not set: the nodes must have {', '.join(names)}")
+    say(f"Images are on the nodes after {time.monotonic() - begun:.0f} s; the operators follow (about 5 min) ...")
+    operators().up()
+    objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": extras()})
+    _run("kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-", input=objects)
+    _run("kubectl", "-n", "s3", "rollout", "status", "deployment/s3", "--timeout=180s")
+    _run("kubectl", "wait", f"clusterissuer/{ISSUER}", "--for=condition=Ready", "--timeout=180s")
+    say(f"Operators are ready after {time.monotonic() - begun:.0f} s.")
+
+
+def operators() -> "Operators":
+    """The operators of the cluster of the environment."""
+    if not EXISTING:
+        return Operators(Cluster().home / "operators")
+    context = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True).stdout.strip()
+    return Operators(cache() / "operators" / context.replace("/", "_"))
+
+
 class Operators:
     """A stack of ClusterAddons in a folder of its own."""
 
-    def __init__(self, folder: Path, kubeconfig: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = {
             **os.environ,
-            "KUBECONFIG": str(kubeconfig),
             "PULUMI_BACKEND_URL": f"file://{folder}/state",
             "PULUMI_CONFIG_PASSPHRASE": "tests",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -51,10 +83,10 @@ class Operators:
         """Install them; a second time changes nothing."""
         if not (self.folder / "Pulumi.yaml").exists():
             shutil.copytree(ROOT / "examples" / "cluster", self.folder, dirs_exist_ok=True)
-            (self.folder / "state").mkdir()
+            (self.folder / "state").mkdir(exist_ok=True)
             self._pulumi("stack", "init", "tests")
         addons: dict[str, Any] = {
-            "manifests": _manifests(),
+            "manifests": str(_manifests(self.folder / "manifests")),
             # What cannot be built from Go modules in reasonable time: its resources alone.
             "crds_only": ["external-secrets"],
             "images": {vendor: f"tierstack.local/{local}" for vendor, local in IMAGES.items()},
@@ -78,12 +110,30 @@ class Operators:
         return done.stdout
 
 
-def _manifests() -> str:
+def _run(*command: str, input: str | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, input=input)
+    if done.returncode:
+        raise ClusterError(f"{' '.join(command[:4])} ended with {done.returncode}: {done.stderr.strip()[-1500:]}")
+
+
+def _manifests(folder: Path) -> Path:
+    """The vendors' manifests as the toolchain has them, but for one object."""
     setup = [sys.executable, str(ROOT / "toolchain" / "setup.py"), "--print-path", "addons"]
     done = subprocess.run(setup, capture_output=True, text=True)
     if done.returncode:
         raise ClusterError("the operators' manifests are not there yet: python3 toolchain/setup.py cluster")
-    return done.stdout.strip()
+    shutil.copytree(done.stdout.strip(), folder, dirs_exist_ok=True)
+    file = folder / "cert-manager.yaml"
+    # cert-manager that can be built from a Go module is 1.11.5, the resources are those of 1.19.1: its mutating webhook
+    # would drop the fields that are younger than itself, and is needed only to note who asks for a certificate.
+    documents = [one for one in yaml.safe_load_all(file.read_text()) if one]
+    for one in documents:
+        if one["kind"] == "MutatingWebhookConfiguration":
+            for webhook in one["webhooks"]:
+                for rule in webhook["rules"]:
+                    rule["resources"] = ["certificaterequests"]
+    file.write_text(yaml.safe_dump_all(documents))
+    return folder
 
 
 def extras(image: str = "tierstack.local/versitygw:1.8.0") -> list[dict[str, Any]]:
@@ -155,3 +205,19 @@ def extras(image: str = "tierstack.local/versitygw:1.8.0") -> list[dict[str, Any
             "spec": {"selector": labels, "ports": [{"port": 7070}]},
         },
     ]
+
+
+def make_bucket(name: str) -> None:
+    """Make a bucket in the object store of the cluster, unless it is there."""
+    script = (
+        "import boto3, botocore\n"
+        "s3 = boto3.client('s3', endpoint_url='http://s3:7070', region_name='eu-central-1', "
+        "aws_access_key_id='s3-for-tests', aws_secret_access_key='s3-for-tests')\n"
+        f"names = [one['Name'] for one in s3.list_buckets()['Buckets']]\n"
+        f"'{name}' in names or s3.create_bucket(Bucket='{name}')\n"
+    )
+    command = ["kubectl", "-n", "s3", "run", f"make-{name}", "--image=tierstack.local/barman:3", "--restart=Never"]
+    command += ["--rm", "--attach", "--quiet", "--", "python3", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise ClusterError(f"bucket {name} was not made: {done.stdout[-500:]}{done.stderr[-500:]}")

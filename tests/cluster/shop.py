@@ -1,8 +1,10 @@
 """The staging stack on the cluster, as a user brings it up: its configuration, and what a test looks at."""
 
+import os
 import ssl
 import subprocess
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from tests.cluster.load import Account, Site
 from tests.projects import Checkout
 
-STACK, NAMESPACE, HOST = "cluster", "shop-cluster", "staging.shop.example"
+HOST = "staging.shop.example"
 ISSUER = "tests"
 IMAGES = {
     "app": "local:shop:1",
@@ -19,7 +21,7 @@ IMAGES = {
     "redis": "local:valkey:8.1",
     "haproxy": "local:haproxy:3.0",
 }
-S3 = {"endpoint_url": "http://s3.s3.svc.cluster.local:7070", "bucket": "shop-staging", "region": "eu-central-1"}
+S3 = {"endpoint_url": "http://s3.s3.svc.cluster.local:7070", "region": "eu-central-1"}
 
 
 def kubectl(*arguments: str, check: bool = True, input: str | None = None) -> str:
@@ -41,34 +43,37 @@ def wait_until(what: str, reached: Callable[[], object], seconds: float) -> None
 class Shop:
     """The stack under test: staging's own configuration with the cluster's images and sizes that fit one machine."""
 
-    def __init__(self, folder: Path, name: str = NAMESPACE) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         self.checkout = Checkout.make(folder)
-        self.namespace = name
-        self.checkout.config(STACK, self._fit, base="staging")
+        self.namespace = self.stack = name
+        # Of its own for each run: Barman refuses to archive into the place of another database.
+        self.bucket = f"{name}-{uuid.uuid4().hex[:8]}"
+        self.platform = {"kind": "kubernetes", "name": name}
+        self.checkout.config(self.stack, self._fit, base="staging")
         # Secrets as a user gives them: encrypted in the configuration.
-        self.checkout.pulumi("stack", "init", STACK)
+        self.checkout.pulumi("stack", "init", self.stack)
         for part in ("access_key_id", "secret_access_key"):
             path = f"backups.destination.{part}"
-            self.checkout.pulumi("config", "set", "--secret", "--path", path, "s3-for-tests", "--stack", STACK)
+            self.checkout.pulumi("config", "set", "--secret", "--path", path, "s3-for-tests", "--stack", self.stack)
 
     def _fit(self, config: dict[str, Any]) -> None:
-        config["platform"] = {"kind": "kubernetes", "name": self.namespace}
+        config["platform"] = self.platform
         config["images"] = IMAGES
         config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
         # Three nodes on two processors: what is asked for must fit, what is used may be more.
         config["database"] = {"cpu": 0.25, "memory_mb": 1024}
         config["redis"] = {"memory_mb": 256}
-        config["app"] |= {"web_cpu": 0.05, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
-        config["app"] |= {"uploads_storage_class": "shared"}
-        config["backups"]["destination"] = S3
+        config["app"] |= {"web_cpu": 0.2, "worker_cpu": 0.05, "rate_limit": 10000, "rate_burst": 20000}
+        config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}
+        config["backups"]["destination"] = {**S3, "bucket": self.bucket}
 
     def change(self, change: Callable[[dict[str, Any]], Any]) -> None:
         """Change the configuration."""
-        self.checkout.config(STACK, change)
+        self.checkout.config(self.stack, change)
 
     def up(self) -> dict[str, Any]:
         """`tierstack up`."""
-        return self.checkout.json("up", "-s", STACK)
+        return self.checkout.json("up", "-s", self.stack)
 
     def site(self) -> Site:
         """Where it answers, once the load balancer has an address and the certificate is there."""
@@ -113,7 +118,7 @@ class Shop:
 
     def down(self) -> None:
         """Take everything away, the data too."""
-        self.checkout.tierstack("down", "-s", STACK, "--delete-data", "--yes", code=None)
+        self.checkout.tierstack("down", "-s", self.stack, "--delete-data", "--yes", code=None)
 
 
 _INGRESS = "go-template={{range .status.loadBalancer.ingress}}{{.ip}}{{end}}"
