@@ -53,7 +53,13 @@ final class RedisConnection
         [$host, $port] = $this->address();
         $redis = new Redis();
         $connect = $this->persistent ? 'pconnect' : 'connect';
-        $redis->$connect($host, $port, self::CONNECT_TIMEOUT);
+        if ($this->config->get('REDIS_SCHEME') === 'tls') {
+            // PHP verifies the chain and the name by itself; the file says which CA to trust, and is read each time.
+            $stream = ['cafile' => $this->config->require('REDIS_CAFILE'), 'peer_name' => $host];
+            $redis->$connect("tls://$host", $port, self::CONNECT_TIMEOUT, null, 0, 0, ['stream' => $stream]);
+        } else {
+            $redis->$connect($host, $port, self::CONNECT_TIMEOUT);
+        }
         $redis->setOption(Redis::OPT_READ_TIMEOUT, self::READ_TIMEOUT);
         $password = $this->config->get('REDIS_PASSWORD');
         if ($password !== null) {
