@@ -18,6 +18,19 @@ class SecretRef:
 
 
 @dataclass(kw_only=True)
+class TrustedCA:
+    """The certificates of a server's internal CA, in a file `ca.crt` that clients verify it by; no key is with it.
+
+    The file changes when the CA does, and nothing is restarted: clients read it at each connection.
+    """
+
+    volume: pulumi.Input[str] | None = None
+    """Docker: the volume with the file. None on Kubernetes."""
+    secret_name: pulumi.Input[str] | None = None
+    """Kubernetes: the Secret in the platform's namespace whose key `ca.crt` holds it. None on Docker."""
+
+
+@dataclass(kw_only=True)
 class DatabaseConnection:
     """How to reach a PostgreSQL of DatabaseWithReplicas."""
 
@@ -50,6 +63,8 @@ class DatabaseConnection:
     """Docker: its password."""
     cluster: str | None = None
     """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
+    ca: TrustedCA | None = None
+    """What clients verify both endpoints by (`sslmode=verify-full`). None: they verify nothing."""
 
 
 @dataclass(kw_only=True)
@@ -66,6 +81,8 @@ class RedisConnection:
     """Docker: network in which it answers."""
     client_labels: dict[str, str] | None = None
     """Kubernetes: labels a pod must carry to be let through."""
+    ca: TrustedCA | None = None
+    """What clients verify the endpoint by (`rediss://`, TLS from the first byte). None: it speaks in clear."""
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from typing import Any
 from tierstack.app_cluster import AppClusterArgs
 from tierstack.platform import DockerHost, Kubernetes, Platform
 from tierstack.tier import Tier
-from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
+from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 
 DIGEST = "0" * 64
 PLATFORMS: dict[str, Platform] = {
@@ -31,6 +31,10 @@ def password(on: str, value: str) -> SecretRef:
     return SecretRef(value=value) if on == "docker" else SecretRef(secret_name=f"{value}-secret", key="password")
 
 
+def trusted(on: str, of: str) -> TrustedCA:
+    return TrustedCA(volume=f"shop-{of}-ca") if on == "docker" else TrustedCA(secret_name=f"{of}-ca")
+
+
 def database(on: str) -> DatabaseConnection:
     return DatabaseConnection(
         host="db-pooler",
@@ -44,6 +48,7 @@ def database(on: str) -> DatabaseConnection:
         direct_network="shop-db-direct" if on == "docker" else None,
         client_labels=None if on == "docker" else {"tierstack.dev/db-client": "true"},
         direct_client_labels=None if on == "docker" else {"tierstack.dev/db-direct": "true"},
+        ca=trusted(on, "db"),
     )
 
 

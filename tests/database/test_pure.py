@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierstack.database import files, scram, sizing
+from tierstack.internal_ca import TLSMode
 from tierstack.tier import TIERS, DatabaseSize, Tier
 
 SIZE = TIERS[Tier.USERS_100K].database
@@ -89,16 +90,38 @@ def test_each_role_has_a_salt_of_its_own() -> None:
 
 
 def test_a_quote_in_a_setting_stays_in_its_value() -> None:
-    text = files.postgresql_conf(SIZE, {"search_path": "'a', public", "application_name": "a\\b"})
+    text = files.postgresql_conf(SIZE, {"search_path": "'a', public", "application_name": "a\\b"}, TLSMode.REQUIRE)
     assert "search_path = '''a'', public'\n" in text
     assert "application_name = 'a\\\\b'\n" in text
 
 
 def test_the_superuser_has_no_way_in_over_the_network() -> None:
-    rules = [line.split() for line in files.pg_hba_conf("shop", "web").splitlines() if not line.startswith("#")]
+    rules = [line.split() for line in files.pg_hba_conf("shop", "web", TLSMode.ALLOW).splitlines() if not line.startswith("#")]
     assert rules[1] == ["host", "all", "postgres", "all", "reject"]
     assert ["host", "shop", "web", "samenet", "scram-sha-256"] in rules
     assert all(rule[-1] == "scram-sha-256" for rule in rules[2:])
+
+
+def test_what_each_mode_demands() -> None:
+    """`require` leaves no line in clear, `allow` differs from it only there, `disable` says nothing of certificates."""
+    texts = {
+        mode: [
+            files.pg_hba_conf("shop", "web", mode),
+            files.pgbouncer_ini("shop", "db-rw", SIZE, mode),
+            files.postgresql_conf(SIZE, {}, mode),
+            files.verifying(mode),
+        ]
+        for mode in TLSMode
+    }
+    required, allowed, disabled = (texts[mode] for mode in (TLSMode.REQUIRE, TLSMode.ALLOW, TLSMode.DISABLE))
+    assert [line.split()[0] for line in required[0].splitlines()[1:]] == ["local", "host", *["hostssl"] * 4]
+    assert required[0].replace("hostssl", "host") == allowed[0] == disabled[0]
+    assert "client_tls_sslmode = require\n" in required[1]
+    assert "client_tls_sslmode = allow\n" in allowed[1]
+    assert "server_tls_sslmode = verify-full\n" in allowed[1]
+    assert "ssl = 'on'\n" in allowed[2]
+    assert required[3] == "sslmode=verify-full sslrootcert=/run/tierstack/ca/database/ca.crt"
+    assert not any("/tls.crt" in text or "ca.crt" in text or "ssl = 'on'" in text for text in disabled)
 
 
 def test_no_plain_password_reaches_the_primary() -> None:
@@ -109,7 +132,7 @@ def test_no_plain_password_reaches_the_primary() -> None:
     assert '"web" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION' in sql
 
 
-@pytest.mark.parametrize("script", [files.PRIMARY_SH, files.REPLICA_SH, files.POOLER_SH])
+@pytest.mark.parametrize("script", [files.PRIMARY_SH, files.replica_sh(TLSMode.REQUIRE), files.POOLER_SH])
 def test_scripts_are_plain_shell(script: str) -> None:
     shell = shutil.which("dash") or "sh"
     done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True)

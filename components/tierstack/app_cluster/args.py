@@ -122,9 +122,10 @@ class AppClusterArgs:
     """Kubernetes: StorageClass of that volume, one that several nodes can mount (NFS, CephFS). None: the platform's."""
     database: DatabaseConnection | None = None
     """Gives DB_CONNECTION, DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and
-    DB_DIRECT_PORT to the migration. None: no database."""
+    DB_DIRECT_PORT to the migration; where it is encrypted, DB_SSLMODE, PGSSLMODE and PGSSLROOTCERT. None: none."""
     redis: RedisConnection | None = None
-    """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD. None: no Redis."""
+    """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; where it is encrypted, REDIS_SCHEME (`tls`) and REDIS_CAFILE.
+    None: no Redis."""
     health_client: list[str] | None = None
     """Command in the web container that fetches an HTTP address, given last, and exits with 0 when it answers below
     400; such as `["wget", "-q", "-O", "/dev/null"]`. None: curl. Docker only."""

@@ -12,6 +12,7 @@ import pulumi
 
 from tierstack.app_cluster import processes, server, traffic
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
+from tierstack.internal_ca import ca_directory
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 
 
@@ -58,8 +59,12 @@ class _Release:
         return pulumi.Output.concat(self.prefix, "-", self.revision, f"-{role}" if role else "")
 
     def _mounts(self) -> list[Mount]:
-        """What every process of the application sees: its secrets and the uploads."""
-        found: list[Mount] = []
+        """What every process of the application sees: what it trusts, its secrets and the uploads."""
+        found = [
+            Mount(volume=ca.volume, path=ca_directory(of), read_only=True)
+            for of, ca in processes.trusted(self.args).items()
+            if ca.volume is not None
+        ]
         if self.secrets:
             name = f"{self.prefix}-secrets"
             volume = self.on.volume(name, self.parent, data=False, called=self.called("secrets"))

@@ -6,6 +6,7 @@ import pulumi
 
 from tierstack.app_cluster import processes, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
+from tierstack.internal_ca import CA_FILE, ca_directory
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
 from tierstack.wiring import SecretRef
 
@@ -71,6 +72,11 @@ class Pods:
         if args.uploads_path:
             volumes.append({"name": "uploads", "persistentVolumeClaim": {"claimName": f"{self.name}-uploads"}})
             mounts.append({"name": "uploads", "mountPath": args.uploads_path})
+        for of, ca in processes.trusted(args).items():
+            # Only the certificate of the Secret, whose other entries may be keys.
+            only = [{"key": CA_FILE, "path": CA_FILE}]
+            volumes.append({"name": f"{of}-ca", "secret": {"secretName": ca.secret_name, "items": only}})
+            mounts.append({"name": f"{of}-ca", "mountPath": ca_directory(of), "readOnly": True})
         if args.secret_delivery is SecretDelivery.FILE and self.secrets:
             sources = [
                 {"secret": {"name": ref.secret_name, "items": [{"key": ref.key, "path": key}]}}

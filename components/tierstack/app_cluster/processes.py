@@ -8,6 +8,8 @@ from enum import Enum
 
 from tierstack.app_cluster import server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
+from tierstack.internal_ca import ca_path
+from tierstack.wiring import TrustedCA
 
 SECRETS = "/run/tierstack/secrets"
 """Where secrets are mounted as files: one for each, named like its variable."""
@@ -84,11 +86,22 @@ def plain_environment(args: AppClusterArgs) -> dict[str, str]:
             "DB_DATABASE": args.database.database,
             "DB_USERNAME": args.database.user,
         }
+    if args.database and args.database.ca:
+        # libpq reads its own variables itself; frameworks that name a mode of their own read it from DB_SSLMODE.
+        given |= {"DB_SSLMODE": "verify-full", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": ca_path("database")}
+    if args.redis and args.redis.ca:
+        given |= {"REDIS_SCHEME": "tls", "REDIS_CAFILE": ca_path("redis")}
     if args.uploads_path:
         given["UPLOADS_DIR"] = args.uploads_path
     if args.secret_delivery is SecretDelivery.FILE:
         given |= {f"{name}_FILE": f"{SECRETS}/{name}" for name in secret_names(args)}
     return given | (args.environment or {})
+
+
+def trusted(args: AppClusterArgs) -> dict[str, TrustedCA]:
+    """The internal CAs that processes verify servers by, by what they are of (see `internal_ca`)."""
+    known = {"database": args.database and args.database.ca, "redis": args.redis and args.redis.ca}
+    return {of: ca for of, ca in known.items() if ca}
 
 
 def secret_names(args: AppClusterArgs) -> list[str]:

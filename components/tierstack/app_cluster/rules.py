@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
-from tierstack.app_cluster.processes import SECRETS, secret_names, web_memory_mb
+from tierstack.app_cluster.processes import SECRETS, secret_names, trusted, web_memory_mb
 from tierstack.app_cluster.server import CONFIG, SOCKETS
 from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import PlatformKind, image_problems, user_problems
@@ -22,6 +22,10 @@ _OURS = {
         *("DB_DIRECT_HOST", "DB_DIRECT_PORT"),
     ),
     "redis": ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"),
+}
+_OURS_OF_CA = {
+    "database": ("DB_SSLMODE", "PGSSLMODE", "PGSSLROOTCERT"),
+    "redis": ("REDIS_SCHEME", "REDIS_CAFILE"),
 }
 _ACCESS_MODES = ("ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
@@ -191,6 +195,7 @@ def _variables(args: AppClusterArgs) -> list[Problem]:
         if getattr(args, kind) is not None
         for name in names
     }
+    taken |= {name: f"the variable of `{of}`" for of in trusted(args) for name in _OURS_OF_CA[of]}
     if args.uploads_path:
         taken["UPLOADS_DIR"] = "the variable of `uploads_path`"
     if args.secret_delivery is SecretDelivery.FILE:

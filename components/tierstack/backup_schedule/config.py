@@ -4,16 +4,19 @@ import json
 from importlib import resources
 
 from tierstack.backup_schedule import agent
+from tierstack.internal_ca import ca_path
 
 DELIVERED = ("cron.py", "status.py", "agent.py")
 """Modules of this package that run in the container, under the same name as here."""
 
 
-def conninfo(host: str, port: str, user: str, database: str) -> str:
-    """How Barman and its agent connect (libpq manual, "Connection Strings"); the password stands in a file."""
+def conninfo(host: str, port: str, user: str, database: str, *, verified: bool) -> str:
+    """How Barman and its agent connect (libpq manual, "Connection Strings"); the password stands in a file.
+    `verified`: over TLS only, to a server whose certificate is of the internal CA."""
+    encryption = f" sslmode=verify-full sslrootcert={ca_path('database')}" if verified else ""
     return (
         f"host={host} port={port} user={user} dbname={database} passfile={agent.CONFIG}/pgpass"
-        f" connect_timeout=10 application_name=barman"
+        f" connect_timeout=10 application_name=barman{encryption}"
     )
 
 

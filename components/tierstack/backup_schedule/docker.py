@@ -7,6 +7,7 @@ import pulumi
 from tierstack.backup_schedule import agent, config
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.restore import ENVIRONMENT, PYTHON
+from tierstack.internal_ca import ca_directory
 from tierstack.platform.docker import Attachment, Health, Mount, Service, host
 from tierstack.wiring import SecretRef
 
@@ -31,6 +32,9 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         image=args.image,
         owner=OWNER,
     )
+    asking = [Mount(volume=configured.volume, path=str(agent.CONFIG), read_only=True)]
+    if args.database.ca and args.database.ca.volume is not None:
+        asking.append(Mount(volume=args.database.ca.volume, path=ca_directory("database"), read_only=True))
     service = Service(
         image=args.image,
         command=[*PYTHON, "run"],
@@ -38,10 +42,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         networks=[Attachment(network=args.database.direct_network)],
         memory_mb=args.memory_mb,
         environment=dict(ENVIRONMENT),
-        mounts=[
-            Mount(volume=configured.volume, path=str(agent.CONFIG), read_only=True),
-            Mount(volume=catalog.name, path=str(agent.CATALOG)),
-        ],
+        mounts=[*asking, Mount(volume=catalog.name, path=str(agent.CATALOG))],
         # Until the first base backup is there it is starting; later its absence is a fault after three looks.
         health=Health(
             command=[*PYTHON, "health"],
@@ -56,12 +57,14 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         # New modules need a new process; new settings do not.
         labels={"tierstack.dev/agent": hashlib.sha256("".join(program.values()).encode()).hexdigest()[:12]},
     )
-    prepared = here.run_once(f"{name}-prepare", parent, _once(service), undo=[*PYTHON, "forget"], timeout_seconds=120)
+    prepared = here.run_once(
+        f"{name}-prepare", parent, _once(service, asking), undo=[*PYTHON, "forget"], timeout_seconds=120
+    )
     here.container(f"{name}-barman", parent, service, depends_on=[prepared])
     return {"location": pulumi.Output.concat("volume:", catalog.name)}
 
 
-def _once(service: Service) -> Service:
+def _once(service: Service, mounts: list[Mount]) -> Service:
     """The same surroundings for a look at the primary, without the catalog."""
     return Service(
         image=service.image,
@@ -70,15 +73,16 @@ def _once(service: Service) -> Service:
         networks=service.networks,
         memory_mb=256,
         environment=service.environment,
-        mounts=service.mounts[:1],
+        mounts=mounts,
     )
 
 
 def _files(args: BackupScheduleArgs) -> dict[str, pulumi.Input[str]]:
     database = args.database
     user, password = database.backup_user or "", database.backup_password or SecretRef()
+    verified = database.ca is not None
     connection = pulumi.Output.all(database.direct_host, database.direct_port).apply(
-        lambda at: config.conninfo(at[0], at[1], user, "postgres")
+        lambda at: config.conninfo(at[0], at[1], user, "postgres", verified=verified)
     )
     return {
         "barman.conf": connection.apply(lambda text: config.barman_conf(text, args.retention_days)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tierstack.database import sizing
 from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.internal_ca import TLSMode, generation_problems
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
 from tierstack.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, server_connections
 
@@ -65,6 +66,12 @@ class DatabaseWithReplicasArgs:
     archive: str | None = None
     """Kubernetes: name of the ObjectStore (barman-cloud plugin) that the write-ahead log is archived to, as
     BackupSchedule makes it. None: no archive."""
+    tls: TLSMode = TLSMode.REQUIRE
+    """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server.
+    Docker: a stack in use changes from `disable` to `require` without a pause by an update with `allow` between."""
+    ca_generation: int = 1
+    """Docker: another number makes another CA; the one before it stays trusted. Raise it by one to change the CA, and
+    by one more for the old one to be trusted no longer."""
     parameters: dict[str, str] | None = None
     """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: none. A change
     restarts the server on Docker; on Kubernetes only where the setting needs it."""
@@ -90,6 +97,7 @@ class DatabaseWithReplicasArgs:
             *self._platform_problems(),
             *self._size_problems(),
             *self._parameter_problems(),
+            *generation_problems(self.ca_generation, self.tls, self.platform.kind),
         ]
 
     def _image_problems(self) -> list[Problem]:

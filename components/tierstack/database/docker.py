@@ -3,11 +3,11 @@
 Two networks: applications meet the pooler in one; the other is internal, for the pooler, migrations and backups, and
 the only one in which the servers are. Configuration and secrets are files in volumes; because servers read most of
 them only at their start, a container carries a hash of its files as a label, and a change of them replaces it. The
-data volume stays.
+data volume stays. Certificates are the exception: they are read again without a restart.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,8 +15,10 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from tierstack.database import files, sizing
-from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.database.args import MOST_DOCKER_REPLICAS, DatabaseWithReplicasArgs
 from tierstack.database.scram import salt_of, verifier
+from tierstack.internal_ca import TLSMode, ca_directory
+from tierstack.internal_ca.docker import Authority, ServerCertificate, fingerprint
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.tier import DatabaseSize
 from tierstack.wiring import DatabaseConnection, SecretRef
@@ -48,14 +50,16 @@ class _Database:
         self.verifiers = {role: self._verifier(role, salt.base64) for role in roles}
         self.network = self.host.network(name, parent)
         self.direct_network = self.host.network(f"{name}-direct", parent, internal=True)
+        self.tls = None if args.tls is TLSMode.DISABLE else _Encryption(self.host, name, args, parent)
 
     def connection(self) -> DatabaseConnection:
         config = self._configuration()
         primary = self._primary(config)
         replicas = self._replicas(config, primary)
         pooler = self._pooler(primary)
+        reloaded = self.tls.reloaded([primary, pooler, *replicas], self.size.replicas) if self.tls else []
         # Hosts come from the check, which is never replaced: a replaced server would replace all that names it.
-        proven = self._check([primary, pooler, *replicas]).id
+        proven = self._check([primary, pooler, *replicas], reloaded).id
         return DatabaseConnection(
             host=proven.apply(lambda _: self.pooler_host),
             port="6432",
@@ -68,6 +72,7 @@ class _Database:
             direct_network=self.direct_network.name,
             backup_user=files.BACKUP_ROLE,
             backup_password=SecretRef(value=self.passwords[files.BACKUP_ROLE]),
+            ca=self.tls.authority.trusted if self.tls else None,
         )
 
     def _password(self, role: str) -> pulumi.Output[str]:
@@ -83,11 +88,11 @@ class _Database:
         return self._files(
             "config",
             {
-                "postgresql.conf": files.postgresql_conf(self.size, self.args.parameters or {}),
-                "pg_hba.conf": files.pg_hba_conf(self.args.database, self.args.user),
+                "postgresql.conf": files.postgresql_conf(self.size, self.args.parameters or {}, self.args.tls),
+                "pg_hba.conf": files.pg_hba_conf(self.args.database, self.args.user, self.args.tls),
                 "pg_ident.conf": files.PG_IDENT_CONF,
                 "primary.sh": files.PRIMARY_SH,
-                "replica.sh": files.REPLICA_SH,
+                "replica.sh": files.replica_sh(self.args.tls),
             },
             _SERVER,
         )
@@ -138,6 +143,7 @@ class _Database:
                 Mount(volume=data, path=files.DATA),
                 Mount(volume=config.volume, path=files.CONFIG, read_only=True),
                 Mount(volume=secrets.volume, path=files.SECRETS, read_only=True),
+                *(self.tls.mounts(self.tls.server) if self.tls else []),
             ],
             # Over TCP, which is refused while roles are brought up to date; as a role that pg_hba.conf knows.
             health=Health(
@@ -160,7 +166,7 @@ class _Database:
         given = self._files(
             "pooler-files",
             {
-                "pgbouncer.ini": files.pgbouncer_ini(database, self.direct_host, self.size),
+                "pgbouncer.ini": files.pgbouncer_ini(database, self.direct_host, self.size, self.args.tls),
                 "userlist.txt": self.verifiers[user].apply(lambda known: files.userlist(user, known)),
             },
             _POOLER,
@@ -174,7 +180,10 @@ class _Database:
                 Attachment(network=self.direct_network.name),
             ],
             memory_mb=sizing.pooler_memory_mb(self.size),
-            mounts=[Mount(volume=given.volume, path=files.POOLER, read_only=True)],
+            mounts=[
+                Mount(volume=given.volume, path=files.POOLER, read_only=True),
+                *(self.tls.mounts(self.tls.pooler) if self.tls else []),
+            ],
             health=Health(
                 command=["pg_isready", "-q", "-h", "127.0.0.1", "-p", "6432", "-U", user, "-d", database],
                 interval=2,
@@ -186,25 +195,33 @@ class _Database:
         )
         return self.host.container(f"{self.name}-pooler", self.parent, service, depends_on=[primary])
 
-    def _check(self, servers: list[docker.Container]) -> pulumi.CustomResource:
-        """A client logs in through the pooler as an application does, again whenever a container is another one.
+    def _check(self, servers: list[docker.Container], reloaded: list[pulumi.Resource]) -> pulumi.CustomResource:
+        """A client logs in through the pooler as an application does, again whenever a container or a certificate is
+        another one.
 
         The update fails where it cannot.
         """
         user, database = self.args.user, self.args.database
         line = self.passwords[user].apply(lambda known: files.pgpass({user: known}))
         secrets = self._files("check-secrets", {"pgpass": line}, _SERVER)
-        target = f"host={self.pooler_host} port=6432 dbname={database} user={user} connect_timeout=30"
+        target = f"host={self.pooler_host} port=6432 dbname={database} user={user} connect_timeout=30 "
+        target += files.verifying(self.args.tls)
         service = Service(
             image=self.args.image,
             command=["psql", f"{target} passfile={files.SECRETS}/pgpass", "-Xqwtc", "SELECT 1"],
             user=f"{_SERVER[0]}:{_SERVER[1]}",
             networks=[Attachment(network=self.network.name)],
             memory_mb=128,
-            mounts=[Mount(volume=secrets.volume, path=files.SECRETS, read_only=True)],
+            mounts=[
+                Mount(volume=secrets.volume, path=files.SECRETS, read_only=True),
+                *(self.tls.mounts() if self.tls else []),
+            ],
         )
         triggers: dict[str, pulumi.Input[str]] = {str(index): one.id for index, one in enumerate(servers)}
-        return self.host.run_once(f"{self.name}-check", self.parent, service, triggers=triggers, depends_on=servers)
+        if self.tls:
+            triggers |= self.tls.fingerprints
+        needs = [*servers, *reloaded]
+        return self.host.run_once(f"{self.name}-check", self.parent, service, triggers=triggers, depends_on=needs)
 
     def _files(self, kind: str, texts: Texts, owner: tuple[int, int]) -> "_Files":
         volume = self.host.volume(f"{self.name}-{kind}", self.parent, data=False)
@@ -220,6 +237,54 @@ class _Files:
 
     volume: pulumi.Input[str]
     texts: Texts
+
+
+class _Encryption:
+    """Certificates of the servers and the pooler, and how they are changed under traffic.
+
+    A server with another certificate is believed by the pooler only when that has read what it trusts again, so this
+    comes first; all of it is done to whichever containers run, and a new one starts with all of it.
+    """
+
+    def __init__(self, host: Host, name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> None:
+        self.host, self.name, self.parent = host, name, parent
+        self.authority = Authority(name, parent, host, generation=args.ca_generation, image=args.image, owner=_SERVER)
+        trusts = fingerprint(self.authority.bundle)
+        told = self._reload("pooler", {"ca": trusts}, [self.authority.written], suffix="-trust")
+        # The names of all standbys that there may be: one more is no reason for another certificate.
+        standbys = [f"{name}-replica-{index + 1}" for index in range(MOST_DOCKER_REPLICAS)]
+        self.server = self.authority.server(
+            f"{name}-server-tls", [f"{name}-rw", f"{name}-ro", *standbys], _SERVER, after=[told]
+        )
+        self.pooler = self.authority.server(f"{name}-pooler-tls", [f"{name}-pooler"], _POOLER, after=[told])
+        self.fingerprints: dict[str, pulumi.Input[str]] = {
+            "ca": trusts,
+            "server": self.server.fingerprint,
+            "pooler": self.pooler.fingerprint,
+        }
+
+    def mounts(self, own: ServerCertificate | None = None) -> list[Mount]:
+        """What a client sees, and a server beside it."""
+        trusted = Mount(volume=self.authority.written.volume, path=ca_directory("database"), read_only=True)
+        return [trusted, *([Mount(volume=own.volume, path=files.TLS, read_only=True)] if own else [])]
+
+    def reloaded(self, containers: list[docker.Container], replicas: int) -> list[pulumi.Resource]:
+        """Let every server that runs read its new certificate."""
+        servers = ["primary", *(f"replica-{index + 1}" for index in range(replicas))]
+        shown = dict.fromkeys(servers, self.server.fingerprint) | {"pooler": self.pooler.fingerprint}
+        return [self._reload(one, {"certificate": known}, containers) for one, known in shown.items()]
+
+    def _reload(
+        self, container: str, triggers: dict[str, pulumi.Input[str]], after: Sequence[pulumi.Resource], suffix: str = ""
+    ) -> pulumi.Resource:
+        return self.host.reload(
+            f"{self.name}-{container}{suffix}-reload",
+            self.parent,
+            container=f"{self.name}-{container}",
+            command=files.RELOAD,
+            triggers=triggers,
+            depends_on=after,
+        )
 
 
 def _hash(texts: Iterable[pulumi.Input[str]]) -> pulumi.Output[str]:

@@ -6,6 +6,7 @@ The images bring programs only: how a server is made, configured and started sta
 from collections.abc import Mapping
 
 from tierstack.database import sizing
+from tierstack.internal_ca import TLSMode, ca_path
 from tierstack.tier import DatabaseSize
 
 CONFIG = "/etc/tierstack/postgresql"
@@ -14,6 +15,10 @@ SECRETS = "/etc/tierstack/secrets"
 """Where each container finds the secrets that are its own."""
 POOLER = "/etc/tierstack/pgbouncer"
 """Where the pooler finds its configuration and the verifiers of its users."""
+TLS = "/etc/tierstack/tls"
+"""Where a server or the pooler finds its certificate and key."""
+RELOAD = ["sh", "-c", "kill -HUP 1"]
+"""PostgreSQL and PgBouncer read certificates again on SIGHUP, which the container's init passes on."""
 DATA = "/var/lib/postgresql/data"
 """Where the data volume is mounted; the server's files are one directory deeper."""
 BACKUP_ROLE = "tierstack_backup"
@@ -22,8 +27,20 @@ REPLICA_ROLE = "tierstack_replica"
 """Role that standbys stream as."""
 
 
-def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str]) -> str:
+def verifying(tls: TLSMode) -> str:
+    """The part of a connection string with which a client demands TLS and verifies chain and name (libpq manual, "SSL
+    Support")."""
+    return "sslmode=disable" if tls is TLSMode.DISABLE else f"sslmode=verify-full sslrootcert={ca_path('database')}"
+
+
+def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> str:
     """postgresql.conf of a server and of its standbys."""
+    encryption = {
+        "ssl": "on",
+        "ssl_cert_file": f"{TLS}/tls.crt",
+        "ssl_key_file": f"{TLS}/tls.key",
+        "ssl_min_protocol_version": "TLSv1.2",
+    }
     settings = {
         "data_directory": f"{DATA}/pgdata",
         "hba_file": f"{CONFIG}/pg_hba.conf",
@@ -32,21 +49,23 @@ def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str]) -> str:
         "unix_socket_directories": "/tmp",
         "timezone": "UTC",
         "log_timezone": "UTC",
+        **({} if tls is TLSMode.DISABLE else encryption),
         **sizing.server_settings(size, dict(parameters)),
     }
     return "".join(f"{name} = '{_quoted(value)}'\n" for name, value in sorted(settings.items()))
 
 
-def pg_hba_conf(database: str, user: str) -> str:
+def pg_hba_conf(database: str, user: str, tls: TLSMode) -> str:
     """Who may connect, and from where: `samenet` is the internal network, the only one that a server is in."""
+    host = "hostssl" if tls is TLSMode.REQUIRE else "host"
     return f"""\
 # The superuser has no password and comes through the socket, which only the server's own container has.
 local  all          postgres         peer map=server
 host   all          postgres         all      reject
-host   {database}  {user}  samenet  scram-sha-256
-host   postgres     {BACKUP_ROLE}    samenet  scram-sha-256
-host   replication  {BACKUP_ROLE}    samenet  scram-sha-256
-host   replication  {REPLICA_ROLE}   samenet  scram-sha-256
+{host}   {database}  {user}  samenet  scram-sha-256
+{host}   postgres     {BACKUP_ROLE}    samenet  scram-sha-256
+{host}   replication  {BACKUP_ROLE}    samenet  scram-sha-256
+{host}   replication  {REPLICA_ROLE}   samenet  scram-sha-256
 """
 
 
@@ -112,16 +131,20 @@ exec postgres -c config_file={CONFIG}/postgresql.conf
 """
 """Start script of the primary."""
 
-REPLICA_SH = f"""\
+
+def replica_sh(tls: TLSMode) -> str:
+    """Start script of a standby."""
+    return f"""\
 # Starts a standby (arguments: host of the primary, name of this standby): copies the primary if there is no copy yet.
 set -eu
 umask 077
-export LC_ALL=C PGDATA={DATA}/pgdata PGPASSFILE={SECRETS}/pgpass
+export LC_ALL=C PGDATA={DATA}/pgdata
+primary="host=$1 user={REPLICA_ROLE} passfile={SECRETS}/pgpass application_name=$2 {verifying(tls)}"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$PGDATA.new"
     # The slot comes first, so that the primary keeps every segment that the copy will need.
-    pg_receivewal -h "$1" -U {REPLICA_ROLE} -w --slot="$2" --create-slot --if-not-exists
-    pg_basebackup -h "$1" -U {REPLICA_ROLE} -w -D "$PGDATA.new" -X stream -S "$2" -c fast
+    pg_receivewal -d "$primary" -w --slot="$2" --create-slot --if-not-exists
+    pg_basebackup -d "$primary" -w -D "$PGDATA.new" -X stream -S "$2" -c fast
     mv "$PGDATA.new" "$PGDATA"
 fi
 touch "$PGDATA/standby.signal"
@@ -136,9 +159,9 @@ kept=$(at_least max_connections max_connections; at_least max_worker_processes m
     at_least max_wal_senders max_wal_senders; at_least max_prepared_transactions max_prepared_xacts
     at_least max_locks_per_transaction max_locks_per_xact)
 exec postgres -c config_file={CONFIG}/postgresql.conf $kept -c cluster_name="$2" -c primary_slot_name="$2" \\
-    -c primary_conninfo="host=$1 user={REPLICA_ROLE} passfile=$PGPASSFILE application_name=$2"
+    -c primary_conninfo="$primary"
 """
-"""Start script of a standby."""
+
 
 POOLER_SH = f"""\
 # As many files as the host allows: every client and every server connection is one.
@@ -148,8 +171,16 @@ exec pgbouncer {POOLER}/pgbouncer.ini
 """Start of the pooler."""
 
 
-def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize) -> str:
-    """pgbouncer.ini of the pooler."""
+def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSMode) -> str:
+    """pgbouncer.ini of the pooler: what it demands of clients, and that it verifies the server."""
+    encryption = {
+        "client_tls_sslmode": tls.value,
+        "client_tls_cert_file": f"{TLS}/tls.crt",
+        "client_tls_key_file": f"{TLS}/tls.key",
+        "server_tls_sslmode": "verify-full",
+        "server_tls_ca_file": ca_path("database"),
+    }
+    clear = {"client_tls_sslmode": "disable", "server_tls_sslmode": "disable"}
     settings = {
         "listen_addr": "*",
         "listen_port": "6432",
@@ -157,9 +188,8 @@ def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize) -> str:
         "auth_type": "scram-sha-256",
         "auth_file": f"{POOLER}/userlist.txt",
         "pool_mode": "transaction",
-        # Networks of the host that nobody else is in; a replaced server has another address at once.
-        "client_tls_sslmode": "disable",
-        "server_tls_sslmode": "disable",
+        **(clear if tls is TLSMode.DISABLE else encryption),
+        # A replaced server has another address at once.
         "dns_max_ttl": "1",
         "dns_nxdomain_ttl": "1",
         **sizing.pooler_settings(size),

@@ -2,14 +2,18 @@
 
 Field names are those of CloudNativePG 1.30. The operator makes the pods, their disruption budget and the Services
 `<name>-rw` (the primary), `<name>-ro` (standbys) and `<name>-pooler`.
+
+The operator keeps a CA for each Cluster, renews its certificates, and lets servers and poolers read them again; between
+pooler and server, and between servers, it demands TLS by itself. Here clients are made to verify it.
 """
 
 import pulumi
 
 from tierstack.database import sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.internal_ca import TLSMode
 from tierstack.platform.kubernetes import Manifest, cluster, mebibytes, millicores
-from tierstack.wiring import DatabaseConnection
+from tierstack.wiring import DatabaseConnection, TrustedCA
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
 _PORT = 5432
@@ -42,6 +46,9 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         # A commit is acknowledged by any one standby besides the primary; a failover needs the same quorum.
         quorum = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
         postgresql["synchronous"] = quorum
+    if args.tls is TLSMode.REQUIRE:
+        # Before the operator's own last rule, which admits clients in clear too.
+        postgresql["pg_hba"] = ["hostnossl all all all reject"]
     spec: Manifest = {
         "instances": instances,
         "imageName": args.image,
@@ -82,6 +89,11 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         "topologySpreadConstraints": [_spread({"cnpg.io/cluster": name})],
         "inheritedMetadata": {"labels": args.platform.labels},
     }
+    if args.tls is not TLSMode.DISABLE:
+        # The poolers show the servers' certificate, which must have their name too.
+        pooler = f"{name}-pooler"
+        hosts = [pooler, f"{pooler}.{args.platform.name}", f"{pooler}.{args.platform.name}.svc"]
+        spec["certificates"] = {"serverAltDNSNames": hosts}
     if args.archive is not None:
         spec["plugins"] = [
             {
@@ -97,6 +109,10 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
     """The Pooler. Its cluster is immutable, and never changes."""
     size = args.size()
     pooler = f"{name}-pooler"
+    # The operator's defaults are `prefer` for clients and `verify-ca` for servers.
+    verified = {} if args.tls is TLSMode.DISABLE else {"server_tls_sslmode": "verify-full"}
+    demanded = {"client_tls_sslmode": "require"} if args.tls is TLSMode.REQUIRE else {}
+    parameters = {**sizing.pooler_settings(size), **verified, **demanded}
     # The operator adds the security context of the `restricted` standard itself.
     container: Manifest = {"name": "pgbouncer", "resources": _resources(sizing.pooler_memory_mb(size), 0.5)}
     if args.pooler_image is not None:
@@ -105,7 +121,7 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
         "cluster": {"name": name},
         "instances": size.poolers,
         "type": "rw",
-        "pgbouncer": {"poolMode": "transaction", "parameters": sizing.pooler_settings(size)},
+        "pgbouncer": {"poolMode": "transaction", "parameters": parameters},
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "template": {
             "metadata": {"labels": args.platform.labels},
@@ -179,6 +195,8 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
         client_labels=client_labels(name),
         direct_client_labels=direct_client_labels(name),
         cluster=name,
+        # Beside the key, which is not mounted. The operator makes it; pods wait for it.
+        ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=f"{name}-ca"),
     )
 
 

@@ -14,6 +14,7 @@ import pulumi_docker as docker
 from tierstack.platform import DataProtection, Platform
 from tierstack.platform.files import VolumeFiles
 from tierstack.platform.ready import Ready
+from tierstack.platform.reload import Reload
 from tierstack.platform.run_once import RunOnce
 from tierstack.platform.shared import once_per_run
 
@@ -208,6 +209,26 @@ class Host:
             timeout_seconds=timeout_seconds,
             docker_host=self.platform.docker_host,
             undo=undo,
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
+        )
+
+    def reload(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        *,
+        container: str,
+        command: list[str],
+        triggers: dict[str, pulumi.Input[str]],
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> Reload:
+        """Let the container that a component calls `container` read its files again (see `Reload`)."""
+        return Reload(
+            name,
+            container=self.name(container),
+            command=command,
+            triggers=triggers,
+            docker_host=self.platform.docker_host,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
         )
 
