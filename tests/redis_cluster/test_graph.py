@@ -54,7 +54,9 @@ def test_growing_replaces_nothing_that_holds_data() -> None:
         {"storage": "5Gi"},
         {"storage": "20Gi"},
     )
-    only_config = {key for key in one if one[key]["metadata"]["name"] != three[key]["metadata"]["name"]}
+    only_config = {
+        key for key in one.keys() & three.keys() if one[key]["metadata"]["name"] != three[key]["metadata"]["name"]
+    }
     assert only_config == {"redis-node-config"}
 
 
@@ -87,8 +89,24 @@ def test_only_pods_of_clients_and_of_the_store_itself_come_in() -> None:
         "node",
         "sentinel",
         "proxy",
+        "handover",
     ]
-    assert [peer.get(part, peer) for peer in let_in["redis-sentinel-network-policy"]] == ["node", "sentinel"]
+    assert [peer.get(part, peer) for peer in let_in["redis-sentinel-network-policy"]] == [
+        "node",
+        "sentinel",
+        "handover",
+    ]
+
+
+def test_before_three_become_one_the_first_must_have_everything() -> None:
+    """The StatefulSet tells all nodes to stop at once, so what makes that safe comes before it."""
+    made = list(manifests(args()))
+    assert made.index("redis-alone") < made.index("redis-node")
+    done: dict[str, Any] = {key: key for key in made}
+    assert "redis-alone" in kubernetes._needs("redis", "redis-node", done)
+    assert "redis-alone" not in manifests(args(tier=Tier.USERS_1M))
+    # Whoever applies rendered manifests has an order of their own.
+    assert "redis-alone" not in manifests(args(Kubernetes(name="shop", render_to="rendered")))
 
 
 @pytest.mark.parametrize("protection", list(DataProtection))

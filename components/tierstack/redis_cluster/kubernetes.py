@@ -14,28 +14,17 @@ from collections.abc import Mapping
 import pulumi
 
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
-from tierstack.redis_cluster import node, topology
+from tierstack.redis_cluster import handover, node, policies, topology
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
+from tierstack.redis_cluster.policies import client_labels, labels
 from tierstack.redis_cluster.topology import Topology
 from tierstack.wiring import RedisConnection, SecretRef
 
-_PART = "app.kubernetes.io/component"
-_INSTANCE = "app.kubernetes.io/instance"
 _PROXY_UID = 99
 _PROXY_HEALTH_PORT = 8404
 _SENTINEL_MEMORY_MB = 64
 _PROXY_MEMORY_MB = 128
 _CHECKSUM = "tierstack.dev/configuration"
-
-
-def labels(name: str, part: str) -> dict[str, str]:
-    """Labels of the pods of a part: `node`, `sentinel` or `proxy`."""
-    return {"app.kubernetes.io/name": "redis", _INSTANCE: name, _PART: part}
-
-
-def client_labels(name: str) -> dict[str, str]:
-    """Labels that a pod must carry to be let through."""
-    return {f"tierstack.dev/client-of-{name}": "true"}
 
 
 def topology_of(name: str, args: RedisClusterArgs) -> Topology:
@@ -49,8 +38,9 @@ def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
     three, among = args.size.nodes == 3, topology_of(name, args)
     conf = node.config(args.purpose, args.size.memory_mb, replicated=three)
     files = node.files(conf, topology.join(among) if three else "")
+    alone = {} if three else {handover.SCRIPT: handover.alone_script(among)}
     # A single node has it too: it stops in order when it is restarted as the first of three.
-    return {**files, "stop.sh": topology.handover_script(among)}
+    return {**files, **alone, "stop.sh": handover.stop_script(among)}
 
 
 def sentinel_files(among: Topology) -> dict[str, str]:
@@ -76,20 +66,23 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
     made[f"{name}-node-config"] = config
     made |= {f"{name}-data-{index}": _claim(name, index, args) for index in range(args.size.nodes)}
     made[f"{name}-node-service"] = _headless(name, "node", node.PORT)
-    made[f"{name}-node-network-policy"] = _node_policy(name, three)
+    made[f"{name}-node-network-policy"] = policies.node_policy(name)
     if three:
         sentinel_config = _config_map(f"{name}-sentinel", sentinel_files(among))
         made[f"{name}-sentinel-config"] = sentinel_config
         made[f"{name}-sentinel-service"] = _headless(name, "sentinel", topology.SENTINEL_PORT)
-        made[f"{name}-sentinel-network-policy"] = _sentinel_policy(name)
+        made[f"{name}-sentinel-network-policy"] = policies.sentinel_policy(name)
         made[f"{name}-sentinel"] = _sentinels(name, args, secret, sentinel_config)
         made[f"{name}-sentinel-budget"] = _budget(name, "sentinel")
         made[f"{name}-node-budget"] = _budget(name, "node")
+    elif not args.platform.renders:
+        # Whoever applies rendered manifests does so in an order of their own.
+        made[f"{name}-alone"] = _alone(name, args, secret, config)
     made[f"{name}-node"] = _nodes(name, args, secret, config)
     if three:
         proxy_config = _config_map(f"{name}-proxy", proxy_files(args.purpose, among))
         made[f"{name}-proxy-config"] = proxy_config
-        made[f"{name}-proxy-network-policy"] = _proxy_policy(name)
+        made[f"{name}-proxy-network-policy"] = policies.proxy_policy(name)
         made[f"{name}-proxy"] = _proxy(name, args, secret, proxy_config)
         made[f"{name}-proxy-budget"] = _budget(name, "proxy")
     made[name] = _endpoint(name, three)
@@ -120,7 +113,10 @@ def _needs(name: str, logical: str, done: Mapping[str, pulumi.Resource]) -> list
     if logical in workloads:
         kinds = ("-config", "-service", "-network-policy")
         claims = [done[key] for key in done if logical == f"{name}-node" and key.startswith(f"{name}-data-")]
-        return [done[f"{logical}{kind}"] for kind in kinds if f"{logical}{kind}" in done] + claims
+        before = [done[key] for key in (f"{name}-alone",) if key in done and logical == f"{name}-node"]
+        return [done[f"{logical}{kind}"] for kind in kinds if f"{logical}{kind}" in done] + claims + before
+    if logical == f"{name}-alone":
+        return [done[f"{name}-node-config"], done[f"{name}-node-network-policy"]]
     return []
 
 
@@ -222,6 +218,31 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": f"{name}-node"}, "spec": spec}
 
 
+def _alone(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
+    """The Job before a store becomes a single node; where it is new or single already, it ends at once.
+
+    Named by its configuration: a stack that has grown has it no more, and one that shrinks makes it again.
+    """
+    container: Manifest = {
+        "name": "handover",
+        "image": args.image,
+        "command": ["/bin/sh", f"{node.CONFIG_DIR}/{handover.SCRIPT}"],
+        "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "32Mi"}},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": _mounts(data=False),
+    }
+    pod = _pod(name, "handover", args, container, [_files(config, secret), _memory_volume()])
+    pod["spec"]["restartPolicy"] = "Never"
+    digest = config["metadata"]["name"].rpartition("-")[2]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        # One that failed never runs again, so the next update makes it anew.
+        "metadata": {"name": f"{name}-alone-{digest}", "annotations": {"pulumi.com/replaceUnready": "true"}},
+        "spec": {"backoffLimit": 2, "activeDeadlineSeconds": handover.DEADLINE_SECONDS, "template": pod},
+    }
+
+
 def _sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
     memory = f"{_SENTINEL_MEMORY_MB}Mi"
     container: Manifest = {
@@ -231,11 +252,8 @@ def _sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Man
         "ports": [{"name": "sentinel", "containerPort": topology.SENTINEL_PORT, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "50m", "memory": memory}, "limits": {"memory": memory}},
         "readinessProbe": {**_exec("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5},
-        "livenessProbe": {
-            "tcpSocket": {"port": topology.SENTINEL_PORT},
-            "initialDelaySeconds": 60,
-            "periodSeconds": 10,
-        },
+        # One that watches nothing for two minutes starts anew: it was told to stop for a shrink that did not go on.
+        "livenessProbe": {**_exec("health.sh"), "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 12},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": _mounts(data=True),
     }
@@ -367,41 +385,3 @@ def _budget(name: str, part: str) -> Manifest:
         "metadata": {"name": f"{name}-{part}"},
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels(name, part)}},
     }
-
-
-def _policy(name: str, part: str, rules: list[tuple[int, list[dict[str, str]]]]) -> Manifest:
-    """What may come in to the pods of a part: for each port, the pods with one of these sets of labels."""
-    ingress = [
-        {
-            "from": [{"podSelector": {"matchLabels": peer}} for peer in peers],
-            "ports": [{"port": port, "protocol": "TCP"}],
-        }
-        for port, peers in rules
-    ]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": f"{name}-{part}"},
-        "spec": {
-            "podSelector": {"matchLabels": labels(name, part)},
-            "policyTypes": ["Ingress"],
-            "ingress": ingress,
-        },
-    }
-
-
-def _node_policy(name: str, replicated: bool) -> Manifest:
-    """Clients stay allowed with three nodes: those that were there when there was one keep their connections."""
-    peers = [client_labels(name)]
-    if replicated:
-        peers += [labels(name, part) for part in ("node", "sentinel", "proxy")]
-    return _policy(name, "node", [(node.PORT, peers)])
-
-
-def _sentinel_policy(name: str) -> Manifest:
-    return _policy(name, "sentinel", [(topology.SENTINEL_PORT, [labels(name, p) for p in ("node", "sentinel")])])
-
-
-def _proxy_policy(name: str) -> Manifest:
-    # The kubelet's probes of the health port are let through by every network plugin.
-    return _policy(name, "proxy", [(node.PORT, [client_labels(name)])])

@@ -88,43 +88,6 @@ echo "starting as $([ "$primary" = "$me" ] && echo primary || echo "replica of $
 """
 
 
-def handover_script(topology: Topology) -> str:
-    """Run before a node stops: a primary hands over first, so that clients wait for an instant and not for a timeout.
-
-    Writes are held back before the Sentinels promote another node, so that none is acknowledged here that the other
-    does not have; then the node steps down itself, because Sentinel demotes an old primary only after 8 seconds. It
-    always succeeds, within 10 seconds: a node that cannot hand over is replaced when it is gone.
-    """
-    return f"""\
-#!/bin/sh
-export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
-ask() {{ timeout 2 {CLIENT} "$@" 2>/dev/null; }}
-{find_primary(topology)}
-ask role | head -n 1 | grep -q master || exit 0
-before=$(agreed 1) || exit 0  # a single node has nobody to hand over to
-ask client pause 10000 write >&2
-for sentinel in {" ".join(topology.sentinels)}; do
-    ask -h "$sentinel" -p {SENTINEL_PORT} sentinel failover {MASTER} | grep -q OK && break
-done
-tries=0
-while [ $tries -lt 40 ]; do
-    # The Sentinel that leads the failover knows first; the others follow within two seconds.
-    now=$(named | grep -vxF "$before" | head -n 1)
-    if [ -n "$now" ] && ask -h "$now" role | grep -q master; then
-        ask replicaof "$now" {PORT} >&2
-        # What still waits here must come back through the endpoint, which leads elsewhere now.
-        ask client unpause >&2
-        ask client kill type normal skipme yes >&2
-        exit 0
-    fi
-    sleep 0.2
-    tries=$((tries + 1))
-done
-ask client unpause >&2
-exit 0
-"""
-
-
 def sentinel_config() -> str:
     """What stands in a Sentinel's configuration before anything that it remembers."""
     return f"""\
@@ -203,10 +166,12 @@ def haproxy_config(topology: Topology, *, replica_required: bool) -> str:
     """HAProxy that passes clients on to the primary; the password comes from REDIS_PASSWORD of its environment.
 
     The check logs in, asks for the role, and takes nothing else for an answer. A node that is no longer primary loses
-    its clients at once, so that they come back to the new one. `replica_required`: a primary without a replica does not
-    count. It refuses writes anyway, and may be an old one that has not heard yet of the new.
+    its clients at once, so that they come back to the new one. `replica_required`: a primary that insists on a replica
+    (`min-replicas-to-write`) and has none does not count. It refuses writes anyway, and may be an old one that has not
+    heard yet of the new. The last node of a store that shrinks does not insist.
     """
-    replicas = "connected_slaves:[1-9]" if replica_required else "connected_slaves:"
+    # A node that insists on replicas tells how many are in step in the line after their count: min_slaves_good_slaves.
+    replicas = "connected_slaves:([1-9]|0\\r\\n([^m]|m[^i]))" if replica_required else "connected_slaves:"
     servers = "\n".join(f"    server node-{index} {name}:{PORT} check" for index, name in enumerate(topology.nodes))
     return f"""\
 global

@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from tests.redis_cluster.docker.stand import Client, Stand, Writer, stand, until
+from tierstack.redis_cluster import handover, kubernetes
 
 
 @pytest.fixture
@@ -170,3 +171,67 @@ def test_one_node_grows_to_three_without_losing_what_it_has(
     assert lost == 0
     assert [client("GET", f"old:{number}") for number in range(1000)] == [str(number) for number in range(1000)]
     client.close()
+
+
+@pytest.mark.parametrize("primary", [0, 1])
+def test_three_nodes_become_one_without_losing_what_they_have(
+    cluster: Stand, record_property: Callable[[str, object], None], primary: int
+) -> None:
+    """As Kubernetes does it after the Job: all pods are told to stop at once, and the first comes back."""
+    if primary != 0:
+        cluster.execute("redis-node-0", "sh /etc/redis/stop.sh")
+        settled(cluster, "a handover")
+        assert cluster.primaries() != [0]
+    script = kubernetes.node_files("redis", cluster.args(1))[handover.SCRIPT]
+
+    def shrink() -> None:
+        told = cluster.containers["redis-sentinel-0"].exec_run(["/bin/sh", "-c", script])
+        assert told.exit_code == 0, told.output.decode()
+        assert cluster.primaries() == [0]
+
+        def stop(index: int) -> None:
+            cluster.execute(f"redis-node-{index}", "sh /etc/redis/stop.sh")
+            cluster.containers[f"redis-node-{index}"].stop(timeout=30)
+
+        stopping = [Thread(target=stop, args=(index,)) for index in range(3)]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+        cluster.remove("redis-node-0")
+        cluster.start_node(0, nodes=1)
+
+    failures: list[BaseException] = []
+
+    def watched() -> None:
+        try:
+            shrink()
+        except BaseException as error:
+            failures.append(error)
+
+    shrinking = Thread(target=watched)
+    writer = Writer(cluster.address("proxy"))
+    writer.write(lambda: len(writer.acknowledged) >= 100, "writes before")
+    shrinking.start()
+    # Through the proxy of three, as long as it is there: the single node counts for it.
+    writer.write(lambda: not shrinking.is_alive(), "the end of the shrink")
+    shrinking.join()
+    enough = len(writer.acknowledged) + 100
+    writer.write(lambda: len(writer.acknowledged) >= enough, "writes after")
+    assert not failures, failures
+    read = Client(cluster.address("proxy"), timeout=5)
+    lost = writer.lost(read)
+    read.close()
+    print(
+        f"\nthree become one: {writer.longest_pause():.1f} s without writes, {len(lost)} of {len(writer.acknowledged)} lost"
+    )
+    record_property("three become one: seconds without writes", round(writer.longest_pause(), 2))
+    assert lost == []
+
+
+def test_a_new_store_has_no_other_nodes(empty: Stand) -> None:
+    empty.start_node(0, nodes=1)
+    until("one healthy node", lambda: empty.healthy("redis-node-0"))
+    script = kubernetes.node_files("redis", empty.args(1))[handover.SCRIPT]
+    told = empty.containers["redis-node-0"].exec_run(["/bin/sh", "-c", script])
+    assert (told.exit_code, "there are no other nodes" in told.output.decode()) == (0, True)

@@ -1,0 +1,56 @@
+"""Who may speak with the pods of a RedisCluster on Kubernetes."""
+
+from tierstack.platform.kubernetes import Manifest
+from tierstack.redis_cluster import node, topology
+
+_PART = "app.kubernetes.io/component"
+_INSTANCE = "app.kubernetes.io/instance"
+
+
+def labels(name: str, part: str) -> dict[str, str]:
+    """Labels of the pods of a part: `node`, `sentinel`, `proxy` or `handover`."""
+    return {"app.kubernetes.io/name": "redis", _INSTANCE: name, _PART: part}
+
+
+def client_labels(name: str) -> dict[str, str]:
+    """Labels that a pod must carry to be let through."""
+    return {f"tierstack.dev/client-of-{name}": "true"}
+
+
+def node_policy(name: str) -> Manifest:
+    """The same for one node and for three, because between the two there are both: clients that were there before keep
+    their connections to the node, and replicas that go stay in step until they are gone."""
+    peers = [client_labels(name), *(labels(name, part) for part in ("node", "sentinel", "proxy", "handover"))]
+    return _policy(name, "node", [(node.PORT, peers)])
+
+
+def sentinel_policy(name: str) -> Manifest:
+    """Nodes, each other, and what hands over before three nodes become one."""
+    peers = [labels(name, part) for part in ("node", "sentinel", "handover")]
+    return _policy(name, "sentinel", [(topology.SENTINEL_PORT, peers)])
+
+
+def proxy_policy(name: str) -> Manifest:
+    """Clients. The kubelet's probes of the health port are let through by every network plugin."""
+    return _policy(name, "proxy", [(node.PORT, [client_labels(name)])])
+
+
+def _policy(name: str, part: str, rules: list[tuple[int, list[dict[str, str]]]]) -> Manifest:
+    """What may come in to the pods of a part: for each port, the pods with one of these sets of labels."""
+    ingress = [
+        {
+            "from": [{"podSelector": {"matchLabels": peer}} for peer in peers],
+            "ports": [{"port": port, "protocol": "TCP"}],
+        }
+        for port, peers in rules
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"{name}-{part}"},
+        "spec": {
+            "podSelector": {"matchLabels": labels(name, part)},
+            "policyTypes": ["Ingress"],
+            "ingress": ingress,
+        },
+    }
