@@ -61,8 +61,8 @@ class Shop:
         config["images"] = IMAGES
         config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
         # Three nodes on two processors: what is asked for must fit, what is used may be more.
-        config["database"] = {"cpu": 0.25, "memory_mb": 1024}
-        config["redis"] = {"memory_mb": 256}
+        config["database"] = {"cpu": 0.25, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2}
+        config["redis"] = {"memory_mb": 256, "storage_gb": 5}
         config["app"] |= {"web_cpu": 0.2, "worker_cpu": 0.05, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}
         config["backups"]["destination"] = {**S3, "bucket": self.bucket}
@@ -71,9 +71,9 @@ class Shop:
         """Change the configuration."""
         self.checkout.config(self.stack, change)
 
-    def up(self) -> dict[str, Any]:
+    def up(self, *flags: str) -> dict[str, Any]:
         """`tierstack up`."""
-        return self.checkout.json("up", "-s", self.stack)
+        return self.checkout.json("up", "-s", self.stack, *flags)
 
     def site(self) -> Site:
         """Where it answers, once the load balancer has an address and the certificate is there."""
