@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +54,35 @@ class Checkout:
         """The engine itself."""
         return self._run(["pulumi", "--non-interactive", "--color=never", *arguments], code, environment)
 
-    def _run(self, command: list[str], code: int | None, more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-        environment = {
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The command in a session of its own, to be killed while it runs."""
+        return subprocess.Popen(
+            ["tierstack", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def state(self, stack: str) -> dict[str, Any]:
+        """The deployment that the engine keeps: `resources`, `pending_operations`."""
+        return json.loads(self.pulumi("stack", "export", "--stack", stack).stdout)["deployment"]
+
+    def environment(self) -> dict[str, str]:
+        """What every command runs with."""
+        return {
             **os.environ,
             "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
             "PULUMI_CONFIG_PASSPHRASE": "tests",
             "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT / 'components'}",
             "COLUMNS": "200",
-            **more,
         }
+
+    def _run(self, command: list[str], code: int | None, more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        environment = {**self.environment(), **more}
         done = subprocess.run(
             command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
@@ -68,3 +90,32 @@ class Checkout:
             shown = f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}, not {code}:\n{shown}")
         return done
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session that run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def kill(process: "subprocess.Popen[str]", *, plugins: bool = True) -> None:
+    """Kill a started command, as a power cut does; without `plugins` these, which have process groups of their own,
+    live on beside the next run, as when the out-of-memory killer takes the engine."""
+    everything = session(process.pid)
+    for pid in everything if plugins else [pid for pid in everything if _group(pid) == process.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if process.stdout:
+        process.stdout.close()
+    process.wait()
+
+
+def _group(pid: int) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None

@@ -46,7 +46,9 @@ def variables() -> dict[str, str]:
     backend = place.state() / "pulumi"
     backend.mkdir(parents=True, exist_ok=True)
     return {
-        "PULUMI_BACKEND_URL": f"file://{backend}",
+        # Without files of attributes beside the state's: those are written in place, and an engine that is killed in
+        # that moment leaves a state that it cannot read (gocloud.dev/blob/fileblob).
+        "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
         "PULUMI_HOME": str(place.pulumi_home()),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }

@@ -27,6 +27,10 @@ with open(folder + "/calls.jsonl", "a") as log:
     print(json.dumps({{"arguments": arguments, "config": config, "environment": environment}}), file=log)
 answers = json.load(open(folder + "/answers.json"))
 answer = next((answers[key] for key in (" ".join(words[:2]), words[0]) if key in answers), {{}})
+if isinstance(answer, list):
+    asked = [json.loads(line)["arguments"] for line in open(folder + "/calls.jsonl")]
+    asked = [[one for one in call if not one.startswith("-")][: len(words[:2])] for call in asked]
+    answer = answer[min(asked.count(words[:2]), len(answer)) - 1]
 for one in arguments:
     if one.startswith("--event-log="):
         with open(one.partition("=")[2], "w") as log:
@@ -39,7 +43,7 @@ sys.exit(answer.get("code", 0))
 
 
 class Fake:
-    """The stand-in's answers, and what it was asked."""
+    """The stand-in's answers (a list: one call after the other, the last for all that follow), and what it was asked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -47,7 +47,7 @@ def test_links_follow_a_new_build_and_drop_what_is_gone(few: Pins, program: Prog
 
 def test_state_stays_in_the_checkout_unless_told_otherwise(few: Pins, home: Path) -> None:
     script = environment.write(few)
-    assert sourced(script)["PULUMI_BACKEND_URL"] == f"file://{place.ROOT}/.state/pulumi"
+    assert sourced(script)["PULUMI_BACKEND_URL"] == f"file://{place.ROOT}/.state/pulumi?metadata=skip"
     assert (place.state() / "pulumi").is_dir()
     assert sourced(script, PULUMI_BACKEND_URL="s3://bucket")["PULUMI_BACKEND_URL"] == "s3://bucket"
 
@@ -73,7 +73,7 @@ def test_paths_with_spaces_and_quotes_survive(few: Pins, home: Path, monkeypatch
     monkeypatch.setattr(place, "ROOT", home / "it's a $checkout")
     place.ROOT.mkdir()
     values = sourced(environment.write(few))
-    assert values["PULUMI_BACKEND_URL"] == f"file://{place.ROOT}/.state/pulumi"
+    assert values["PULUMI_BACKEND_URL"] == f"file://{place.ROOT}/.state/pulumi?metadata=skip"
     assert values["PATH"].startswith(f"{place.ROOT}/.venv/bin:{place.ROOT}/.state/bin:")
 
 

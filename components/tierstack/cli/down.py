@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tierstack.cli import render, show
+from tierstack.cli import render, resume, show
 from tierstack.cli.engine import Engine, engine
 from tierstack.cli.project import Folder, Json, Stack, find
 from tierstack.cli.show import at_terminal as _at_terminal
@@ -29,13 +29,15 @@ def run(
     config = project.config(stack)
     with engine(project, stack, config) as pulumi:
         if not pulumi.exists():
-            _done(stack, [], "there is nothing to take down", json=json)
+            _done(stack, [], "there is nothing to take down", resume.Resumed(), json=json)
             return
         if delete_data:
             _refuse_retained(pulumi)
         question = f"Delete everything in {stack}, data too, for good?" if delete_data else f"Take {stack} down?"
         if not yes and not json and _at_terminal() and not typer.confirm(question):
             raise typer.Exit(1)
+        resumed = resume.begin(pulumi)
+        resume.tell(stack, resumed, json=json)
         if delete_data:
             pulumi.unprotect()
         arguments = [] if delete_data else ["--exclude-protected"]
@@ -46,10 +48,11 @@ def run(
             if json:
                 render.fail(stack, outcome, json=True)
             raise typer.Exit(1)
+        resume.finish(pulumi, resumed)
         kept = [one for one in pulumi.resources() if one.get("protect")]
         if not kept:
             pulumi.remove_stack()
-        _done(stack, [_name(one) for one in kept], "nothing is left of it", json=json)
+        _done(stack, [_name(one) for one in kept], "nothing is left of it", resumed, json=json)
 
 
 def _refuse_retained(pulumi: Engine) -> None:
@@ -73,9 +76,9 @@ def _name(resource: dict[str, Any]) -> str:
     return f"{kind} {resource.get('id') or str(resource['urn']).rpartition('::')[2]}"
 
 
-def _done(stack: str, kept: list[str], nothing: str, *, json: bool) -> None:
+def _done(stack: str, kept: list[str], nothing: str, resumed: resume.Resumed, *, json: bool) -> None:
     if json:
-        show.as_json({"stack": stack, "result": "succeeded", "kept": kept})
+        show.as_json({"stack": stack, "result": "succeeded", **resumed.as_json(), "kept": kept})
         return
     if not kept:
         show.out.print(f"[bold green]{stack} is down[/]: {nothing}")

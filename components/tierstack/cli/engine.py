@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, cast
 
 import yaml
 
+from tierstack.cli import show
+from tierstack.cli.locks import Lock, explained, is_refusal, locks
 from tierstack.cli.project import Project, StackConfig, UsageError
 
 _NOISE = (
@@ -61,6 +63,11 @@ class Engine:
     def create_stack(self) -> bool:
         """Make the stack in the backend; false where it exists. Runs in the workspace, away from the checkout."""
         done = self._call("stack", "init", self.stack, "--no-select", cwd=self.workspace)
+        if held := locks(done.stderr):
+            if self.exists():
+                return False  # who only looks may go on, and `run` tells who may not
+            if self._unlocked(held):
+                return self.create_stack()
         if done.returncode != 0 and "already exists" not in done.stderr:
             raise UsageError(f"the stack could not be made:\n{done.stderr.strip()}")
         return done.returncode == 0
@@ -74,7 +81,30 @@ class Engine:
         return self.stack in names
 
     def run(self, verb: str, *arguments: str, quiet: bool = False) -> Outcome:
-        """`pulumi verb`, its output passed on as it comes unless `quiet`; never asks anything."""
+        """`pulumi verb`, its output passed on as it comes unless `quiet`; never asks anything.
+
+        The lock of a run that was killed on this machine is removed. Any other lock is told, as a failure.
+        """
+        outcome = self._run(verb, arguments, quiet)
+        while held := locks("\n".join(outcome.messages)):
+            if not self._unlocked(held):
+                outcome.messages = [explained(self.stack, held)]
+                if not quiet:
+                    show.err.print(outcome.messages[0], markup=False)
+                return outcome
+            outcome = self._run(verb, arguments, quiet)
+        return outcome
+
+    def _unlocked(self, held: Sequence[Lock]) -> bool:
+        """Remove the locks of runs that were killed; false where one may be held."""
+        if not all(lock.is_stale() for lock in held):
+            return False
+        for lock in held:
+            show.err.print(f"the last run was killed ({lock}): its lock is removed", markup=False)
+            lock.remove()
+        return True
+
+    def _run(self, verb: str, arguments: Sequence[str], quiet: bool) -> Outcome:
         log = self.workspace / "events"
         log.unlink(missing_ok=True)
         command = ["pulumi", verb, *self._stack_flags(), f"--event-log={log}", *arguments]
@@ -96,7 +126,7 @@ class Engine:
             if any(noise in line for noise in _NOISE):
                 continue
             said.append(line.rstrip())
-            if not quiet:
+            if not quiet and not is_refusal(line):
                 sys.stdout.write(line)
                 sys.stdout.flush()
         outcome = _outcome(log, process.wait() == 0)
@@ -109,13 +139,23 @@ class Engine:
         done = self._call("stack", "output", "--json", "--stack", self.stack, cwd=self.workspace)
         return cast(dict[str, Any], json.loads(done.stdout)) if done.returncode == 0 and done.stdout.strip() else {}
 
+    def deployment(self) -> dict[str, Any]:
+        """The state: resources and operations under way; secrets stay encrypted. Empty where there is none."""
+        return cast(dict[str, Any], self._export().get("deployment") or {})
+
+    def change_deployment(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Put what `change` makes of the state in its place; the engine then forgets all operations under way."""
+        found = self._export()
+        file = self.workspace / "deployment.json"
+        file.write_text(json.dumps({**found, "deployment": change(found.get("deployment") or {})}))
+        try:
+            self._must("stack", "import", "--stack", self.stack, f"--file={file}")
+        finally:
+            file.unlink()
+
     def resources(self) -> list[dict[str, Any]]:
         """The resources in the state, with type, URN, id and protection."""
-        done = self._call("stack", "export", "--stack", self.stack, cwd=self.workspace)
-        if done.returncode != 0:
-            return []
-        found: Any = json.loads(done.stdout)
-        return cast(list[dict[str, Any]], found.get("deployment", {}).get("resources") or [])
+        return cast(list[dict[str, Any]], self.deployment().get("resources") or [])
 
     def unprotect(self) -> None:
         """Take the protection from every resource of the stack."""
@@ -127,6 +167,10 @@ class Engine:
 
     def _stack_flags(self) -> list[str]:
         return ["--stack", self.stack, f"--config-file={self.config_file}", "--non-interactive"]
+
+    def _export(self) -> dict[str, Any]:
+        done = self._call("stack", "export", "--stack", self.stack, cwd=self.workspace)
+        return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else {}
 
     def _must(self, *arguments: str) -> None:
         done = self._call(*arguments, cwd=self.workspace)
@@ -184,6 +228,8 @@ def _environment(project: Project, throwaway: Path | None) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(project.root), os.environ.get("PYTHONPATH", "")])),
     }
     if throwaway is None:
+        if backend := os.environ.get("PULUMI_BACKEND_URL"):
+            environment["PULUMI_BACKEND_URL"] = _unbreakable(backend)
         return environment
     (throwaway / "state").mkdir()
     environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
@@ -195,6 +241,18 @@ def _environment(project: Project, throwaway: Path | None) -> dict[str, str]:
         "PULUMI_EXPERIMENTAL": "true",
         "PULUMI_SKIP_CHECKPOINTS": "true",
     }
+
+
+def _unbreakable(backend: str) -> str:
+    """The address of a backend such that a kill at any moment leaves a state that can be read.
+
+    In a directory every file has one of attributes beside it, which nobody needs but everybody reads, and which is
+    written in place: killed in that moment, the engine leaves a stack that ends every command with `failed to load
+    checkpoint: EOF` (gocloud.dev/blob/fileblob, `metadata`). The state itself is written aside and renamed.
+    """
+    if not backend.startswith("file:") or "metadata=" in backend:
+        return backend
+    return f"{backend}{'&' if '?' in backend else '?'}metadata=skip"
 
 
 def _outcome(log: Path, ok: bool) -> Outcome:

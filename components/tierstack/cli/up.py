@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli import preflight, render, show
+from tierstack.cli import preflight, render, resume, show
 from tierstack.cli.engine import Engine, Outcome, engine
 from tierstack.cli.project import Folder, Json, Stack, find
 from tierstack.cli.show import at_terminal as _at_terminal
@@ -41,7 +41,8 @@ def run(
         if unasked and not json:
             show.err.print(f"[yellow]the cluster was not asked for its operators:[/] {unasked}")
     with engine(project, stack, found.config) as pulumi:
-        pulumi.create_stack()
+        resumed = resume.Resumed() if pulumi.create_stack() else resume.begin(pulumi)
+        resume.tell(stack, resumed, json=json)
         if not yes and not json and _at_terminal():
             _ask(pulumi, stack)
         outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=json)
@@ -49,7 +50,8 @@ def run(
             if json:
                 render.fail(stack, outcome, json=True)
             raise typer.Exit(1)
-        _tell(pulumi, stack, found.target, outcome, json=json)
+        resume.finish(pulumi, resumed)
+        _tell(pulumi, stack, found.target, outcome, resumed, json=json)
 
 
 def _ask(pulumi: Engine, stack: str) -> None:
@@ -66,10 +68,10 @@ def _ask(pulumi: Engine, stack: str) -> None:
         raise typer.Exit(1)
 
 
-def _tell(pulumi: Engine, stack: str, target: Target, outcome: Outcome, *, json: bool) -> None:
+def _tell(pulumi: Engine, stack: str, target: Target, outcome: Outcome, resumed: resume.Resumed, *, json: bool) -> None:
     outputs = {key: value for key, value in pulumi.outputs().items() if value is not None}
     if json:
-        about = {"stack": stack, "platform": target.value, "result": "succeeded"}
+        about = {"stack": stack, "platform": target.value, "result": "succeeded", **resumed.as_json()}
         show.as_json({**about, "changes": outcome.changes, "outputs": outputs})
         return
     if url := outputs.get("url"):

@@ -17,6 +17,8 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 _MOUNT = "/volume"
+WRITES = "tierstack.dev/writes"
+"""Label of a container that writes files: the volume that it writes to."""
 
 
 def staging(paths: Iterable[str]) -> str:
@@ -112,7 +114,7 @@ def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
         cap_add=["DAC_OVERRIDE", "FOWNER", "CHOWN"],
         security_opt=["no-new-privileges:true"],
         volumes={props["volume"]: {"bind": _MOUNT, "mode": "rw"}},
-        labels={"app.kubernetes.io/managed-by": "tierstack"},
+        labels={"app.kubernetes.io/managed-by": "tierstack", WRITES: props["volume"]},
     )
     try:
         helper.put_archive(_MOUNT, archive(files, uid, gid, int(props["mode"])))

@@ -1,0 +1,217 @@
+"""How `up` and `down` go on after a run that was killed.
+
+- An update or a deletion under way: the resource is looked up before anything is compared with it.
+- A creation of one of our Kubernetes objects: if the object is there and the engine made it, the state takes it over.
+  If it was to replace another one, the update finds it by its name, and what the update does not use is removed after.
+- A creation of one of our Docker volumes: if it is there, the state takes it over.
+- A creation of one of our Docker containers or networks: what there is of it is removed, because the daemon refuses a
+  second one of the same name. It holds no data, and nothing uses it yet. The same for containers that do one thing.
+- What exists in the state only (passwords, keys), or can be made twice (files, DNS records), is made again.
+- Anything else is told: only who made it knows how to ask whether it is there.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from tierstack.cli import render, show
+from tierstack.cli.engine import Engine, Outcome
+from tierstack.cli.interrupted import (
+    Pending,
+    Then,
+    adopted_object,
+    adopted_volume,
+    known,
+    objects,
+    pending,
+    resources,
+    settled,
+)
+from tierstack.cli.preflight import ANSWER_SECONDS
+from tierstack.platform.files import client
+
+_MANAGER = "pulumi-kubernetes-"
+
+
+class UnansweredError(Exception):
+    """What there is cannot be asked; nothing is decided without."""
+
+
+@dataclass
+class Resumed:
+    """What was found and done. Empty where the last run ended by itself."""
+
+    told: list[tuple[Pending, Then]] = field(default_factory=list[tuple[Pending, Then]])
+    """Each operation, and what became of it."""
+    error: list[str] = field(default_factory=list[str])
+    """Why it is not possible to go on."""
+
+    @property
+    def waiting(self) -> list[Pending]:
+        """What is decided after the update."""
+        return [one for one, then in self.told if then is Then.KEPT_IF_WANTED]
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines; nothing where the last run ended by itself."""
+        told = [{"operation": one.doing, "urn": one.urn, "then": then.value} for one, then in self.told]
+        return {"interrupted": told} if told else {}
+
+
+def begin(pulumi: Engine) -> Resumed:
+    """Settle what the last run left under way, so far as that is possible before an update."""
+    deployment = pulumi.deployment()
+    found, done = pending(deployment), Resumed()
+    if not found:
+        return done
+    # First, because it takes the lock: the operations may be those of a run that is still under way.
+    done.error = _refresh(pulumi, deployment, [one.urn for one in found if not one.creates])
+    if done.error:
+        return done
+    deployment = pulumi.deployment()
+    ids = {str(one.get("id")) for one in resources(deployment)}
+    adopt: list[dict[str, Any]] = []
+    try:
+        for one in found:
+            removed = _remove_leftovers(one, ids)
+            then = _creation(one, deployment, removed, adopt) if one.creates else Then.LOOKED_UP
+            done.told.append((one, then))
+    except UnansweredError as error:
+        done.error = [f"the last run was interrupted, and how it ended cannot be asked: {error}"]
+        return done
+    # What waits for the update stays under way until then, should that fail or be killed too.
+    if adopt or not done.waiting:
+        pulumi.change_deployment(lambda now: settled(now, adopt))
+    if adopt:
+        done.error = _refresh(pulumi, settled(deployment, adopt), [str(one["urn"]) for one in adopt])
+    return done
+
+
+def tell(stack: str, resumed: Resumed, *, json: bool) -> None:
+    """Say what was found; raises typer.Exit where it is not possible to go on."""
+    if resumed.error:
+        render.fail(stack, Outcome(False, messages=resumed.error), json=json)
+    if resumed.told and not json:
+        show.err.print(f"[yellow]the last run of {stack} was interrupted while it was[/]")
+        for one, then in resumed.told:
+            show.err.print(f"  {one}: {then}", markup=False)
+
+
+def finish(pulumi: Engine, resumed: Resumed) -> None:
+    """After an update: remove the objects that the killed run made to replace others, and that nothing uses."""
+    if not resumed.waiting:
+        return
+    held = objects(pulumi.deployment())
+    try:
+        for one in resumed.waiting:
+            made = one.object
+            if made and made not in held and not one.is_data and _manager(one, _live(one)):
+                _kubectl(one, "delete", *made.address, "--ignore-not-found", "--wait=false")
+                show.err.print(f"{made.kind} {made.name} of the interrupted run is not used: removed", markup=False)
+    except UnansweredError as error:  # the next run tries again
+        show.err.print(f"what the interrupted run made and nothing uses is not removed: {error}", markup=False)
+        return
+    pulumi.change_deployment(lambda now: settled(now, []))
+
+
+def _refresh(pulumi: Engine, deployment: Mapping[str, Any], urns: Sequence[str]) -> list[str]:
+    """Look resources up, as far as the state holds them. Returns why that failed; empty where it did not."""
+    held = resources(deployment)
+    # Where there is nothing to look up, the stack itself: all that counts is then that nobody else holds it.
+    targets = sorted({*urns} & known(deployment)) or [str(one["urn"]) for one in held[:1]]
+    flags = ["--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress"]
+    outcome = pulumi.run("refresh", *flags, *(f"--target={urn}" for urn in targets), quiet=True)
+    return [] if outcome.ok else outcome.messages
+
+
+def _creation(one: Pending, deployment: Mapping[str, Any], removed: bool, adopt: list[dict[str, Any]]) -> Then:
+    """What becomes of a creation. What the state shall take over is added to `adopt`."""
+    if removed:
+        return Then.REMOVED
+    if one.is_repeatable:
+        return Then.REPEATED
+    if not one.is_ours or "kubeconfig" in one.provider:  # a kubeconfig may be a secret of the state
+        return Then.UNKNOWN
+    if one.volume:
+        there, resource = _has_volume(one), adopted_volume(one)
+    elif one.object:
+        live = _live(one)
+        there, manager = live is not None, _manager(one, live)
+        resource = adopted_object(one, manager) if manager else None
+    else:
+        there, resource = False, None
+    if not there:
+        return Then.NOT_MADE
+    if not resource:
+        return Then.NOT_OURS
+    if one.urn in known(deployment) | {other["urn"] for other in adopt}:
+        return Then.KEPT_IF_WANTED
+    adopt.append(resource)
+    return Then.ADOPTED
+
+
+def _live(one: Pending) -> dict[str, Any] | None:
+    assert one.object
+    options = ["-o", "json", "--show-managed-fields", "--ignore-not-found"]
+    said = _kubectl(one, "get", *one.object.address, *options)
+    return json.loads(said) if said.strip() else None
+
+
+def _manager(one: Pending, live: Mapping[str, Any] | None) -> str | None:
+    """The name under which the engine applied the object; None where it did not, or not for this stack."""
+    metadata = cast(dict[str, Any], (live or {}).get("metadata") or {})
+    if not one.labels.items() <= (metadata.get("labels") or {}).items():
+        return None
+    entries = cast(list[dict[str, Any]], metadata.get("managedFields") or [])
+    managers = [str(entry.get("manager")) for entry in entries]
+    return next((name for name in managers if name.startswith(_MANAGER)), None)
+
+
+def _kubectl(one: Pending, *arguments: str) -> str:
+    """What kubectl says. Raises UnansweredError; a kind that the cluster does not know counts as no object."""
+    context = ["--context", str(one.provider["context"])] if "context" in one.provider else []
+    command = ["kubectl", *context, *arguments, f"--request-timeout={ANSWER_SECONDS}s"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UnansweredError(str(error)) from None
+    if done.returncode and "the server doesn't have a resource type" not in done.stderr:
+        raise UnansweredError((done.stderr.strip().splitlines() or ["kubectl failed"])[-1])
+    return done.stdout
+
+
+def _remove_leftovers(one: Pending, ids: set[str]) -> bool:
+    """Remove what a Docker daemon holds of a half-done operation, and the state does not. Whether there was any."""
+    from docker.errors import APIError, DockerException
+
+    if not one.leftovers:
+        return False
+    kind, filters = one.leftovers
+    containers, removed = kind == "containers", False
+    try:
+        daemon = client(one.docker_host)
+        listed = (
+            daemon.containers.list(all=True, filters=filters) if containers else daemon.networks.list(filters=filters)
+        )
+        for found in listed:
+            if found.id not in ids:
+                with suppress(APIError):  # then the update says what is in its way
+                    found.remove(**({"force": True} if containers else {}))
+                    removed = True
+    except DockerException as error:
+        raise UnansweredError(str(error)) from None
+    return removed
+
+
+def _has_volume(one: Pending) -> bool:
+    from docker.errors import DockerException
+
+    try:
+        there: Any = client(one.docker_host).volumes.list(
+            filters={"label": [f"{k}={v}" for k, v in one.labels.items()]}
+        )
+    except DockerException as error:
+        raise UnansweredError(str(error)) from None
+    return any(volume.name == one.volume for volume in there)
