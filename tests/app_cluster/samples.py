@@ -55,10 +55,11 @@ def database(on: str) -> DatabaseConnection:
 def redis(on: str) -> RedisConnection:
     return RedisConnection(
         host="redis",
-        port="6379",
+        port="6380" if on == "docker" else "6379",
         password=password(on, "redis-password"),
         network="shop-redis" if on == "docker" else None,
         client_labels=None if on == "docker" else {"tierstack.dev/redis-client": "true"},
+        ca=trusted(on, "redis") if on == "docker" else None,
     )
 
 

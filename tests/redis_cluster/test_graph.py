@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support import Recorder, Secret, golden, run_program
+from tierstack.internal_ca import TLSMode
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose, kubernetes
 from tierstack.tier import Tier
@@ -40,6 +41,25 @@ def manifests(one: RedisClusterArgs) -> dict[str, Any]:
 )
 def test_what_is_registered(name: str, one: RedisClusterArgs) -> None:
     golden(f"{name}.json", registered(one).summary())
+
+
+@pytest.mark.parametrize(
+    ("tls", "ports", "given"),
+    [
+        (None, {"port 0", "tls-port 6380"}, "6380"),
+        (TLSMode.REQUIRE, {"port 0", "tls-port 6380"}, "6380"),
+        (TLSMode.ALLOW, {"port 6379", "tls-port 6380"}, "6380"),
+        (TLSMode.DISABLE, {"port 6379"}, "6379"),
+    ],
+)
+def test_ports_of_each_mode(tls: TLSMode | None, ports: set[str], given: str) -> None:
+    found: list[Any] = []
+    recorder = run_program(lambda: found.append(RedisCluster("redis", args(DOCKER, tls=tls)).connection))
+    files = recorder.named("redis-files").inputs["files"].value
+    assert {line for line in files["redis.conf"].splitlines() if line.split()[0].endswith("port")} == ports
+    assert found[0].port == given
+    assert (found[0].ca is None) is (tls is TLSMode.DISABLE)
+    assert ("--tls" in files["health.sh"]) is (tls is not TLSMode.DISABLE)
 
 
 def test_growing_replaces_nothing_that_holds_data() -> None:
@@ -148,12 +168,14 @@ def test_what_a_full_memory_and_a_stop_do_follows_from_the_purpose() -> None:
     assert "min-replicas-to-write 1" in three
 
 
-def test_the_connection_is_the_same_on_both_platforms() -> None:
+def test_the_connection_of_both_platforms() -> None:
     found: list[Any] = []
     for platform in (DOCKER, CLUSTER):
         run_program(lambda platform=platform: found.append(RedisCluster("redis", args(platform)).connection))
     docker, cluster = found
-    assert (docker.port, cluster.port) == ("6379", "6379")
+    assert (docker.port, cluster.port) == ("6380", "6379")
+    assert docker.ca.volume is not None
+    assert cluster.ca is None
     assert docker.network is not None
     assert docker.client_labels is None
     assert cluster.client_labels == {"tierstack.dev/client-of-redis": "true"}

@@ -17,7 +17,7 @@ import pulumi_random as random
 from tierstack.database import files, sizing
 from tierstack.database.args import MOST_DOCKER_REPLICAS, DatabaseWithReplicasArgs
 from tierstack.database.scram import salt_of, verifier
-from tierstack.internal_ca import TLSMode, ca_directory
+from tierstack.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
 from tierstack.internal_ca.docker import Authority, ServerCertificate, fingerprint
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.tier import DatabaseSize
@@ -266,7 +266,7 @@ class _Encryption:
     def mounts(self, own: ServerCertificate | None = None) -> list[Mount]:
         """What a client sees, and a server beside it."""
         trusted = Mount(volume=self.authority.written.volume, path=ca_directory("database"), read_only=True)
-        return [trusted, *([Mount(volume=own.volume, path=files.TLS, read_only=True)] if own else [])]
+        return [trusted, *([Mount(volume=own.volume, path=SERVER_DIRECTORY, read_only=True)] if own else [])]
 
     def reloaded(self, containers: list[docker.Container], replicas: int) -> list[pulumi.Resource]:
         """Let every server that runs read its new certificate."""

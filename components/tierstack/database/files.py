@@ -6,7 +6,7 @@ The images bring programs only: how a server is made, configured and started sta
 from collections.abc import Mapping
 
 from tierstack.database import sizing
-from tierstack.internal_ca import TLSMode, ca_path
+from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 from tierstack.tier import DatabaseSize
 
 CONFIG = "/etc/tierstack/postgresql"
@@ -15,8 +15,6 @@ SECRETS = "/etc/tierstack/secrets"
 """Where each container finds the secrets that are its own."""
 POOLER = "/etc/tierstack/pgbouncer"
 """Where the pooler finds its configuration and the verifiers of its users."""
-TLS = "/etc/tierstack/tls"
-"""Where a server or the pooler finds its certificate and key."""
 RELOAD = ["sh", "-c", "kill -HUP 1"]
 """PostgreSQL and PgBouncer read certificates again on SIGHUP, which the container's init passes on."""
 DATA = "/var/lib/postgresql/data"
@@ -37,8 +35,8 @@ def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSM
     """postgresql.conf of a server and of its standbys."""
     encryption = {
         "ssl": "on",
-        "ssl_cert_file": f"{TLS}/tls.crt",
-        "ssl_key_file": f"{TLS}/tls.key",
+        "ssl_cert_file": f"{SERVER_DIRECTORY}/{CERTIFICATE}",
+        "ssl_key_file": f"{SERVER_DIRECTORY}/{KEY}",
         "ssl_min_protocol_version": "TLSv1.2",
     }
     settings = {
@@ -175,8 +173,8 @@ def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSM
     """pgbouncer.ini of the pooler: what it demands of clients, and that it verifies the server."""
     encryption = {
         "client_tls_sslmode": tls.value,
-        "client_tls_cert_file": f"{TLS}/tls.crt",
-        "client_tls_key_file": f"{TLS}/tls.key",
+        "client_tls_cert_file": f"{SERVER_DIRECTORY}/{CERTIFICATE}",
+        "client_tls_key_file": f"{SERVER_DIRECTORY}/{KEY}",
         "server_tls_sslmode": "verify-full",
         "server_tls_ca_file": ca_path("database"),
     }

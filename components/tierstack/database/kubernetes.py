@@ -60,9 +60,9 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         "switchoverDelay": 60,
         "smartShutdownTimeout": 10,
         "stopDelay": 90,
-        # A standby may take over only when the primary's lease has stood still this long: most of the time that the loss
-        # of a primary costs (15 s by default). It costs a write to the API server a second. An API server that does not
-        # answer stops no primary: only another holder of the lease does (CloudNativePG manual, "Failover").
+        # A standby may take over only when the primary's lease has stood still this long: most of the time that the
+        # loss of a primary costs (15 s by default). It costs a write to the API server a second. An API server that
+        # does not answer stops no primary: only another holder of the lease does (CloudNativePG manual, "Failover").
         "primaryLease": {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 3, "retryPeriodSeconds": 1},
         "bootstrap": {
             "initdb": {

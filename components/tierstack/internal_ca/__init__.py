@@ -10,10 +10,24 @@ from enum import Enum
 from tierstack.errors import Problem, out_of_range
 from tierstack.platform import PlatformKind
 
-__all__ = ["CA_FILE", "CERTIFICATE_DAYS", "TLSMode", "ca_directory", "ca_path", "generation_problems"]
+__all__ = [
+    "CA_FILE",
+    "CERTIFICATE",
+    "CERTIFICATE_DAYS",
+    "KEY",
+    "SERVER_DIRECTORY",
+    "TLSMode",
+    "ca_directory",
+    "ca_path",
+    "generation_problems",
+]
 
 CA_FILE = "ca.crt"
 """The file with the CA's certificate, and its key in a Secret (cert-manager and CloudNativePG call it so)."""
+CERTIFICATE, KEY = "tls.crt", "tls.key"
+"""Files of a server: its certificate and the key of it."""
+SERVER_DIRECTORY = "/etc/tierstack/tls"
+"""Where a server has them."""
 CERTIFICATE_DAYS = 365
 """Days that a certificate of the internal CA on Docker is valid. An update renews it in the last third: who updates
 once in 120 days never meets its end. The public limits (47 days from 2029) are for CAs that others must trust."""

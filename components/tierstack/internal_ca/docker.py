@@ -5,16 +5,15 @@ those servers. So a new CA is trusted before the first certificate of it is show
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_tls as tls
 
-from tierstack.internal_ca import CA_DAYS, CA_FILE, CERTIFICATE_DAYS
+from tierstack.internal_ca import CA_DAYS, CA_FILE, CERTIFICATE, CERTIFICATE_DAYS, KEY
 from tierstack.platform.docker import Host
 from tierstack.wiring import TrustedCA
 
-CERTIFICATE, KEY = "tls.crt", "tls.key"
-"""Files of a server: its certificate and the key of it."""
 _HOURS_PER_DAY = 24
 
 
@@ -64,7 +63,7 @@ class Authority:
         return key, ca
 
     def server(
-        self, name: str, dns_names: list[str], owner: tuple[int, int], *, after: list[pulumi.Resource]
+        self, name: str, dns_names: list[str], owner: tuple[int, int], *, after: Sequence[pulumi.Resource] = ()
     ) -> "ServerCertificate":
         """A certificate for a server that clients call by `dns_names`, its files in a volume of `owner`."""
         opts = pulumi.ResourceOptions(parent=self.parent)

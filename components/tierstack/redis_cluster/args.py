@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.internal_ca import TLSMode, generation_problems
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.tier import TIERS, RedisSize, Tier
 
@@ -42,6 +43,13 @@ class RedisClusterArgs:
     failover_after_ms: int = 3000
     """How long in ms, 1000 to 60000, the primary may be silent before the Sentinels replace it. Shorter reacts
     sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
+    tls: TLSMode | None = None
+    """`require`, `allow` or `disable`: whether connections are encrypted, and clients verify the server. A stack in use
+    changes from `disable` to `require` without a pause by an update with `allow` between. None: `require` on Docker,
+    `disable` on Kubernetes, where it is not available in this version."""
+    ca_generation: int = 1
+    """Docker: another number makes another CA; the one before it stays trusted. Raise it by one to change the CA, and
+    by one more for the old one to be trusted no longer."""
     cluster_domain: str = "cluster.local"
     """Kubernetes: the domain of the cluster's DNS. HAProxy and Sentinel use full names. Default: `cluster.local`."""
 
@@ -55,6 +63,12 @@ class RedisClusterArgs:
             storage_gb=tier.storage_gb if self.storage_gb is None else self.storage_gb,
         )
 
+    @property
+    def encryption(self) -> TLSMode:
+        """The mode in force."""
+        default = TLSMode.REQUIRE if self.platform.kind is PlatformKind.DOCKER else TLSMode.DISABLE
+        return default if self.tls is None else self.tls
+
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the arguments."""
         found = self.platform.problems()
@@ -67,7 +81,15 @@ class RedisClusterArgs:
         if not _DOMAIN.fullmatch(self.cluster_domain):
             instead = "write lower-case labels with dots between them, such as `cluster.local`"
             found.append(Problem("cluster_domain", self.cluster_domain, "is not a domain (RFC 1123)", instead))
-        return found + self._nodes_problems() + self._storage_problems()
+        return found + self._tls_problems() + self._nodes_problems() + self._storage_problems()
+
+    def _tls_problems(self) -> list[Problem]:
+        kind = self.platform.kind
+        if kind is PlatformKind.KUBERNETES and self.encryption is not TLSMode.DISABLE:
+            wrong = "is not available on Kubernetes in this version"
+            instead = "remove it; NetworkPolicies admit the pods of clients only"
+            return [Problem("tls", self.encryption.value, wrong, instead)]
+        return generation_problems(self.ca_generation, self.encryption, kind)
 
     def _nodes_problems(self) -> list[Problem]:
         nodes, given = self.size.nodes, self.nodes is not None

@@ -1,10 +1,13 @@
 """One node on a Docker host."""
 
 import hashlib
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_random as random
 
+from tierstack.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
+from tierstack.internal_ca.docker import Authority, ServerCertificate
 from tierstack.platform.docker import Attachment, Health, Mount, Service, host
 from tierstack.redis_cluster import node
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
@@ -16,7 +19,11 @@ _OWNER = (node.UID, node.UID)
 
 def files(args: RedisClusterArgs) -> dict[str, str]:
     """The files of the node, without the password."""
-    return dict(node.files(node.config(args.purpose, args.size.memory_mb, replicated=False)))
+    tls = args.encryption
+    given = dict(node.files(node.config(args.purpose, args.size.memory_mb, replicated=False, tls=tls)))
+    if tls is TLSMode.DISABLE:
+        return given
+    return {**given, "health.sh": node.health_script(tls), "reload.sh": node.reload_script(tls)}
 
 
 def service(
@@ -25,6 +32,7 @@ def service(
     network: pulumi.Input[str],
     data: pulumi.Input[str],
     config: pulumi.Input[str],
+    certificates: Sequence[Mount] = (),
 ) -> Service:
     """The container of the node."""
     content = "".join(f"{path}\n{text}" for path, text in sorted(files(args).items()))
@@ -37,6 +45,7 @@ def service(
         mounts=[
             Mount(volume=data, path=node.DATA_DIR),
             Mount(volume=config, path=node.CONFIG_DIR, read_only=True),
+            *certificates,
         ],
         health=Health(command=["/bin/sh", f"{node.CONFIG_DIR}/health.sh"]),
         # The server reads its configuration only when it starts, so that a change of it must restart the container.
@@ -62,11 +71,31 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         image=args.image,
         owner=_OWNER,
     )
-    container = on.container(name, parent, service(name, args, network.name, data.name, written.volume))
+    authority = certificate = None
+    if args.encryption is not TLSMode.DISABLE:
+        authority = Authority(name, parent, on, generation=args.ca_generation, image=args.image, owner=_OWNER)
+        certificate = authority.server(f"{name}-server-tls", [name], _OWNER)
+    mounts = _certificates(authority, certificate)
+    container = on.container(name, parent, service(name, args, network.name, data.name, written.volume, mounts))
+    if certificate:
+        reload = ["/bin/sh", f"{node.CONFIG_DIR}/reload.sh"]
+        shown: dict[str, pulumi.Input[str]] = {"certificate": certificate.fingerprint}
+        on.reload(f"{name}-reload", parent, container=name, command=reload, triggers=shown, depends_on=[container])
     return RedisConnection(
         # Known when the container is healthy, so that what uses it starts after it.
         host=on.after([container])[0].urn.apply(lambda _: name),
-        port=str(node.PORT),
+        port=str(node.TLS_PORT if authority else node.PORT),
+        ca=authority.trusted if authority else None,
         password=SecretRef(value=pulumi.Output.secret(password)),
         network=network.name,
     )
+
+
+def _certificates(authority: Authority | None, certificate: ServerCertificate | None) -> list[Mount]:
+    """What the server shows, and what its own command-line client trusts."""
+    if authority is None or certificate is None:
+        return []
+    return [
+        Mount(volume=certificate.volume, path=SERVER_DIRECTORY, read_only=True),
+        Mount(volume=authority.written.volume, path=ca_directory("redis"), read_only=True),
+    ]

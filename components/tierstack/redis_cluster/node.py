@@ -6,9 +6,12 @@ configuration with the password in it is written to /tmp, which is memory.
 
 from collections.abc import Mapping
 
+from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 from tierstack.redis_cluster.args import RedisPurpose
 
 PORT = 6379
+TLS_PORT = 6380
+"""Where it speaks TLS: a port of its own, because a server has one for each, and may have both."""
 CONFIG_DIR = "/etc/redis"
 DATA_DIR = "/data"
 RUN_CONFIG = "/tmp/redis.conf"
@@ -16,6 +19,7 @@ UID = 999
 """User and group that own the data in the official images of Valkey and Redis (Debian variants) and in ours."""
 SERVER = '"$(command -v valkey-server || command -v redis-server)"'
 CLIENT = '"$(command -v valkey-cli || command -v redis-cli)"'
+_CERTIFICATE, _KEY = f"{SERVER_DIRECTORY}/{CERTIFICATE}", f"{SERVER_DIRECTORY}/{KEY}"
 
 
 def container_memory_mb(memory_mb: int) -> int:
@@ -24,7 +28,7 @@ def container_memory_mb(memory_mb: int) -> int:
     return memory_mb * 3 // 2 + 32
 
 
-def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool) -> str:
+def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool, tls: TLSMode = TLSMode.DISABLE) -> str:
     """redis.conf without the password.
 
     `replicated`: it has replicas, and refuses writes when none of them has answered for 10 seconds (the server's
@@ -57,6 +61,16 @@ def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool) -> str:
             lines |= {"min-replicas-to-write": "1", "min-replicas-max-lag": "10"}
     else:
         lines |= {"maxmemory-policy": "allkeys-lru", "appendonly": "no", "save": '""'}
+    if tls is not TLSMode.DISABLE:
+        lines |= {
+            "port": "0" if tls is TLSMode.REQUIRE else str(PORT),
+            "tls-port": str(TLS_PORT),
+            "tls-cert-file": _CERTIFICATE,
+            "tls-key-file": _KEY,
+            "tls-protocols": '"TLSv1.2 TLSv1.3"',
+            # Clients prove themselves by the password.
+            "tls-auth-clients": "no",
+        }
     return "".join(f"{key} {value}\n" for key, value in lines.items())
 
 
@@ -78,13 +92,31 @@ exec {SERVER} {RUN_CONFIG}
 """
 
 
-def health_script() -> str:
-    """A node is well when it answers, has loaded its data and, as a replica, is in step with its primary."""
+def local_client(tls: TLSMode) -> str:
+    """The command-line client as it asks the node that it runs beside."""
+    return CLIENT if tls is TLSMode.DISABLE else f"{CLIENT} --tls --cacert {ca_path('redis')} -p {TLS_PORT}"
+
+
+def reload_script(tls: TLSMode) -> str:
+    """Run in a node whose certificate has changed: connections stay, new ones see the new one. The server reads the
+    files again although their names are the same (valkey.io/topics/encryption; one command sets both or none)."""
     return f"""\
 #!/bin/sh
 export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
-timeout 2 {CLIENT} ping 2>/dev/null | grep -qx PONG || exit 1
-state=$(timeout 2 {CLIENT} --raw info replication | tr -d '\\r')
+said=$(timeout 10 {local_client(tls)} config set tls-cert-file {_CERTIFICATE} tls-key-file {_KEY} 2>&1)
+echo "$said"
+[ "$said" = OK ]
+"""
+
+
+def health_script(tls: TLSMode = TLSMode.DISABLE) -> str:
+    """A node is well when it answers, has loaded its data and, as a replica, is in step with its primary."""
+    client = local_client(tls)
+    return f"""\
+#!/bin/sh
+export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
+timeout 2 {client} ping 2>/dev/null | grep -qx PONG || exit 1
+state=$(timeout 2 {client} --raw info replication | tr -d '\\r')
 case "$state" in
 *role:master*) exit 0 ;;
 *master_link_status:up*) exit 0 ;;
