@@ -12,6 +12,7 @@ from tests.app_cluster.samples import FULL, args
 from tierstack.app_cluster import ServerKind, processes, server, traffic
 from tierstack.app_cluster.traffic import Mirror, Release
 from tierstack.platform import DockerHost
+from tierstack.platform.revision import revision
 from tierstack.tier import Tier
 
 HTTP: dict[str, Any] = {
@@ -75,9 +76,9 @@ def test_a_release_is_twelve_digits_and_does_not_know_secrets() -> None:
 
 
 def test_a_rotated_secret_is_another_revision() -> None:
-    assert processes.revision({"A": "1"}) != processes.revision({"A": "2"})
-    assert processes.revision({"A": "1", "B": "2"}) == processes.revision({"B": "2", "A": "1"})
-    assert len(processes.revision({})) == 6
+    assert revision({"A": "1"}) != revision({"A": "2"})
+    assert revision({"A": "1", "B": "2"}) == revision({"B": "2", "A": "1"})
+    assert len(revision({})) == 6
 
 
 # Secrets ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from tierstack.app_cluster import processes, server, traffic
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
 from tierstack.internal_ca import ca_directory
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
+from tierstack.platform.revision import revision
 
 
 @dataclass
@@ -41,7 +42,7 @@ class _Release:
         self.late = _late_environment(args)
         known = pulumi.Output.all(**self.late, **self.secrets)
         # The digits are meant to be seen: they stand in names.
-        self.revision = pulumi.Output.unsecret(known.apply(processes.revision))
+        self.revision = pulumi.Output.unsecret(known.apply(revision))
         self.mounts = self._mounts()
         self.network = self.on.network(name, parent)
         self.networks = [

@@ -6,6 +6,7 @@ from tierstack.app_cluster import manifests, processes
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.docker import Built
 from tierstack.platform.kubernetes import Object, cluster
+from tierstack.platform.revision import revision
 from tierstack.wiring import SecretRef
 
 
@@ -51,5 +52,5 @@ def _secret_names(args: AppClusterArgs, given: dict[str, SecretRef]) -> dict[str
 def _revision(args: AppClusterArgs) -> pulumi.Input[str]:
     """Rolls the pods when a given secret changes; pods read a Secret's values at their start only."""
     if not args.secrets or args.platform.renders:
-        return processes.revision({})
-    return pulumi.Output.unsecret(pulumi.Output.all(**args.secrets).apply(processes.revision))
+        return revision({})
+    return pulumi.Output.unsecret(pulumi.Output.all(**args.secrets).apply(revision))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
@@ -54,16 +54,6 @@ def release(args: AppClusterArgs) -> str:
 def digest(value: object, length: int = 12) -> str:
     """Hexadecimal digits that stand for `value` (anything JSON)."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:length]
-
-
-def revision(late: Mapping[str, str]) -> str:
-    """6 hexadecimal digits for the values that are known only during an update, secrets among them: a rotated password
-    gives containers of another name, so the new ones start beside the old.
-
-    scrypt (RFC 7914), because the digits are no secret while some of the values are.
-    """
-    text = json.dumps(dict(late), sort_keys=True).encode()
-    return hashlib.scrypt(text, salt=b"tierstack", n=2**14, r=8, p=1, dklen=3).hex()
 
 
 def _plain(value: object) -> object:

@@ -69,7 +69,7 @@ class GatewayArgs:
                 found.append(Problem(path, MISSING, "is required on Docker", "write an image by digest"))
             else:
                 found += image_problems(path, value, self.platform.kind)
-        for part in ("certificate_pem", "private_key_pem"):
+        for part in ("certificate_pem", "private_key_pem") if self.certificate.acme is None else ():
             if getattr(self.certificate, part) is None:
                 wrong = "is required on Docker"
                 found.append(Problem(f"certificate.{part}", MISSING, wrong, "pass `certificate` of a TLS component"))

@@ -35,8 +35,11 @@ TLS_PROFILE: dict[str, Any] = {"minVersion": "VersionTLS12", "cipherSuites": _CI
 """TLS 1.2 and up with forward secrecy (Mozilla's `intermediate` profile), on every platform."""
 
 
-def static(https_port: int, trusted_proxies: list[str], stop_seconds: int) -> str:
-    """The static configuration; `https_port` is the one that clients see."""
+def static(
+    https_port: int, trusted_proxies: list[str], stop_seconds: int, resolvers: dict[str, Any] | None = None
+) -> str:
+    """The static configuration; `https_port` is the one that clients see. `resolvers`: those of `acme`, which answer
+    HTTP-01 on the entry point `http` before its redirect."""
     forwarded = {"trustedIPs": trusted_proxies}
     redirect = {"to": f":{https_port}", "scheme": "https", "permanent": True}
     return dump(
@@ -63,6 +66,7 @@ def static(https_port: int, trusted_proxies: list[str], stop_seconds: int) -> st
                 },
                 "internal": {"address": f":{INTERNAL}"},
             },
+            **({"certificatesResolvers": resolvers} if resolvers else {}),
         }
     )
 
@@ -74,15 +78,16 @@ def tls(certificate_pem: str, private_key_pem: str) -> str:
     key always change together.
     """
     pair = {"certFile": certificate_pem, "keyFile": private_key_pem}
-    return dump(
-        {
-            "tls": {
-                "certificates": [pair],
-                "stores": {"default": {"defaultCertificate": pair}},
-                "options": {"default": TLS_PROFILE},
-            }
-        }
-    )
+    return _tls({"certificates": [pair], "stores": {"default": {"defaultCertificate": pair}}})
+
+
+def tls_of(store: dict[str, Any]) -> str:
+    """The TLS profile, and a certificate that Traefik gets by itself."""
+    return _tls({"stores": {"default": store}})
+
+
+def _tls(certificates: dict[str, Any]) -> str:
+    return dump({"tls": {**certificates, "options": {"default": TLS_PROFILE}}})
 
 
 def dump(value: Any) -> str:

@@ -203,7 +203,12 @@ class Cluster:
         return SecretRef(secret_name=name, key=key)
 
     def given_secret(
-        self, name: str, parent: pulumi.Resource, values: Mapping[str, pulumi.Input[str]]
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        values: Mapping[str, pulumi.Input[str]],
+        *,
+        secret_type: str = "Opaque",
     ) -> dict[str, SecretRef]:
         """A Secret `name` with values that the caller gives.
 
@@ -212,15 +217,17 @@ class Cluster:
         """
         if self.platform.renders:
             remote = f"{self.platform.name}/{name}"
+            # An Opaque Secret is what External Secrets makes where nothing else is said.
+            template = {} if secret_type == "Opaque" else {"template": {"type": secret_type}}
             spec = {
                 "refreshInterval": "1h",
                 "secretStoreRef": {"kind": "ClusterSecretStore", "name": self.platform.secret_store},
-                "target": {"name": name},
+                "target": {"name": name, **template},
                 "data": [{"secretKey": key, "remoteRef": {"key": remote, "property": key}} for key in sorted(values)],
             }
             self._external_secret(name, parent, spec, [])
             return {key: SecretRef(secret_name=name, key=key) for key in values}
-        secret = self._secret(name, parent, values, "Opaque")
+        secret = self._secret(name, parent, values, secret_type)
         return {key: SecretRef(secret_name=_name_of(secret, name), key=key) for key in values}
 
     def _secret(

@@ -4,21 +4,24 @@ import pulumi
 
 from tierstack.component import Component
 from tierstack.platform import PlatformKind
-from tierstack.tls import docker, kubernetes
-from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls import alerts, docker, kubernetes
+from tierstack.tls.args import ExternalAccountArgs, Issuer, TLSArgs
 
-__all__ = ["TLS", "Issuer", "TLSArgs"]
+__all__ = ["TLS", "ExternalAccountArgs", "Issuer", "TLSArgs"]
 
 
 class TLS(Component):
     """One certificate for the hostnames of a site; hand `certificate` to a Gateway."""
 
     certificate_pem: pulumi.Output[str | None]
-    """Docker: the certificate in PEM, as servers send it. None on Kubernetes, where the Secret holds it."""
+    """Docker: the certificate in PEM, as servers send it. None on Kubernetes, where the Secret holds it, and with
+    `acme`, where the proxy does."""
     ca_pem: pulumi.Output[str | None]
-    """Docker: the certificate of the local CA in PEM, for clients to trust. None on Kubernetes."""
+    """Docker: the certificate of the local CA in PEM, for clients to trust. None elsewhere."""
     secret_name: pulumi.Output[str | None]
     """Kubernetes: the Secret with `tls.crt`, `tls.key` and, with `local-ca`, `ca.crt`. None on Docker."""
+    alert_rules: pulumi.Output[str]
+    """Alerting rules as YAML for Prometheus: a certificate that is not renewed in time, or that nothing reports."""
 
     def __init__(self, name: str, args: TLSArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with every problem of the arguments; nothing is registered then."""
@@ -30,5 +33,6 @@ class TLS(Component):
                 "certificate_pem": self.certificate.certificate_pem,
                 "ca_pem": self.certificate.ca_pem,
                 "secret_name": self.certificate.secret_name,
+                "alert_rules": alerts.text(name, loaded),
             }
         )

@@ -1,10 +1,11 @@
-"""The certificate on a Docker host: a local CA inside the engine, whose keys are secrets of its state."""
+"""The certificate on a Docker host: from a local CA inside the engine, whose keys are secrets of its state; given; or
+got by the Gateway's proxy itself."""
 
 import pulumi
 import pulumi_tls as tls
 
-from tierstack.tls.args import TLSArgs
-from tierstack.wiring import Certificate
+from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.wiring import AcmeClient, Certificate, DnsUpdates
 
 HOURS_PER_DAY = 24
 LONGEST_COMMON_NAME = 64
@@ -22,6 +23,55 @@ def common_name(hostnames: list[str]) -> str | None:
 
 
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
+    """What the Gateway needs to show the certificate."""
+    if args.issuer is Issuer.ACME:
+        return Certificate(hostnames=list(args.hostnames), acme=acme_client(args))
+    return _given(args) if args.issuer is Issuer.GIVEN else _local(name, parent, args)
+
+
+def acme_client(args: TLSArgs) -> AcmeClient:
+    """How the proxy gets the certificate. Its key and that of the account never leave the proxy's volume."""
+    assert args.acme_email  # the rules ask for it
+    eab = args.acme_eab
+    return AcmeClient(
+        server=args.acme_directory,
+        email=args.acme_email,
+        lifetime_hours=args.acme_lifetime,
+        renew_before_percent=args.renew_before_percent,
+        dns=_updates(args),
+        ca_pem=args.acme_ca,
+        eab_key_id=eab.key_id if eab else None,
+        eab_hmac_key=eab.hmac_key if eab else None,
+    )
+
+
+def _updates(args: TLSArgs) -> DnsUpdates | None:
+    dns = args.acme_dns
+    if dns is None:
+        return None
+    return DnsUpdates(
+        server=dns.address,
+        key_name=dns.key_name,
+        key_algorithm=dns.key_algorithm.value,
+        key_secret=dns.key_secret,
+        timeout_seconds=dns.timeout,
+        resolvers=args.acme_resolvers,
+    )
+
+
+def _given(args: TLSArgs) -> Certificate:
+    from tierstack.tls import given  # what it needs to read certificates takes long to import
+
+    key = given.key_pem(args)
+    assert key is not None  # the rules ask for it
+    return Certificate(
+        hostnames=list(args.hostnames),
+        certificate_pem=given.chain_pem(args),
+        private_key_pem=pulumi.Output.secret(key),
+    )
+
+
+def _local(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     """A CA and a certificate signed by it.
 
     The engine sees at every preview how long they last, and renews them by a replace: what uses them follows in the

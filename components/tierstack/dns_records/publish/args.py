@@ -42,6 +42,12 @@ class Rfc2136Args:
     timeout: int = 15
     """Seconds to wait for an answer, 1 to 300."""
 
+    @property
+    def address(self) -> str:
+        """Server and port in one, an IPv6 address in brackets."""
+        host = f"[{self.server}]" if ":" in self.server else self.server
+        return f"{host}:{self.port}"
+
     def problems(self, path: str) -> list[Problem]:
         """What is wrong with the server or the key."""
         found = out_of_range(f"{path}.port", self.port, 1, 65535) + out_of_range(

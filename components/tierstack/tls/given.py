@@ -1,0 +1,247 @@
+"""A certificate that somebody else signed (pure): judged before any server shows it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import pulumi
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from tierstack.errors import HIDDEN, MISSING, Problem
+from tierstack.tls.args import TLSArgs
+
+LEAST_RSA_BITS = 2048
+"""Bits of an RSA key (CA/Browser Forum Baseline Requirements section 6.1.5)."""
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
+"""Curves of a key (the same section): P-256, P-384 and P-521."""
+_SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
+
+T = TypeVar("T", bound=x509.ExtensionType)
+
+
+def chain_pem(args: TLSArgs) -> str:
+    """The chain, from wherever it is given. Raises OSError where its file cannot be read."""
+    return Path(args.certificate_path).read_text() if args.certificate_path else args.certificate_pem or ""
+
+
+def key_pem(args: TLSArgs) -> pulumi.Input[str] | None:
+    """The key, from wherever it is given; None where it is not. Raises OSError where its file cannot be read."""
+    return Path(args.private_key_path).read_text() if args.private_key_path else args.private_key_pem
+
+
+def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
+    """Everything that is wrong with the given chain and key, at the time `now`."""
+    found = _one_of(args, "certificate") + _one_of(args, "private_key")
+    if args.platform.renders and not args.platform.secret_store:
+        wrong = "would stand in clear in rendered files"
+        instead = "write `platform.secret_store`, and put chain and key into that store"
+        found.append(Problem("private_key_pem", HIDDEN, wrong, instead))
+    if found:
+        return found
+    paths = {
+        part: f"{part}_{'path' if getattr(args, f'{part}_path') else 'pem'}" for part in ("certificate", "private_key")
+    }
+    try:
+        text = chain_pem(args)
+    except (OSError, UnicodeDecodeError) as error:
+        return [_unreadable(paths["certificate"], args.certificate_path, error)]
+    try:
+        key = key_pem(args)
+    except (OSError, UnicodeDecodeError) as error:
+        return [_unreadable(paths["private_key"], args.private_key_path, error)]
+    chain = _chain(text)
+    if not chain:
+        wrong, instead = "holds no certificate as PEM", "write the text from `-----BEGIN CERTIFICATE-----` on"
+        return [Problem(paths["certificate"], HIDDEN if _holds_key(text) else text[:40], wrong, instead)]
+    found += _of_chain(paths["certificate"], text, chain, now or datetime.now(UTC))
+    found += _names(paths["certificate"], chain[0], args.hostnames)
+    # Where another resource makes the key, it is known during the update only.
+    return found + (_of_key(paths["private_key"], key, chain[0]) if isinstance(key, str) else [])
+
+
+def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
+    """What is allowed, and rarely meant. Needs arguments without problems."""
+    chain = _chain(chain_pem(args))
+    moment = now or datetime.now(UTC)
+    leaf, found = chain[0], list[str]()
+    percent = percent_left(leaf.not_valid_before_utc, leaf.not_valid_after_utc, moment)
+    if percent < args.renew_before_percent:
+        days = (leaf.not_valid_after_utc - moment).days
+        found.append(
+            f"tls: the given certificate ends on {leaf.not_valid_after_utc:%Y-%m-%d}, in {days} days: {percent} % of "
+            f"its lifetime are left, and it is to be renewed at {args.renew_before_percent} %; give the next one"
+        )
+    if len(chain) == 1 and leaf.issuer != leaf.subject:
+        found.append(
+            "tls: the given chain is the certificate alone; unless a root that clients trust has signed it, they need "
+            "the certificates between the two as well"
+        )
+    return found
+
+
+def lifetime_seconds(args: TLSArgs) -> int:
+    """How long the given certificate is valid. Needs arguments without problems."""
+    leaf = _chain(chain_pem(args))[0]
+    return int((leaf.not_valid_after_utc - leaf.not_valid_before_utc).total_seconds())
+
+
+def certificate_names(args: TLSArgs) -> list[str]:
+    """The host names that the given certificate is for. Needs arguments without problems."""
+    return _covered(_chain(chain_pem(args))[0])
+
+
+def percent_left(start: datetime, end: datetime, now: datetime) -> int:
+    """The share of a lifetime that is left, in whole percent rounded down; negative once it is over."""
+    return int((end - now) / (end - start) * 100 // 1)
+
+
+def _one_of(args: TLSArgs, part: str) -> list[Problem]:
+    pem, path = f"{part}_pem", f"{part}_path"
+    given = [name for name in (pem, path) if getattr(args, name) is not None]
+    if len(given) == 1 or (not given and part == "private_key" and args.platform.renders):
+        return []
+    if given:
+        return [Problem(path, getattr(args, path), f"is given beside `{pem}`", "give one of the two")]
+    return [Problem(pem, MISSING, "is required with the issuer `given`", f"give it, or `{path}`")]
+
+
+def _unreadable(path: str, value: str | None, error: Exception) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) else "it is not text"
+    return Problem(path, value, f"cannot be read: {reason}", "name a file with PEM text")
+
+
+def _holds_key(text: str) -> bool:
+    return "PRIVATE KEY-----" in text
+
+
+def _chain(text: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        return []
+
+
+def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime) -> list[Problem]:
+    found: list[Problem] = []
+    if _holds_key(text):
+        wrong = "holds a private key beside the certificates"
+        found.append(Problem(path, HIDDEN, wrong, "write the key in `private_key_pem` alone"))
+    leaf = chain[0]
+    if _is_ca(leaf) and len(chain) > 1:
+        wrong = "begins with the certificate of a CA"
+        return [*found, Problem(path, _shown(leaf), wrong, "write the site's own certificate first, then its issuers")]
+    for index, one in enumerate(chain):
+        found += _dates(path, one, now)
+        found += _strength(path, one)
+        if index + 1 < len(chain) and not _signed(one, chain[index + 1]):
+            wrong = f"is followed by `{_common(chain[index + 1])}`, which has not signed it"
+            instead = "write each certificate before the one of its issuer"
+            found.append(Problem(path, _shown(one), wrong, instead))
+    usage = _extension(leaf, x509.ExtendedKeyUsage)
+    if usage is not None and _SERVER_AUTH not in usage:
+        wrong = "is not for servers (RFC 5280 section 4.2.1.12)"
+        found.append(Problem(path, _shown(leaf), wrong, "give a certificate with the usage `serverAuth`"))
+    return found
+
+
+def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Problem]:
+    if one.not_valid_after_utc <= now:
+        wrong = f"ended on {one.not_valid_after_utc:%Y-%m-%d}"
+        return [Problem(path, _shown(one), wrong, "give one that is valid")]
+    if one.not_valid_before_utc > now:
+        wrong = f"is valid from {one.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only"
+        return [Problem(path, _shown(one), wrong, "give it from then on, or set the clock right")]
+    return []
+
+
+def _strength(path: str, one: x509.Certificate) -> list[Problem]:
+    found: list[Problem] = []
+    key = one.public_key()
+    again = "ask for a certificate of an ECDSA P-256 key"
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < LEAST_RSA_BITS:
+            wrong = f"has an RSA key of {key.key_size} bits, less than {LEAST_RSA_BITS}"
+            found.append(Problem(path, _shown(one), wrong, again))
+    elif not isinstance(key, ec.EllipticCurvePublicKey):
+        wrong = f"has a key that browsers refuse ({type(key).__name__.removesuffix('PublicKey')})"
+        found.append(Problem(path, _shown(one), wrong, again))
+    elif key.curve.name not in CURVES:
+        found.append(Problem(path, _shown(one), f"has a key on {key.curve.name}, which browsers refuse", again))
+    # Of a root nobody looks at the signature.
+    if one.issuer != one.subject and isinstance(one.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
+        wrong = f"is signed with {one.signature_hash_algorithm.name}, which can be forged"
+        found.append(Problem(path, _shown(one), wrong, "ask for one that is signed with SHA-256"))
+    return found
+
+
+def _names(path: str, leaf: x509.Certificate, hostnames: list[str]) -> list[Problem]:
+    covered = _covered(leaf)
+    missing = [name for name in hostnames if not any(covers(pattern, name) for pattern in covered)]
+    if not missing:
+        return []
+    wrong = f"is not for {', '.join(missing)}, but for {', '.join(covered) or 'no host name'}"
+    return [Problem(path, _shown(leaf), wrong, "ask for a certificate with all `hostnames`, or correct them")]
+
+
+def _covered(leaf: x509.Certificate) -> list[str]:
+    extension = _extension(leaf, x509.SubjectAlternativeName)
+    return [name.lower() for name in extension.get_values_for_type(x509.DNSName)] if extension else []
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether a certificate's name covers a host name (RFC 6125 section 6.4.3: `*` is one whole label)."""
+    if pattern.startswith("*."):
+        return pattern == name or ("." in name and name.partition(".")[2] == pattern[2:] and not name.startswith("*."))
+    return pattern == name
+
+
+def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Problem]:
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        wrong, instead = "is encrypted with a passphrase", "write it as `openssl pkey -in key.pem` prints it"
+        return [Problem(path, HIDDEN, wrong, instead)]
+    except (ValueError, UnsupportedAlgorithm):
+        wrong, instead = "is not a private key as PEM", "write the text from `-----BEGIN PRIVATE KEY-----` on"
+        return [Problem(path, HIDDEN, wrong, instead)]
+    ours, theirs = (
+        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for one in (key.public_key(), leaf.public_key())
+    )
+    if ours == theirs:
+        return []
+    wrong = f"is not the key of the certificate `{_common(leaf)}`"
+    return [Problem(path, HIDDEN, wrong, "give the key that the certificate was asked for with")]
+
+
+def _signed(one: x509.Certificate, by: x509.Certificate) -> bool:
+    try:
+        one.verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_ca(one: x509.Certificate) -> bool:
+    constraints = _extension(one, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
+
+
+def _extension(one: x509.Certificate, kind: type[T]) -> T | None:
+    try:
+        return one.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _common(one: x509.Certificate) -> str:
+    return one.subject.rfc4514_string()
+
+
+def _shown(one: x509.Certificate) -> str:
+    return _common(one) or f"serial {one.serial_number:x}"
