@@ -52,6 +52,52 @@ def test_up_tells_where_it_answers(tierstack: Command, pulumi: Fake) -> None:
     assert "curl --cacert ca.pem https://shop/api/health" in done.stdout
 
 
+CLAIM = "urn:pulumi:local::shop::tierstack:index:RedisCluster$kubernetes:core/v1:PersistentVolumeClaim::redis-data-1"
+REFUSED = {
+    "events": [
+        {
+            "diagnosticEvent": {
+                "severity": "error",
+                "message": f'unable to delete resource "{CLAIM}"\nas it is currently marked for protection. To unprotect',
+            }
+        }
+    ],
+    "code": 255,
+}
+
+
+def test_data_that_the_configuration_does_without_is_kept_and_named(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(up=REFUSED)
+    done = tierstack("up", "-s", "local", "--yes")
+    assert done.exit_code == 1
+    assert "  PersistentVolumeClaim redis-data-1\nThey are kept." in done.stderr
+    assert "tierstack up --stack local --delete-data" in done.stderr
+    told = json.loads(tierstack("up", "-s", "local", "--json").stdout)["messages"]
+    assert "PersistentVolumeClaim redis-data-1" in told[-1]
+    assert "state unprotect" not in pulumi.verbs()
+
+
+def test_data_goes_when_that_is_asked_for(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(up=[REFUSED, {"events": CREATED}])
+    assert tierstack("up", "-s", "local", "--delete-data", "--json").exit_code == 0
+    (unprotect,) = (call["arguments"] for call in pulumi.calls() if "unprotect" in call["arguments"])
+    assert CLAIM in unprotect
+    assert "--all" not in unprotect
+    assert pulumi.verbs().count("up") == 2
+
+
+def test_at_a_terminal_data_is_named_before_anything_changes(
+    tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tierstack.cli.up._at_terminal", lambda: True)
+    pulumi.say(preview=REFUSED, stack_init={"code": 255, "err": "already exists"})
+    done = tierstack("up", "-s", "local")
+    assert (done.exit_code, "They are kept." in done.stderr) == (1, True)
+    done = tierstack("up", "-s", "local", "--delete-data", input="n\n")
+    assert (done.exit_code, "redis-data-1" in done.stdout) == (1, True)
+    assert "up" not in pulumi.verbs()
+
+
 def test_a_failed_up_ends_with_1(tierstack: Command, pulumi: Fake) -> None:
     event = {"diagnosticEvent": {"severity": "error", "message": "no room\n"}}
     pulumi.say(up={"events": [event], "code": 255})

@@ -157,9 +157,9 @@ class Engine:
         """The resources in the state, with type, URN, id and protection."""
         return cast(list[dict[str, Any]], self.deployment().get("resources") or [])
 
-    def unprotect(self) -> None:
-        """Take the protection from every resource of the stack."""
-        self._must("state", "unprotect", "--all", "--yes", "--stack", self.stack)
+    def unprotect(self, urns: Sequence[str] = ()) -> None:
+        """Take the protection from resources; without `urns` from every one of the stack."""
+        self._must("state", "unprotect", *(urns or ["--all"]), "--yes", "--stack", self.stack)
 
     def remove_stack(self) -> None:
         """Remove the empty stack from the backend; its configuration file stays."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli import preflight, render, resume, show
+from tierstack.cli import preflight, protected, render, resume, show
 from tierstack.cli.engine import Engine, Outcome, engine
 from tierstack.cli.project import Folder, Json, Stack, find
 from tierstack.cli.show import at_terminal as _at_terminal
@@ -21,12 +21,15 @@ def run(
     stack: Stack,
     platform: On = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change and delete without asking.")] = False,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Delete data, too, that the configuration does without.")
+    ] = False,
     json: Json = False,
     cwd: Folder = Path(),
 ) -> None:
     """Make what is there what the configuration says.
 
-    Asks before it changes or deletes what exists, where a terminal can be asked; data is protected in any case.
+    Asks before it changes or deletes what exists, where a terminal can be asked; data is kept without --delete-data.
     Where the configured Docker daemon does not answer, manifests are rendered to rendered/STACK instead.
     """
     project = find(cwd)
@@ -44,8 +47,8 @@ def run(
         resumed = resume.Resumed() if pulumi.create_stack() else resume.begin(pulumi)
         resume.tell(stack, resumed, json=json)
         if not yes and not json and _at_terminal():
-            _ask(pulumi, stack)
-        outcome = pulumi.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", quiet=json)
+            _ask(pulumi, stack, delete_data=delete_data)
+        outcome = _update(pulumi, stack, delete_data=delete_data, quiet=json)
         if not outcome.ok:
             if json:
                 render.fail(stack, outcome, json=True)
@@ -54,13 +57,33 @@ def run(
         _tell(pulumi, stack, found.target, outcome, resumed, json=json)
 
 
-def _ask(pulumi: Engine, stack: str) -> None:
+def _update(pulumi: Engine, stack: str, *, delete_data: bool, quiet: bool) -> Outcome:
+    """The update itself. What is protected the engine refuses to delete, at the end of an update that did the rest."""
+    flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
+    outcome = pulumi.run("up", *flags, quiet=quiet)
+    data = protected.refused(outcome.messages)
+    if data and delete_data:
+        pulumi.unprotect(data)
+        return pulumi.run("up", *flags, quiet=quiet)
+    if data:
+        outcome.messages.append(protected.explained(stack, data))
+        if not quiet:
+            show.err.print(outcome.messages[-1], markup=False)
+    return outcome
+
+
+def _ask(pulumi: Engine, stack: str, *, delete_data: bool) -> None:
     """Show what would change, and ask where that touches something that exists."""
     planned = pulumi.run("preview", "--suppress-outputs", quiet=True)
-    if not planned.ok:
+    data = protected.refused(planned.messages)
+    if data and not delete_data:
+        planned.messages = [protected.explained(stack, data)]
+    if not planned.ok and not (data and delete_data):
         render.fail(stack, planned, json=False)
-    if planned.only_creates():
+    if planned.only_creates() and not data:
         return
+    for urn in data:
+        show.out.print(f"  [bold red]delete data[/]        {urn.rpartition('::')[2]}")
     for operation, urn in planned.steps:
         if operation != "same":
             show.out.print(f"  {operation:<18} {urn.rpartition('::')[2]}  [dim]{urn.split('::')[-2].split('$')[-1]}[/]")

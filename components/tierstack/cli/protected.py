@@ -1,0 +1,20 @@
+"""Data that an update would delete, because the configuration has it no more: named, and deleted only when told to."""
+
+import re
+from collections.abc import Sequence
+
+_REFUSED = re.compile(r'unable to (?:delete|replace) resource "(urn:[^"]+)"')
+
+
+def refused(messages: Sequence[str]) -> list[str]:
+    """URNs of the protected resources that the engine refused to delete."""
+    return sorted({urn for message in messages for urn in _REFUSED.findall(message)})
+
+
+def explained(stack: str, urns: Sequence[str]) -> str:
+    """What to do about them, for people."""
+    names = "\n".join(f"  {urn.split('::')[-2].rpartition(':')[2]} {urn.rpartition('::')[2]}" for urn in urns)
+    return (
+        f"The configuration of {stack} does without these, and they hold data:\n{names}\n"
+        f"They are kept. To delete them, too, for good:\n  tierstack up --stack {stack} --delete-data"
+    )
