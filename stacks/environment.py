@@ -56,6 +56,7 @@ def build(rooms: Rooms) -> None:
         if dns.generated_keys():
             pulumi.export("dkim_signing_keys", records.dkim_signing_keys)
     pulumi.export("url", app.url)
+    pulumi.export("alert_rules", tls.alert_rules)
     if rooms.platform.kind is PlatformKind.DOCKER:
         pulumi.export("ca", tls.ca_pem)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pulumi
+from pydantic import SecretStr
 
 from stacks.derive import Section
-from stacks.settings import Images
+from stacks.settings import MASKED, Images
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.arguments import load
 from tierstack.backup_schedule.args import BackupScheduleArgs
@@ -64,7 +65,13 @@ class Rooms:
         hostnames = self.settings.tls.hostnames or self.settings.app.hostnames
         if not self.settings.tls.hostnames:
             hostnames = list(dict.fromkeys([*hostnames, *self.policy_hosts()]))
-        return self._make(TLSArgs, "tls", hostnames=hostnames)
+        # The engine runs the program in its own directory.
+        files = {
+            key: str(_ROOT / value)
+            for key in ("certificate_path", "private_key_path")
+            if (value := getattr(self.settings.tls, key)) is not None
+        }
+        return self._make(TLSArgs, "tls", hostnames=hostnames, **files)
 
     def gateway(self, certificate: Certificate) -> GatewayArgs:
         return self._make(GatewayArgs, "gateway", certificate=certificate)
@@ -180,8 +187,15 @@ class Rooms:
                 continue
             if args is not None:
                 found += [in_section(room, one, self.platform.kind) for one in args.problems()]
+        if _masked(self.settings.tls.private_key_pem):
+            # Nothing can be said of a key that nothing decrypts here; the update sees it.
+            found = [one for one in found if one.path != "tls.private_key_pem"]
         # Each component judges the platform; a reader needs to hear of it once.
         return [one for index, one in enumerate(found) if one not in found[:index]]
+
+
+def _masked(value: SecretStr | None) -> bool:
+    return value is not None and value.get_secret_value() == MASKED
 
 
 def in_section(room: str, problem: Problem, kind: PlatformKind = PlatformKind.DOCKER) -> Problem:

@@ -6,21 +6,20 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from stacks import certificates
 from stacks.derive import Section
 from stacks.rooms import Rooms, stand_ins
-from stacks.settings import key_of
+from stacks.settings import MASKED, key_of
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.errors import HIDDEN, MISSING, Problem
+from tierstack.errors import HIDDEN, Problem
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits, web_memory_mb
 from tierstack.tls.args import Issuer, TLSArgs
 
 DOCKER_OVERHEAD_MB = 192
 """MiB for PgBouncer and the certificate, file and migration helpers of a Docker host, beside the sized containers."""
-MASKED = "(secret)"
-"""What stands for an encrypted value where nothing decrypts it: in a check without an engine, and when rendering."""
 
 
 def problems(rooms: Rooms) -> list[Problem]:
@@ -28,7 +27,8 @@ def problems(rooms: Rooms) -> list[Problem]:
     app, database = _app(rooms), rooms.database(None)
     found = _connections(rooms, app, database)
     found += _hostnames(app, rooms.tls())
-    found += _records(app, rooms.dns(), rooms.tls())
+    found += _records(app, rooms.dns())
+    found += certificates.problems(rooms.dns(), rooms.tls())
     found += _policy_host(app, rooms)
     found += _rendered_keys(rooms)
     found += _memory(rooms, app, database)
@@ -53,6 +53,7 @@ def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: froz
             for name in type(given).model_fields
             if isinstance(value := getattr(given, name), SecretStr)
         ]
+    held += _certificate_secrets(settings.tls)
     found: list[Problem] = []
     for path, value in held:
         # The engine encrypts below a top-level key, which is that of a platform for what holds on one only.
@@ -61,6 +62,15 @@ def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: froz
             key = ".".join(place)
             instead = f"write it with `pulumi config set --secret --path '{key}'`, and change the secret itself"
             found.append(Problem(key, HIDDEN, "is a secret that stands in clear in the configuration", instead))
+    return found
+
+
+def _certificate_secrets(tls: Any) -> list[tuple[tuple[str, ...], SecretStr | None]]:
+    found: list[tuple[tuple[str, ...], SecretStr | None]] = [(("tls", "private_key_pem"), tls.private_key_pem)]
+    if tls.acme_dns:
+        found.append((("tls", "acme_dns", "key_secret"), tls.acme_dns.key_secret))
+    if tls.acme_eab:
+        found.append((("tls", "acme_eab", "hmac_key"), tls.acme_eab.hmac_key))
     return found
 
 
@@ -73,6 +83,7 @@ def advice(rooms: Rooms) -> list[str]:
         found.append(
             f"platform.memory_mb: not given, so nothing checks that {memory_mb(rooms)} MiB of limits fit the host"
         )
+    found += certificates.advice(rooms)
     if rooms.policy_hosts():
         found += _policy_advice(rooms)
     if _app(rooms).counts.replicas < 2:
@@ -191,11 +202,11 @@ def _policy_advice(rooms: Rooms) -> list[str]:
     return found
 
 
-def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
+def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None) -> list[Problem]:
     if dns is None:
         return []
     hosts = [dns.domain if one.host == "@" else f"{one.host}.{dns.domain}" for one in dns.web or []]
-    found = [
+    return [
         Problem(
             f"app.hostnames[{index}]",
             name,
@@ -205,11 +216,6 @@ def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None, tls: TLSArgs) -> l
         for index, name in enumerate(app.hostnames)
         if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(_covers(host, name) for host in hosts)
     ]
-    if tls.issuer is Issuer.ACME and dns.certificate is None:
-        wrong = "is required where certificates come from a public CA: nothing else checks that CAA lets it issue"
-        instead = "write `{issuer: letsencrypt.org}`, or the CAA name of your CA"
-        found.append(Problem("dns.certificate", MISSING, wrong, instead))
-    return found
 
 
 def _memory(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:

@@ -156,6 +156,8 @@ class _Base(BaseModel):
 Settings: Any = create_model("Settings", __base__=_Base, **_fields())
 """All settings of a stack, for one kind of platform."""
 
+MASKED = "(secret)"
+"""What stands for an encrypted value where nothing decrypts it: in a check without an engine, and when rendering."""
 OVERLAYS = {kind.value: kind for kind in PlatformKind}
 """The keys whose content holds on one kind of platform only."""
 

@@ -13,6 +13,7 @@ from stacks.reference import markdown
 from stacks.rooms import stand_ins
 from stacks.settings import read
 from tests.support import run_program
+from tests.tls.pairs import Authority, Pair
 from tierstack.errors import ArgumentError
 from tierstack.platform import DataProtection
 from tierstack.tier import Tier
@@ -225,3 +226,60 @@ def test_every_key_is_explained_and_the_page_is_current() -> None:
     assert unexplained == []
     again = "python -m stacks.reference > docs/configuration.md"
     assert (ROOT / "docs" / "configuration.md").read_text() == page, f"out of date; write it again: {again}"
+
+
+ACME = {"issuer": "acme", "acme_email": "ops@shop.example"}
+
+
+@pytest.mark.parametrize(
+    ("tls", "dns"),
+    [
+        (ACME, {"certificate": {"issuer": "letsencrypt.org"}}),
+        (ACME, {"certificate": {"issuer": "letsencrypt.org", "validation_method": "http-01"}}),
+        (
+            {**ACME, "acme_server": "https://ca.example.org/dir", "acme_caa": "ca.example.org"},
+            {"certificate": {"issuer": "ca.example.org"}, "caa": {"issuers": ["ca.example.org"]}},
+        ),
+    ],
+    ids=["Let's Encrypt", "its way of proof", "a CA that is named"],
+)
+def test_a_ca_that_caa_lets_issue(base: dict[str, Any], tls: dict[str, Any], dns: dict[str, Any]) -> None:
+    put(base, "tls", tls)
+    base["dns"] |= dns
+    assert said(base) == []
+
+
+def test_a_private_ca_without_a_name_has_no_record(base: dict[str, Any], tmp_path: Path) -> None:
+    private = {"acme_server": "https://ca.internal/dir", "acme_ca": Authority.make("private").certificate}
+    put(base, "tls", {**ACME, **private})
+    assert said(base) == []
+
+
+def test_a_key_that_nothing_decrypts_is_not_judged(base: dict[str, Any], tmp_path: Path) -> None:
+    pair = Pair.make(["shop.example"])
+    (tmp_path / "chain.pem").write_text(pair.chain)
+    given = {"issuer": "given", "certificate_path": str(tmp_path / "chain.pem"), "private_key_pem": "(secret)"}
+    put(base, "tls", given)
+    assert said(base) == []
+    put(base, "tls.private_key_pem", Pair.make(["shop.example"]).key)
+    assert said(base, ["tls"]) == [
+        "tls.private_key_pem = (hidden): is not the key of the certificate `CN=site`; "
+        "give the key that the certificate was asked for with"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"gateway.http_port": 8080}, "the CA looks for HTTP-01 at port 80, and `gateway.http_port` is 8080"),
+        ({"gateway.bind_address": "127.0.0.1"}, "the CA looks from outside, and `gateway.bind_address` keeps it out"),
+        ({}, ""),
+    ],
+)
+def test_advice_where_no_ca_can_look(base: dict[str, Any], changes: dict[str, Any], line: str) -> None:
+    put(base, "tls", ACME)
+    put(base, "dns.certificate", {"issuer": "letsencrypt.org"})
+    for path, value in changes.items():
+        put(base, path, value)
+    found = [one for one in judge(base, frozenset(), "test", "shop").advice if one.startswith("tls:")]
+    assert [line in one for one in found] == ([True] if line else [])

@@ -26,6 +26,11 @@ class TLS(Component):
     def __init__(self, name: str, args: TLSArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with every problem of the arguments; nothing is registered then."""
         loaded = self.begin(name, args, TLSArgs, opts)
+        if loaded.issuer is Issuer.GIVEN:
+            from tierstack.tls import given  # what it needs to read certificates takes long to import
+
+            for line in given.advice(loaded):
+                pulumi.log.warn(line, self)
         build = docker.build if loaded.platform.kind is PlatformKind.DOCKER else kubernetes.build
         self.certificate = build(name, self, loaded)
         self.finish(

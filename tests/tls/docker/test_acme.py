@@ -232,11 +232,11 @@ def test_a_certificate_of_45_days_is_renewed_with_30_left(tmp_path: Path, days_l
         shop.up(ca, [DOMAIN], "acme_lifetime_hours=1080")
         first = shop.issued()
         docker_client().containers.get(shop.gateway()).restart()
+        until("Traefik to look again", lambda: shop.log().count("Testing certificate renew") > 1)
         if orders > 1:
             until("another certificate", lambda: shop.issued() != first, 60)
         else:
-            until("Traefik to look", lambda: shop.log().count("Testing certificate renew") > 1)
-        assert shop.ask()[0] == 200
+            assert shop.issued() == first
         assert ca.orders() == orders
 
 
