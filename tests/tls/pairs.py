@@ -56,6 +56,7 @@ class Pair:
     leaf: str
     issuers: list[str]
     private: Any
+    root: str
 
     @property
     def chain(self) -> str:
@@ -92,4 +93,4 @@ class Pair:
         if usage:
             built = built.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         signed = built.sign(by.key, digest or hashes.SHA256())
-        return Pair(signed.public_bytes(Encoding.PEM).decode(), [by.certificate], private)
+        return Pair(signed.public_bytes(Encoding.PEM).decode(), [by.certificate], private, root.certificate)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tierstack.cli import check, dns, down, preview, render, topology, up
+from tierstack.cli import certificates, check, dns, down, preview, render, topology, up
 from tierstack.cli.project import UsageError
 from tierstack.errors import ArgumentError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 for verb in (check, up, preview, render, down, topology):
     app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLES)(verb.run)
 app.add_typer(dns.app, name="dns")
+app.add_typer(certificates.app, name="certificates")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tierstack.errors import HIDDEN, MISSING, Problem
 from tierstack.tls.args import TLSArgs
+from tierstack.tls.observe import percent_left
 
 LEAST_RSA_BITS = 2048
 """Bits of an RSA key (CA/Browser Forum Baseline Requirements section 6.1.5)."""
@@ -93,11 +94,6 @@ def lifetime_seconds(args: TLSArgs) -> int:
 def certificate_names(args: TLSArgs) -> list[str]:
     """The host names that the given certificate is for. Needs arguments without problems."""
     return _covered(_chain(chain_pem(args))[0])
-
-
-def percent_left(start: datetime, end: datetime, now: datetime) -> int:
-    """The share of a lifetime that is left, in whole percent rounded down; negative once it is over."""
-    return int((end - now) / (end - start) * 100 // 1)
 
 
 def _one_of(args: TLSArgs, part: str) -> list[Problem]:

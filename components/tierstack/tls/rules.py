@@ -126,8 +126,8 @@ def _trusted(pem: str, server: str | None) -> list[Problem]:
         wrong = "is the CA of a private server, but Let's Encrypt is asked"
         return [Problem("acme_ca", _first_line(pem), wrong, "write `acme_server`, or remove it")]
     try:
-        ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
         wrong, instead = "holds no certificate as PEM", "write the text from `-----BEGIN CERTIFICATE-----` on"
         return [Problem("acme_ca", _first_line(pem), wrong, instead)]
     return []

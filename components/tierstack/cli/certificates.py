@@ -1,0 +1,99 @@
+"""`tierstack certificates`: what servers show, and how much of its lifetime is left."""
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from tierstack.cli import show
+from tierstack.cli.project import Json, UsageError
+from tierstack.tls.observe import RefusedError, look
+
+app = typer.Typer(no_args_is_help=True, help="Certificates that servers show.")
+
+_PORT = 443
+
+
+@app.callback()
+def group() -> None:
+    """Certificates that servers show."""
+
+
+@app.command(
+    epilog="Examples: [bold]tierstack certificates check shop.example.org www.example.org[/bold]; "
+    "[bold]tierstack certificates check shop.localhost:8443 --address 127.0.0.1 --ca ca.pem --json[/bold]"
+)
+def check(
+    hosts: Annotated[list[str], typer.Argument(metavar="HOST[:PORT]...", help="The names, as clients write them.")],
+    below: Annotated[
+        int, typer.Option(min=0, max=100, help="Fail where less than this share of the lifetime is left, in percent.")
+    ] = 17,
+    address: Annotated[str | None, typer.Option(help="Connect here, not where the DNS says.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="Trust this CA (PEM) alone, such as the local one.")] = None,
+    json: Json = False,
+) -> None:
+    """Ask each server for its certificate as a client does: right name, trusted, and not near its end.
+
+    17 percent is half of the third of the lifetime at which certificates are renewed: below it, no renewal has worked.
+    """
+    context = _trust(ca)
+    found = [_seen(host, below, address, context) for host in hosts]
+    ok = all(one["ok"] for one in found)
+    if json:
+        show.as_json({"ok": ok, "below_percent": below, "certificates": found})
+    else:
+        for one in found:
+            style = "green" if one["ok"] else "bold red"
+            show.out.print(f"[{style}]{escape(one['host'])}[/]: {escape(_told(one))}")
+    raise typer.Exit(0 if ok else 1)
+
+
+def _seen(host: str, below: int, address: str | None, context: ssl.SSLContext) -> dict[str, Any]:
+    name, port = _parts(host)
+    try:
+        shown = look(name, port, context, address=address)
+    except RefusedError as error:
+        return {"host": host, "ok": False, "problem": str(error)}
+    now = datetime.now(UTC)
+    percent = shown.percent_left(now)
+    return {
+        "host": host,
+        "ok": percent >= below,
+        "problem": None if percent >= below else f"less than {below} % of the lifetime is left: it was not renewed",
+        "percent_left": percent,
+        "days_left": round((shown.not_after - now).total_seconds() / 86400, 1),
+        "not_before": shown.not_before.isoformat(),
+        "not_after": shown.not_after.isoformat(),
+        "issuer": shown.issuer,
+        "serial": shown.serial,
+        "protocol": shown.protocol,
+    }
+
+
+def _told(one: dict[str, Any]) -> str:
+    if "percent_left" not in one:
+        return one["problem"]
+    left = f"{one['percent_left']} % of its lifetime left ({one['days_left']} days)"
+    text = f"{left}, until {one['not_after']}, by {one['issuer']}"
+    return f"{text}; {one['problem']}" if one["problem"] else text
+
+
+def _parts(host: str) -> tuple[str, int]:
+    name, _, port = host.partition(":")
+    if not name or "/" in host or (port and not port.isdigit()):
+        raise UsageError(f"{host} is not HOST or HOST:PORT")
+    return name, int(port) if port else _PORT
+
+
+def _trust(ca: Path | None) -> ssl.SSLContext:
+    if ca is None:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=ca.read_text())
+        return context
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        raise UsageError(f"{ca} is not a file with certificates as PEM") from None
