@@ -50,8 +50,8 @@ _ZONE = """$ORIGIN {zone}.
 $TTL 60
 @ IN SOA ns1 hostmaster 1 3600 600 604800 60
 @ IN NS ns1
-@ IN A 127.0.0.1
-* IN A 127.0.0.1
+@ IN A {web}
+* IN A {web}
 ns1 IN A 127.0.0.1
 """
 
@@ -109,13 +109,21 @@ class Authority:
 
 @contextlib.contextmanager
 def authority(
-    folder: Path, *, http_port: int, lifetime_seconds: int = 90 * 86400, reject_percent: int = 0, eab: bool = False
+    folder: Path,
+    *,
+    http_port: int,
+    lifetime_seconds: int = 90 * 86400,
+    reject_percent: int = 0,
+    eab: bool = False,
+    address: str | None = None,
+    web: str = "127.0.0.1",
 ) -> Iterator[Authority]:
-    """Both servers. `http_port`: where HTTP-01 is answered; `reject_percent`: of good nonces that are refused."""
+    """Both servers. `http_port`: where HTTP-01 is answered; `reject_percent`: of good nonces that are refused;
+    `address`: where they listen (None: on Docker's bridge); `web`: the address of all names."""
     folder.mkdir()
-    made = Authority(folder, bridge(), free_port(), free_port(), free_port())
+    made = Authority(folder, address or bridge(), free_port(), free_port(), free_port())
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_program(folder / "named.log", _named(made), ready=lambda: _answers(made)))
+        stack.enter_context(_program(folder / "named.log", _named(made, web), ready=lambda: _answers(made)))
         environment = {
             "PEBBLE_VA_ALWAYS_VALID": "0",
             "PEBBLE_WFE_NONCEREJECT": str(reject_percent),
@@ -160,11 +168,11 @@ def _program(
         process.wait(20)
 
 
-def _named(made: Authority) -> list[str]:
+def _named(made: Authority, web: str) -> list[str]:
     values = {"zone": DOMAIN, "folder": made.folder, "port": made.dns_port, "address": made.address}
     text = _NAMED.format(**values, key_name=KEY_NAME, secret=KEY_SECRET)
     (made.folder / "named.conf").write_text(text)
-    (made.folder / f"{DOMAIN}.zone").write_text(_ZONE.format(zone=DOMAIN))
+    (made.folder / f"{DOMAIN}.zone").write_text(_ZONE.format(zone=DOMAIN, web=web))
     program = shutil.which("named", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     assert program, "mark the test with needs(named)"
     return [program, "-g", "-n", "1", "-c", str(made.folder / "named.conf")]
