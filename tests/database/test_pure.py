@@ -96,7 +96,11 @@ def test_a_quote_in_a_setting_stays_in_its_value() -> None:
 
 
 def test_the_superuser_has_no_way_in_over_the_network() -> None:
-    rules = [line.split() for line in files.pg_hba_conf("shop", "web", TLSMode.ALLOW).splitlines() if not line.startswith("#")]
+    rules = [
+        line.split()
+        for line in files.pg_hba_conf("shop", "web", TLSMode.ALLOW).splitlines()
+        if not line.startswith("#")
+    ]
     assert rules[1] == ["host", "all", "postgres", "all", "reject"]
     assert ["host", "shop", "web", "samenet", "scram-sha-256"] in rules
     assert all(rule[-1] == "scram-sha-256" for rule in rules[2:])

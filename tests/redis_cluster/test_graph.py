@@ -37,6 +37,7 @@ def manifests(one: RedisClusterArgs) -> dict[str, Any]:
         ("redis-cluster-docker-100k", args(DOCKER)),
         ("redis-cluster-kubernetes-100k", args()),
         ("redis-cluster-kubernetes-1M", args(tier=Tier.USERS_1M)),
+        ("redis-cluster-kubernetes-1M-tls", args(tier=Tier.USERS_1M, tls=TLSMode.REQUIRE)),
     ],
 )
 def test_what_is_registered(name: str, one: RedisClusterArgs) -> None:
@@ -60,6 +61,42 @@ def test_ports_of_each_mode(tls: TLSMode | None, ports: set[str], given: str) ->
     assert found[0].port == given
     assert (found[0].ca is None) is (tls is TLSMode.DISABLE)
     assert ("--tls" in files["health.sh"]) is (tls is not TLSMode.DISABLE)
+
+
+def test_clients_on_kubernetes_have_the_ports_of_the_mode() -> None:
+    """Endpoint, HAProxy and both policies say the same; the store's own traffic stays on its port."""
+    clients = kubernetes.client_labels("redis")
+    for tls, ports in ((TLSMode.DISABLE, [6379]), (TLSMode.ALLOW, [6379, 6380]), (TLSMode.REQUIRE, [6380])):
+        made = manifests(args(tier=Tier.USERS_1M, tls=tls))
+        assert [one["port"] for one in made["redis"]["spec"]["ports"]] == ports
+        for policy in ("redis-proxy-network-policy", "redis-node-network-policy"):
+            rules = made[policy]["spec"]["ingress"]
+            admitted = [
+                one["port"]
+                for rule in rules
+                if {"podSelector": {"matchLabels": clients}} in rule["from"]
+                for one in rule["ports"]
+            ]
+            assert admitted == ports, policy
+        haproxy = made["redis-proxy-config"]["data"]["haproxy.cfg"].splitlines()
+        assert [int(line.split(":")[1]) for line in haproxy if "bind :63" in line] == ports
+        for part in ("node", "proxy"):
+            (container,) = made[f"redis-{part}"]["spec"]["template"]["spec"]["containers"]
+            opened = [one["containerPort"] for one in container["ports"] if one["name"] != "health"]
+            assert opened == (ports if part == "proxy" or tls is TLSMode.DISABLE else [6379, 6380])
+
+
+def test_the_key_is_mounted_in_the_nodes_and_nowhere_else() -> None:
+    made = manifests(args(tier=Tier.USERS_1M, tls=TLSMode.REQUIRE))
+    mounted = {
+        name: [volume["secret"] for volume in one["spec"]["template"]["spec"]["volumes"] if "secret" in volume]
+        for name, one in made.items()
+        if "template" in one.get("spec", {})
+    }
+    assert {name for name, secrets in mounted.items() if secrets} == {"redis-node"}
+    assert mounted["redis-node"][0]["secretName"] == made["redis-server-tls"]["spec"]["secretName"]
+    names = made["redis-server-tls"]["spec"]["dnsNames"]
+    assert names == ["redis", "redis.shop", "redis.shop.svc", "redis.shop.svc.cluster.local"]
 
 
 def test_growing_replaces_nothing_that_holds_data() -> None:

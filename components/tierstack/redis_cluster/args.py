@@ -45,8 +45,9 @@ class RedisClusterArgs:
     sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
     tls: TLSMode | None = None
     """`require`, `allow` or `disable`: whether connections are encrypted, and clients verify the server. A stack in use
-    changes from `disable` to `require` without a pause by an update with `allow` between. None: `require` on Docker,
-    `disable` on Kubernetes, where it is not available in this version."""
+    changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it needs
+    cert-manager, and is that of clients: nodes and Sentinels speak in clear with each other. None: `require` on Docker,
+    `disable` on Kubernetes."""
     ca_generation: int = 1
     """Docker: another number makes another CA; the one before it stays trusted. Raise it by one to change the CA, and
     by one more for the old one to be trusted no longer."""
@@ -81,15 +82,8 @@ class RedisClusterArgs:
         if not _DOMAIN.fullmatch(self.cluster_domain):
             instead = "write lower-case labels with dots between them, such as `cluster.local`"
             found.append(Problem("cluster_domain", self.cluster_domain, "is not a domain (RFC 1123)", instead))
-        return found + self._tls_problems() + self._nodes_problems() + self._storage_problems()
-
-    def _tls_problems(self) -> list[Problem]:
-        kind = self.platform.kind
-        if kind is PlatformKind.KUBERNETES and self.encryption is not TLSMode.DISABLE:
-            wrong = "is not available on Kubernetes in this version"
-            instead = "remove it; NetworkPolicies admit the pods of clients only"
-            return [Problem("tls", self.encryption.value, wrong, instead)]
-        return generation_problems(self.ca_generation, self.encryption, kind)
+        found += generation_problems(self.ca_generation, self.encryption, self.platform.kind)
+        return found + self._nodes_problems() + self._storage_problems()
 
     def _nodes_problems(self) -> list[Problem]:
         nodes, given = self.size.nodes, self.nodes is not None

@@ -13,18 +13,19 @@ from collections.abc import Mapping
 
 import pulumi
 
+from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
+from tierstack.internal_ca import kubernetes as certificates
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
-from tierstack.redis_cluster import handover, node, policies, topology
+from tierstack.redis_cluster import handover, node, policies, services, topology
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 from tierstack.redis_cluster.policies import client_labels, labels
 from tierstack.redis_cluster.topology import Topology
-from tierstack.wiring import RedisConnection, SecretRef
+from tierstack.wiring import RedisConnection, SecretRef, TrustedCA
 
 _PROXY_UID = 99
 _PROXY_HEALTH_PORT = 8404
 _SENTINEL_MEMORY_MB = 64
 _PROXY_MEMORY_MB = 128
-_CHECKSUM = "tierstack.dev/configuration"
 
 
 def topology_of(name: str, args: RedisClusterArgs) -> Topology:
@@ -36,8 +37,14 @@ def topology_of(name: str, args: RedisClusterArgs) -> Topology:
 def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
     """The files of every node, without the password."""
     three, among = args.size.nodes == 3, topology_of(name, args)
-    conf = node.config(args.purpose, args.size.memory_mb, replicated=three)
-    files = node.files(conf, topology.join(among) if three else "")
+    # The port in clear stays for the store itself: replication, Sentinels and HAProxy's question who is primary.
+    encrypted = args.encryption is not TLSMode.DISABLE
+    ports = TLSMode.ALLOW if encrypted else TLSMode.DISABLE
+    conf = node.config(args.purpose, args.size.memory_mb, replicated=three, tls=ports)
+    files = {
+        **node.files(conf, topology.join(among) if three else ""),
+        "health.sh": node.health_script(notice=encrypted),
+    }
     alone = {} if three else {handover.SCRIPT: handover.alone_script(among)}
     # A single node has it too: it stops in order when it is restarted as the first of three.
     return {**files, **alone, "stop.sh": handover.stop_script(among)}
@@ -52,25 +59,27 @@ def sentinel_files(among: Topology) -> dict[str, str]:
     }
 
 
-def proxy_files(purpose: RedisPurpose, among: Topology) -> dict[str, str]:
+def proxy_files(purpose: RedisPurpose, among: Topology, tls: TLSMode = TLSMode.DISABLE) -> dict[str, str]:
     """The files of HAProxy."""
     required = purpose is RedisPurpose.QUEUE
-    return {"haproxy.cfg": topology.haproxy_config(among, replica_required=required)}
+    return {"haproxy.cfg": topology.haproxy_config(among, replica_required=required, tls=tls)}
 
 
 def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str, Manifest]:
     """All objects by logical name, each after those that it needs."""
     three, among = args.size.nodes == 3, topology_of(name, args)
     made: dict[str, Manifest] = {}
+    if args.encryption is not TLSMode.DISABLE:
+        made |= certificates.manifests(name, args.platform.name, services.names(name, args))
     config = _config_map(f"{name}-node", node_files(name, args))
     made[f"{name}-node-config"] = config
     made |= {f"{name}-data-{index}": _claim(name, index, args) for index in range(args.size.nodes)}
-    made[f"{name}-node-service"] = _headless(name, "node", node.PORT)
-    made[f"{name}-node-network-policy"] = policies.node_policy(name)
+    made[f"{name}-node-service"] = services.headless(name, "node", node.PORT)
+    made[f"{name}-node-network-policy"] = policies.node_policy(name, args.encryption)
     if three:
         sentinel_config = _config_map(f"{name}-sentinel", sentinel_files(among))
         made[f"{name}-sentinel-config"] = sentinel_config
-        made[f"{name}-sentinel-service"] = _headless(name, "sentinel", topology.SENTINEL_PORT)
+        made[f"{name}-sentinel-service"] = services.headless(name, "sentinel", topology.SENTINEL_PORT)
         made[f"{name}-sentinel-network-policy"] = policies.sentinel_policy(name)
         made[f"{name}-sentinel"] = _sentinels(name, args, secret, sentinel_config)
         made[f"{name}-sentinel-budget"] = _budget(name, "sentinel")
@@ -80,12 +89,12 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
         made[f"{name}-alone"] = _alone(name, args, secret, config)
     made[f"{name}-node"] = _nodes(name, args, secret, config)
     if three:
-        proxy_config = _config_map(f"{name}-proxy", proxy_files(args.purpose, among))
+        proxy_config = _config_map(f"{name}-proxy", proxy_files(args.purpose, among, args.encryption))
         made[f"{name}-proxy-config"] = proxy_config
-        made[f"{name}-proxy-network-policy"] = policies.proxy_policy(name)
+        made[f"{name}-proxy-network-policy"] = policies.proxy_policy(name, args.encryption)
         made[f"{name}-proxy"] = _proxy(name, args, secret, proxy_config)
         made[f"{name}-proxy-budget"] = _budget(name, "proxy")
-    made[name] = _endpoint(name, three)
+    made[name] = services.endpoint(name, three, args.encryption)
     return made
 
 
@@ -99,7 +108,8 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         done[logical] = on.object(logical, parent, manifest, data=kept, depends_on=_needs(name, logical, done))
     return RedisConnection(
         host=done[name].urn.apply(lambda _: name),
-        port=str(node.PORT),
+        port=str(policies.client_ports(args.encryption)[-1]),
+        ca=None if args.encryption is TLSMode.DISABLE else TrustedCA(secret_name=certificates.ca_secret(name)),
         password=password,
         client_labels=client_labels(name),
     )
@@ -107,13 +117,18 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
 
 def _needs(name: str, logical: str, done: Mapping[str, pulumi.Resource]) -> list[pulumi.Resource]:
     """What must be there before an object. Nodes and Sentinels wait for each other: the engine starts them together."""
+    chain = [f"{name}-self-signed", f"{name}-ca-certificate", f"{name}-ca", f"{name}-server-tls"]
+    if logical in chain:
+        return [done[key] for key in chain[: chain.index(logical)]]
     workloads = {f"{name}-node", f"{name}-sentinel", f"{name}-proxy"}
     if logical == name:
         return [done[key] for key in (f"{name}-proxy", f"{name}-node") if key in done][:1]
     if logical in workloads:
         kinds = ("-config", "-service", "-network-policy")
         claims = [done[key] for key in done if logical == f"{name}-node" and key.startswith(f"{name}-data-")]
-        before = [done[key] for key in (f"{name}-alone",) if key in done and logical == f"{name}-node"]
+        before = [
+            done[key] for key in (f"{name}-alone", f"{name}-server-tls") if key in done and logical == f"{name}-node"
+        ]
         return [done[f"{logical}{kind}"] for kind in kinds if f"{logical}{kind}" in done] + claims + before
     if logical == f"{name}-alone":
         return [done[f"{name}-node-config"], done[f"{name}-node-network-policy"]]
@@ -152,44 +167,17 @@ def _claim(name: str, index: int, args: RedisClusterArgs) -> Manifest:
     }
 
 
-def _headless(name: str, part: str, port: int) -> Manifest:
-    """Stable names of the pods, from the moment they have an address: they find each other before they are ready."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": f"{name}-{part}", "annotations": {"pulumi.com/skipAwait": "true"}},
-        "spec": {
-            "clusterIP": "None",
-            "publishNotReadyAddresses": True,
-            "selector": labels(name, part),
-            "ports": [{"name": "redis" if part == "node" else part, "port": port, "protocol": "TCP"}],
-        },
-    }
-
-
-def _endpoint(name: str, proxied: bool) -> Manifest:
-    """The one name for clients: the first node, or HAProxy. The first node by its own label, so that new replicas are
-    not taken for it while one node grows to three."""
-    first = {**labels(name, "node"), "statefulset.kubernetes.io/pod-name": f"{name}-node-0"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name},
-        "spec": {
-            "type": "ClusterIP",
-            "selector": labels(name, "proxy") if proxied else first,
-            "ports": [{"name": "redis", "port": node.PORT, "targetPort": node.PORT, "protocol": "TCP"}],
-        },
-    }
-
-
 def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
+    encrypted = args.encryption is not TLSMode.DISABLE
     memory = f"{node.container_memory_mb(args.size.memory_mb)}Mi"
     container: Manifest = {
         "name": "redis",
         "image": args.image,
         "command": ["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
-        "ports": [{"name": "redis", "containerPort": node.PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": services.PORT_NAMES[port], "containerPort": port, "protocol": "TCP"}
+            for port in ([node.PORT, node.TLS_PORT] if encrypted else [node.PORT])
+        ],
         "resources": {"requests": {"cpu": "100m", "memory": memory}, "limits": {"memory": memory}},
         # Until it has loaded its data, or as one of three until the Sentinels are there: 10 minutes.
         "startupProbe": {**_exec("health.sh"), "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 300},
@@ -198,9 +186,15 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "livenessProbe": {"tcpSocket": {"port": node.PORT}, "periodSeconds": 10, "failureThreshold": 3},
         "lifecycle": {"preStop": _exec("stop.sh")},
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": _mounts(data=True),
+        "volumeMounts": [*_mounts(data=True), *(_CERTIFICATE_MOUNT if encrypted else [])],
     }
-    pod = _pod(name, "node", args, container, [_files(config, secret), _memory_volume()])
+    pod = _pod(
+        name,
+        "node",
+        args,
+        container,
+        [_files(config, secret), _memory_volume(), *(_certificate(name) if encrypted else [])],
+    )
     spec: Manifest = {
         "serviceName": f"{name}-node",
         "replicas": args.size.nodes,
@@ -283,7 +277,10 @@ def _proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "command": ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"],
         "env": [{"name": "REDIS_PASSWORD", "valueFrom": password}],
         "ports": [
-            {"name": "redis", "containerPort": node.PORT, "protocol": "TCP"},
+            *(
+                {"name": services.PORT_NAMES[port], "containerPort": port, "protocol": "TCP"}
+                for port in policies.client_ports(args.encryption)
+            ),
             {"name": "health", "containerPort": _PROXY_HEALTH_PORT, "protocol": "TCP"},
         ],
         "resources": {"requests": {"cpu": "100m", "memory": memory}, "limits": {"memory": memory}},
@@ -354,6 +351,16 @@ def _files(config: Manifest, secret: SecretRef) -> Manifest:
         {"secret": {"name": secret.secret_name, "items": [{"key": secret.key, "path": "password"}]}},
     ]
     return {"name": "config", "projected": {"defaultMode": 0o440, "sources": sources}}
+
+
+_CERTIFICATE_MOUNT = [{"name": "certificate", "mountPath": SERVER_DIRECTORY, "readOnly": True}]
+
+
+def _certificate(name: str) -> list[Manifest]:
+    """The volume with the certificate and key of the nodes."""
+    items = [{"key": key, "path": key} for key in (CERTIFICATE, KEY)]
+    secret: Manifest = {"secretName": certificates.server_secret(name), "defaultMode": 0o440, "items": items}
+    return [{"name": "certificate", "secret": secret}]
 
 
 def _memory_volume() -> Manifest:

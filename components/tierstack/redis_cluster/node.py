@@ -109,14 +109,25 @@ echo "$said"
 """
 
 
-def health_script(tls: TLSMode = TLSMode.DISABLE) -> str:
-    """A node is well when it answers, has loaded its data and, as a replica, is in step with its primary."""
+_NOTICE = f"""\
+# Where nobody else tells it that its certificate was renewed, this is what notices.
+now=$(cksum <{_CERTIFICATE})
+if [ "$now" != "$(cat /tmp/certificate 2>/dev/null)" ]; then
+    timeout 2 {CLIENT} config set tls-cert-file {_CERTIFICATE} tls-key-file {_KEY} 2>/dev/null | grep -qx OK &&
+        echo "$now" >/tmp/certificate
+fi
+"""
+
+
+def health_script(tls: TLSMode = TLSMode.DISABLE, *, notice: bool = False) -> str:
+    """A node is well when it answers, has loaded its data and, as a replica, is in step with its primary. `notice`: it
+    also lets the node read a renewed certificate, by its port in clear."""
     client = local_client(tls)
     return f"""\
 #!/bin/sh
 export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
 timeout 2 {client} ping 2>/dev/null | grep -qx PONG || exit 1
-state=$(timeout 2 {client} --raw info replication | tr -d '\\r')
+{_NOTICE if notice else ""}state=$(timeout 2 {client} --raw info replication | tr -d '\\r')
 case "$state" in
 *role:master*) exit 0 ;;
 *master_link_status:up*) exit 0 ;;

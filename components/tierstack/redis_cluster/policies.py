@@ -1,5 +1,6 @@
 """Who may speak with the pods of a RedisCluster on Kubernetes."""
 
+from tierstack.internal_ca import TLSMode
 from tierstack.platform.kubernetes import Manifest
 from tierstack.redis_cluster import node, topology
 
@@ -17,11 +18,20 @@ def client_labels(name: str) -> dict[str, str]:
     return {f"tierstack.dev/client-of-{name}": "true"}
 
 
-def node_policy(name: str) -> Manifest:
+def client_ports(tls: TLSMode) -> list[int]:
+    """The ports that clients may use: in clear, encrypted, or both."""
+    return {TLSMode.DISABLE: [node.PORT], TLSMode.ALLOW: [node.PORT, node.TLS_PORT], TLSMode.REQUIRE: [node.TLS_PORT]}[
+        tls
+    ]
+
+
+def node_policy(name: str, tls: TLSMode) -> Manifest:
     """The same for one node and for three, because between the two there are both: clients that were there before keep
     their connections to the node, and replicas that go stay in step until they are gone."""
-    peers = [client_labels(name), *(labels(name, part) for part in ("node", "sentinel", "proxy", "handover"))]
-    return _policy(name, "node", [(node.PORT, peers)])
+    own = [labels(name, part) for part in ("node", "sentinel", "proxy", "handover")]
+    clear = [client_labels(name), *own] if node.PORT in client_ports(tls) else own
+    encrypted = [(node.TLS_PORT, [client_labels(name), labels(name, "proxy")])]
+    return _policy(name, "node", [(node.PORT, clear), *([] if tls is TLSMode.DISABLE else encrypted)])
 
 
 def sentinel_policy(name: str) -> Manifest:
@@ -30,9 +40,9 @@ def sentinel_policy(name: str) -> Manifest:
     return _policy(name, "sentinel", [(topology.SENTINEL_PORT, peers)])
 
 
-def proxy_policy(name: str) -> Manifest:
+def proxy_policy(name: str, tls: TLSMode) -> Manifest:
     """Clients. The kubelet's probes of the health port are let through by every network plugin."""
-    return _policy(name, "proxy", [(node.PORT, [client_labels(name)])])
+    return _policy(name, "proxy", [(port, [client_labels(name)]) for port in client_ports(tls)])
 
 
 def _policy(name: str, part: str, rules: list[tuple[int, list[dict[str, str]]]]) -> Manifest:

@@ -12,7 +12,8 @@ Sources: valkey.io/topics/sentinel, valkey.io/topics/replication, HAProxy's conf
 
 from dataclasses import dataclass
 
-from tierstack.redis_cluster.node import CLIENT, CONFIG_DIR, DATA_DIR, PORT, RUN_CONFIG, SERVER
+from tierstack.internal_ca import TLSMode
+from tierstack.redis_cluster.node import CLIENT, CONFIG_DIR, DATA_DIR, PORT, RUN_CONFIG, SERVER, TLS_PORT
 
 COUNT = 3
 """Nodes, and Sentinels: with fewer there is no majority when one is lost."""
@@ -162,17 +163,50 @@ timeout 2 {CLIENT} -p {SENTINEL_PORT} sentinel masters 2>/dev/null | grep -qx '.
 """
 
 
-def haproxy_config(topology: Topology, *, replica_required: bool) -> str:
+_CLEAR = f"""\
+frontend redis
+    bind :{PORT}
+    default_backend primary
+
+"""
+
+
+def _encrypted(topology: Topology) -> str:
+    """Which of the nodes is primary is asked on their other port."""
+    servers = "\n".join(
+        f"    server node-{index} {name}:{TLS_PORT} track primary/node-{index}"
+        for index, name in enumerate(topology.nodes)
+    )
+    return f"""\
+frontend redis-tls
+    bind :{TLS_PORT}
+    default_backend primary-tls
+
+backend primary-tls
+    default-server {_SERVERS}
+{servers}
+
+"""
+
+
+_SERVERS = "on-marked-down shutdown-sessions resolvers cluster resolve-prefer ipv4 init-addr last,libc,none"
+
+
+def haproxy_config(topology: Topology, *, replica_required: bool, tls: TLSMode = TLSMode.DISABLE) -> str:
     """HAProxy that passes clients on to the primary; the password comes from REDIS_PASSWORD of its environment.
 
     The check logs in, asks for the role, and takes nothing else for an answer. A node that is no longer primary loses
     its clients at once, so that they come back to the new one. `replica_required`: a primary that insists on a replica
     (`min-replicas-to-write`) and has none does not count. It refuses writes anyway, and may be an old one that has not
-    heard yet of the new. The last node of a store that shrinks does not insist.
+    heard yet of the new. The last node of a store that shrinks does not insist. TLS is passed on as it is, to the node
+    that has the key.
     """
     # A node that insists on replicas tells how many are in step in the line after their count: min_slaves_good_slaves.
     replicas = "connected_slaves:([1-9]|0\\r\\n([^m]|m[^i]))" if replica_required else "connected_slaves:"
     servers = "\n".join(f"    server node-{index} {name}:{PORT} check" for index, name in enumerate(topology.nodes))
+    frontends = _CLEAR if tls is not TLSMode.REQUIRE else ""
+    if tls is not TLSMode.DISABLE:
+        frontends += _encrypted(topology)
     return f"""\
 global
     log stdout format raw local0 notice
@@ -204,11 +238,7 @@ defaults
     option redispatch
     retries 3
 
-frontend redis
-    bind :{PORT}
-    default_backend primary
-
-backend primary
+{frontends}backend primary
     option tcp-check
     tcp-check connect
     tcp-check send "AUTH ${{REDIS_PASSWORD}}\\r\\n"
@@ -217,8 +247,7 @@ backend primary
     tcp-check expect rstring "role:master\\r\\n{replicas}"
     tcp-check send "QUIT\\r\\n"
     tcp-check expect string +OK
-    default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions resolvers cluster \
-resolve-prefer ipv4 init-addr last,libc,none
+    default-server inter 500ms fastinter 200ms fall 2 rise 1 {_SERVERS}
 {servers}
 
 frontend health

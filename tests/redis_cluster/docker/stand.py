@@ -4,13 +4,18 @@ import io
 import itertools
 import secrets
 import socket
+import ssl
+import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from tests.support import docker_client, image
+from tierstack.internal_ca import CA_FILE, CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.platform import Kubernetes
 from tierstack.redis_cluster import RedisClusterArgs, kubernetes, node, topology
 
@@ -58,12 +63,39 @@ class Client:
         self.socket.close()
 
 
+class TLSClient(Client):
+    """A connection that verifies chain and name."""
+
+    def __init__(self, host: str, ca: str, timeout: float = 1.0, name: str = "redis", password: str = PASSWORD) -> None:
+        context = ssl.create_default_context(cadata=ca)
+        plain = socket.create_connection((host, node.TLS_PORT), timeout)
+        self.socket = self.encrypted = context.wrap_socket(plain, server_hostname=name)
+        self.reader = self.socket.makefile("rb")
+        self("AUTH", password)
+
+
+def authority() -> dict[str, str]:
+    """What cert-manager would put into the Secret: a certificate of a new CA for the endpoint's name, and its key."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def openssl(*words: str) -> None:
+            subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", CA_FILE, "-subj", "/CN=tests", "-days", "1")
+        openssl("req", "-x509", *new, "-keyout", KEY, "-out", CERTIFICATE, "-subj", "/CN=redis", "-days", "1",
+                "-addext", "subjectAltName=DNS:redis", "-CA", CA_FILE, "-CAkey", "ca.key")  # fmt: skip
+        return {name: (Path(folder) / name).read_text() for name in (CA_FILE, CERTIFICATE, KEY)}
+
+
 class Stand:
     """The containers, by the names of the pods."""
 
-    def __init__(self, name: str, count: int = 3) -> None:
+    def __init__(self, name: str, tls: TLSMode = TLSMode.DISABLE) -> None:
         self.daemon = docker_client()
         self.name = name
+        self.tls = tls
+        self.certificates = {} if tls is TLSMode.DISABLE else authority()
         self.network = self.daemon.networks.create(name, labels={"tierstack.test": "redis"})
         self.containers: dict[str, Any] = {}
 
@@ -75,19 +107,23 @@ class Stand:
             nodes=nodes,
             memory_mb=64,
             storage_gb=1,
+            tls=self.tls,
         )
 
     def topology(self) -> topology.Topology:
         return kubernetes.topology_of("redis", self.args())
 
     def start_node(self, index: int, nodes: int = 3) -> None:
-        self._run(self.topology().nodes[index], kubernetes.node_files("redis", self.args(nodes)))
+        shown = {
+            f"{SERVER_DIRECTORY}/{name}"[1:]: self.certificates[name] for name in self.certificates if name != CA_FILE
+        }
+        self._run(self.topology().nodes[index], kubernetes.node_files("redis", self.args(nodes)), shown)
 
     def start_sentinel(self, index: int) -> None:
         self._run(self.topology().sentinels[index], kubernetes.sentinel_files(self.topology()))
 
     def start_proxy(self) -> None:
-        files = kubernetes.proxy_files(self.args().purpose, self.topology())
+        files = kubernetes.proxy_files(self.args().purpose, self.topology(), self.tls)
         command = ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
         environment = {"REDIS_PASSWORD": PASSWORD}
         files = {f"etc/haproxy/{path}": text for path, text in files.items()}
@@ -100,8 +136,8 @@ class Stand:
             self.start_sentinel(index)
         self.start_proxy()
 
-    def _run(self, full_name: str, files: dict[str, str]) -> None:
-        files = {f"etc/redis/{path}": text for path, text in {**files, "password": PASSWORD}.items()}
+    def _run(self, full_name: str, files: dict[str, str], more: dict[str, str] | None = None) -> None:
+        files = {f"etc/redis/{path}": text for path, text in {**files, "password": PASSWORD}.items()} | (more or {})
         self._create("valkey:8.1", full_name, ["/bin/sh", "/etc/redis/start.sh"], files, node.UID)
 
     def _create(
@@ -169,10 +205,20 @@ class Stand:
         told = self.execute(f"redis-sentinel-{index}", ask)
         return "status=ok" in told and "slaves=2,sentinels=3" in told
 
+    def client(self, address: str = "") -> Client:
+        """A client of the endpoint, as the mode asks for."""
+        address = address or self.address("proxy")
+        return TLSClient(address, self.certificates[CA_FILE]) if self.certificates else Client(address)
+
+    def renew(self, index: int) -> None:
+        """Another certificate in the files of a node, as the kubelet brings it."""
+        files = {f"{SERVER_DIRECTORY}/{name}"[1:]: self.certificates[name] for name in (CERTIFICATE, KEY)}
+        self.containers[f"redis-node-{index}"].put_archive("/", _archive(files, node.UID))
+
     def writes(self) -> bool:
         """Whether a client gets a write acknowledged through the one endpoint."""
         with suppress(OSError, RuntimeError):
-            client = Client(self.address("proxy"))
+            client = self.client()
             try:
                 return client("SET", "probe", "1") == "OK"
             finally:
@@ -204,9 +250,9 @@ def _archive(files: dict[str, str], uid: int) -> bytes:
 
 
 @contextmanager
-def stand() -> Iterator[Stand]:
+def stand(tls: TLSMode = TLSMode.DISABLE) -> Iterator[Stand]:
     """An empty stand; its logs are printed, for pytest to show if the test fails, and everything is removed."""
-    made = Stand(f"t-redis-{secrets.token_hex(3)}")
+    made = Stand(f"t-redis-{secrets.token_hex(3)}", tls)
     try:
         yield made
     finally:
@@ -217,8 +263,9 @@ def stand() -> Iterator[Stand]:
 class Writer:
     """A client that writes numbers, one after the other, through the endpoint; it reconnects as an application does."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, connect: Callable[[str], Client] = Client) -> None:
         self.host = host
+        self.connect = connect
         self.acknowledged: list[tuple[float, int]] = []
         self.failures: list[str] = []
         self.client: Client | None = None
@@ -227,7 +274,7 @@ class Writer:
     def step(self) -> None:
         self.next += 1
         try:
-            self.client = self.client or Client(self.host)
+            self.client = self.client or self.connect(self.host)
             self.client("SET", f"written:{self.next}", str(self.next))
             self.acknowledged.append((time.monotonic(), self.next))
         except (OSError, RuntimeError) as error:

@@ -11,18 +11,30 @@ from tests.support import Stack, docker_client, image
 PLATFORM = "t-redis-one"
 PROGRAM = """
 import pulumi
+from tierstack.internal_ca import TLSMode
 from tierstack.platform import DataProtection, DockerHost
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs
 
 platform = DockerHost(name="{platform}", data_protection=DataProtection.{protection})
-redis = RedisCluster("redis", RedisClusterArgs(platform=platform, image="{image}", memory_mb={memory}))
+redis = RedisCluster("redis", RedisClusterArgs(
+    platform=platform, image="{image}", memory_mb={memory}, tls=TLSMode("{tls}"), ca_generation={generation},
+))
 pulumi.export("password", redis.connection.password.value)
 pulumi.export("network", redis.connection.network)
 """
+CA = "/run/tierstack/ca/redis/ca.crt"
+TLS = ("-p", "6380", "--tls", "--cacert", CA)
 
 
-def program(protection: str = "NONE", memory: int = 64) -> str:
-    return PROGRAM.format(platform=PLATFORM, protection=protection, memory=memory, image=image("valkey:8.1"))
+def program(protection: str = "NONE", memory: int = 64, tls: str = "require", generation: int = 1) -> str:
+    return PROGRAM.format(
+        platform=PLATFORM,
+        protection=protection,
+        memory=memory,
+        image=image("valkey:8.1"),
+        tls=tls,
+        generation=generation,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +56,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert (left.volumes(**named)["Volumes"] or []) == []
 
 
-def ask(stack: Stack, *words: str, password: str | None = None) -> str:
+def ask(stack: Stack, *words: str, password: str | None = None, tls: tuple[str, ...] = TLS) -> str:
     """The answer of the node to another container of its network."""
     outputs = stack.outputs()
     output = docker_client().containers.run(
         image("valkey:8.1"),
-        ["valkey-cli", "-h", "redis", *words],
+        ["valkey-cli", "-h", "redis", *tls, *words],
         network=outputs["network"],
+        volumes={f"{PLATFORM}-redis-ca": {"bind": "/run/tierstack/ca/redis", "mode": "ro"}} if tls else {},
         environment={"REDISCLI_AUTH": outputs["password"] if password is None else password},
         remove=True,
         stderr=True,

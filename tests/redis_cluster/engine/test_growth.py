@@ -11,6 +11,7 @@ import pytest
 from tests.support import Stack
 
 PROGRAM = """
+from tierstack.internal_ca import TLSMode
 from tierstack.platform import Kubernetes
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs
 from tierstack.tier import Tier
@@ -21,6 +22,7 @@ RedisCluster("redis", RedisClusterArgs(
     tier=Tier.{tier},
     image="valkey" + digest,
     proxy_image="haproxy" + digest,
+    tls=TLSMode("{tls}"),
 ))
 """
 
@@ -36,10 +38,10 @@ def valid(folder: Path) -> None:
 
 def test_growing_is_an_update_in_place(tmp_path: Path) -> None:
     stack = Stack(tmp_path, "t-redis-growth")
-    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_100K"))
+    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_100K", tls="disable"))
     stack.up()
     valid(tmp_path)
-    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_1M"))
+    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_1M", tls="disable"))
     planned = json.loads(stack.run("preview", "--json", "--stack=t-redis-growth").stdout)
     steps = {step["urn"].split("::")[-1]: step["op"] for step in planned["steps"]}
     assert {name for name, op in steps.items() if "replace" in op or "delete" in op} == {"redis-node-config"}
@@ -48,6 +50,25 @@ def test_growing_is_an_update_in_place(tmp_path: Path) -> None:
         "redis-data-0": "update",
         "redis": "update",
     }
+    stack.up()
+    valid(tmp_path)
+    stack.preview("--expect-no-changes")
+
+
+def test_encrypting_clients_is_an_update_in_place(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, "t-redis-growth")
+    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_1M", tls="disable"))
+    stack.up()
+    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_1M", tls="allow"))
+    planned = json.loads(stack.run("preview", "--json", "--stack=t-redis-growth").stdout)
+    steps = {step["urn"].split("::")[-1]: step["op"] for step in planned["steps"]}
+    replaced = {name for name, op in steps.items() if "replace" in op or "delete" in op}
+    assert replaced == {"redis-node-config", "redis-proxy-config"}
+    assert steps["redis-node"] == "update"
+    assert "redis-data-0" not in steps
+    stack.up()
+    valid(tmp_path)
+    stack.write(PROGRAM.format(folder=tmp_path, tier="USERS_1M", tls="require"))
     stack.up()
     valid(tmp_path)
     stack.preview("--expect-no-changes")
