@@ -17,6 +17,7 @@ import pytest
 from tests.cli.conftest import Command, Fake
 from tests.cli.test_interrupted import OURS, PROVIDER, container, deployment, resource, state
 from tierstack.cli import resume, target
+from tierstack.cli.project import LockedError
 
 STACK = resource("pulumi:pulumi:Stack", "shop")
 MANAGER = "pulumi-kubernetes-1234"
@@ -387,6 +388,7 @@ def test_a_refresh_that_fails_stops_before_anything_changes(
     assert done.exit_code == 1
     assert "the daemon is gone" in done.stderr
     assert "up" not in pulumi.verbs()
+    assert imported == []
 
 
 def test_down_settles_too_and_tells_it(
@@ -443,6 +445,33 @@ def test_any_other_lock_stays_and_is_told(tierstack: Command, pulumi: Fake, gone
         told = json.loads(tierstack("up", "-s", "local", "--json").stdout)
         assert (told["result"], "`pulumi cancel --stack local`" in told["messages"][0]) == ("failed", True)
     assert lock.exists()
+
+
+def test_of_two_locks_both_must_be_stale(tierstack: Command, pulumi: Fake, gone: int, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.json", "other.json")]
+    for file in files:
+        file.touch()
+    both = "\n".join(
+        refusal(file, gone, host) for file, host in zip(files, (socket.gethostname(), "elsewhere"), strict=True)
+    )
+    pulumi.say(up={"code": 255, "out": both})
+    done = tierstack("up", "-s", "local", "--yes")
+    assert f"process {gone} of me on elsewhere" in done.stderr
+    assert all(file.exists() for file in files)
+
+
+def test_a_lock_is_in_the_way_of_deleting_data_too(tierstack: Command, pulumi: Fake, gone: int, tmp_path: Path) -> None:
+    """`down --delete-data` takes the protection away first, which needs the lock as well."""
+    lock = tmp_path / "lock.json"
+    lock.touch()
+    left(pulumi)
+    pulumi.say(state_unprotect=[{"code": 1, "err": refusal(lock, gone, socket.gethostname())}, {}])
+    assert tierstack("down", "-s", "local", "--delete-data", "--yes").exit_code == 0
+    assert not lock.exists()
+    pulumi.say(state_unprotect={"code": 1, "err": refusal(lock, gone, "elsewhere")})
+    done = tierstack("down", "-s", "local", "--delete-data", "--yes")
+    assert isinstance(done.exception, LockedError)
+    assert "on elsewhere" in str(done.exception)
 
 
 def test_a_run_killed_before_its_stack_was_made(tierstack: Command, pulumi: Fake, gone: int, tmp_path: Path) -> None:

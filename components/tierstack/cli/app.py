@@ -31,7 +31,7 @@ def main() -> None:
         app()
     except UsageError as error:
         print(f"tierstack: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(error.code) from None
     except ArgumentError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None

@@ -20,7 +20,7 @@ import yaml
 
 from tierstack.cli import show
 from tierstack.cli.locks import Lock, explained, is_refusal, locks
-from tierstack.cli.project import Project, StackConfig, UsageError
+from tierstack.cli.project import LockedError, Project, StackConfig, UsageError
 
 _NOISE = (
     "warning: using pulumi-",  # the set-up puts providers on PATH on purpose
@@ -174,6 +174,10 @@ class Engine:
 
     def _must(self, *arguments: str) -> None:
         done = self._call(*arguments, cwd=self.workspace)
+        while held := locks(done.stderr):
+            if not self._unlocked(held):
+                raise LockedError(explained(self.stack, held))
+            done = self._call(*arguments, cwd=self.workspace)
         if done.returncode != 0:
             raise UsageError(f"`pulumi {' '.join(arguments)}` failed:\n{done.stderr.strip()}")
 

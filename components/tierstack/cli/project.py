@@ -25,7 +25,16 @@ Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for
 
 
 class UsageError(Exception):
-    """The command cannot be carried out as it was given; exit code 2."""
+    """The command cannot be carried out as it was given."""
+
+    code = 2
+    """Exit code."""
+
+
+class LockedError(UsageError):
+    """Another run holds the stack."""
+
+    code = 1
 
 
 class Verdict(Protocol):
