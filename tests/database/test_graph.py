@@ -7,6 +7,7 @@ import pytest
 from tests.database.test_args import PLATFORMS, args
 from tests.support import COMPUTED, Recorder, Secret, golden, run_program, secret, value_of
 from tierstack.database import DatabaseWithReplicas
+from tierstack.internal_ca import TLSMode
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
 from tierstack.tier import Tier
 
@@ -121,6 +122,22 @@ def test_who_reaches_what_on_kubernetes() -> None:
     assert [list(peer) for peer in allowed] == [["podSelector"]] * 3 + [["namespaceSelector"]]
     assert allowed[3]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "operators"}
     assert allowed[2]["podSelector"]["matchLabels"] == {"tierstack.dev/db-direct-client": "true"}
+
+
+@pytest.mark.parametrize("tls", TLSMode)
+def test_what_kubernetes_demands_of_clients(tls: TLSMode) -> None:
+    """The operator encrypts between its own by itself; clients come in clear only where that is allowed."""
+    found: list[Any] = []
+    recorder = run_program(lambda: found.append(DatabaseWithReplicas("db", args("kubernetes", tls=tls)).connection))
+    spec = recorder.named("db", "Cluster").inputs["spec"]
+    pooler = recorder.named("db-pooler", "Pooler").inputs["spec"]["pgbouncer"]["parameters"]
+    required, verified = tls is TLSMode.REQUIRE, tls is not TLSMode.DISABLE
+    assert spec["postgresql"].get("pg_hba") == (["hostnossl all all all reject"] if required else None)
+    assert pooler.get("client_tls_sslmode") == ("require" if required else None)
+    assert pooler.get("server_tls_sslmode") == ("verify-full" if verified else None)
+    # Clients verify the pooler by its own name, which the operator's certificate would not have.
+    assert spec.get("certificates", {}).get("serverAltDNSNames", [])[:1] == (["db-pooler"] if verified else [])
+    assert (found[0].ca.secret_name if verified else found[0].ca) == ("db-ca" if verified else None)
 
 
 @pytest.mark.parametrize(("replicas", "quorum"), [(0, False), (1, False), (2, True), (4, True)])

@@ -6,7 +6,6 @@ The tests of this file are steps of one run, in their order; they begin with a s
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -79,47 +78,49 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
         made.stack.destroy()
 
 
+# A connection for each write, so that each of them meets the certificate of its moment and reads what it trusts anew.
+LOOP = f"""
+while :; do
+    said=$(valkey-cli -h redis -p {node.TLS_PORT} --tls --cacert {CA} incr each 2>&1)
+    case "$said" in [0-9]*) echo "ok $said" ;; *) echo "failed $said" ;; esac
+done
+"""
+
+
 def under_load(redis: Redis, act: Callable[[], None]) -> tuple[int, list[str]]:
     """Writes by connections of their own and by one that stays, while `act` runs; how many, and what failed."""
-    done, acknowledged, failed = threading.Event(), [0, 0], list[str]()
+    loop = docker_client().containers.run(
+        image("valkey:8.1"),
+        entrypoint=["sh", "-c", LOOP],
+        network=f"{PLATFORM}-redis-network",
+        volumes={f"{PLATFORM}-redis-ca": {"bind": "/run/tierstack/ca/redis", "mode": "ro"}},
+        environment={"REDISCLI_AUTH": redis.password},
+        init=True,
+        detach=True,
+    )
+    staying = redis.client()
+    writes = 0
 
-    def each() -> None:
-        while not done.is_set():
-            try:
-                client = redis.client()
-                client("INCR", "each")
-                client.close()
-                acknowledged[0] += 1
-            except (OSError, RuntimeError) as error:
-                failed.append(repr(error))
+    def lines() -> list[str]:
+        nonlocal writes
+        staying("INCR", "staying")
+        writes += 1
+        return loop.logs().decode().splitlines()
 
-    def staying() -> None:
-        client = redis.client()
-        while not done.is_set():
-            try:
-                client("INCR", "staying")
-                acknowledged[1] += 1
-            except (OSError, RuntimeError) as error:
-                failed.append(repr(error))
-                return
-        client.close()
-
-    threads = [threading.Thread(target=work) for work in (each, staying)]
-    for one in threads:
-        one.start()
     try:
-        until("writes before", lambda: acknowledged[0] >= 20)
+        until("writes before", lambda: len(lines()) >= 100)
         act()
-        enough = acknowledged[0] + 20
-        until("writes after", lambda: acknowledged[0] >= enough)
+        enough = len(lines()) + 100
+        until("writes after", lambda: len(lines()) >= enough)
+        loop.stop(timeout=5)
+        said = lines()
     finally:
-        done.set()
-        for one in threads:
-            one.join()
-    client = redis.client()
-    assert [int(client("GETDEL", key)) for key in ("each", "staying")] == acknowledged
-    client.close()
-    return acknowledged[0], failed
+        loop.remove(force=True)
+    written = [line for line in said if line.startswith("ok ")]
+    assert int(staying("GETDEL", "each")) >= len(written)
+    assert int(staying("GETDEL", "staying")) == writes
+    staying.close()
+    return len(written), [line for line in said if not line.startswith("ok ")]
 
 
 def test_a_stack_without_certificates(redis: Redis) -> None:
