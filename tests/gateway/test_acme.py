@@ -62,7 +62,7 @@ def test_another_ca_is_another_resolver() -> None:
 
 def test_http_01_is_answered_at_port_80_and_dns_01_waits_for_the_servers_that_are_named() -> None:
     (http,) = acme.resolvers(client(), "/home", "http").values()
-    assert http["acme"]["httpChallenge"] == {"entryPoint": "http"}
+    assert http["acme"]["httpChallenge"] == {"entryPoint": "http", "delay": "3s"}
     updates = DnsUpdates(server="ns:53", key_name="k", key_algorithm="hmac-sha256", key_secret="s")
     (plain,) = acme.resolvers(client(dns=updates), "/home", "http").values()
     assert plain["acme"]["dnsChallenge"] == {"provider": "rfc2136"}

@@ -23,6 +23,9 @@ limits of public CAs come near (Let's Encrypt, "Rate limits": 5 certificates for
 _TTL, _BETWEEN = 1, 5
 """Seconds that a challenge's record may be kept by caches, and between two challenges: a name and its wildcard are
 proved by different values of one record, so the first must be forgotten before the second is looked at."""
+_BEFORE_ASKING = "3s"
+"""Between a challenge of HTTP-01 and the moment when the CA is asked to look: at its start Traefik renews what is due
+before it answers at port 80, and a renewal that fails then is tried again at the next look only, perhaps in a day."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def resolvers(client: AcmeClient, home: str, entry_point: str, hmac_key: str | N
     if client.eab_key_id is not None:
         found["eab"] = {"kid": client.eab_key_id, "hmacEncoded": hmac_key or ""}
     if client.dns is None:
-        found["httpChallenge"] = {"entryPoint": entry_point}
+        found["httpChallenge"] = {"entryPoint": entry_point, "delay": _BEFORE_ASKING}
     else:
         found["dnsChallenge"] = {"provider": "rfc2136", **_checks(client.dns)}
     return {resolver_name(client): {"acme": found}}
