@@ -25,11 +25,12 @@ from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.mta_sts import host_name
 from tierstack.errors import ArgumentError, Problem
 from tierstack.gateway.args import TRAEFIK_CLASS, GatewayArgs
+from tierstack.internal_ca import TLSMode
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.tls.args import TLSArgs
-from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
+from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 
 A = TypeVar("A")
 _ROOT = Path(__file__).resolve().parent.parent
@@ -163,6 +164,14 @@ class Rooms:
         chosen = {**self.images.model_dump(), "tools": self.images.tools or self.images.redis}
         return {argument: chosen[name] for argument, name in wanted.items() if chosen[name] is not None}
 
+    def _encrypted(
+        self, database: DatabaseConnection, redis: RedisConnection
+    ) -> tuple[DatabaseConnection, RedisConnection]:
+        """The stand-ins with a CA where the stores have one: what an application may set depends on it."""
+        database.ca = None if self.database(None).tls is TLSMode.DISABLE else TrustedCA()
+        redis.ca = None if self.redis().encryption is TLSMode.DISABLE else TrustedCA()
+        return database, redis
+
     def problems(self) -> list[Problem]:
         """Every rule of every component, judged on stand-ins for what other components hand over."""
         certificate, gateway, database, redis = stand_ins(self.platform, self.settings.app.hostnames)
@@ -170,7 +179,7 @@ class Rooms:
         rooms: Mapping[str, Callable[[], Any]] = {
             "tls": self.tls,
             "gateway": lambda: self.gateway(certificate),
-            "app": lambda: self.app(gateway, database, redis),
+            "app": lambda: self.app(gateway, *self._encrypted(database, redis)),
             "database": lambda: self.database(archive),
             "redis": self.redis,
             "backups": lambda: self.backups(database),
