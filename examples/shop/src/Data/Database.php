@@ -17,6 +17,9 @@ use Shop\Config;
  */
 final class Database
 {
+    // What libpq says of a broken connection, without and with TLS.
+    private const LOST = '/server closed the connection|no connection to the server|connection not open'
+        . '|SSL (SYSCALL )?error|SSL connection has been closed/';
     private const PAUSES = [0, 50, 250]; // milliseconds before a statement is sent again
 
     private ?PDO $pdo = null;
@@ -116,7 +119,7 @@ final class Database
     {
         // libpq reports a connection that broke in mid-query as status 7, with the reason only in words.
         return preg_match('/^(08|57P|7$)/', (string) $error->getCode()) === 1
-            || preg_match('/server closed the connection|no connection to the server|connection not open/', $error->getMessage()) === 1;
+            || preg_match(self::LOST, $error->getMessage()) === 1;
     }
 
     private function connection(): PDO
