@@ -100,6 +100,12 @@ class Authority:
     def issued(self) -> int:
         return self.said("Issued certificate serial")
 
+    def challenges(self) -> list[str]:
+        """The records of DNS-01 that the name server shows now."""
+        question = dns.message.make_query(f"_acme-challenge.{DOMAIN}.", "TXT")
+        answer = dns.query.tcp(question, self.address, port=self.dns_port, timeout=5)
+        return [item.to_text() for one in answer.answer for item in one]
+
     def orders(self) -> int:
         return self.said("Added order")
 

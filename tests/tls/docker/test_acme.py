@@ -227,6 +227,7 @@ def test_a_wildcard_by_updates_that_a_key_signs(tmp_path: Path) -> None:
         assert shop.shown(f"anything.{DOMAIN}") == first
         assert shop.ask()[0] == 200
         assert ca.said("newAccount Binding with CA") == 1
+        until("the challenges to be taken away", lambda: not ca.challenges())
         shop.stack.unchanged()
         told = shop.told()
         assert KEY_NAME in told
