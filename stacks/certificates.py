@@ -22,7 +22,7 @@ def problems(dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
         return []
     known = tls.acme_caa or (None if tls.cluster_issuer else caa_name(tls.acme_directory))
     stated = dns.certificate.issuer.strip().lower() if dns.certificate else None
-    if known is None and tls.acme_ca is not None and stated is None:
+    if known is None and tls.acme_ca is not None:
         return []  # a private CA without a name has no record that could name it
     if stated is None:
         wrong = "is required where certificates come from a public CA: nothing else checks that CAA lets it issue"

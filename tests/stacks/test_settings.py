@@ -249,9 +249,11 @@ def test_a_ca_that_caa_lets_issue(base: dict[str, Any], tls: dict[str, Any], dns
     assert said(base) == []
 
 
-def test_a_private_ca_without_a_name_has_no_record(base: dict[str, Any], tmp_path: Path) -> None:
+def test_a_private_ca_without_a_name_has_no_record(base: dict[str, Any]) -> None:
     private = {"acme_server": "https://ca.internal/dir", "acme_ca": Authority.make("private").certificate}
     put(base, "tls", {**ACME, **private})
+    assert said(base) == []
+    put(base, "dns.certificate", {"issuer": "letsencrypt.org"})
     assert said(base) == []
 
 
