@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from bench.handwritten.common import image, text
+from bench.handwritten.common import CA_MOUNT, ENCRYPTION, ca_volume, image, text
 
 
 def web(number: str, opts: pulumi.ResourceOptions) -> None:
@@ -232,6 +232,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="64Mi"),
                             name="tmp",
                         ),
+                        ca_volume(number),
                         k8s.core.v1.VolumeArgs(
                             name="uploads",
                             persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(
@@ -255,6 +256,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             command=["php-fpm", "--nodaemonize", "--fpm-config", "/etc/tierstack/app/php-fpm.conf"],
                             security_context=security_context,
                             env=[
+                                *ENCRYPTION,
                                 k8s.core.v1.EnvVarArgs(name="DB_CONNECTION", value="pgsql"),
                                 k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
                                 k8s.core.v1.EnvVarArgs(name="DB_HOST", value=f"db-{number}-pooler"),
@@ -291,6 +293,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             volume_mounts=[
                                 k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="tmp"),
                                 k8s.core.v1.VolumeMountArgs(mount_path="/srv/uploads", name="uploads"),
+                                CA_MOUNT,
                                 k8s.core.v1.VolumeMountArgs(
                                     read_only=True, mount_path="/etc/tierstack/app", name="config"
                                 ),

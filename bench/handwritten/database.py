@@ -141,6 +141,13 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
         kind="Cluster",
         metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}", labels=labels),
         spec={
+            "certificates": {
+                "serverAltDNSNames": [
+                    f"db-{number}-pooler",
+                    f"db-{number}-pooler.bench",
+                    f"db-{number}-pooler.bench.svc",
+                ]
+            },
             "bootstrap": {
                 "initdb": {
                     "localeProvider": "builtin",
@@ -193,6 +200,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
                 "podAntiAffinityType": "required",
             },
             "postgresql": {
+                "pg_hba": ["hostnossl all all all reject"],
                 "parameters": {
                     "max_connections": "100",
                     "log_lock_waits": "on",
@@ -213,7 +221,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
                     "max_wal_size": "2560MB",
                     "max_worker_processes": "16",
                     "idle_in_transaction_session_timeout": "5min",
-                }
+                },
             },
             "enablePDB": False,
             "storage": {"resizeInUseVolumes": True, "size": "50Gi"},
@@ -268,6 +276,8 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
             },
             "pgbouncer": {
                 "parameters": {
+                    "client_tls_sslmode": "require",
+                    "server_tls_sslmode": "verify-full",
                     "log_disconnections": "0",
                     "log_connections": "0",
                     "max_prepared_statements": "200",

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from bench.handwritten.common import image
+from bench.handwritten.common import CA_MOUNT, ENCRYPTION, ca_volume, image
 
 
 def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
@@ -14,6 +14,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
     volume_mounts = [
         k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="tmp"),
         k8s.core.v1.VolumeMountArgs(mount_path="/srv/uploads", name="uploads"),
+        CA_MOUNT,
     ]
     security_context_2 = k8s.core.v1.SecurityContextArgs(
         read_only_root_filesystem=True,
@@ -32,6 +33,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         k8s.core.v1.VolumeArgs(
             empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="64Mi"), name="tmp"
         ),
+        ca_volume(number),
         k8s.core.v1.VolumeArgs(
             name="uploads",
             persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(
@@ -51,6 +53,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         },
     )
     env = [
+        *ENCRYPTION,
         k8s.core.v1.EnvVarArgs(name="DB_CONNECTION", value="pgsql"),
         k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
         k8s.core.v1.EnvVarArgs(name="DB_HOST", value=f"db-{number}-pooler"),
@@ -139,6 +142,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                             resources=resources,
                             security_context=security_context_2,
                             env=[
+                                *ENCRYPTION,
                                 k8s.core.v1.EnvVarArgs(name="DB_CONNECTION", value="pgsql"),
                                 k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
                                 k8s.core.v1.EnvVarArgs(name="DB_DIRECT_HOST", value=f"db-{number}-rw"),

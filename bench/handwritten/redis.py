@@ -43,6 +43,7 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-node-145b1ac7d6", labels=labels_2),
         data={
             "stop.sh": text("stop.sh", number),
+            "alone.sh": text("alone.sh", number),
             "redis.conf": text("redis.conf", number),
             "start.sh": text("start.sh", number),
             "health.sh": text("health.sh", number),

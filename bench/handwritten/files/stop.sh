@@ -15,25 +15,31 @@ agreed() {
     }
 }
 
+handover() {
+    before=$(agreed 1) || return 1
+    ask -h "$1" client pause 10000 write >&2
+    begun=
+    for sentinel in redis-@NUMBER@-sentinel-0.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-1.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-2.redis-@NUMBER@-sentinel.bench.svc.cluster.local; do
+        ask -h "$sentinel" -p 26379 sentinel failover primary | grep -qE 'OK|INPROG' && begun=yes && break
+    done
+    tries=0
+    while [ -n "$begun" ] && [ $tries -lt 40 ]; do
+        # The Sentinel that leads the failover knows first; the others follow within two seconds.
+        now=$(named | grep -vxF "$before" | head -n 1)
+        if [ -n "$now" ] && ask -h "$now" role | head -n 1 | grep -q master; then
+            ask -h "$1" replicaof "$now" 6379 >&2
+            # What still waits there must come back through the endpoint, which leads elsewhere now.
+            ask -h "$1" client unpause >&2
+            ask -h "$1" client kill type normal skipme yes >&2
+            return 0
+        fi
+        sleep 0.2
+        tries=$((tries + 1))
+    done
+    ask -h "$1" client unpause >&2
+    return 1
+}
+
 ask role | head -n 1 | grep -q master || exit 0
-before=$(agreed 1) || exit 0  # a single node has nobody to hand over to
-ask client pause 10000 write >&2
-for sentinel in redis-@NUMBER@-sentinel-0.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-1.redis-@NUMBER@-sentinel.bench.svc.cluster.local redis-@NUMBER@-sentinel-2.redis-@NUMBER@-sentinel.bench.svc.cluster.local; do
-    ask -h "$sentinel" -p 26379 sentinel failover primary | grep -q OK && break
-done
-tries=0
-while [ $tries -lt 40 ]; do
-    # The Sentinel that leads the failover knows first; the others follow within two seconds.
-    now=$(named | grep -vxF "$before" | head -n 1)
-    if [ -n "$now" ] && ask -h "$now" role | grep -q master; then
-        ask replicaof "$now" 6379 >&2
-        # What still waits here must come back through the endpoint, which leads elsewhere now.
-        ask client unpause >&2
-        ask client kill type normal skipme yes >&2
-        exit 0
-    fi
-    sleep 0.2
-    tries=$((tries + 1))
-done
-ask client unpause >&2
+handover 127.0.0.1
 exit 0
