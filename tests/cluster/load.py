@@ -15,7 +15,7 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
-PAUSE = 0.02
+PAUSE = 0.2
 """Seconds between two requests of one customer."""
 
 
@@ -28,7 +28,7 @@ class Site:
     trusted: ssl.SSLContext
     port: int = 443
 
-    def connection(self, timeout: float = 10) -> http.client.HTTPSConnection:
+    def connection(self, timeout: float = 30) -> http.client.HTTPSConnection:
         """A new connection; the name goes into TLS, the address is where it leads."""
         connection = http.client.HTTPSConnection(self.name, self.port, timeout=timeout, context=self.trusted)
         connection._create_connection = lambda address, *rest: socket.create_connection(  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ class Account:
 class Customers:
     """Threads that order and look at the shop until the `with` block ends."""
 
-    def __init__(self, site: Site, count: int = 4) -> None:
+    def __init__(self, site: Site, count: int = 2) -> None:
         self.site = site
         self.account = Account()
         self._count = count
@@ -115,19 +115,19 @@ class Customers:
     def _shop(self, number: int) -> None:
         connection = self.site.connection()
         step = 0
-        key = ""
+        key = seen = ""
         while not self._end.is_set():
             step += 1
             ordering = bool(key) or step % 2 == number % 2
             if ordering and not key:
                 key = str(uuid.uuid4())
-            outcome, body = self._one(connection, key if ordering else None)
+            outcome, body = self._one(connection, key if ordering else None, seen)
             now = time.monotonic()
             with self._lock:
                 self.account.answers[outcome] += 1
                 if outcome in ("200", "201"):
                     if ordering:
-                        self.account.orders[key] = str(json.loads(body)["id"])
+                        self.account.orders[key] = seen = str(json.loads(body)["id"])
                         self.account.written.append(now)
                         key = ""
                 else:
@@ -140,13 +140,13 @@ class Customers:
         connection.close()
 
     @staticmethod
-    def _one(connection: http.client.HTTPSConnection, key: str | None) -> tuple[str, bytes]:
+    def _one(connection: http.client.HTTPSConnection, key: str | None, seen: str) -> tuple[str, bytes]:
         try:
             if key:
                 body = json.dumps({"sku": "tea", "quantity": 1})
                 connection.request("POST", "/api/orders", body, {"Idempotency-Key": key})
             else:
-                connection.request("GET", "/api/health")
+                connection.request("GET", f"/api/orders/{seen}" if seen else "/")
             answer = connection.getresponse()
             return str(answer.status), answer.read()
         except (OSError, http.client.HTTPException) as error:

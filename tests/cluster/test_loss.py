@@ -17,20 +17,21 @@ from tests.cluster.shop import Shop, kubectl, wait_until
 
 
 SIZES = {
-    "database": {"cpu": 0.25, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+    "database": {"cpu": 0.5, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
     "redis": {"memory_mb": 256, "storage_gb": 5},
 }
 """What three nodes on two processors have room for; volumes neither grow (these cannot) nor shrink (none can)."""
+APP = {"replicas": 2, "max_replicas": 3, "workers": 1, "max_workers": 2}
 
 
 def small(config: dict[str, Any]) -> None:
-    """The first tier; its counts are the tier's own."""
-    config |= {"tier": "100k", **SIZES}
+    """The first tier; the counts of database and Redis are the tier's own."""
+    config |= {"tier": "100k", **SIZES, "app": {**config["app"], **APP}}
 
 
 def large(config: dict[str, Any]) -> None:
-    """The second tier; its counts are the tier's own."""
-    config |= {"tier": "1M", **SIZES}
+    """The second tier; the counts of database and Redis are the tier's own."""
+    config |= {"tier": "1M", **SIZES, "app": {**config["app"], **APP}}
 
 
 @contextmanager

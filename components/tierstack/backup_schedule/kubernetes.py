@@ -40,7 +40,10 @@ def object_store(name: str, destination: BackupDestination, retention_days: int)
                     "accessKeyId": {"name": credentials, "key": ACCESS_KEY},
                     "secretAccessKey": {"name": credentials, "key": SECRET_KEY},
                 },
-                "wal": {"compression": "gzip", "maxParallel": 4},
+                # One process at a time: this also counts when a standby asks the archive, which it does again and again
+                # when its primary is gone, and several would take the processor from its promotion. One archives and
+                # restores more than 16 MiB a second.
+                "wal": {"compression": "gzip", "maxParallel": 1},
                 "data": {"compression": "gzip", "jobs": 2},
             },
             "instanceSidecarConfiguration": {

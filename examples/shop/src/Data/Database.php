@@ -20,7 +20,8 @@ final class Database
     // What libpq says of a broken connection, without and with TLS.
     private const LOST = '/server closed the connection|no connection to the server|connection not open'
         . '|SSL (SYSCALL )?error|SSL connection has been closed/';
-    private const PAUSES = [0, 50, 250]; // milliseconds before a statement is sent again
+    private const PATIENCE = 15.0; // seconds: longer than most failovers, shorter than a browser waits
+    private const LONGEST_PAUSE = 0.4; // seconds before a statement is sent again
 
     private ?PDO $pdo = null;
     private bool $inTransaction = false; // PDO's own answer is "yes" for a broken connection
@@ -43,33 +44,40 @@ final class Database
     }
 
     /**
-     * Runs one statement. When its connection breaks (a failover, a restart) it is sent again on a new one, so every
-     * statement given here must be safe to repeat. A server that cannot be reached at all is reported at once.
+     * Runs one statement. While its connection breaks or none is to be had (a failover, a restart), it is sent again, so
+     * every statement given here must be safe to repeat. PgBouncer makes old clients wait for a server that is away, but
+     * refuses new ones at once. What must answer soon, such as a check of the health, gives little patience.
      *
      * @param array<string, scalar|null> $values
+     * @param float $patience seconds
      */
-    public function run(string $sql, array $values = []): PDOStatement
+    public function run(string $sql, array $values = [], float $patience = self::PATIENCE): PDOStatement
     {
-        foreach ([...self::PAUSES, null] as $pause) {
-            $connection = $this->connection();
+        $deadline = microtime(true) + $patience;
+        $pause = 0.0;
+        while (true) {
             try {
-                $statement = $connection->prepare($sql);
+                $statement = $this->connection()->prepare($sql);
                 $statement->execute($values);
                 return $statement;
             } catch (PDOException $error) {
-                if ($pause === null || $this->inTransaction || !self::isConnectionLost($error)) {
+                if ($this->inTransaction || !self::isAway($error) || microtime(true) + $pause > $deadline) {
                     throw $error;
                 }
                 $this->pdo = null;
-                usleep($pause * 1000);
+                usleep((int) ($pause * 1_000_000));
+                $pause = min(self::LONGEST_PAUSE, 2 * $pause + 0.05);
             }
         }
     }
 
-    /** @param array<string, scalar|null> $values */
-    public function row(string $sql, array $values = []): ?array
+    /**
+     * @param array<string, scalar|null> $values
+     * @param float $patience seconds, see run()
+     */
+    public function row(string $sql, array $values = [], float $patience = self::PATIENCE): ?array
     {
-        $row = $this->run($sql, $values)->fetch(PDO::FETCH_ASSOC);
+        $row = $this->run($sql, $values, $patience)->fetch(PDO::FETCH_ASSOC);
         return $row === false ? null : $row;
     }
 
@@ -113,6 +121,12 @@ final class Database
     public static function isTransient(PDOException $error): bool
     {
         return self::isConnectionLost($error) || preg_match('/^(40|53|25006)/', (string) $error->getCode()) === 1;
+    }
+
+    /** Whether no server takes the statement now: the connection is lost, or leads to a server that is primary no more. */
+    private static function isAway(PDOException $error): bool
+    {
+        return self::isConnectionLost($error) || (string) $error->getCode() === '25006';
     }
 
     private static function isConnectionLost(PDOException $error): bool

@@ -18,6 +18,8 @@ use Throwable;
 /** What a proxy, an orchestrator and Prometheus ask. */
 final class Monitoring
 {
+    private const PATIENCE = 0.3; // seconds: a check says how it is now
+
     public function __construct(
         private readonly Config $config,
         private readonly Database $database,
@@ -190,7 +192,7 @@ final class Monitoring
     private function connections(): array
     {
         return [
-            'database' => $this->check(fn () => $this->database->row('SELECT 1 AS one')),
+            'database' => $this->check(fn () => $this->database->row('SELECT 1 AS one', patience: self::PATIENCE)),
             'redis' => $this->check(fn () => $this->redis->retry(static fn ($redis) => $redis->ping())),
         ];
     }
