@@ -15,7 +15,6 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.load import Account, Customers
 from tests.cluster.shop import Shop, kubectl, wait_until
 
-
 SIZES = {
     "database": {"cpu": 0.5, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
     "redis": {"memory_mb": 256, "storage_gb": 5},
