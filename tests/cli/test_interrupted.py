@@ -15,6 +15,7 @@ from tierstack.cli.interrupted import (
     object_of,
     objects,
     pending,
+    retired,
     settled,
 )
 from tierstack.platform import DockerHost
@@ -186,7 +187,7 @@ def test_an_object_is_taken_over_under_the_name_it_was_applied_with() -> None:
 
 def test_a_volume_is_taken_over_under_its_name() -> None:
     one = creating({**container("Volume", "shop-db-data"), "protect": True})
-    assert one.is_data
+    assert one.is_protected
     assert {key: adopted_volume(one)[key] for key in ("id", "protect")} == {"id": "shop-db-data", "protect": True}
 
 
@@ -198,6 +199,35 @@ def test_what_is_taken_over_comes_after_what_it_needs_and_nothing_stays_under_wa
     assert (after["pending_operations"], after["manifest"]) == ([], before["manifest"])
     assert known(after) == {one["urn"] for one in after["resources"]}
     assert objects(after) == {Object("apps/v1", "Deployment", "shop", "web")}
+
+
+def test_what_was_replaced_is_not_deleted_by_its_name() -> None:
+    """Taken back, the change needs the old object again, which the engine would delete at the end of the update."""
+    old, new = {**deployment("web-1", id="shop/web-1"), "delete": True}, deployment("web-2", id="shop/web-2")
+    after = settled({"resources": [new, old]}, [])
+    assert after["resources"] == [new, {**old, "retainOnDelete": True}]
+    assert [one.object and one.object.name for one in retired(after)] == ["web-1"]
+    assert settled(after, []) == after
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        deployment(),
+        {**deployment(), "delete": True, "protect": True},
+        {**container(), "delete": True},
+        {**deployment(), "delete": True, "inputs": {**deployment()["inputs"], "metadata": {"name": "web"}}},
+        resource("random:index/randomId:RandomId", "a", delete=True),
+    ],
+)
+def test_what_else_the_engine_deletes_it_deletes_itself(one: dict[str, Any]) -> None:
+    assert retired({"resources": [one]}) == []
+    assert settled({"resources": [one]}, [])["resources"] == [one]
+
+
+def test_what_is_rendered_is_deleted_by_the_engine() -> None:
+    provider = {"type": "p", "urn": PROVIDER, "id": "1", "inputs": {"renderYamlToDirectory": "out"}}
+    assert retired({"resources": [provider, {**deployment(), "delete": True}]}) == []
 
 
 def test_two_objects_under_one_urn_are_two_operations() -> None:

@@ -233,62 +233,76 @@ def test_without_kubectl_nothing_is_decided_either(
     assert "cannot be asked: [Errno 2] No such file or directory: 'kubectl'" in done.stderr
 
 
-def test_a_replacement_that_the_update_uses_stays(
-    tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]]
+def updated(pulumi: Fake, before: dict[str, Any], *after: dict[str, Any]) -> None:
+    """The state before and after the update: `stack export` is asked three times before it, and then once."""
+    exports = [{"out": json.dumps({"version": 3, "deployment": one})} for one in (before, {"resources": list(after)})]
+    pulumi.say(stack_export=[exports[0]] * 3 + [exports[1]])
+
+
+def replacing(**more: Any) -> dict[str, Any]:
+    """Killed while it created web-2 in place of web-1."""
+    new = deployment("web-2", **more)
+    return state(("creating", new), resources=[STACK, {**deployment("web-1", id="shop/web-1"), "urn": new["urn"]}])
+
+
+@pytest.mark.parametrize(("used", "deletes"), [("web-2", 0), ("web-1", 1)])
+def test_a_replacement_is_removed_after_the_update_unless_that_uses_it(
+    tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]], used: str, deletes: int
 ) -> None:
-    left(pulumi, ("creating", deployment()), resources=[deployment(id="shop/web")])
-    kubectl.say({"Deployment.v1.apps web": live()})
+    left(pulumi)
+    updated(pulumi, replacing(), deployment(used))
+    kubectl.say({"Deployment.v1.apps web-2": live()})
     done = tierstack("up", "-s", "local", "--yes")
     assert "it is there, to replace another: kept if it is still wanted" in done.stderr
-    assert not any("delete" in call for call in kubectl.calls())
-    assert len(imported) == 1
+    assert sum(call.startswith("delete Deployment.v1.apps web-2") for call in kubectl.calls()) == deletes
+    assert ("Deployment web-2 is not used any more: removed" in done.stderr) is bool(deletes)
+    made = imported[0]["resources"][-1]
+    assert (made["id"], made["delete"], made["retainOnDelete"]) == ("shop/web-2", True, True)
 
 
-def test_what_waits_for_an_update_waits_on_where_that_fails(
+@pytest.mark.parametrize(("used", "deletes"), [("web-1", 0), ("web-2", 1)])
+def test_what_was_replaced_is_removed_after_the_update_unless_that_uses_it_again(
+    tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]], used: str, deletes: int
+) -> None:
+    old = {**deployment("web-1", id="shop/web-1"), "delete": True}
+    left(pulumi)
+    exports = [{"resources": [STACK, deployment("web-2"), old]}, {"resources": [STACK, deployment(used)]}]
+    said = [{"out": json.dumps({"version": 3, "deployment": one})} for one in exports]
+    pulumi.say(stack_export=[said[0], said[0], said[1]])
+    kubectl.say({"Deployment.v1.apps web-1": live()})
+    done = tierstack("up", "-s", "local", "--json")
+    assert "interrupted" not in json.loads(done.stdout)
+    assert imported[0]["resources"][-1] == {**old, "retainOnDelete": True}
+    assert sum(call.startswith("delete") for call in kubectl.calls()) == deletes
+
+
+def test_nothing_is_removed_where_the_update_fails(
     tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]]
 ) -> None:
-    left(pulumi, ("creating", deployment("web-2")), resources=[{**deployment(), "urn": deployment("web-2")["urn"]}])
+    left(pulumi)
+    updated(pulumi, replacing(), deployment("web-1"))
     kubectl.say({"Deployment.v1.apps web-2": live()})
     pulumi.say(up={"code": 255, "out": "no room"})
     assert tierstack("up", "-s", "local", "--yes").exit_code == 1
-    assert imported == []
-    assert not any("delete" in call for call in kubectl.calls())
+    assert not any(call.startswith("delete") for call in kubectl.calls())
 
 
-def test_of_two_objects_under_one_urn_one_is_taken_over(
+def test_data_that_was_to_replace_other_is_never_removed(
     tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]]
 ) -> None:
-    one, other = deployment("web-1"), {**deployment("web-2"), "urn": deployment("web-1")["urn"]}
-    left(pulumi, ("creating", one), ("creating", other))
-    kubectl.say({"Deployment.v1.apps web-1": live(), "Deployment.v1.apps web-2": live()})
-    done = json.loads(tierstack("up", "-s", "local", "--json").stdout)
-    assert [entry["then"] for entry in done["interrupted"]] == ["adopted", "kept-if-wanted"]
+    left(pulumi)
+    updated(pulumi, replacing(protect=True), deployment("web-1"))
+    kubectl.say({"Deployment.v1.apps web-2": live()})
+    tierstack("up", "-s", "local", "--yes")
+    assert not any(call.startswith("delete") for call in kubectl.calls())
     assert len(imported[0]["resources"]) == 2
 
 
-@pytest.mark.parametrize("protection", [{}, {"protect": True}, {"retainOnDelete": True}])
-def test_a_replacement_that_nothing_uses_is_removed_unless_it_is_data(
-    tierstack: Command,
-    pulumi: Fake,
-    kubectl: Kubectl,
-    imported: list[dict[str, Any]],
-    protection: dict[str, bool],
-) -> None:
-    new = deployment("web-2", **protection)
-    old = {**deployment("web-1", id="shop/web-1"), "urn": new["urn"]}
-    left(pulumi, ("creating", new), resources=[old])
-    kubectl.say({"Deployment.v1.apps web-2": live()})
-    done = tierstack("up", "-s", "local", "--yes")
-    removed = [call for call in kubectl.calls() if call.startswith("delete")]
-    assert len(removed) == (0 if protection else 1)
-    assert ("Deployment web-2 of the interrupted run is not used: removed" in done.stderr) is not bool(protection)
-
-
-def test_a_replacement_that_cannot_be_removed_waits_for_the_next_run(
+def test_what_cannot_be_removed_is_told(
     tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = deployment("web-2")
-    left(pulumi, ("creating", new), resources=[{**deployment("web-1"), "urn": new["urn"]}])
+    left(pulumi)
+    updated(pulumi, replacing(), deployment("web-1"))
     kubectl.say({"Deployment.v1.apps web-2": live()})
     ask = resume._kubectl
 
@@ -300,8 +314,18 @@ def test_a_replacement_that_cannot_be_removed_waits_for_the_next_run(
     monkeypatch.setattr(resume, "_kubectl", refuses)
     done = tierstack("up", "-s", "local", "--yes")
     assert done.exit_code == 0
-    assert "is not removed: forbidden" in done.stderr
-    assert imported == []
+    assert "Deployment web-2 is not used any more, but not removed: forbidden" in done.stderr
+
+
+def test_of_two_objects_under_one_urn_one_is_taken_over(
+    tierstack: Command, pulumi: Fake, kubectl: Kubectl, imported: list[dict[str, Any]]
+) -> None:
+    one, other = deployment("web-1"), {**deployment("web-2"), "urn": deployment("web-1")["urn"]}
+    left(pulumi, ("creating", one), ("creating", other))
+    kubectl.say({"Deployment.v1.apps web-1": live(), "Deployment.v1.apps web-2": live()})
+    done = json.loads(tierstack("up", "-s", "local", "--json").stdout)
+    assert [entry["then"] for entry in done["interrupted"]] == ["adopted", "kept-if-wanted"]
+    assert [made.get("delete", False) for made in imported[0]["resources"]] == [False, False, True]
 
 
 def test_half_made_containers_and_networks_are_removed(

@@ -91,7 +91,7 @@ class Pending:
 
     doing: str
     """`creating`, `updating`, `deleting`, `reading` or `importing`."""
-    resource: Mapping[str, Any]
+    resource: dict[str, Any]
     """The resource as the state has it; a created one without id and outputs."""
     provider: Mapping[str, Any]
     """Inputs of its provider: where it acts. Empty: as the environment says."""
@@ -165,9 +165,9 @@ class Pending:
         return rendered or self.type.startswith(_REPEATABLE)
 
     @property
-    def is_data(self) -> bool:
-        """Whether it is not to be deleted."""
-        return bool(self.resource.get("protect") or self.resource.get("retainOnDelete"))
+    def is_protected(self) -> bool:
+        """Whether it is data, which is never deleted here."""
+        return bool(self.resource.get("protect"))
 
     def __str__(self) -> str:
         kind = self.object.kind if self.object else self.type.rpartition(":")[2]
@@ -181,11 +181,10 @@ def resources(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def pending(deployment: Mapping[str, Any]) -> list[Pending]:
     """The operations under way in an exported state, the same one once."""
-    providers = {f"{one['urn']}::{one.get('id')}": one for one in resources(deployment)}
+    providers = _providers(deployment)
     found: dict[tuple[str, str, Object | None], Pending] = {}
     for one in cast(list[dict[str, Any]], deployment.get("pending_operations") or []):
-        provider = providers.get(one["resource"].get("provider", ""), {})
-        item = Pending(one["type"], one["resource"], provider.get("inputs") or {})
+        item = _pending(one["type"], one["resource"], providers)
         found.setdefault((item.doing, item.urn, item.object), item)
     return list(found.values())
 
@@ -217,6 +216,33 @@ def adopted_volume(item: Pending) -> dict[str, Any]:
     return {**item.resource, "id": item.volume, "outputs": item.inputs}
 
 
+def to_be_deleted(made: dict[str, Any]) -> dict[str, Any]:
+    """A resource that is deleted at the end of an update, but by the command itself and only where nothing uses it.
+
+    The engine deletes what was replaced by its name. Where the replacement was interrupted and is then taken back, that
+    is the name of what the update has just put in order.
+    """
+    return {**made, "delete": True, "retainOnDelete": True}
+
+
+def retired(deployment: Mapping[str, Any]) -> list[Pending]:
+    """Our Kubernetes objects that were replaced and are still to be deleted; none that is data."""
+    providers = _providers(deployment)
+    found = [_pending("deleting", one, providers) for one in resources(deployment) if one.get("delete")]
+    return [one for one in found if one.object and one.is_ours and not one.is_repeatable and not one.is_protected]
+
+
 def settled(deployment: Mapping[str, Any], adopt: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The state with the resources of `adopt` at its end, and nothing under way."""
-    return {**deployment, "resources": [*resources(deployment), *adopt], "pending_operations": []}
+    """The state with the resources of `adopt` at its end, nothing under way, and what was replaced left to `finish`."""
+    replaced = [one.resource for one in retired(deployment)]
+    kept = [to_be_deleted(one) if one in replaced else one for one in resources(deployment)]
+    return {**deployment, "resources": [*kept, *adopt], "pending_operations": []}
+
+
+def _providers(deployment: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Inputs of the providers, by what a resource calls its own."""
+    return {f"{one['urn']}::{one.get('id')}": one.get("inputs") or {} for one in resources(deployment)}
+
+
+def _pending(doing: str, resource: dict[str, Any], providers: Mapping[str, dict[str, Any]]) -> Pending:
+    return Pending(doing, resource, providers.get(resource.get("provider", ""), {}))

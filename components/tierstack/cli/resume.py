@@ -3,6 +3,7 @@
 - An update or a deletion under way: the resource is looked up before anything is compared with it.
 - A creation of one of our Kubernetes objects: if the object is there and the engine made it, the state takes it over.
   If it was to replace another one, the update finds it by its name, and what the update does not use is removed after.
+- The same for objects that were replaced already, and only wait to be deleted: a change that is taken back needs them.
 - A creation of one of our Docker volumes: if it is there, the state takes it over.
 - A creation of one of our Docker containers or networks: what there is of it is removed, because the daemon refuses a
   second one of the same name. It holds no data, and nothing uses it yet. The same for containers that do one thing.
@@ -28,7 +29,9 @@ from tierstack.cli.interrupted import (
     objects,
     pending,
     resources,
+    retired,
     settled,
+    to_be_deleted,
 )
 from tierstack.cli.preflight import ANSWER_SECONDS
 from tierstack.platform.files import client
@@ -46,13 +49,10 @@ class Resumed:
 
     told: list[tuple[Pending, Then]] = field(default_factory=list[tuple[Pending, Then]])
     """Each operation, and what became of it."""
+    waiting: list[Pending] = field(default_factory=list[Pending])
+    """Objects that are deleted after the update, where nothing uses them."""
     error: list[str] = field(default_factory=list[str])
     """Why it is not possible to go on."""
-
-    @property
-    def waiting(self) -> list[Pending]:
-        """What is decided after the update."""
-        return [one for one, then in self.told if then is Then.KEPT_IF_WANTED]
 
     def as_json(self) -> dict[str, Any]:
         """For machines; nothing where the last run ended by itself."""
@@ -64,13 +64,14 @@ def begin(pulumi: Engine) -> Resumed:
     """Settle what the last run left under way, so far as that is possible before an update."""
     deployment = pulumi.deployment()
     found, done = pending(deployment), Resumed()
-    if not found:
+    if not found and not retired(deployment):
         return done
-    # First, because it takes the lock: the operations may be those of a run that is still under way.
-    done.error = _refresh(pulumi, deployment, [one.urn for one in found if not one.creates])
-    if done.error:
-        return done
-    deployment = pulumi.deployment()
+    if found:
+        # First, because it takes the lock: the operations may be those of a run that is still under way.
+        done.error = _refresh(pulumi, deployment, [one.urn for one in found if not one.creates])
+        if done.error:
+            return done
+        deployment = pulumi.deployment()
     ids = {str(one.get("id")) for one in resources(deployment)}
     adopt: list[dict[str, Any]] = []
     try:
@@ -81,11 +82,11 @@ def begin(pulumi: Engine) -> Resumed:
     except UnansweredError as error:
         done.error = [f"the last run was interrupted, and how it ended cannot be asked: {error}"]
         return done
-    # What waits for the update stays under way until then, should that fail or be killed too.
-    if adopt or not done.waiting:
-        pulumi.change_deployment(lambda now: settled(now, adopt))
-    if adopt:
-        done.error = _refresh(pulumi, settled(deployment, adopt), [str(one["urn"]) for one in adopt])
+    after = settled(deployment, adopt)
+    pulumi.change_deployment(lambda now: settled(now, adopt))
+    done.waiting = retired(after)
+    if taken := [str(one["urn"]) for one in adopt if not one.get("delete")]:
+        done.error = _refresh(pulumi, after, taken)
     return done
 
 
@@ -100,20 +101,20 @@ def tell(stack: str, resumed: Resumed, *, json: bool) -> None:
 
 
 def finish(pulumi: Engine, resumed: Resumed) -> None:
-    """After an update: remove the objects that the killed run made to replace others, and that nothing uses."""
+    """After an update: delete the objects that were replaced, or were to replace others, and that nothing uses."""
     if not resumed.waiting:
         return
     held = objects(pulumi.deployment())
-    try:
-        for one in resumed.waiting:
-            made = one.object
-            if made and made not in held and not one.is_data and _manager(one, _live(one)):
+    for one in resumed.waiting:
+        made = one.object
+        if not made or made in held:
+            continue
+        try:
+            if _manager(one, _live(one)):
                 _kubectl(one, "delete", *made.address, "--ignore-not-found", "--wait=false")
-                show.err.print(f"{made.kind} {made.name} of the interrupted run is not used: removed", markup=False)
-    except UnansweredError as error:  # the next run tries again
-        show.err.print(f"what the interrupted run made and nothing uses is not removed: {error}", markup=False)
-        return
-    pulumi.change_deployment(lambda now: settled(now, []))
+                show.err.print(f"{made.kind} {made.name} is not used any more: removed", markup=False)
+        except UnansweredError as error:
+            show.err.print(f"{made.kind} {made.name} is not used any more, but not removed: {error}", markup=False)
 
 
 def _refresh(pulumi: Engine, deployment: Mapping[str, Any], urns: Sequence[str]) -> list[str]:
@@ -147,6 +148,8 @@ def _creation(one: Pending, deployment: Mapping[str, Any], removed: bool, adopt:
     if not resource:
         return Then.NOT_OURS
     if one.urn in known(deployment) | {other["urn"] for other in adopt}:
+        if not one.is_protected:
+            adopt.append(to_be_deleted(resource))
         return Then.KEPT_IF_WANTED
     adopt.append(resource)
     return Then.ADOPTED
