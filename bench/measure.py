@@ -85,7 +85,7 @@ class Project:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            peak = _Peak(process.pid)
+            peak = Peak(process.pid)
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - start
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -101,7 +101,7 @@ class Project:
         return file.stat().st_size / 1024, len(found) - 1
 
 
-class _Peak(threading.Thread):
+class Peak(threading.Thread):
     """Watches the resident memory of a session of processes."""
 
     def __init__(self, session: int) -> None:

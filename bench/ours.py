@@ -9,9 +9,9 @@ def image(name: str) -> str:
     return f"registry.example/{name}@sha256:{'0' * 64}"
 
 
-def shop(number: str, platform: ts.Platform) -> None:
+def shop(number: str, platform: ts.Platform, tier: ts.Tier = ts.Tier.USERS_100K) -> None:
     """A shop of six components: proxy, certificate, database, Redis, backups and the application."""
-    tier, hostname = ts.Tier.USERS_100K, f"shop-{number}.example.org"
+    hostname = f"shop-{number}.example.org"
     tls = ts.TLS(f"tls-{number}", ts.TLSArgs(platform=platform, hostnames=[hostname]))
     gateway = ts.Gateway(f"gateway-{number}", ts.GatewayArgs(platform=platform, certificate=tls.certificate))
     database = ts.DatabaseWithReplicas(
@@ -25,7 +25,13 @@ def shop(number: str, platform: ts.Platform) -> None:
         ),
     )
     redis = ts.RedisCluster(
-        f"redis-{number}", ts.RedisClusterArgs(platform=platform, tier=tier, image=image("valkey:8.1"))
+        f"redis-{number}",
+        ts.RedisClusterArgs(
+            platform=platform,
+            tier=tier,
+            image=image("valkey:8.1"),
+            proxy_image=image("haproxy:3.0") if tier is ts.Tier.USERS_1M else None,
+        ),
     )
     ts.BackupSchedule(
         f"backups-{number}",

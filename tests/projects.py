@@ -54,14 +54,14 @@ class Checkout:
         """The engine itself."""
         return self._run(["pulumi", "--non-interactive", "--color=never", *arguments], code, environment)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """The command in a session of its own, to be killed while it runs."""
+    def start(self, *arguments: str, quiet: bool = False) -> "subprocess.Popen[str]":
+        """The command in a session of its own, to be killed while it runs. `quiet`: nobody reads what it says."""
         return subprocess.Popen(
             ["tierstack", *arguments],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
