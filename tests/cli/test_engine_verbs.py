@@ -58,7 +58,7 @@ REFUSED = {
         {
             "diagnosticEvent": {
                 "severity": "error",
-                "message": f'unable to delete resource "{CLAIM}"\nas it is currently marked for protection. To unprotect',
+                "message": f'resource "{CLAIM}" cannot be deleted\nbecause it is protected. To unprotect',
             }
         }
     ],

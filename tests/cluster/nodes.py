@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.machine import HOST, ClusterError, Processes, run, wait_for
@@ -41,15 +43,26 @@ class Node:
         """Start it; the node is Ready a few seconds later."""
         file = self.home / "kubelet.json"
         file.write_text(json.dumps(self._kubelet_settings(), indent=1))
-        self.processes.start(
-            f"kubelet-{self.name}",
-            [
-                self.kubelet,
-                *(f"--config={file}", f"--kubeconfig={self.pki.kubeconfig(self.name)}", f"--node-ip={HOST}"),
-                *(f"--hostname-override={self.name}", f"--root-dir={self.home}/kubelet"),
-                f"--node-labels=topology.kubernetes.io/zone=zone{self.number}",
-            ],
-        )
+        name = f"kubelet-{self.name}"
+        command: list[str | Path] = [
+            self.kubelet,
+            *(f"--config={file}", f"--kubeconfig={self.pki.kubeconfig(self.name)}", f"--node-ip={HOST}"),
+            *(f"--hostname-override={self.name}", f"--root-dir={self.home}/kubelet"),
+            f"--node-labels=topology.kubernetes.io/zone=zone{self.number}",
+        ]
+
+        def answers() -> bool:
+            # It ends when the container runtime says that it is not ready yet; a service manager would start it again.
+            self.processes.start(name, command)
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/healthz", timeout=2):
+                return True
+            return False
+
+        wait_for(name, answers, log=self.processes.log(name))
+
+    @property
+    def _health_port(self) -> int:
+        return 10248 + self.number * 10
 
     def lose(self) -> None:
         """As by a power cut: kubelet, containerd and every process of its pods are killed, nobody is told."""
@@ -135,7 +148,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             "kind": "KubeletConfiguration",
             "address": HOST,
             "port": 10250 + self.number * 10,
-            "healthzPort": 10248 + self.number * 10,
+            "healthzPort": self._health_port,
             "authentication": {
                 "anonymous": {"enabled": False},
                 "webhook": {"enabled": True},

@@ -184,7 +184,6 @@ def test_the_primary_s_node_is_lost(shop: Shop, own: Cluster) -> None:
             own.restore(node)
         wait_until("all nodes are Ready", lambda: own.ready_nodes() == 3, 120)
         settled(shop, 3, 3)
-    print(f"writes after {time_to_write:.1f} s")
     assert time_to_write <= 60
 
 

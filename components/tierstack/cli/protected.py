@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-_REFUSED = re.compile(r'unable to (?:delete|replace) resource "(urn:[^"]+)"')
+# What the engine says of a resource that is to go, and of one that would be replaced with another.
+_REFUSED = re.compile(r'"(urn:[^"]+)"(?: cannot be deleted\s+because it is protected| as part of replacing)')
 
 
 def refused(messages: Sequence[str]) -> list[str]:
