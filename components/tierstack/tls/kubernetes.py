@@ -6,16 +6,13 @@ from collections.abc import Mapping
 import pulumi
 
 from tierstack.gateway.acme import ordered
+from tierstack.platform import cert_manager
 from tierstack.platform.kubernetes import Manifest, cluster
 from tierstack.tls.args import Issuer, TLSArgs
 from tierstack.wiring import Certificate
 
-_API = "cert-manager.io/v1"
 _TSIG_KEY, _EAB_KEY = "tsig-secret", "hmac-key"
 """Keys inside the Secrets."""
-_KEY: Manifest = {"algorithm": "ECDSA", "size": 256, "encoding": "PKCS8"}
-# The engine waits for it; with ACME it must not, because the Gateway that answers the challenge may come later.
-_WAIT = {"pulumi.com/waitFor": "condition=Ready"}
 
 
 def secret_name(name: str) -> str:
@@ -36,47 +33,16 @@ def eab_secret_name(name: str) -> str:
 def manifests(name: str, args: TLSArgs) -> dict[str, Manifest]:
     """The objects by logical name, each after those that it needs."""
     if args.issuer is Issuer.LOCAL_CA:
-        issuers = _local_ca(name, args)
-        reference = {"kind": "Issuer", "name": f"{name}-ca"}
+        ca = f"{args.platform.name} {name} local CA"
+        issuers = cert_manager.own_ca(name, ca, args.ca_lifetime_days, args.local_lifetime_days)
+        reference = cert_manager.reference(f"{name}-ca")
     elif args.cluster_issuer is not None:
         issuers = {}
-        reference = {"kind": "ClusterIssuer", "name": args.cluster_issuer}
+        reference = cert_manager.reference(args.cluster_issuer, "ClusterIssuer")
     else:
         issuers = {f"{name}-acme": _acme(name, args)}
-        reference = {"kind": "Issuer", "name": f"{name}-acme"}
+        reference = cert_manager.reference(f"{name}-acme")
     return {**issuers, f"{name}-certificate": _certificate(name, args, reference)}
-
-
-def _issuer(name: str, spec: Manifest) -> Manifest:
-    return {"apiVersion": _API, "kind": "Issuer", "metadata": {"name": name}, "spec": spec}
-
-
-def _local_ca(name: str, args: TLSArgs) -> dict[str, Manifest]:
-    """A CA that signs itself, and an Issuer that signs with it."""
-    ca: Manifest = {
-        "apiVersion": _API,
-        "kind": "Certificate",
-        "metadata": {"name": f"{name}-ca", "annotations": _WAIT},
-        "spec": {
-            "isCA": True,
-            "commonName": f"{args.platform.name} {name} local CA"[:64],
-            "subject": {"organizations": ["tierstack"]},
-            "secretName": f"{name}-ca",
-            "duration": _hours(args.ca_lifetime_days),
-            # Renewed while it still outlives every certificate that it may sign.
-            "renewBefore": _hours(args.local_lifetime_days),
-            # A renewed CA keeps its key: what was signed before stays valid for whoever trusts the new one.
-            "privateKey": {**_KEY, "rotationPolicy": "Never"},
-            "revisionHistoryLimit": 1,
-            "usages": ["cert sign", "crl sign"],
-            "issuerRef": {"group": "cert-manager.io", "kind": "Issuer", "name": f"{name}-self-signed"},
-        },
-    }
-    return {
-        f"{name}-self-signed": _issuer(f"{name}-self-signed", {"selfSigned": {}}),
-        f"{name}-ca-certificate": ca,
-        f"{name}-ca": _issuer(f"{name}-ca", {"ca": {"secretName": f"{name}-ca"}}),
-    }
 
 
 def _acme(name: str, args: TLSArgs) -> Manifest:
@@ -91,7 +57,7 @@ def _acme(name: str, args: TLSArgs) -> Manifest:
     if args.acme_eab is not None:
         reference = {"name": eab_secret_name(name), "key": _EAB_KEY}
         acme["externalAccountBinding"] = {"keyID": args.acme_eab.key_id, "keySecretRef": reference}
-    return _issuer(f"{name}-acme", {"acme": acme})
+    return cert_manager.issuer(f"{name}-acme", {"acme": acme})
 
 
 def _solver(name: str, args: TLSArgs) -> Manifest:
@@ -125,28 +91,19 @@ def secrets(name: str, args: TLSArgs) -> dict[str, Mapping[str, pulumi.Input[str
 
 def _certificate(name: str, args: TLSArgs, issuer: Manifest) -> Manifest:
     local = args.issuer is Issuer.LOCAL_CA
-    metadata: Manifest = {"name": secret_name(name), **({"annotations": _WAIT} if local else {})}
-    return {
-        "apiVersion": _API,
-        "kind": "Certificate",
-        "metadata": metadata,
-        "spec": {
-            "secretName": secret_name(name),
-            "dnsNames": list(args.hostnames) if local else ordered(args.hostnames),
-            **({"duration": _hours(args.local_lifetime_days)} if local else {}),
-            "renewBeforePercentage": args.renew_before_percent,
-            # A new key with every renewal, so that a stolen one is of use for one lifetime at most.
-            "privateKey": {**_KEY, "rotationPolicy": "Always"},
-            "revisionHistoryLimit": 1,
-            "usages": ["digital signature", "server auth"],
-            "issuerRef": {"group": "cert-manager.io", **issuer},
-        },
+    spec: Manifest = {
+        "secretName": secret_name(name),
+        "dnsNames": list(args.hostnames) if local else ordered(args.hostnames),
+        **({"duration": cert_manager.hours(args.local_lifetime_days)} if local else {}),
+        "renewBeforePercentage": args.renew_before_percent,
+        # A new key with every renewal, so that a stolen one is of use for one lifetime at most.
+        "privateKey": {**cert_manager.KEY, "rotationPolicy": "Always"},
+        "revisionHistoryLimit": 1,
+        "usages": ["digital signature", "server auth"],
+        "issuerRef": issuer,
     }
-
-
-def _hours(days: int) -> str:
-    # As the API server writes a duration back: any other form would show as a change in the next preview.
-    return f"{days * 24}h0m0s"
+    # With ACME the engine must not wait, because the Gateway that answers the challenge may come later.
+    return cert_manager.certificate(secret_name(name), spec, wait=local)
 
 
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
