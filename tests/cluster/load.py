@@ -71,10 +71,6 @@ class Account:
         times = [since, *sorted(at for at in self.written if since <= at <= end)]
         return max((later - earlier for earlier, later in pairwise(times)), default=end - since)
 
-    def first_write_after(self, moment: float) -> float:
-        """Seconds from the end of the longest gap after `moment`: when orders went through again."""
-        return self.longest_gap(moment)
-
 
 class Customers:
     """Threads that order and look at the shop until the `with` block ends."""
