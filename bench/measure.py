@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,36 @@ class Run:
     """Size of the state file afterwards, in KiB; 0 after a preview."""
     resources: int
     """Resources in the state, without the stack itself; 0 after a preview."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a command and all its children took, and how it ended."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    code: int
+
+
+def timed(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> Taken:
+    """Run a command to its end in `folder`, what it says in `log`."""
+    with log.open("w") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        peak = Peak(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Taken(wall, usage.ru_utime + usage.ru_stime, peak.stop(), process.returncode)
 
 
 class Project:
@@ -75,25 +105,11 @@ class Project:
     def _measured(self, *arguments: str, **more: str) -> Run:
         command = ["pulumi", "--non-interactive", "--color=never", *arguments, "--stack=bench"]
         log = self.folder / "log"
-        with log.open("w") as output:
-            start = time.perf_counter()
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._environment(more),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            peak = Peak(process.pid)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - start
-            process.returncode = os.waitstatus_to_exitcode(status)
-        memory = peak.stop()
-        if process.returncode != 0:
+        taken = timed(command, self.folder, self._environment(more), log)
+        if taken.code != 0:
             raise SystemExit(f"{' '.join(command)} in {self.module} failed:\n{log.read_text()[-3000:]}")
         size, resources = self._state() if arguments[0] == "up" else (0.0, 0)
-        return Run(wall, usage.ru_utime + usage.ru_stime, memory, size, resources)
+        return Run(taken.wall_s, taken.cpu_s, taken.peak_mb, size, resources)
 
     def _state(self) -> tuple[float, int]:
         (file,) = (self.folder / "state" / ".pulumi" / "stacks" / "bench").glob("*.json")

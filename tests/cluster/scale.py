@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from bench.__main__ import machine
-from bench.measure import Peak
+from bench.measure import timed
 from tests.cluster.cluster import Cluster, say
 from tests.cluster.shop import ISSUER, S3, kubectl
 from tests.cluster.simulated import STORAGE_CLASS, Simulation, flow_schema, requests_of, stand_ins
@@ -80,30 +80,15 @@ class Sizes:
         before, held = requests_of(USER), self._resources()
         line = ["pulumi", "--non-interactive", "--color=never", command, *arguments, "--stack=scale"]
         log = self.folder / f"{command}.log"
-        with log.open("w") as output:
-            start = time.perf_counter()
-            process = subprocess.Popen(
-                line,
-                cwd=self.folder,
-                env=self._environment() | more,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            peak = Peak(process.pid)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - start
-            process.returncode = os.waitstatus_to_exitcode(status)
-        memory = peak.stop()
-        if process.returncode:
+        taken = timed(line, self.folder, self._environment() | more, log)
+        if taken.code:
             raise AssertionError(f"{command} of {self.shops} shops failed:\n{log.read_text()[-4000:]}")
         found = Run(
             command,
             max(held, self._resources()),
-            round(wall, 1),
-            round(usage.ru_utime + usage.ru_stime, 1),
-            round(memory, 1),
+            round(taken.wall_s, 1),
+            round(taken.cpu_s, 1),
+            round(taken.peak_mb, 1),
             requests_of(USER) - before,
         )
         say(json.dumps(asdict(found)))
