@@ -86,6 +86,14 @@ def test_data_goes_when_that_is_asked_for(tierstack: Command, pulumi: Fake) -> N
     assert pulumi.verbs().count("up") == 2
 
 
+def test_data_that_would_be_replaced_is_not_let_go(tierstack: Command, pulumi: Fake) -> None:
+    said = f'unable to replace resource "{CLAIM}" as part of replacing "urn:pulumi:local::shop::a:b:C::x" as it is'
+    event = {"diagnosticEvent": {"severity": "error", "message": said}}
+    pulumi.say(up={"events": [event], "code": 255})
+    assert tierstack("up", "-s", "local", "--delete-data", "--json").exit_code == 1
+    assert "state unprotect" not in pulumi.verbs()
+
+
 def test_at_a_terminal_data_is_named_before_anything_changes(
     tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
-# What the engine says of a resource that is to go, and of one that would be replaced with another.
-_REFUSED = re.compile(r'"(urn:[^"]+)"(?: cannot be deleted\s+because it is protected| as part of replacing)')
+# What the engine says of a resource that is to go. Of one that would be replaced it says something else, and that is
+# never done by this flag: the configuration does not do without it.
+_REFUSED = re.compile(r'resource "(urn:[^"]+)" cannot be deleted\s+because it is protected')
 
 
 def refused(messages: Sequence[str]) -> list[str]:
