@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.cluster import dns
 from tests.cluster.control_plane import SERVER, ControlPlane
-from tests.cluster.machine import ClusterError, Processes, prepare_network, remove_network, run, wait_for
+from tests.cluster.machine import ClusterError, Processes, prepare_network, remove_network, run, wait_for, weigh_pods
 from tests.cluster.nodes import Node
 from tests.cluster.pki import Pki
 
@@ -94,6 +94,7 @@ class Cluster:
         wait_for("nodes", lambda: self.ready_nodes() == len(self.nodes), log=self.processes.log("kubelet-node1"))
         self.control.start_network()
         self.control.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")
+        weigh_pods(len(self.nodes))
         say(f"{len(self.nodes)} nodes are Ready after {time.monotonic() - started:.1f} s.")
 
     def ready_nodes(self) -> int:

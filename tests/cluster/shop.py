@@ -33,11 +33,14 @@ def kubectl(*arguments: str, check: bool = True, input: str | None = None) -> st
 
 
 def wait_until(what: str, reached: Callable[[], object], seconds: float) -> None:
-    """Ask again until it is so; fails the test after `seconds`."""
+    """Ask again until it is so; fails the test after `seconds`.
+
+    Once a second: a kubectl costs a tenth of a second of processor, which a measured pause would be longer by.
+    """
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
-        time.sleep(0.2)
+        time.sleep(1)
 
 
 class Shop:
@@ -61,7 +64,7 @@ class Shop:
         config["images"] = IMAGES
         config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
         # Three nodes on two processors: what is asked for must fit, what is used may be more.
-        config["database"] = {"cpu": 0.3, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2}
+        config["database"] = {"cpu": 0.5, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2}
         config["redis"] = {"memory_mb": 256, "storage_gb": 5}
         config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}

@@ -17,7 +17,7 @@ from tests.cluster.load import Account, Customers
 from tests.cluster.shop import Shop, kubectl, wait_until
 
 SIZES = {
-    "database": {"cpu": 0.3, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+    "database": {"cpu": 0.5, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
     "redis": {"memory_mb": 256, "storage_gb": 5},
 }
 """What three nodes on two processors have room for; volumes neither grow (these cannot) nor shrink (none can)."""

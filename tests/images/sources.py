@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "tierstack.local"
 SUITE = "trixie"
+PYTHON = "3.13"  # of that suite
 REGISTRY_PATIENCE = 3.0  # seconds a registry has to name the manifest before we build instead
 UNNEEDED = (
     "usr/share/doc/*",
@@ -146,6 +147,16 @@ def found(name: str) -> bool:
         return program(name).is_file()
     except ImageError:
         return False
+
+
+def python_packages(cache: Path, name: str, requirements: Path, target: Path) -> None:
+    """Wheels for the Python of the image's Debian, each checked against its hash."""
+    uv = shutil.which("uv") or str(ROOT / ".venv" / "bin" / "uv")
+    if not Path(uv).exists():
+        raise ImageError(f"{name}: uv is missing; get it with `python3 toolchain/setup.py`")
+    where = ["--target", str(target), "--python-version", PYTHON, "--only-binary", ":all:"]
+    how = ["--no-deps", "--require-hashes", "--system-certs"]
+    logged(cache, name, [uv, "pip", "install", *where, *how, "-r", str(requirements)])
 
 
 def certificate_authorities() -> Path:

@@ -43,8 +43,10 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
     instances = size.replicas + 1
     postgresql: Manifest = {"parameters": sizing.server_settings(size, args.parameters)}
     if instances >= QUORUM_FROM:
-        # A commit is acknowledged by any one standby besides the primary; a failover needs the same quorum.
-        quorum = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
+        # A commit is acknowledged by any one standby besides the primary. While there is none (a database that grows,
+        # both lost), `preferred` lets the shop write on, and the failover quorum then refuses to promote anything that
+        # may lack such a commit: the primary's own volume has it. `required` would refuse all orders meanwhile.
+        quorum = {"method": "any", "number": 1, "dataDurability": "preferred", "failoverQuorum": True}
         postgresql["synchronous"] = quorum
     if args.tls is TLSMode.REQUIRE:
         # Before the operator's own last rule, which admits clients in clear too.
@@ -63,7 +65,7 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         # A standby may take over only when the primary's lease has stood still this long: most of the time that the
         # loss of a primary costs (15 s by default). It costs a write to the API server a second. An API server that
         # does not answer stops no primary: only another holder of the lease does (CloudNativePG manual, "Failover").
-        "primaryLease": {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 3, "retryPeriodSeconds": 1},
+        "primaryLease": {"leaseDurationSeconds": 3, "renewDeadlineSeconds": 2, "retryPeriodSeconds": 1},
         "bootstrap": {
             "initdb": {
                 "database": args.database,
@@ -114,7 +116,8 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
     demanded = {"client_tls_sslmode": "require"} if args.tls is TLSMode.REQUIRE else {}
     parameters = {**sizing.pooler_settings(size), **verified, **demanded}
     # The operator adds the security context of the `restricted` standard itself.
-    container: Manifest = {"name": "pgbouncer", "resources": _resources(sizing.pooler_memory_mb(size), 0.5)}
+    amounts = _resources(sizing.pooler_memory_mb(size), sizing.pooler_cpu(size))
+    container: Manifest = {"name": "pgbouncer", "resources": amounts}
     if args.pooler_image is not None:
         container["image"] = args.pooler_image
     spec: Manifest = {

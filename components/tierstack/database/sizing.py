@@ -126,6 +126,9 @@ def server_settings(size: DatabaseSize, further: dict[str, str] | None = None) -
         "max_wal_size": f"{max_wal}MB",
         "min_wal_size": f"{max_wal // 4}MB",
         "wal_compression": "on",
+        # How long a standby rests (5 s by default) before it looks for its primary, or the archive, once more: part of
+        # the time that a promotion takes, and that commits wait for a standby of the new primary.
+        "wal_retrieve_retry_interval": "1s",
         # A segment is closed after a minute with writes, so that what ships whole segments is at most that far behind.
         "archive_timeout": "60s",
         "max_worker_processes": str(WORKER_PROCESSES),
@@ -163,6 +166,11 @@ def pooler_settings(size: DatabaseSize) -> dict[str, str]:
 def pooler_memory_mb(size: DatabaseSize) -> int:
     """MiB of a pooler: 128, and 64 KiB for the buffers and prepared statements of each client."""
     return 128 + size.max_client_connections // 16
+
+
+def pooler_cpu(size: DatabaseSize) -> float:
+    """Cores of a pooler: half of the server's, up to half of one, which is all that a single thread needs here."""
+    return min(0.5, size.cpu / 2)
 
 
 def shared_memory_mb(size: DatabaseSize) -> int:
