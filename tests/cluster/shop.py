@@ -64,7 +64,7 @@ class Shop:
         config["images"] = IMAGES
         config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
         # Three nodes on two processors: what is asked for must fit, what is used may be more.
-        config["database"] = {"cpu": 0.5, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2}
+        config["database"] = {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2}
         config["redis"] = {"memory_mb": 256, "storage_gb": 5}
         config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}

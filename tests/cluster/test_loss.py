@@ -17,7 +17,7 @@ from tests.cluster.load import Account, Customers
 from tests.cluster.shop import Shop, kubectl, wait_until
 
 SIZES = {
-    "database": {"cpu": 0.5, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+    "database": {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
     "redis": {"memory_mb": 256, "storage_gb": 5},
 }
 """What three nodes on two processors have room for; volumes neither grow (these cannot) nor shrink (none can)."""
@@ -142,19 +142,24 @@ def redis_primary(shop: Shop) -> str:
     return ""
 
 
+def switch_over(shop: Shop) -> None:
+    """What `kubectl cnpg promote` does, and wait until all is well."""
+    old = primary(shop)
+    target = next(pod for pod in shop.pods("cnpg.io/cluster=db,cnpg.io/podRole=instance") if pod != old)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    status = {"status": {"targetPrimary": target, "targetPrimaryTimestamp": now, "phase": "Switchover in progress"}}
+    kubectl(
+        *("-n", shop.namespace, "patch", "cluster.postgresql.cnpg.io", "db", "--subresource=status"),
+        *("--type=merge", "-p", json.dumps(status)),
+    )
+    wait_until("the other one is primary", lambda: primary(shop) == target, 120)
+    settled(shop, 3, 3)
+
+
 def test_a_planned_switchover(shop: Shop) -> None:
     with ordering(shop, "planned switchover") as account:
-        old, moment = primary(shop), time.monotonic()
-        target = next(pod for pod in shop.pods("cnpg.io/cluster=db,cnpg.io/podRole=instance") if pod != old)
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        # What `kubectl cnpg promote` does.
-        status = {"status": {"targetPrimary": target, "targetPrimaryTimestamp": now, "phase": "Switchover in progress"}}
-        kubectl(
-            *("-n", shop.namespace, "patch", "cluster.postgresql.cnpg.io", "db", "--subresource=status"),
-            *("--type=merge", "-p", json.dumps(status)),
-        )
-        wait_until("the other one is primary", lambda: primary(shop) == target, 120)
-        settled(shop, 3, 3)
+        moment = time.monotonic()
+        switch_over(shop)
     pause = account.longest_gap(moment)
     print(f"pause {pause:.1f} s")
     assert pause <= 60
@@ -173,6 +178,10 @@ def test_a_node_is_drained(shop: Shop, own: Cluster) -> None:
 
 
 def test_the_primary_s_node_is_lost(shop: Shop, own: Cluster) -> None:
+    # The archive is outside of a real cluster. Lost together with the primary, it holds up the promotion (98 s seen).
+    archive = kubectl("-n", "s3", "get", "pods", "-o", "jsonpath={.items[0].spec.nodeName}")
+    if node_of(shop, primary(shop)) == archive:
+        switch_over(shop)
     old = primary(shop)
     node = node_of(shop, old)
     with ordering(shop, f"{node} lost, with the primary") as account:

@@ -47,8 +47,13 @@ def object_store(name: str, destination: BackupDestination, retention_days: int)
                 "data": {"compression": "gzip", "jobs": 2},
             },
             "instanceSidecarConfiguration": {
-                # The plugin takes a region only from a Secret, and a region is none.
-                **({"env": [{"name": "AWS_DEFAULT_REGION", "value": region}]} if region else {}),
+                "env": [
+                    # The SDK's newer way of trying again (3 times in 2 s, not 5 in up to 12): a promotion asks the
+                    # archive five times, and must not wait a minute for one that is away. Archiving is repeated anyway.
+                    {"name": "AWS_RETRY_MODE", "value": "standard"},
+                    # The plugin takes a region only from a Secret, and a region is none.
+                    *([{"name": "AWS_DEFAULT_REGION", "value": region}] if region else []),
+                ],
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "128Mi"},
                     "limits": {"memory": "512Mi"},
