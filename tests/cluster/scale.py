@@ -171,7 +171,7 @@ class Environments:
         config["dns"] = {**config["dns"], "domain": f"{name}.example"}
         config["backups"]["destination"] = {**S3, "bucket": name}
 
-    def up(self, jobs: int = 2) -> list[float]:
+    def up(self, jobs: int) -> list[float]:
         """Bring all up, `jobs` at a time. Seconds that each took, in the order of their ends."""
         seconds: list[float] = []
 
@@ -210,17 +210,18 @@ class Environments:
         return sum(item["spec"]["replicas"] for item in items if item["metadata"]["namespace"] in self.names)
 
 
-def environments(folder: Path, count: int) -> dict[str, Any]:
-    """Bring `count` environments up, and look whether everything runs."""
+def environments(folder: Path, count: int, jobs: int = 2) -> dict[str, Any]:
+    """Bring `count` environments up, `jobs` at a time, and look whether everything runs."""
     stacks = Environments(folder, count)
     with Simulation(folder, stacks.names, _NODES * count + 3, _VOLUMES * count):
         started = time.monotonic()
-        seconds = stacks.up()
+        seconds = stacks.up(jobs)
         took = time.monotonic() - started
         pods = stacks.settle()
         changes = stacks.checkout.json("preview", "-s", stacks.names[-1])["changes"]
     return {
         "environments": count,
+        "at_a_time": jobs,
         "all_s": round(took, 1),
         "first_s": seconds[0],
         "last_s": seconds[-1],
@@ -234,6 +235,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser("python -m tests.cluster.scale", description=__doc__)
     parser.add_argument("--environments", type=int, default=0, help="how many to bring up; default none")
+    parser.add_argument("--jobs", type=int, default=2, help="how many of them at a time; each takes 0.5 GB of memory")
     parser.add_argument("--sizes", default="", help="resources, such as 50,500,2000; default none")
     parser.add_argument("--no-checkpoints", action="store_true", help="write the state at the end only")
     given = parser.parse_args()
@@ -247,7 +249,7 @@ def main() -> None:
             report |= {"checkpoints": not given.no_checkpoints}
             report |= {"runs": [asdict(run) for run in runs], "exponents": exponents(runs)}
         if given.environments:
-            report |= {"environments": environments(Path(folder), given.environments)}
+            report |= {"environments": environments(Path(folder), given.environments, given.jobs)}
     json.dump(report, sys.stdout, indent=2)
     print()
 
