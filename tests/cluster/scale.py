@@ -111,18 +111,19 @@ class Sizes:
         return max(0, len(found) - 1)
 
 
-def sizes(folder: Path, wanted: Sequence[int], *, checkpoints: bool = True) -> list[Run]:
-    """`up`, a second `preview` and `destroy` at each size."""
+def sizes(folder: Path, wanted: Sequence[int], *, checkpoints: bool = True, parallel: int = 0) -> list[Run]:
+    """`up`, a second `preview` and `destroy` at each size; `parallel` resources at a time (0: what the engine takes)."""
     found: list[Run] = []
     more = {} if checkpoints else {"PULUMI_SKIP_CHECKPOINTS": "true"}
+    flags = ["--yes", "--skip-preview", *([f"--parallel={parallel}"] if parallel else [])]
     for size in wanted:
         shops = max(1, round(size / PER_SHOP))
         with Simulation(folder, ["scale"], _NODES * shops + 3, _VOLUMES * shops):
             flow_schema(USER)
             one = Sizes(folder / f"{size}", shops)
-            found.append(one.measured("up", "--yes", "--skip-preview", **more))
+            found.append(one.measured("up", *flags, **more))
             found.append(one.measured("preview", "--expect-no-changes"))
-            found.append(one.measured("destroy", "--yes", "--skip-preview", **more))
+            found.append(one.measured("destroy", *flags, **more))
     return found
 
 
@@ -237,16 +238,16 @@ def main() -> None:
     parser.add_argument("--environments", type=int, default=0, help="how many to bring up; default none")
     parser.add_argument("--jobs", type=int, default=2, help="how many of them at a time; each takes 0.5 GB of memory")
     parser.add_argument("--sizes", default="", help="resources, such as 50,500,2000; default none")
+    parser.add_argument("--parallel", type=int, default=0, help="resources at a time; default: what the engine takes")
     parser.add_argument("--no-checkpoints", action="store_true", help="write the state at the end only")
     given = parser.parse_args()
     os.environ["KUBECONFIG"] = str(Cluster().kubeconfig)
     report: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory(prefix="tierstack-scale-") as folder:
         if given.sizes:
-            runs = sizes(
-                Path(folder), [int(size) for size in given.sizes.split(",")], checkpoints=not given.no_checkpoints
-            )
-            report |= {"checkpoints": not given.no_checkpoints}
+            wanted = [int(size) for size in given.sizes.split(",")]
+            runs = sizes(Path(folder), wanted, checkpoints=not given.no_checkpoints, parallel=given.parallel)
+            report |= {"checkpoints": not given.no_checkpoints, "parallel": given.parallel}
             report |= {"runs": [asdict(run) for run in runs], "exponents": exponents(runs)}
         if given.environments:
             report |= {"environments": environments(Path(folder), given.environments, given.jobs)}
