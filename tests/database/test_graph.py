@@ -144,6 +144,10 @@ def test_what_kubernetes_demands_of_clients(tls: TLSMode) -> None:
 def test_commits_wait_for_a_standby_from_three_instances_up(replicas: int, quorum: bool) -> None:
     spec = made("kubernetes", tier=Tier.USERS_1M, replicas=replicas).named("db", "Cluster").inputs["spec"]
     assert ("synchronous" in spec["postgresql"]) is quorum
+    if quorum:
+        # Commits without a standby are safe only because nothing that lacks them is promoted (decision 13).
+        found = spec["postgresql"]["synchronous"]
+        assert (found["dataDurability"], found["failoverQuorum"]) == ("preferred", True)
     assert spec["enablePDB"] is (replicas > 0)
 
 

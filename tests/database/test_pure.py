@@ -32,6 +32,11 @@ def sizes() -> st.SearchStrategy[DatabaseSize]:
 
 
 @given(sizes())
+def test_a_pooler_never_asks_for_more_than_half_of_its_server_or_of_a_core(size: DatabaseSize) -> None:
+    assert 0 < sizing.pooler_cpu(size) <= min(0.5, size.cpu / 2)
+
+
+@given(sizes())
 def test_settings_fit_into_memory_and_disk(size: DatabaseSize) -> None:
     settings = sizing.server_settings(size)
     mb = {name: sizing.megabytes(value) for name, value in settings.items()}
