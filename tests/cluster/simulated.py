@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from tests.cluster.cluster import Cluster, _program
+from tests.cluster.leases import Leases
 from tests.cluster.machine import HOST, run, wait_for
 from tests.cluster.shop import kubectl
 
@@ -66,6 +67,7 @@ class Simulation:
         self.selector = f"{ENVIRONMENT} in ({','.join(environments)})"
         self.processes = Cluster().processes
         self.server: ThreadingHTTPServer | None = None
+        self._leases: Leases | None = None
         self._end = ExitStack()
 
     def __enter__(self) -> "Simulation":
@@ -86,10 +88,12 @@ class Simulation:
             *(_program("kwok"), "--kubeconfig", Cluster().kubeconfig, "--config", config),
             *("--manage-nodes-with-label-selector", "type=simulated", "--cidr", "10.200.0.0/16"),
             # Refused at once: nothing of the machine takes these for nodes of its own, or waits for their answers.
-            *("--node-ip", "127.0.0.9", "--node-port", "10247", "--node-lease-duration-seconds", "8"),
+            *("--node-ip", "127.0.0.9", "--node-port", "10247", "--node-lease-duration-seconds", "0"),
         ]
         self.processes.start("kwok", command)
         _apply([_node(number) for number in range(self.nodes)])
+        self._leases = Leases(Cluster().pki, [f"simulated-{number:02}" for number in range(self.nodes)], _LABEL)
+        self._leases.start()
         storage = {
             "apiVersion": "storage.k8s.io/v1",
             "kind": "StorageClass",
@@ -107,6 +111,9 @@ class Simulation:
         kubectl("delete", "mutatingwebhookconfigurations,flowschemas", "-l", mine, check=False)
         kubectl("delete", "clusterrolebindings", "-l", mine, check=False)
         self.processes.stop("kwok")
+        if self._leases:
+            self._leases.stop()
+            kubectl("-n", "kube-node-lease", "delete", "leases", "-l", mine, check=False)
         if self.server:
             self.server.shutdown()
             self.server.server_close()
