@@ -22,8 +22,8 @@ class Leases:
     """Renews the leases of `nodes` from `start` to `stop`."""
 
     def __init__(self, pki: Pki, nodes: Sequence[str], labels: Mapping[str, str]) -> None:
-        self._context = ssl.create_default_context(cafile=str(pki.folder / "ca.crt"))
-        self._context.load_cert_chain(pki.folder / "admin.crt", pki.folder / "admin.key")
+        self._context = ssl.create_default_context(cafile=pki.file("ca.crt"))
+        self._context.load_cert_chain(pki.file("admin.crt"), pki.file("admin.key"))
         self._nodes, self._labels = nodes, dict(labels)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True)

@@ -14,6 +14,8 @@ INTERFACE = "tierstack0"
 PODS = "10.244.0.0/16"
 SERVICES = "10.96.0.0/16"
 BALANCERS = "10.98.0.0/24"
+_NO_ENDPOINTS = ("from", PODS, "to", SERVICES, "type", "unreachable")
+_REFUSALS = "net.ipv4.icmp_ratelimit"
 
 
 class ClusterError(Exception):
@@ -128,11 +130,10 @@ def prepare_network() -> None:
     # A pod is told at once that a Service has no endpoints, as the service proxy's own rules would if those of the
     # NetworkPolicies did not come first: asking for a neighbour that does not exist takes up to 3 s, and a connection
     # begun meanwhile times out. Rewritten packets have another destination by then.
-    rule = ("from", PODS, "to", SERVICES, "type", "unreachable")
-    run("ip", "rule", "del", *rule, check=False)
-    run("ip", "rule", "add", *rule)
+    run("ip", "rule", "del", *_NO_ENDPOINTS, check=False)
+    run("ip", "rule", "add", *_NO_ENDPOINTS)
     # One answer of that kind a second for each address would do for a node; here one kernel answers for all of them.
-    run("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0")
+    run("sysctl", "-qw", f"{_REFUSALS}=0")
     run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     # Without it, packets between pods of one node pass by the rules that enforce NetworkPolicies.
     run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", check=False)
@@ -172,7 +173,8 @@ def remove_network(nodes: int) -> None:
         ]
         if kept:
             run("iptables-restore", "-T", chain_table, input="\n".join(kept) + "\n", check=False)
-    run("ip", "rule", "del", "from", PODS, "to", SERVICES, "type", "unreachable", check=False)
+    run("ip", "rule", "del", *_NO_ENDPOINTS, check=False)
+    run("sysctl", "-qw", f"{_REFUSALS}=1000", check=False)  # the kernel's default
     for name in [f"cni{number}" for number in range(1, nodes + 1)] + [INTERFACE]:
         run("ip", "link", "del", name, check=False)
     sets = [

@@ -6,6 +6,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ IMAGES = {
     "redis": "local:valkey:8.1",
     "haproxy": "local:haproxy:3.0",
 }
+SIZES = {
+    "database": {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+    "redis": {"memory_mb": 256, "storage_gb": 5},
+}
+"""What three nodes on two processors have room for: what is asked for must fit, what is used may be more."""
 S3 = {"endpoint_url": "http://s3.s3.svc.cluster.local:7070", "region": "eu-central-1"}
 
 
@@ -63,9 +69,7 @@ class Shop:
         config["platform"] = self.platform
         config["images"] = IMAGES
         config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
-        # Three nodes on two processors: what is asked for must fit, what is used may be more.
-        config["database"] = {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2}
-        config["redis"] = {"memory_mb": 256, "storage_gb": 5}
+        config |= deepcopy(SIZES)
         config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}
         config["backups"]["destination"] = {**S3, "bucket": self.bucket}

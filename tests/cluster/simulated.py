@@ -91,8 +91,9 @@ class Simulation:
             *("--node-ip", "127.0.0.9", "--node-port", "10247", "--node-lease-duration-seconds", "0"),
         ]
         self.processes.start("kwok", command)
-        _apply([_node(number) for number in range(self.nodes)])
-        self._leases = Leases(Cluster().pki, [f"simulated-{number:02}" for number in range(self.nodes)], _LABEL)
+        nodes = [_node(number) for number in range(self.nodes)]
+        _apply(nodes)
+        self._leases = Leases(Cluster().pki, [node["metadata"]["name"] for node in nodes], _LABEL)
         self._leases.start()
         storage = {
             "apiVersion": "storage.k8s.io/v1",

@@ -2,8 +2,8 @@
 of it taken away in between.
 
 The tests of this file are steps of one run, in their order. Each prints what it measured; goals and figures are in
-docs/measurements.md. The bounds here only tell a setting that has no effect from a busy machine: without ours, a lost
-pod took 23 s on an idle one and a lost node 75 s, and a promotion alone up to 90 s.
+docs/measurements.md. The bounds tell a setting without effect, on a machine with nothing else to do: with CloudNativePG's
+own, a lost pod took 23 s and a lost node 75 s.
 """
 
 import json
@@ -14,18 +14,15 @@ from typing import Any
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.load import Account, Customers
-from tests.cluster.shop import Shop, kubectl, wait_until
+from tests.cluster.shop import SIZES, Shop, kubectl, wait_until
 
-SIZES = {
-    "database": {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
-    "redis": {"memory_mb": 256, "storage_gb": 5},
-}
-"""What three nodes on two processors have room for; volumes neither grow (these cannot) nor shrink (none can)."""
+PATIENCE = 15
+"""Seconds that the shop waits for its database: customers see what takes longer."""
 APP = {"replicas": 2, "max_replicas": 3, "workers": 1, "max_workers": 2}
 
 
 def small(config: dict[str, Any]) -> None:
-    """The first tier; the counts of database and Redis are the tier's own."""
+    """The first tier; the counts of database and Redis are the tier's own. Volumes neither grow (these cannot) nor shrink."""
     config |= {"tier": "100k", **SIZES, "app": {**config["app"], **APP}}
 
 
@@ -100,8 +97,7 @@ def test_growth_under_load(shop: Shop) -> None:
         shop.up()
         settled(shop, 3, 3)
         print(f"\ngrown in {time.monotonic() - begun:.0f} s")
-    # Commits wait for the first standby, which may take longer than a customer does.
-    assert account.failed <= 0.05 * sum(account.answers.values())
+    assert account.failed == 0
 
 
 def test_the_primary_s_pod_is_killed(shop: Shop) -> None:
@@ -112,7 +108,7 @@ def test_the_primary_s_pod_is_killed(shop: Shop) -> None:
         settled(shop, 3, 3)
     pause = account.longest_gap(moment)
     print(f"writes after {pause:.1f} s")
-    assert pause <= 60
+    assert pause <= PATIENCE
 
 
 def test_the_redis_primary_is_killed(shop: Shop) -> None:
@@ -125,7 +121,7 @@ def test_the_redis_primary_is_killed(shop: Shop) -> None:
         took = time.monotonic() - moment
         wait_until("all nodes are back", lambda: len(shop.pods(labels)) == 3, 120)
     print(f"Redis takes writes after {took:.1f} s; orders after {account.longest_gap(moment):.1f} s")
-    assert took <= 20
+    assert took <= 12
 
 
 def redis_primary(shop: Shop) -> str:
@@ -162,7 +158,8 @@ def test_a_planned_switchover(shop: Shop) -> None:
         switch_over(shop)
     pause = account.longest_gap(moment)
     print(f"pause {pause:.1f} s")
-    assert pause <= 60
+    assert account.failed == 0
+    assert pause <= PATIENCE
 
 
 def test_a_node_is_drained(shop: Shop, own: Cluster) -> None:
@@ -195,7 +192,7 @@ def test_the_primary_s_node_is_lost(shop: Shop, own: Cluster) -> None:
             own.restore(node)
         wait_until("all nodes are Ready", lambda: own.ready_nodes() == 3, 120)
         settled(shop, 3, 3)
-    assert time_to_write <= 90
+    assert time_to_write <= 60
 
 
 def test_back_to_the_smaller_tier_under_load(shop: Shop) -> None:

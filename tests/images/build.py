@@ -57,7 +57,8 @@ class Image:
     """One image: the recipe it is built from, what it stands on and what else goes in.
 
     `programs` of the toolchain are copied to paths below the build context, and the packages of a recipe's
-    requirements.txt to its folder `python`. `seconds` is what a build usually takes on two cores, for the progress line. `group` says which set-up brings the programs, and what asks for the image.
+    requirements.txt to its folder `python`. `seconds` is what a build usually takes on two cores, for the progress
+    line. `group` says which set-up brings the programs, and what asks for the image.
     """
 
     name: str
@@ -257,7 +258,7 @@ class Builder:
                 authorities.parent.mkdir(parents=True)
                 shutil.copy2(sources.certificate_authorities(), authorities)
                 if (recipe / "requirements.txt").exists():
-                    sources.python_packages(self.cache, image.name, recipe / "requirements.txt", context / "python")
+                    sources.python_packages(image.name, recipe / "requirements.txt", context / "python")
             command = [
                 "docker", "build", "--network", "host", "--force-rm", "-t", tag(image.name),
                 "-f", str(recipe / "Dockerfile"), "--label", f"{LABEL}={self.recipe_hash(image, parts)}",

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from toolchain import place, python_env
+from toolchain.build import SetupError
+
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "tierstack.local"
 SUITE = "trixie"
@@ -149,14 +152,15 @@ def found(name: str) -> bool:
         return False
 
 
-def python_packages(cache: Path, name: str, requirements: Path, target: Path) -> None:
+def python_packages(name: str, requirements: Path, target: Path) -> None:
     """Wheels for the Python of the image's Debian, each checked against its hash."""
-    uv = shutil.which("uv") or str(ROOT / ".venv" / "bin" / "uv")
-    if not Path(uv).exists():
-        raise ImageError(f"{name}: uv is missing; get it with `python3 toolchain/setup.py`")
-    where = ["--target", str(target), "--python-version", PYTHON, "--only-binary", ":all:"]
-    how = ["--no-deps", "--require-hashes", "--system-certs"]
-    logged(cache, name, [uv, "pip", "install", *where, *how, "-r", str(requirements)])
+    where = ["--target", target, "--python-version", PYTHON, "--only-binary", ":all:"]
+    try:
+        python_env.ensure()  # it brings uv
+        uv = place.venv() / "bin" / "uv"
+        python_env.run([uv, "pip", "install", "-q", *where, "--no-deps", "--require-hashes", "-r", requirements])
+    except SetupError as error:
+        raise ImageError(f"{name}: {error}") from error
 
 
 def certificate_authorities() -> Path:

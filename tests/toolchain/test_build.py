@@ -121,7 +121,7 @@ def test_an_interrupted_set_up_goes_on_where_it_stopped(few: Pins, log: Path, ho
     wait_for((home / "go.log.pid").exists)
     wait_for(lambda: bool((home / "go.log.pid").read_text().strip()))
     process.send_signal(how)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=30) != 0
     assert gone(int((home / "go.log.pid").read_text()))
     assert find.find(few.tools["pulumi-language-python"], few) is None
     (place.cache() / "toolchain" / "left.tmp-by-a-power-cut").mkdir()
@@ -150,7 +150,7 @@ def test_a_second_set_up_waits_and_then_finds_everything(
         assert f"Another set-up is running (process {os.getpid()}); waiting for it." in said
         for tool in few.group("core"):
             build.build(tool)
-    second.join(timeout=180)
+    second.join(timeout=30)
     assert not second.is_alive()
     assert len(builds(log)) == 3
 
