@@ -25,6 +25,7 @@ from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.mta_sts import host_name
 from tierstack.errors import ArgumentError, Problem
 from tierstack.gateway.args import TRAEFIK_CLASS, GatewayArgs
+from tierstack.gateway.traefik import read_seconds
 from tierstack.internal_ca import TLSMode
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
@@ -75,7 +76,13 @@ class Rooms:
         return self._make(TLSArgs, "tls", hostnames=hostnames, **files)
 
     def gateway(self, certificate: Certificate) -> GatewayArgs:
-        return self._make(GatewayArgs, "gateway", certificate=certificate)
+        return self._make(GatewayArgs, "gateway", certificate=certificate, **self._reading("gateway"))
+
+    def _reading(self, room: str) -> dict[str, int]:
+        """How long a proxy waits for a request, unless `room` says it: by the largest body of the application."""
+        if "read_timeout_seconds" in self._given(room):
+            return {}
+        return {"read_timeout_seconds": read_seconds(self.settings.app.max_body_mb)}
 
     def database(self, archive: str | None) -> DatabaseWithReplicasArgs:
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
@@ -132,7 +139,7 @@ class Rooms:
         given = {key: value for key, value in self._given("addons").items() if key != "mode"}
         if given.get("manifests"):
             given["manifests"] = str(_ROOT / given["manifests"])  # the engine runs the program in its own directory
-        return self._made(ClusterAddonsArgs, "addons", {**given, "platform": self.platform})
+        return self._made(ClusterAddonsArgs, "addons", {**given, **self._reading("addons"), "platform": self.platform})
 
     def needs(self) -> Needs | None:
         """What must be in the cluster before; None where the stack applies nothing to one, or installs it."""

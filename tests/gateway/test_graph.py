@@ -46,6 +46,7 @@ def test_static_configuration() -> None:
     assert points["http"]["http"]["redirections"]["entryPoint"]["to"] == ":18443", "the port that clients see"
     assert points["https"]["forwardedHeaders"] == {"trustedIPs": ["10.0.0.0/8"]}
     assert points["https"]["transport"]["lifeCycle"]["graceTimeOut"] == "20s"
+    assert points["https"]["transport"]["respondingTimeouts"]["readTimeout"] == "300s"
     assert found["accessLog"]["fields"]["headers"] == {"defaultMode": "drop"}
     assert found["accessLog"]["fields"]["names"]["RequestPath"] == "drop"
     assert found["providers"]["file"]["directory"].endswith("/dynamic")

@@ -285,3 +285,22 @@ def test_advice_where_no_ca_can_look(base: dict[str, Any], changes: dict[str, An
         put(base, path, value)
     found = [one for one in judge(base, frozenset(), "test", "shop").advice if one.startswith("tls:")]
     assert [line in one for one in found] == ([True] if line else [])
+
+
+@pytest.mark.parametrize(
+    ("body", "given", "seconds"), [(None, None, 300), (16, None, 300), (128, None, 2048), (128, 60, 60)]
+)
+@pytest.mark.parametrize(("kind", "section"), [("docker", "gateway"), ("kubernetes", "addons")])
+def test_the_proxy_waits_for_the_largest_body(
+    base: dict[str, Any], kind: str, section: str, body: int | None, given: int | None, seconds: int
+) -> None:
+    put(base, "platform.kind", kind)
+    put(base, "addons.mode", "install")
+    put(base, "app.max_body_mb", body)
+    put(base, f"{section}.read_timeout_seconds", given)
+    rooms = judge(base, frozenset(), "test", "shop").rooms
+    assert rooms
+    certificate, _, _, _ = stand_ins(rooms.platform, ["shop.example.org"])
+    args = rooms.gateway(certificate) if kind == "docker" else rooms.addons()
+    assert args
+    assert args.read_timeout_seconds == seconds

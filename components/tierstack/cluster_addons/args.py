@@ -8,6 +8,7 @@ from enum import Enum
 from tierstack.cluster_addons.catalog import CATALOG, Addon
 from tierstack.cluster_addons.sources import problems as source_problems
 from tierstack.errors import Problem, nearest, out_of_range
+from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.platform import Platform, PlatformKind, image_problems
 
 
@@ -59,6 +60,9 @@ class ClusterAddonsArgs:
     """Networks (CIDR) of load balancers in front of Traefik whose X-Forwarded-For is believed. None: nobody's."""
     stop_seconds: int = 30
     """How long running requests may take when Traefik stops, in seconds."""
+    read_timeout_seconds: int = READ_SECONDS
+    """How long a client may take to send one request with its body to Traefik, in seconds; then it is cut off. 300 are
+    enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""
     traefik_memory_mb: int = 256
     """Memory of each Traefik in MiB: request and hard limit."""
 
@@ -87,6 +91,7 @@ class ClusterAddonsArgs:
             wrong = "is the port of HTTP too"
             found.append(Problem("https_port", self.https_port, wrong, "write two ports, such as 80 and 443"))
         found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
+        found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
         found += out_of_range("traefik_memory_mb", self.traefik_memory_mb, 64, 65536, "MiB")
         for index, value in enumerate(self.trusted_proxies or []):
             if not _is_network(value):

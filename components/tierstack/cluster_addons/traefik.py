@@ -78,7 +78,8 @@ def configuration(args: ClusterAddonsArgs) -> list[str]:
     """The static configuration as arguments, so that another one rolls the pods."""
     forwarded = {"trustedIPs": ",".join(args.trusted_proxies)} if args.trusted_proxies else {}
     leaving = {"requestAcceptGraceTimeout": f"{LEAVE_SECONDS}s", "graceTimeOut": f"{args.stop_seconds}s"}
-    kept = {"keepAliveMaxTime": f"{KEEP_SECONDS}s", "lifeCycle": leaving}
+    read = traefik.reading(args.read_timeout_seconds)
+    kept = {"keepAliveMaxTime": f"{KEEP_SECONDS}s", "lifeCycle": leaving, **read}
     point = {"forwardedHeaders": forwarded, "transport": kept}
     options: Manifest = {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.wiring import Certificate
 
@@ -39,6 +40,9 @@ class GatewayArgs:
     """Docker: hard limit in MiB."""
     stop_seconds: int = 30
     """Docker: how long running requests may take when it stops, in seconds."""
+    read_timeout_seconds: int = READ_SECONDS
+    """Docker: how long a client may take to send one request with its body, in seconds; then it is cut off. 300
+    are enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""
     gateway_class: str = TRAEFIK_CLASS
     """Kubernetes: name of the GatewayClass."""
     proxy_namespace: str = "traefik"
@@ -75,6 +79,7 @@ class GatewayArgs:
                 found.append(Problem(f"certificate.{part}", MISSING, wrong, "pass `certificate` of a TLS component"))
         found += out_of_range("memory_mb", self.memory_mb, 64, 65536, "MiB")
         found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
+        found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
         if not _is_address(self.bind_address):
             instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
             found.append(Problem("bind_address", self.bind_address, "is not an IP address", instead))

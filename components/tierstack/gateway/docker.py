@@ -23,7 +23,9 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
 
     def static(hmac_key: str | None = None) -> str:
         found = acme.resolvers(client, traefik.HOME, "http", hmac_key) if client else None
-        return traefik.static(args.https_port, args.trusted_proxies or [], args.stop_seconds, found)
+        return traefik.static(
+            args.https_port, args.trusted_proxies or [], args.stop_seconds, found, args.read_timeout_seconds
+        )
 
     source = _from_acme(on, name, parent, args, client, static) if client else _given(args.certificate, static())
     network = on.network(f"{name}-front", parent)

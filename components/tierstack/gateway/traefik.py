@@ -14,6 +14,12 @@ TLS = "dynamic/tls.yaml"
 HTTP, HTTPS, INTERNAL = 8080, 8443, 8082
 """Ports in the container: above 1023, because nothing runs as root. INTERNAL serves ping and metrics."""
 
+READ_SECONDS = 300
+"""How long a client may take to send one request, header and body, in seconds, where nothing asks for more: 16 MiB, the
+default `max_body_mb` of an AppCluster, take 256 s at `SLOWEST_CLIENT_KB`. Traefik's own default is 60."""
+SLOWEST_CLIENT_KB = 64
+"""KiB/s of the slowest client whose upload is meant to arrive: half a megabit, an ADSL or 3G upstream."""
+
 _CIPHERS = [
     f"TLS_{kind}_WITH_{cipher}"
     for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256")
@@ -35,8 +41,24 @@ TLS_PROFILE: dict[str, Any] = {"minVersion": "VersionTLS12", "cipherSuites": _CI
 """TLS 1.2 and up with forward secrecy (Mozilla's `intermediate` profile), on every platform."""
 
 
+def read_seconds(max_body_mb: int) -> int:
+    """Seconds that an entry point must give its clients for a body of `max_body_mb` MiB, at least `READ_SECONDS`.
+
+    Applications share an entry point, so it follows the one with the largest bodies."""
+    return max(READ_SECONDS, max_body_mb * 1024 // SLOWEST_CLIENT_KB)
+
+
+def reading(read_timeout_seconds: int) -> dict[str, Any]:
+    """The part of an entry point's `transport` that says how long a client may take to send a request."""
+    return {"respondingTimeouts": {"readTimeout": f"{read_timeout_seconds}s"}}
+
+
 def static(
-    https_port: int, trusted_proxies: list[str], stop_seconds: int, resolvers: dict[str, Any] | None = None
+    https_port: int,
+    trusted_proxies: list[str],
+    stop_seconds: int,
+    resolvers: dict[str, Any] | None = None,
+    read_timeout_seconds: int = READ_SECONDS,
 ) -> str:
     """The static configuration; `https_port` is the one that clients see. `resolvers`: those of `acme`, which answer
     HTTP-01 on the entry point `http` before its redirect."""
@@ -62,7 +84,10 @@ def static(
                     "address": f":{HTTPS}",
                     "forwardedHeaders": forwarded,
                     "http": {"tls": {}},
-                    "transport": {"lifeCycle": {"graceTimeOut": f"{stop_seconds}s"}},
+                    "transport": {
+                        "lifeCycle": {"graceTimeOut": f"{stop_seconds}s"},
+                        **reading(read_timeout_seconds),
+                    },
                 },
                 "internal": {"address": f":{INTERNAL}"},
             },
