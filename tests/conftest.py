@@ -1,7 +1,10 @@
 """Levels of proof, what a required level means, and a clean environment for every test.
 
-A test's level is its marker (`@pytest.mark.graph`), else the folder it is in (`tests/engine/`), else `pure`.
+A test's level is its marker (`@pytest.mark.graph`), else the folder it is in (`tests/engine/`), else `pure`; with name
+servers of the operating system (`@pytest.mark.needs("named")`) it is `servers` instead of one of the first three.
 With TIERSTACK_REQUIRE=pure,engine a skipped test of those levels fails, and so does a level without any test.
+Where a program of `needs` is not installed, the test is deselected and the last lines of the run say so; it fails
+instead where TIERSTACK_REQUIRE also names `programs`.
 """
 
 import os
@@ -12,6 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,16 +25,27 @@ settings.register_profile("tierstack", deadline=None, suppress_health_check=[Hea
 settings.load_profile("tierstack")
 
 ROOT = Path(__file__).resolve().parent.parent
-LEVELS = ("pure", "graph", "engine", "docker", "cluster")
+LEVELS = ("pure", "graph", "engine", "servers", "docker", "cluster")
+PROGRAMS = "programs"
+"""In TIERSTACK_REQUIRE: no test may be left out because a program is not installed."""
 
 ran: Counter[str] = Counter()
+left_out: dict[str, int] = {}
+"""Tests that this run leaves out, by the programs that are not installed."""
+
+
+LEVEL = pytest.StashKey[str]()
+
+
+def required() -> set[str]:
+    named = {name.strip() for name in os.environ.get("TIERSTACK_REQUIRE", "").split(",") if name.strip()}
+    if unknown := named - {*LEVELS, PROGRAMS}:
+        raise pytest.UsageError(f"TIERSTACK_REQUIRE: {', '.join(unknown)}: use {', '.join([*LEVELS, PROGRAMS])}")
+    return named
 
 
 def required_levels() -> set[str]:
-    named = {name.strip() for name in os.environ.get("TIERSTACK_REQUIRE", "").split(",") if name.strip()}
-    if unknown := named - set(LEVELS):
-        raise pytest.UsageError(f"TIERSTACK_REQUIRE: {', '.join(unknown)}: use {', '.join(LEVELS)}")
-    return named
+    return required() - {PROGRAMS}
 
 
 def level_of_path(path: Path) -> str:
@@ -39,7 +54,7 @@ def level_of_path(path: Path) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The environment of the set-up, but no way to reach anybody's real state by accident."""
-    required_levels()
+    required()
     script = ROOT / ".state" / "env.sh"
     if script.exists():
         shell = ["/bin/sh", "-c", '. "$0" && env -0', str(script)]
@@ -55,29 +70,55 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if not any(item.get_closest_marker(level) for level in LEVELS):
-            item.add_marker(level_of_path(item.path))
+        marked = next((level for level in LEVELS if item.get_closest_marker(level)), None)
+        level = marked or level_of_path(item.path)
+        if item.get_closest_marker("needs") and level in ("pure", "graph", "engine"):
+            level = "servers"
+            item.own_markers = [mark for mark in item.own_markers if mark.name not in LEVELS]
+        item.stash[LEVEL] = level
+        if level != marked:
+            item.add_marker(level)
+
+
+@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
+def pytest_leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """After -m and -k have selected: only what would have run is left out, and counted."""
+    if PROGRAMS in required():
+        return
+    absent = {item: ", ".join(lacking(item)) for item in items}
+    if deselected := [item for item in items if absent[item]]:
+        items[:] = [item for item in items if not absent[item]]
+        config.hook.pytest_deselected(items=deselected)
+        left_out.update(Counter(absent[item] for item in deselected))
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["left_out"] = dict(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    left_out.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def lacking(item: pytest.Item) -> list[str]:
-    """The system programs that `@pytest.mark.needs(…)` names and this machine lacks: not everyone may install them,
-    so these tests may be skipped where their level is required."""
+    """The system programs that `@pytest.mark.needs(…)` names and this machine lacks. Only root may install them."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     named = [str(program) for mark in item.iter_markers("needs") for program in mark.args]
-    return [program for program in named if shutil.which(program, path=path) is None]
+    return sorted({program for program in named if shutil.which(program, path=path) is None})
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if absent := lacking(item):
-        pytest.skip(f"{', '.join(absent)}: not installed; `make doctor` says how")
+        pytest.fail(
+            f"{', '.join(absent)}: not installed, but required here; get it with: python3 toolchain/setup.py test dns"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    level = next((name for name in LEVELS if item.get_closest_marker(name)), "pure")
+    level = item.stash[LEVEL]
     report.user_properties.append(("level", level))  # its keywords hold ids of parameters too, such as `docker`
-    if report.skipped and not hasattr(report, "wasxfail") and level in required_levels() and not lacking(item):
+    if report.skipped and not hasattr(report, "wasxfail") and level in required_levels():
         report.outcome = "failed"
         report.longrepr = f"skipped, but level {level} is required here: {report.longrepr}"
     return report
@@ -111,6 +152,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for level in sorted(required_levels()):
         if not ran[level]:
             terminalreporter.write_line(f"ERROR: level {level} is required here and no test of it ran", red=True)
+    for programs, count in sorted(left_out.items()):
+        how = "python3 toolchain/setup.py test dns"
+        terminalreporter.write_line(f"Not run: {count} tests that need {programs} (not installed; install with: {how})")
 
 
 @pytest.fixture(autouse=True)

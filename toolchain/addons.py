@@ -1,7 +1,7 @@
 """The manifests of the operators that a cluster needs, made from the Go modules that pins.toml names.
 
 One file `NAME.yaml` for each of [addons]: what `manifests` of the component ClusterAddons reads on a machine where the
-vendors' downloads do not answer. Charts and kustomizations are rendered by the tool `manifests` (group cluster).
+vendors' downloads do not answer. Charts and kustomizations are rendered by the tool `manifests`.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ def make(all_pins: pins.Pins) -> Path:
         return home
     program = find.find(all_pins.tools[RENDERER], all_pins)
     if program is None:
-        raise build.SetupError(f"{RENDERER} is not there yet; get it with: python3 toolchain/setup.py cluster")
+        raise build.SetupError(f"{RENDERER} is not there yet; get it with: python3 toolchain/setup.py test")
     place.say("Making the manifests of the cluster's operators (a few seconds) ...")
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{home.name}.tmp-", dir=home.parent) as scratch:

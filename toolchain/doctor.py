@@ -3,8 +3,6 @@
 import json
 import os
 import platform
-import shutil
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 
@@ -25,22 +23,6 @@ class Row:
     @property
     def ok(self) -> bool:
         return bool(self.version)
-
-
-def docker_version() -> str:
-    """Version of the daemon that answers, or ""."""
-    if not shutil.which("docker"):
-        return ""
-    try:
-        done = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def examine(pins: Pins) -> list[Row]:
@@ -84,7 +66,7 @@ def examine(pins: Pins) -> list[Row]:
             "make setup",
         )
     )
-    daemon = docker_version()
+    daemon = system.docker_version()
     where = os.environ.get("DOCKER_HOST", "default socket")
     rows.append(
         Row(

@@ -115,13 +115,16 @@ def set_up(groups: list[str], pins: Pins) -> None:
         programs(groups, pins)
         if "test" in groups:
             make_schemas(pins)
-        if "cluster" in groups:
+        if {"test", "cluster"} & set(groups):
             addons.make(pins)
         environment.write(pins)
     place.say(f"Ready: {', '.join(groups)} ({time.monotonic() - started:.1f} s).")
+    if "docker" in groups and not system.docker_version():
+        where = os.environ.get("DOCKER_HOST", "the default socket")
+        place.say(f"No Docker daemon answers at {where}. Start it: systemctl start docker, or as root: dockerd")
 
 
-FOLDERS = {"schemas": (schemas.folder, "test"), "addons": (addons.folder, "cluster")}
+FOLDERS = {"schemas": (schemas.folder, "test"), "addons": (addons.folder, "test")}
 """What is made beside the programs: where it is, and the group that makes it."""
 
 

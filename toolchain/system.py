@@ -21,6 +21,8 @@ class Need:
     groups: tuple[str, ...]
     present: Callable[[], bool]
     why: str
+    units: tuple[str, ...] = ()
+    """Services that the package starts and that nobody asked for."""
 
 
 def command(name: str) -> Callable[[], bool]:
@@ -32,6 +34,29 @@ def server(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
 
 
+def docker_version() -> str:
+    """Version of the Docker daemon that answers, or "". The client alone is no Docker."""
+    if not shutil.which("docker"):
+        return ""
+    try:
+        done = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def docker() -> bool:
+    """Whether the client is here, and a daemon: its program, or one elsewhere that answers."""
+    return command("docker")() and (server("dockerd")() or bool(docker_version()))
+
+
+PUBLISHED = "tests publish records to it, on loopback"
 NEEDS = (
     Need("git", "git", ("core",), command("git"), "the engine reads the commit that a stack was deployed from"),
     Need(
@@ -48,16 +73,16 @@ NEEDS = (
         lambda: go_program() is not None,
         "tools that cannot be downloaded are built",
     ),
-    Need("bind", "bind9", ("dns",), server("named"), "records are published to it in tests, on loopback"),
-    Need("knot", "knot", ("dns",), server("knotd"), "records are published to it in tests, on loopback"),
+    Need("bind", "bind9", ("dns",), server("named"), PUBLISHED, units=("named",)),
+    Need("knot", "knot", ("dns",), server("knotd"), PUBLISHED, units=("knot",)),
+    Need("powerdns", "pdns-server pdns-backend-lmdb", ("dns",), server("pdns_server"), PUBLISHED, units=("pdns",)),
     Need(
-        "powerdns",
-        "pdns-server pdns-backend-lmdb",
-        ("dns",),
-        server("pdns_server"),
-        "records are published to it in tests, on loopback",
+        "docker",
+        "docker.io",
+        ("docker", "cluster"),
+        docker,
+        "client and daemon of the Docker platform, and every image",
     ),
-    Need("docker", "docker.io", ("docker", "cluster"), command("docker"), "the Docker platform, and every image"),
     Need(
         "debootstrap",
         "debootstrap",
@@ -115,16 +140,22 @@ def ensure(groups: set[str]) -> None:
         raise SetupError(hint)
     packages = [package for need in needs for package in need.package.split()]
     place.say(f"Installing system packages: {' '.join(packages)} ...")
-    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     # An update may fail for a foreign source and the installation still succeed, so only the second decides.
-    for args in (["update"], ["install", "-y", *packages]):
-        done = subprocess.run(
-            [*prefix, "apt-get", "-qq", *args],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
+    _as_root("apt-get", "-qq", "update")
+    done = _as_root("apt-get", "-qq", "install", "-y", *packages)
     if done.returncode or missing(groups):
         raise SetupError(f"{hint}\nInstalling them failed:\n{(done.stderr or done.stdout).strip()[-800:]}")
+    # Tests start servers of their own, on ports of their own: nobody asked for one on port 53 of every address.
+    if Path("/run/systemd/system").is_dir():
+        for unit in (unit for need in needs for unit in need.units):
+            _as_root("systemctl", "disable", "--now", unit)
+
+
+def _as_root(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*([] if os.geteuid() == 0 else ["sudo", "-n"]), *command],
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )

@@ -8,7 +8,7 @@ import pytest
 from toolchain import addons, build, pins
 from toolchain.pins import AddonSource, Pins, Tool
 
-RENDERER = Tool(name="manifests", group="cluster", version="1.0.0", module="engine", minutes=0.1, minimum="1.0.0")
+RENDERER = Tool(name="manifests", group="test", version="1.0.0", module="engine", minutes=0.1, minimum="1.0.0")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_pattern_without_files_is_found_out(upstream: Path, program: Callable[
 
 
 def test_without_the_renderer_the_command_is_named(upstream: Path, home: Path) -> None:
-    with pytest.raises(build.SetupError, match=r"setup\.py cluster"):
+    with pytest.raises(build.SetupError, match=r"setup\.py test"):
         addons.make(of(x=AddonSource(module="m@v1", sum="h1:", files=("crds/*.yaml",))))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+LEVELS = ("pure", "graph", "engine", "servers", "docker", "cluster")
 CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
 
 
@@ -16,7 +17,7 @@ def project(tmp_path: Path) -> Path:
     """A project with this conftest and one test of each kind."""
     (tmp_path / "tests" / "engine").mkdir(parents=True)
     shutil.copy(CONFTEST, tmp_path / "tests" / "conftest.py")
-    markers = "".join(f'"{name}: x",' for name in ("pure", "graph", "engine", "docker", "cluster", "needs"))
+    markers = "".join(f'"{name}: x",' for name in (*LEVELS, "needs"))
     (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\nmarkers = [{markers}]\n")
     (tmp_path / "tests" / "test_plain.py").write_text("def test_plain(): pass\n")
     (tmp_path / "tests" / "engine" / "test_up.py").write_text(
@@ -45,15 +46,40 @@ def test_a_skip_fails_only_where_its_level_is_required(project: Path, workers: t
     assert "no engine here" in out
 
 
-def test_a_program_that_is_absent_skips_even_a_required_test(project: Path) -> None:
+@pytest.fixture
+def servers(project: Path) -> Path:
+    """The project with a test whose program is there, and one whose program is not."""
     (project / "tests" / "engine" / "test_up.py").write_text(
         "import pytest\n@pytest.mark.needs('sh', 'no-such-server')\ndef test_up(): pass\n"
-        "@pytest.mark.needs('sh')\ndef test_other(): pass\n"
+        "@pytest.mark.needs('sh')\n@pytest.mark.engine\ndef test_other(): pass\n"
     )
-    code, out = run(project, "pure,engine", "-rs")
+    return project
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_program_that_is_absent_leaves_its_tests_out_and_says_so(servers: Path, workers: tuple[str, ...]) -> None:
+    code, out = run(servers, "pure,servers", *workers)
     assert code == 0, out
-    assert "2 passed, 1 skipped" in out
-    assert "no-such-server: not installed" in out
+    assert "2 passed" in out
+    assert "skipped" not in out
+    assert "Tests run by level: pure 1, servers 1" in out
+    assert "Not run: 1 tests that need no-such-server (not installed" in out
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_program_that_is_absent_fails_where_programs_are_required(servers: Path, workers: tuple[str, ...]) -> None:
+    code, out = run(servers, "pure,servers,programs", *workers)
+    assert code == 1, out
+    assert "no-such-server: not installed, but required here" in out
+    assert "Not run" not in out
+
+
+def test_only_what_was_selected_is_said_to_be_left_out(servers: Path) -> None:
+    code, out = run(servers, "pure", "-m", "pure")
+    assert code == 0, out
+    assert "Not run" not in out
+    code, out = run(servers, "", "-m", "engine or pure")
+    assert "1 passed" in out  # a test with a server of the system is no test of level engine
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
@@ -84,7 +110,7 @@ def test_an_expected_failure_is_not_a_skip(project: Path) -> None:
 def test_an_unknown_level_is_refused(project: Path) -> None:
     code, out = run(project, "pure,dokcer")
     assert code != 0
-    assert "TIERSTACK_REQUIRE: dokcer: use pure, graph, engine, docker, cluster" in out
+    assert "TIERSTACK_REQUIRE: dokcer: use pure, graph, engine, servers, docker, cluster, programs" in out
 
 
 def test_pure_tests_cannot_reach_the_network(project: Path) -> None:
