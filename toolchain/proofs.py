@@ -71,7 +71,9 @@ def _imports(text: str, exports: Mapping[str, str]) -> set[str]:
     found = {"/".join(pair) for pair in _IMPORT.findall(text)}
     for listed in _NAMES.findall(text):
         names = {part.partition(" as ")[0].strip() for part in "".join(listed).split(",")}
-        found |= {f"tierstack/{exports[name]}" for name in names if name in exports}
+        found |= {
+            f"tierstack/{exports.get(name, name)}" for name in names
+        }  # else a module: `from tierstack import tier`
     if _SHORTHAND.search(text):  # `import tierstack as ts` may use any name
         found |= {f"tierstack/{module}" for module in exports.values()}
     return found

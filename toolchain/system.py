@@ -4,12 +4,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain import place
 from toolchain.build import SetupError, go_program
+
+SBIN = "/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,21 @@ def command(name: str) -> Callable[[], bool]:
 
 def server(name: str) -> Callable[[], bool]:
     """A server's program, which only root has on PATH."""
-    return lambda: shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
+    return lambda: shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is not None
 
 
-def docker_version() -> str:
+def docker_version(environment: Mapping[str, str] | None = None) -> str:
     """Version of the Docker daemon that answers, or "". The client alone is no Docker."""
     if not shutil.which("docker"):
         return ""
     try:
         done = subprocess.run(
             ["docker", "version", "--format", "{{.Server.Version}}"],
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=20,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
