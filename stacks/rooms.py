@@ -76,13 +76,28 @@ class Rooms:
         return self._make(TLSArgs, "tls", hostnames=hostnames, **files)
 
     def gateway(self, certificate: Certificate) -> GatewayArgs:
-        return self._make(GatewayArgs, "gateway", certificate=certificate, **self._reading("gateway"))
+        return self._make(
+            GatewayArgs,
+            "gateway",
+            certificate=certificate,
+            trusted_proxies=self.trusted_proxies(),
+            **self._reading("gateway"),
+        )
 
     def _reading(self, room: str) -> dict[str, int]:
         """How long a proxy waits for a request, unless `room` says it: by the largest body of the application."""
         if "read_timeout_seconds" in self._given(room):
             return {}
         return {"read_timeout_seconds": read_seconds(self.settings.app.max_body_mb)}
+
+    def trusted_proxies(self) -> list[str] | None:
+        """What stands in front of the proxy: written at the gateway, or at the addons that install the proxy."""
+        installed = self.settings.addons.trusted_proxies if self._installs_addons() else None
+        given = self.settings.gateway.trusted_proxies
+        return installed if given is None else given
+
+    def _installs_addons(self) -> bool:
+        return self.platform.kind is PlatformKind.KUBERNETES and self.settings.addons.mode is AddonsMode.INSTALL
 
     def database(self, archive: str | None) -> DatabaseWithReplicasArgs:
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
@@ -134,9 +149,11 @@ class Rooms:
 
     def addons(self) -> ClusterAddonsArgs | None:
         """The operators, where this stack installs them."""
-        if self.settings.addons.mode is not AddonsMode.INSTALL or self.platform.kind is not PlatformKind.KUBERNETES:
+        if not self._installs_addons():
             return None
         given = {key: value for key, value in self._given("addons").items() if key != "mode"}
+        # The proxy is the same one, so what stands in front of it is written once.
+        given["trusted_proxies"] = self.trusted_proxies()
         if given.get("manifests"):
             given["manifests"] = str(_ROOT / given["manifests"])  # the engine runs the program in its own directory
         return self._made(ClusterAddonsArgs, "addons", {**given, **self._reading("addons"), "platform": self.platform})

@@ -32,6 +32,7 @@ def problems(rooms: Rooms) -> list[Problem]:
     found += _policy_host(app, rooms)
     found += _rendered_keys(rooms)
     found += _memory(rooms, app, database)
+    found += _proxies(rooms)
     return found
 
 
@@ -216,6 +217,15 @@ def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None) -> list[Problem]:
         for index, name in enumerate(app.hostnames)
         if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(_covers(host, name) for host in hosts)
     ]
+
+
+def _proxies(rooms: Rooms) -> list[Problem]:
+    """The proxy that believes a header and the applications that count by it must mean the same networks."""
+    addons, given = rooms.settings.addons.trusted_proxies, rooms.settings.gateway.trusted_proxies
+    if rooms.addons() is None or None in (addons, given) or set(addons) == set(given):
+        return []
+    wrong = f"differs from `gateway.trusted_proxies` ({', '.join(given) or 'none'})"
+    return [Problem("addons.trusted_proxies", addons, wrong, "write the networks once, at `gateway.trusted_proxies`")]
 
 
 def _memory(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:

@@ -163,3 +163,5 @@ class GatewayEndpoint:
     """Kubernetes: its GatewayClass; `traefik` brings rate limits, which the Gateway API lacks."""
     proxy_namespace: str | None = None
     """Kubernetes: namespace of the proxy's pods, the only ones let through to applications."""
+    trusted_proxies: list[str] | None = None
+    """Networks (CIDR) of what stands in front of the proxy and names the client in X-Forwarded-For. None: nothing."""

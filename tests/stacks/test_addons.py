@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.check import judge
+from stacks.check import Verdict, judge
 from stacks.environment import build
-from stacks.rooms import Rooms
+from stacks.rooms import Rooms, stand_ins
 from tests.cluster_addons.samples import MANIFESTS
 from tests.support import run_program
 from tierstack import Addon
@@ -17,20 +17,22 @@ from tierstack import Addon
 BASE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "cases/settings/base.yaml").read_text())
 
 
-def rooms(kind: str = "kubernetes", addons: dict[str, Any] | None = None, **platform: Any) -> Rooms:
-    config = copy.deepcopy(BASE)
+def judged(given: dict[str, Any], kind: str = "kubernetes", **platform: Any) -> Verdict:
+    config = {**copy.deepcopy(BASE), **given}
     config["platform"] = {**config.get("platform", {}), "kind": kind, **platform}
     del config["kubernetes"], config["backups"]  # rendered, with secrets that only matter there
-    if addons is not None:
-        config["addons"] = addons
-    verdict = judge(config, frozenset(), "test", "shop")
+    return judge(config, frozenset(), "test", "shop")
+
+
+def rooms(kind: str = "kubernetes", addons: dict[str, Any] | None = None, **platform: Any) -> Rooms:
+    verdict = judged({} if addons is None else {"addons": addons}, kind, **platform)
     assert verdict.problems == []
     assert verdict.rooms
     assert verdict.needs == verdict.rooms.needs()
     return verdict.rooms
 
 
-INSTALL = {"mode": "install", "manifests": str(MANIFESTS), "without": ["keda"]}
+INSTALL: dict[str, Any] = {"mode": "install", "manifests": str(MANIFESTS), "without": ["keda"]}
 
 
 def test_by_default_the_cluster_has_them() -> None:
@@ -60,3 +62,26 @@ def test_everything_waits_for_the_operators_that_the_stack_installs() -> None:
     assert namespaced
     for one in namespaced:
         assert operator in one.depends_on or "addons" in one.depends_on, one.name
+
+
+NETWORKS = ["192.0.2.0/24"]
+
+
+@pytest.mark.parametrize("key", ["gateway", "addons"])
+def test_proxies_in_front_are_written_once(key: str) -> None:
+    given: dict[str, Any] = {"addons": INSTALL}
+    given[key] = {**given.get(key, {}), "trusted_proxies": NETWORKS}
+    found = judged(given).rooms
+    assert found
+    certificate, *_ = stand_ins(found.platform, ["a.example.org"])
+    addons = found.addons()
+    assert addons
+    assert found.gateway(certificate).trusted_proxies == addons.trusted_proxies == NETWORKS
+
+
+def test_proxies_that_are_written_twice_must_be_the_same() -> None:
+    addons = {**INSTALL, "trusted_proxies": NETWORKS}
+    assert judged({"addons": addons, "gateway": {"trusted_proxies": NETWORKS}}).problems == []
+    (problem,) = judged({"addons": addons, "gateway": {"trusted_proxies": ["198.51.100.0/24"]}}).problems
+    assert problem.path == "addons.trusted_proxies"
+    assert "198.51.100.0/24" in problem.wrong

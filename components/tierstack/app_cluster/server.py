@@ -45,12 +45,31 @@ _PARAMETERS = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "REMOTE_ADDR": "$remote_addr",
     "REMOTE_PORT": "$remote_port",
+    # The proxy writes its peer's there, which is a load balancer where one is in front.
+    "HTTP_X_REAL_IP": "$remote_addr",
     "SERVER_ADDR": "$server_addr",
     "SERVER_PORT": "$server_port",
     "SERVER_NAME": "$host",
     "HTTP_HOST": "$host",
     "REDIRECT_STATUS": "200",
 }
+
+
+_PROXY_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+"""Where the proxy of the platform may be: it is the only one that reaches the port."""
+
+
+def _real_ip(args: AppClusterArgs) -> str:
+    """The client's address for the log and REMOTE_ADDR: the last one in X-Forwarded-For that no proxy has.
+
+    Without load balancers in front it is the last one, which the platform's proxy wrote. Behind them the search goes on
+    from right to left past their addresses; what the client itself wrote stands further left.
+    """
+    trusted = args.gateway.trusted_proxies or []
+    lines = ["real_ip_header X-Forwarded-For;"]
+    lines += [f"set_real_ip_from {network};" for network in dict.fromkeys([*_PROXY_NETWORKS, *trusted])]
+    lines += ["real_ip_recursive on;"] if trusted else []
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def nginx(args: AppClusterArgs) -> str:
@@ -88,13 +107,7 @@ http {{
     proxy_temp_path /tmp/nginx-proxy;
     uwsgi_temp_path /tmp/nginx-uwsgi;
     scgi_temp_path /tmp/nginx-scgi;
-    # The proxy is the only one that reaches this port; the last address it wrote is the client's.
-    real_ip_header X-Forwarded-For;
-    set_real_ip_from 10.0.0.0/8;
-    set_real_ip_from 172.16.0.0/12;
-    set_real_ip_from 192.168.0.0/16;
-    set_real_ip_from 100.64.0.0/10;
-    set_real_ip_from fc00::/7;
+{_real_ip(args)}
     map $http_x_forwarded_proto $client_scheme {{ default http; https https; }}
     map $http_x_forwarded_proto $client_https {{ default ""; https on; }}
     map $request_uri $path_only {{ default ""; "~^(?<path_part>[^?]*)" $path_part; }}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
+from tierstack.gateway.forwarded import client_source
 from tierstack.gateway.traefik import dump
 
 
@@ -103,8 +104,11 @@ REMOVED_HEADERS = ("Server", "X-Powered-By")
 
 
 def rate_limit(args: AppClusterArgs) -> dict[str, Any] | None:
-    """Traefik's rateLimit, for each client address."""
-    return {"average": args.rate_limit, "period": "1s", "burst": args.rate_burst} if args.rate_limit else None
+    """Traefik's rateLimit, for each client; None for no limit."""
+    if not args.rate_limit:
+        return None
+    source = client_source(args.gateway.trusted_proxies)
+    return {"average": args.rate_limit, "period": "1s", "burst": args.rate_burst, "sourceCriterion": source}
 
 
 def _middlewares(name: str, args: AppClusterArgs) -> dict[str, Any]:

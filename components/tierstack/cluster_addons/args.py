@@ -1,6 +1,5 @@
 """What ClusterAddons takes, and the rules of it."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -8,6 +7,7 @@ from enum import Enum
 from tierstack.cluster_addons.catalog import CATALOG, Addon
 from tierstack.cluster_addons.sources import problems as source_problems
 from tierstack.errors import Problem, nearest, out_of_range
+from tierstack.gateway.forwarded import network_problems
 from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.platform import Platform, PlatformKind, image_problems
 
@@ -57,7 +57,8 @@ class ClusterAddonsArgs:
     https_port: int = 443
     """Port that Traefik listens on in its pod, which the HTTPS listener of a Gateway must name. The Service has 443."""
     trusted_proxies: list[str] | None = None
-    """Networks (CIDR) of load balancers in front of Traefik whose X-Forwarded-For is believed. None: nobody's."""
+    """Networks (CIDR) of load balancers or a CDN in front of Traefik, whose X-Forwarded-For is believed. Each Gateway
+    repeats them (`trusted_proxies`), so that its applications count clients by them. None: nobody's."""
     stop_seconds: int = 30
     """How long running requests may take when Traefik stops, in seconds."""
     read_timeout_seconds: int = READ_SECONDS
@@ -93,10 +94,7 @@ class ClusterAddonsArgs:
         found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
         found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
         found += out_of_range("traefik_memory_mb", self.traefik_memory_mb, 64, 65536, "MiB")
-        for index, value in enumerate(self.trusted_proxies or []):
-            if not _is_network(value):
-                wrong, instead = "is not a network in CIDR notation", "write one such as 10.0.0.0/8"
-                found.append(Problem(f"trusted_proxies[{index}]", value, wrong, instead))
+        found += network_problems("trusted_proxies", self.trusted_proxies)
         for name, image in (self.images or {}).items():
             if name != name.partition("@")[0] or ":" in name.rpartition("/")[2]:
                 wrong = "names a tag or a digest"
@@ -121,11 +119,3 @@ class ClusterAddonsArgs:
                 wrong = "is not a SHA-256"
                 found.append(Problem(f"checksums.{name}", value, wrong, "write 64 lower-case hexadecimal digits"))
         return found + source_problems(chosen, self.manifests, self.checksums or {})
-
-
-def _is_network(value: str) -> bool:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError:
-        return False
-    return "/" in value

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.gateway.forwarded import network_problems
 from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.wiring import Certificate
@@ -35,7 +36,9 @@ class GatewayArgs:
     bind_address: str = "0.0.0.0"  # noqa: S104 - a public service is meant to be reached
     """Docker: address of the host that the ports are bound to. `127.0.0.1` keeps them on the host."""
     trusted_proxies: list[str] | None = None
-    """Docker: networks (CIDR) of load balancers in front, whose X-Forwarded-For is believed. None: nobody's."""
+    """Networks (CIDR) of load balancers or a CDN in front, whose X-Forwarded-For is believed. Rate limits and logs then
+    count the client that they name. Kubernetes: those that the cluster's proxy trusts (`trusted_proxies` of
+    ClusterAddons). None: nobody's."""
     memory_mb: int = 256
     """Docker: hard limit in MiB."""
     stop_seconds: int = 30
@@ -61,6 +64,7 @@ class GatewayArgs:
             found.append(
                 Problem("certificate.hostnames", [], "is empty", "write the names that the certificate is for")
             )
+        found += network_problems("trusted_proxies", self.trusted_proxies)
         return found + (
             self._docker_problems() if self.platform.kind is PlatformKind.DOCKER else self._kubernetes_problems()
         )
@@ -83,10 +87,6 @@ class GatewayArgs:
         if not _is_address(self.bind_address):
             instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
             found.append(Problem("bind_address", self.bind_address, "is not an IP address", instead))
-        for index, value in enumerate(self.trusted_proxies or []):
-            if not _is_network(value):
-                wrong, instead = "is not a network in CIDR notation", "write one such as 10.0.0.0/8"
-                found.append(Problem(f"trusted_proxies[{index}]", value, wrong, instead))
         if self.command is not None and not self.command:
             found.append(Problem("command", [], "is empty", "write the command, or leave it out"))
         return found
@@ -98,7 +98,7 @@ class GatewayArgs:
         if self.certificate.secret_name is None:
             instead = "pass `certificate` of a TLS component on the same platform"
             found.append(Problem("certificate.secret_name", MISSING, "is required on Kubernetes", instead))
-        for path in ("image", "tools_image", "command", "trusted_proxies"):
+        for path in ("image", "tools_image", "command"):
             value = getattr(self, path)
             if value is not None:
                 wrong = "means something only on Docker; the cluster runs the proxy"
@@ -112,11 +112,3 @@ def _is_address(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_network(value: str) -> bool:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError:
-        return False
-    return "/" in value

@@ -66,6 +66,7 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
         network=network.name,
         volume=files.volume,
         user=args.user,
+        trusted_proxies=args.trusted_proxies,
     )
 
 

@@ -52,4 +52,5 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
         name=made.id.apply(lambda _: name),
         gateway_class=args.gateway_class,
         proxy_namespace=args.proxy_namespace,
+        trusted_proxies=args.trusted_proxies,
     )
