@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pulumi
 
-from tierstack.dns_records import dkim
+from tierstack.dns_records import dkim, names
 from tierstack.dns_records.findings import errors
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError
 from tierstack.dns_records.options import (
@@ -20,7 +20,7 @@ from tierstack.dns_records.options import (
 )
 from tierstack.dns_records.publish.args import PublishArgs
 from tierstack.dns_records.publish.switch import WebSwitchArgs
-from tierstack.dns_records.records import DEFAULT_TTL, absolute
+from tierstack.dns_records.records import DEFAULT_TTL
 from tierstack.dns_records.spf_lookups import system_resolver
 from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
 from tierstack.errors import MISSING, Problem
@@ -41,8 +41,9 @@ class WebHostArgs:
     ipv6: list[pulumi.Input[str]] | None = None
     """Its IPv6 addresses; they may come from another resource. None: none."""
     alias: str | None = None
-    """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name with a final dot. Not for
-    the domain itself. None: it has addresses."""
+    """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name such as `shops.example.net.`. Without
+    its final dot a name of several labels must be one of this domain. Not for the domain itself. None: it has
+    addresses."""
     ttl: int | None = None
     """Seconds. None: the TTL of the zone."""
     switch: WebSwitchArgs | None = None
@@ -61,7 +62,7 @@ class WebHostArgs:
         if self.switch is None:
             return []
         others = [name for name in self.switch.targets if name != self.switch.active]
-        return [replace(self, switch=replace(self.switch, active=name, next=None)).settled() for name in others]
+        return [replace(self, switch=replace(self.switch, active=name, next=None)) for name in others]
 
     def problems(self, path: str) -> list[Problem]:
         """What is wrong with a switch; the records themselves are judged with the zone."""
@@ -131,7 +132,7 @@ class DNSRecordsArgs:
     def switches(self) -> dict[str, dict[str, object]]:
         """The hosts that can switch, by absolute name: how low the TTL has to be, and whether at once."""
         return {
-            absolute(one.host, self.domain): {"low_ttl": one.switch.low_ttl, "at_once": one.switch.at_once}
+            names.owner(one.host, self.domain): {"low_ttl": one.switch.low_ttl, "at_once": one.switch.at_once}
             for one in self.web or []
             if one.switch
         }
@@ -158,7 +159,7 @@ class DNSRecordsArgs:
     def late_keys(self) -> set[str]:
         """The record sets, `www.example.org A`, of which an address or a DKIM key comes from another resource."""
         hosts = {
-            f"{absolute(one.host, self.domain)} {kind}"
+            f"{names.owner(one.host, self.domain)} {kind}"
             for one in self._hosts()
             for kind, values in (("A", one.ipv4), ("AAAA", one.ipv6))
             if any(not isinstance(value, str) for value in values or [])
@@ -189,8 +190,10 @@ class DNSRecordsArgs:
                 for value in values or []
             )
 
+        places = [f".switch.targets.{one.switch.active}" if one.switch else "" for one in self.web or []]
         web = tuple(
-            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl) for one in self._hosts()
+            WebHost(one.host, settle(one.ipv4, 4), settle(one.ipv6, 6), one.alias, one.ttl, place)
+            for one, place in zip(self._hosts(), places, strict=True)
         )
         spec = ZoneSpec(
             domain=self.domain,
@@ -246,5 +249,13 @@ class DNSRecordsArgs:
 
 
 def problems_of(zone: Zone) -> list[Problem]:
-    """The errors of a zone in the form in which a component raises them, each with its rule."""
-    return [Problem(one.subject, MISSING, f"{one.message} ({one.source})", one.fix) for one in errors(zone.findings)]
+    """The errors of a zone in the form in which a component raises them: at the argument to change, where it is one."""
+    return [
+        Problem(
+            zone.path(one) or one.subject,
+            MISSING,
+            f"{one.subject + ': ' if zone.path(one) else ''}{one.message} ({one.source})",
+            one.fix,
+        )
+        for one in errors(zone.findings)
+    ]

@@ -84,12 +84,14 @@ class DkimKeyArgs:
     selector: str
     """The selector under which the key is published: `2026a`. It has one key for ever; another key gets another."""
     public_key: str | None = None
-    """The public key as PEM or base64, RSA from 2048 bits or Ed25519. None: not given."""
+    """The public key as PEM, base64 or a whole record, RSA (2048 bits; from 1024 with a warning) or Ed25519. None: not
+    given."""
     generate: DkimAlgorithm | None = None
     """The kind of key pair that the engine makes; the private half is the output `dkim_signing_keys`. None: none is
     made."""
     target: str | None = None
-    """The absolute name under which a sender publishes the key and changes it (a CNAME). None: a TXT record."""
+    """The absolute name under which a sender publishes the key and changes it (a CNAME), with or without its final dot.
+    None: a TXT record."""
     withdrawn: bool = False
     """Whether the key is published as withdrawn (an empty p=), and a generated one deleted. Five days after it stopped
     signing at the earliest: mail that it signed is under way for so long."""
@@ -109,8 +111,8 @@ class BrevoArgs:
     code: str | None = None
     """The 32 hexadecimal digits after `brevo-code:` in Brevo's domain page. None: no such record."""
     dkim_key: str | None = None
-    """The public key of `mail._domainkey`, for accounts that show a TXT record. None: two CNAMEs, which Brevo
-    rotates."""
+    """The value of `mail._domainkey` as Brevo shows it (`k=rsa;p=…`), for accounts that show a TXT record; its key of
+    1024 bits is used with a warning. None: two CNAMEs, whose keys Brevo changes."""
     spf: bool = True
     """Whether SPF includes spf.brevo.com (one lookup). Needed with a dedicated address; on shared addresses
     DKIM is enough."""
@@ -123,7 +125,8 @@ class GoogleMailArgs:
     """Google Workspace."""
 
     dkim_key: str | None = None
-    """The public key that the admin console shows (2048 bits). None: no key yet, with a warning."""
+    """The key as the admin console shows it (`v=DKIM1; k=rsa; p=…`, in one or several strings), 2048 bits. None: no key
+    yet, with a warning."""
     selector: str = "google"
     """The DKIM selector."""
     verification: str | None = None
@@ -136,6 +139,10 @@ class MicrosoftMailArgs:
 
     tenant: str
     """The name before `.onmicrosoft.com`."""
+    mx_host: str | None = None
+    """The mail exchanger that the admin center or Microsoft Graph (`serviceConfigurationRecords`) shows, with or
+    without its preference. Domains added since July 2026 have one below `mx.microsoft` that cannot be computed. None:
+    the older one below `mail.protection.outlook.com`."""
     dkim_targets: list[str] | None = None
     """The two CNAME targets that the Defender portal shows; domains added since May 2025 have targets that
     cannot be computed. None: the older targets below `<tenant>.onmicrosoft.com`."""
@@ -152,7 +159,10 @@ class SesArgs:
     region: str
     """The region, `eu-west-1`."""
     dkim_tokens: list[str]
-    """The three tokens of Easy DKIM."""
+    """The three tokens of Easy DKIM, or the names or targets of its three CNAMEs."""
+    dkim_domain: str | None = None
+    """The domain that the CNAMEs lead to, `SigningHostedZone` of `aws sesv2 get-email-identity`. None: that of the
+    region in AWS' list, `dkim.amazonses.com` or `dkim.<region>.amazonses.com`."""
     mail_from: str = "bounce"
     """The host below the domain that receives bounces."""
 
@@ -161,10 +171,13 @@ class SesArgs:
 class MailgunArgs:
     """Mailgun."""
 
-    selector: str
-    """The DKIM selector that Mailgun shows: `pic`, `mx`, `k1`."""
-    dkim_key: str
-    """The public key that Mailgun shows."""
+    dkim_targets: list[str] | None = None
+    """The targets of the CNAMEs `pdk1._domainkey` and `pdk2._domainkey` (Automatic Sender Security, the standard for
+    new domains). None: `selector` and `dkim_key`."""
+    selector: str | None = None
+    """The DKIM selector that Mailgun shows beside a TXT record: `pic`, `mx`, `k1`. None: `dkim_targets`."""
+    dkim_key: str | None = None
+    """The value of that TXT record as Mailgun shows it (`k=rsa; p=…`). None: `dkim_targets`."""
     region: MailgunRegion = MailgunRegion.US
     """Where the domain is kept."""
     tracking_host: str | None = None
@@ -178,7 +191,7 @@ class PostmarkArgs:
     selector: str
     """The DKIM selector that Postmark shows: `20260101pm`."""
     dkim_key: str
-    """The public key that Postmark shows."""
+    """The value of the TXT record as Postmark shows it (`k=rsa; p=…`); its key of 1024 bits is used with a warning."""
     return_path: str = "pm-bounces"
     """The host below the domain that receives bounces."""
 

@@ -1,9 +1,7 @@
 """What each mail provider needs in the zone, as its manual says.
 
-Every preset turns its options into a `Contribution`; `zone.py` merges them, so providers combine freely.
-Sources are the providers' own set-up pages: Brevo "Authenticate your domain", Google "Set up MX / SPF /
-DKIM", Microsoft "External DNS records" and "Set up DKIM", AWS "Easy DKIM" and "custom MAIL FROM", Mailgun
-"Domain verification", Postmark "DKIM and Return-Path", Fastmail "Manual DNS configuration".
+Every preset turns its options into a `Contribution`; `zone.py` merges them, so providers combine freely. The values
+themselves stand in `vendors.py`, each with the provider's page.
 """
 
 import re
@@ -11,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tierstack.dns_records import dkim, dkim_rotation
+from tierstack.dns_records import dkim, dkim_rotation, names, pasted
 from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.options import (
     BrevoArgs,
@@ -26,9 +24,11 @@ from tierstack.dns_records.options import (
     PostmarkArgs,
     SesArgs,
 )
-from tierstack.dns_records.records import Record, RecordError, absolute, record
+from tierstack.dns_records.records import Record, RecordError, record
+from tierstack.dns_records.vendors import SES_OWN_DKIM_DOMAIN, SES_REGIONS, ses_dkim_domain, value, values
+from tierstack.errors import nearest
 
-REPORT_RECEIVERS = ("dmarc.brevo.com",)
+REPORT_RECEIVERS = (value("brevo.reports").partition("@")[2],)
 """Domains that accept the DMARC reports of everybody (a wildcard below `_report._dmarc`)."""
 
 
@@ -38,6 +38,8 @@ class Contribution:
 
     label: str
     """Its name as people say it."""
+    path: str
+    """The argument that asks for it."""
     records: list[Record] = field(default_factory=list[Record])
     spf: list[str] = field(default_factory=list[str])
     """Terms of the SPF record of the domain."""
@@ -62,62 +64,72 @@ class _Zone:
         return self.domain.replace(".", "-")
 
     def add(self, out: Contribution, path: str, name: str, type: str, value: str) -> None:
-        """Add a record, or the finding that it cannot be one."""
+        """Add a record below the domain, or the finding that it cannot be one."""
         try:
-            out.records.append(record(name, type, value, self.domain, self.ttl))
+            owner = names.owner(name, self.domain)
+            out.records.append(record(f"{owner}.", type, value, self.domain, self.ttl, path))
         except RecordError as problem:
-            out.findings.append(error("option-value", path, str(problem), "RFC 1035 §2.3", "copy the value again"))
+            out.findings.append(error("option-value", path, str(problem), "RFC 1035 §2.3", problem.fix))
 
     def add_key(self, out: Contribution, path: str, selector: str, key: str) -> None:
         """Add a DKIM key, or the finding that it is none; the key is not repeated, it might be a private
         one."""
-        if self._is_selector(out, path, selector):
-            self._add_key(out, path, selector, key)
+        if (name := self._key_name(out, path, selector)) is None:
+            return
+        try:
+            text = pasted.key_record(key)
+        except dkim.KeyFormatError as problem:
+            fix = "paste the value of the TXT record as it is shown, or the public key as PEM or base64"
+            out.findings.append(error("dkim-key-format", path, f"the key {problem}", "RFC 6376 §3.6.1", fix))
+            return
+        self.add(out, path, name, "TXT", text)
 
     def add_alias(self, out: Contribution, path: str, selector: str, target: str) -> None:
         """Add the alias to a key that another publishes."""
-        if self._is_selector(out, path, selector):
-            self.add(out, path, dkim.key_name(selector, self.domain) + ".", "CNAME", target.rstrip(".") + ".")
+        if (name := self._key_name(out, path, selector)) is None:
+            return
+        try:
+            self.add(out, path, name, "CNAME", names.host(pasted.text(target)) + ".")
+        except RecordError as problem:
+            out.findings.append(error("option-value", path, str(problem), "RFC 1035 §2.3", problem.fix))
 
-    def _is_selector(self, out: Contribution, path: str, selector: str) -> bool:
-        if problem := dkim.selector_problem(selector):
+    def withdraw(self, out: Contribution, path: str, selector: str) -> None:
+        """Publish the key of a selector as withdrawn."""
+        if (name := self._key_name(out, path, selector)) is not None:
+            self.add(out, path, name, "TXT", dkim.revoked_record())
+
+    def _key_name(self, out: Contribution, path: str, selector: str) -> str | None:
+        """Where the key of a selector stands, or None with the finding that it is no selector."""
+        label = pasted.selector(selector)
+        if problem := dkim.selector_problem(label):
             fix = "write the selector that the provider shows"
             out.findings.append(error("dkim-selector", path, f"selector: {problem}", "RFC 6376 §3.1", fix))
-            return False
-        return True
-
-    def _add_key(self, out: Contribution, path: str, selector: str, key: str) -> None:
-        try:
-            text = key.strip() if key.strip().startswith("v=DKIM1") else dkim.key_record(key)
-        except dkim.KeyFormatError as problem:
-            fix = "paste the public key, as PEM or base64"
-            out.findings.append(error("dkim-key-format", path, f"the key {problem}", "RFC 6376 §3.6.1", fix))
-            return
-        self.add(out, path, dkim.key_name(selector, self.domain) + ".", "TXT", text)
+            return None
+        return dkim.key_name(label, self.domain) + "."
 
 
 def _brevo(args: BrevoArgs, zone: _Zone, path: str) -> Contribution:
-    out = Contribution("Brevo")
+    out = Contribution("Brevo", path)
     if args.code is not None:
-        code = args.code.removeprefix("brevo-code:").strip()
-        if not re.fullmatch(r"[0-9a-f]{32}", code):
+        code = pasted.text(args.code).removeprefix("brevo-code:").strip()
+        if not re.fullmatch(r"[0-9a-fA-F]{32}", code):
             message = f"`{args.code}` is not 32 hexadecimal digits"
             fix = "copy the value after `brevo-code:` from Brevo"
             out.findings.append(error("brevo-code", f"{path}.code", message, "Brevo: Authenticate your domain", fix))
         else:
-            zone.add(out, f"{path}.code", "@", "TXT", f"brevo-code:{code}")
+            zone.add(out, f"{path}.code", "@", "TXT", value("brevo.code", code=code))
     if args.dkim_key is not None:
-        zone.add_key(out, f"{path}.dkim_key", "mail", args.dkim_key)
+        zone.add_key(out, f"{path}.dkim_key", value("brevo.dkim_selector"), args.dkim_key)
     else:
         for n in (1, 2):
-            zone.add(out, path, f"brevo{n}._domainkey", "CNAME", f"b{n}.{zone.dashed}.dkim.brevo.com.")
-    out.spf = ["include:spf.brevo.com"] if args.spf else []
-    out.reports = ["rua@dmarc.brevo.com"] if args.reports else []
+            zone.add_alias(out, path, f"brevo{n}", value("brevo.dkim_alias", n=n, dashed=zone.dashed))
+    out.spf = [value("brevo.spf")] if args.spf else []
+    out.reports = [value("brevo.reports")] if args.reports else []
     return out
 
 
 def _google(args: GoogleMailArgs, zone: _Zone, path: str) -> Contribution:
-    out = Contribution("Google Workspace", spf=["include:_spf.google.com"], mx=["1 smtp.google.com."])
+    out = Contribution("Google Workspace", path, spf=[value("google.spf")], mx=values("google.mx"))
     if args.dkim_key is None:
         message = "no DKIM key, so mail of Google Workspace is not signed as the domain"
         fix = "make a key of 2048 bits in the admin console and give it here"
@@ -125,14 +137,14 @@ def _google(args: GoogleMailArgs, zone: _Zone, path: str) -> Contribution:
     else:
         zone.add_key(out, f"{path}.dkim_key", args.selector, args.dkim_key)
     if args.verification:
-        token = args.verification.removeprefix("google-site-verification=")
-        zone.add(out, f"{path}.verification", "@", "TXT", f"google-site-verification={token}")
+        token = pasted.text(args.verification).removeprefix("google-site-verification=")
+        zone.add(out, f"{path}.verification", "@", "TXT", value("google.verification", token=token))
     return out
 
 
 def _microsoft(args: MicrosoftMailArgs, zone: _Zone, path: str) -> Contribution:
-    host = f"{zone.dashed}.mail.protection.outlook.com."
-    out = Contribution("Microsoft 365", spf=["include:spf.protection.outlook.com"], mx=[f"0 {host}"])
+    out = Contribution("Microsoft 365", path, spf=[value("microsoft.spf")])
+    out.mx = _microsoft_mx(args, zone, path, out)
     tenant = args.tenant.removesuffix(".onmicrosoft.com")
     if not re.fullmatch(r"[A-Za-z0-9-]{1,63}", tenant):
         message = f"`{args.tenant}` is not the name of a tenant"
@@ -145,7 +157,7 @@ def _microsoft(args: MicrosoftMailArgs, zone: _Zone, path: str) -> Contribution:
         out.findings.append(
             advice("microsoft-dkim-targets", f"{path}.dkim_targets", message, "Microsoft: Set up DKIM", fix)
         )
-        targets = [f"selector{n}-{zone.dashed}._domainkey.{tenant}.onmicrosoft.com" for n in (1, 2)]
+        targets = [value("microsoft.dkim_alias", n=n, dashed=zone.dashed, tenant=tenant) for n in (1, 2)]
     if len(targets) != 2:
         message = f"has {len(targets)} targets, and Microsoft uses two selectors"
         fix = "give both targets, that of selector1 first"
@@ -153,56 +165,103 @@ def _microsoft(args: MicrosoftMailArgs, zone: _Zone, path: str) -> Contribution:
             error("microsoft-dkim-targets", f"{path}.dkim_targets", message, "Microsoft: Set up DKIM", fix)
         )
     for n, target in enumerate(targets[:2], 1):
-        zone.add(out, f"{path}.dkim_targets[{n - 1}]", f"selector{n}._domainkey", "CNAME", target.rstrip(".") + ".")
+        zone.add_alias(out, f"{path}.dkim_targets[{n - 1}]", f"selector{n}", target)
     if args.verification:
-        zone.add(out, f"{path}.verification", "@", "TXT", f"MS={args.verification.removeprefix('MS=')}")
+        token = pasted.text(args.verification).removeprefix("MS=")
+        zone.add(out, f"{path}.verification", "@", "TXT", value("microsoft.verification", token=token))
     if args.autodiscover:
-        zone.add(out, path, "autodiscover", "CNAME", "autodiscover.outlook.com.")
+        zone.add(out, path, "autodiscover", "CNAME", value("microsoft.autodiscover"))
     return out
+
+
+def _microsoft_mx(args: MicrosoftMailArgs, zone: _Zone, path: str, out: Contribution) -> list[str]:
+    """The mail exchanger: the given one, or the one that older domains have."""
+    if args.mx_host is None:
+        return values("microsoft.mx", dashed=zone.dashed)
+    preference, _, host = pasted.text(args.mx_host).rpartition(" ")
+    try:
+        return [f"{preference or '0'} {names.host(host)}."]
+    except RecordError as problem:
+        out.findings.append(error("option-value", f"{path}.mx_host", str(problem), "RFC 5321 §5.1", problem.fix))
+        return []
 
 
 def _ses(args: SesArgs, zone: _Zone, path: str) -> Contribution:
     region = args.region.strip().lower()
-    out = Contribution("Amazon SES", mx=[f"10 inbound-smtp.{region}.amazonaws.com."])
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
-        message = f"`{args.region}` is not a region"
-        out.findings.append(
-            error("ses-region", f"{path}.region", message, "AWS: SES endpoints", "write one such as `eu-west-1`")
-        )
+    out = Contribution("Amazon SES", path, mx=values("ses.mx", region=region))
+    keys_at = args.dkim_domain or ses_dkim_domain(region)
+    if keys_at is None or not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+        out.mx = []
+        guess = nearest(region, [*SES_REGIONS, *SES_OWN_DKIM_DOMAIN])
+        message = f"`{args.region}` is not a region whose DKIM domain is known here"
+        fix = "for a newer region give `dkim_domain`, the `SigningHostedZone` of `aws sesv2 get-email-identity`"
+        fix = f"write `{guess}` if that is meant; {fix}" if guess else fix
+        out.findings.append(error("ses-region", f"{path}.region", message, "AWS: SES endpoints", fix))
         return out
     if len(args.dkim_tokens) != 3:
         message = f"has {len(args.dkim_tokens)} tokens, and Easy DKIM has three"
         out.findings.append(
             error("ses-dkim-tokens", f"{path}.dkim_tokens", message, "AWS: Easy DKIM", "give the three tokens")
         )
-    for n, token in enumerate(args.dkim_tokens):
-        zone.add(out, f"{path}.dkim_tokens[{n}]", f"{token}._domainkey", "CNAME", f"{token}.dkim.amazonses.com.")
-    zone.add(out, f"{path}.mail_from", args.mail_from, "MX", f"10 feedback-smtp.{region}.amazonses.com.")
-    zone.add(out, f"{path}.mail_from", args.mail_from, "TXT", "v=spf1 include:amazonses.com -all")
+    keys_at = keys_at.strip(" .").lower()
+    for n, given in enumerate(args.dkim_tokens):
+        at, (token, _, zone_given) = f"{path}.dkim_tokens[{n}]", pasted.text(given).rstrip(".").partition(".")
+        if zone_given and not zone_given.startswith("_domainkey") and zone_given.lower() != keys_at:
+            message = f"is below `{zone_given}`, and the keys of {region} are below `{keys_at}`"
+            fix = f"write `dkim_domain: {zone_given}` if AWS shows it for this region, or correct `region`"
+            out.findings.append(error("ses-dkim-domain", at, message, "AWS: SES endpoints", fix))
+            continue
+        zone.add_alias(out, at, token, value("ses.dkim_alias", token=token, zone=keys_at))
+    zone.add(out, f"{path}.mail_from", args.mail_from, "MX", value("ses.mail_from_mx", region=region))
+    zone.add(out, f"{path}.mail_from", args.mail_from, "TXT", value("ses.mail_from_spf"))
     return out
 
 
 def _mailgun(args: MailgunArgs, zone: _Zone, path: str) -> Contribution:
-    base = "eu.mailgun.org" if args.region is MailgunRegion.EU else "mailgun.org"
-    out = Contribution("Mailgun", spf=["include:mailgun.org"], mx=[f"10 mxa.{base}.", f"10 mxb.{base}."])
-    zone.add_key(out, f"{path}.dkim_key", args.selector, args.dkim_key)
+    region = MailgunRegion(args.region).value
+    out = Contribution("Mailgun", path, spf=[value("mailgun.spf")], mx=values(f"mailgun.mx_{region}"))
+    by_key = args.selector is not None or args.dkim_key is not None
+    if by_key == (args.dkim_targets is not None):
+        message = "has both CNAMEs and a TXT record for DKIM" if by_key else "has no DKIM"
+        fix = (
+            "give `dkim_targets` where Mailgun shows two CNAMEs, `selector` and `dkim_key` where it shows a TXT record"
+        )
+        out.findings.append(error("mailgun-dkim", path, message, "Mailgun: Domain verification", fix))
+    elif args.dkim_targets is not None:
+        _mailgun_aliases(args.dkim_targets, zone, path, out)
+    elif args.selector is None or args.dkim_key is None:
+        absent = "selector" if args.selector is None else "dkim_key"
+        message, fix = "is needed beside the other half", "copy name and value of the TXT record from Mailgun"
+        out.findings.append(error("mailgun-dkim", f"{path}.{absent}", message, "Mailgun: Domain verification", fix))
+    else:
+        zone.add_key(out, f"{path}.dkim_key", args.selector, args.dkim_key)
     if args.tracking_host:
-        zone.add(out, f"{path}.tracking_host", args.tracking_host, "CNAME", f"{base}.")
+        zone.add(out, f"{path}.tracking_host", args.tracking_host, "CNAME", value(f"mailgun.tracking_{region}"))
     return out
 
 
+def _mailgun_aliases(targets: list[str], zone: _Zone, path: str, out: Contribution) -> None:
+    if len(targets) != 2:
+        message, fix = f"has {len(targets)} targets, and Mailgun shows two", "give both, that of pdk1 first"
+        out.findings.append(error("mailgun-dkim", f"{path}.dkim_targets", message, "Mailgun: Domain verification", fix))
+    for n, target in enumerate(targets):
+        # Each target names its selector, so that their order does not matter.
+        selector = pasted.selector(target) if "._domainkey." in target else f"pdk{n + 1}"
+        zone.add_alias(out, f"{path}.dkim_targets[{n}]", selector, target)
+
+
 def _postmark(args: PostmarkArgs, zone: _Zone, path: str) -> Contribution:
-    out = Contribution("Postmark")
+    out = Contribution("Postmark", path)
     zone.add_key(out, f"{path}.dkim_key", args.selector, args.dkim_key)
-    zone.add(out, f"{path}.return_path", args.return_path, "CNAME", "pm.mtasv.net.")
+    zone.add(out, f"{path}.return_path", args.return_path, "CNAME", value("postmark.return_path"))
     return out
 
 
 def _fastmail(args: FastmailArgs, zone: _Zone, path: str) -> Contribution:
-    exchanges = ["10 in1-smtp.messagingengine.com.", "20 in2-smtp.messagingengine.com."]
-    out = Contribution("Fastmail", spf=["include:spf.messagingengine.com"], mx=exchanges)
+    exchanges = values("fastmail.mx")
+    out = Contribution("Fastmail", path, spf=[value("fastmail.spf")], mx=exchanges)
     for n in (1, 2, 3):
-        zone.add(out, path, f"fm{n}._domainkey", "CNAME", f"fm{n}.{zone.domain}.dkim.fmhosted.com.")
+        zone.add_alias(out, path, f"fm{n}", value("fastmail.dkim_alias", n=n, domain=zone.domain))
     for exchange in exchanges if args.subdomains else []:
         zone.add(out, path, "*", "MX", exchange)
     return out
@@ -210,20 +269,15 @@ def _fastmail(args: FastmailArgs, zone: _Zone, path: str) -> Contribution:
 
 def _own_server(args: OwnMailServerArgs, zone: _Zone, path: str) -> Contribution:
     v4, v6 = args.ipv4 or [], args.ipv6 or []
-    out = Contribution("a server of its own", spf=[f"ip4:{a}" for a in v4] + [f"ip6:{a}" for a in v6])
+    out = Contribution("a server of its own", path, spf=[f"ip4:{a}" for a in v4] + [f"ip6:{a}" for a in v6])
     try:
-        host = absolute(args.host, zone.domain)
+        target = names.target(args.host, zone.domain)
+        if target.assumed:
+            raise names.ambiguous(args.host, zone.domain)
     except RecordError as problem:
-        out.findings.append(
-            error(
-                "option-value",
-                f"{path}.host",
-                str(problem),
-                "RFC 1123 §2.1",
-                "write a host name such as `mail`",
-            )
-        )
+        out.findings.append(error("option-value", f"{path}.host", str(problem), "RFC 1123 §2.1", problem.fix))
         return out
+    host = target.name
     if not 0 <= args.preference <= 65535:
         message = f"{args.preference} is not a preference"
         out.findings.append(
@@ -250,7 +304,7 @@ def _own_keys(args: OwnMailServerArgs, zone: _Zone, path: str, out: Contribution
     for n, key in enumerate(args.dkim or []):
         at = f"{path}.dkim[{n}]"
         if not key.live:
-            zone.add_key(out, at, key.selector, dkim.revoked_record())
+            zone.withdraw(out, at, key.selector)
         elif key.target is not None:
             zone.add_alias(out, f"{at}.target", key.selector, key.target)
         elif key.public_key is not None:
@@ -277,7 +331,7 @@ def contributions(mail: MailArgs, domain: str, ttl: int, path: str = "mail") -> 
     found = {name: _PRESETS[name][0](options, zone, f"{path}.{name}") for name, options in given.items()}
     mailboxes = [name for name in found if _PRESETS[name][2]]
     receiver = mail.receive.value if mail.receive else (mailboxes[0] if len(mailboxes) == 1 else None)
-    general = Contribution("mail")
+    general = Contribution("mail", path)
     if not found and not mail.spf_terms:
         message = "no provider is given"
         fix = "give a provider, or leave `mail` out for a domain without mail"
@@ -294,4 +348,9 @@ def contributions(mail: MailArgs, domain: str, ttl: int, path: str = "mail") -> 
     for name, one in found.items():
         if name != receiver:
             one.mx = []
+    if receiver == "microsoft" and mail.microsoft and mail.microsoft.mx_host is None:
+        message = "the mail exchanger is the older one, which does not exist for domains added since July 2026"
+        fix = "give `mx_host` as the Microsoft 365 admin center shows it"
+        at, source = f"{path}.microsoft.mx_host", "Microsoft: MC1048624"
+        general.findings.append(advice("microsoft-mx", at, message, source, fix))
     return [*found.values(), general]

@@ -7,7 +7,7 @@ as a whole: splitting it into strings of 255 octets is the business of the zone 
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dns.exception
 import dns.name
@@ -26,7 +26,11 @@ TYPES = ("A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "PTR", "SRV", "
 
 
 class RecordError(ValueError):
-    """A name, type or value that no DNS record can hold; the text says why."""
+    """A name, type or value that no DNS record can hold; the text says why, and `fix` what to write."""
+
+    def __init__(self, message: str, fix: str = "correct the value") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +45,8 @@ class Record:
     """Presentation format; of TXT the whole text, unquoted."""
     ttl: int = DEFAULT_TTL
     """Seconds."""
+    path: str = field(default="", compare=False)
+    """The argument that gave it, `mail.brevo.dkim_key`. Empty: it was found in a zone."""
 
 
 @dataclass(frozen=True, order=True)
@@ -93,12 +99,12 @@ def is_below(name: str, ancestor: str) -> bool:
     return name.endswith(f".{ancestor}")
 
 
-def record(name: str, type: str, value: str, origin: str, ttl: int = DEFAULT_TTL) -> Record:
+def record(name: str, type: str, value: str, origin: str, ttl: int = DEFAULT_TTL, path: str = "") -> Record:
     """A record in canonical form; raises RecordError with the reason when the type or value cannot be one."""
     kind = type.upper()
     if kind not in TYPES:
         raise RecordError(f"`{type}` is not a record type that a zone here may hold ({', '.join(TYPES)})")
-    return Record(absolute(name, origin), kind, canonical_value(kind, value, origin), ttl)
+    return Record(absolute(name, origin), kind, canonical_value(kind, value, origin), ttl, path)
 
 
 def canonical_value(kind: str, value: str, origin: str) -> str:

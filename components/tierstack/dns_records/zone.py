@@ -1,9 +1,9 @@
 """A zone as a whole, composed from what a domain needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tierstack.dns_records import bimi, caa, dmarc, mta_sts, mx, spf, spf_lookups, zonefile
+from tierstack.dns_records import bimi, caa, dmarc, mta_sts, mx, names, spf, spf_lookups, zonefile
 from tierstack.dns_records.check import check_sets, domain_problem
 from tierstack.dns_records.findings import Finding, error, ordered
 from tierstack.dns_records.options import (
@@ -17,7 +17,16 @@ from tierstack.dns_records.options import (
     SpfPolicy,
 )
 from tierstack.dns_records.providers import Contribution, contributions
-from tierstack.dns_records.records import DEFAULT_TTL, Record, RecordError, RecordSet, absolute, group, record
+from tierstack.dns_records.records import (
+    DEFAULT_TTL,
+    Record,
+    RecordError,
+    RecordSet,
+    fields,
+    group,
+    host,
+    record,
+)
 from tierstack.dns_records.spf_flatten import flatten
 
 
@@ -31,6 +40,8 @@ class WebHost:
     ipv6: tuple[str, ...] = ()
     alias: str | None = None
     ttl: int | None = None
+    place: str = ""
+    """Where below the host's own argument these values stand, `.switch.targets.blue`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,12 @@ class Zone:
     """The names of the mail providers, for the summary."""
     known: spf_lookups.Resolver | None = field(default=None, compare=False, repr=False)
     """What the zone was judged by besides the snapshot, for the summary."""
+    paths: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    """By record set, `example.org MX`: the argument that gave it, where it is one alone."""
+
+    def path(self, finding: Finding) -> str | None:
+        """The argument to change because of a finding about a record set; None where that is not one alone."""
+        return self.paths.get(finding.subject)
 
     @property
     def text(self) -> str:
@@ -89,13 +106,52 @@ class _Draft:
     records: list[Record] = field(default_factory=list[Record])
     findings: list[Finding] = field(default_factory=list[Finding])
 
+    assumed: list[tuple[Record, str]] = field(default_factory=list[tuple[Record, str]])
+    """Records whose target, as it was written, is a name of this zone only if the zone has it."""
+
     def add(self, path: str, name: str, type: str, value: str, ttl: int | None = None) -> None:
         """Add a record; what cannot be one becomes a finding at the argument `path`."""
         try:
             ttl = self.spec.ttl if ttl is None else ttl
-            self.records.append(record(name, type, value, self.spec.domain, ttl))
+            self.records.append(record(name, type, value, self.spec.domain, ttl, path))
         except RecordError as problem:
-            self.findings.append(error("record-value", path, str(problem), "RFC 1035 §3.3", "correct the value"))
+            self._refuse(path, problem)
+
+    def add_given(self, path: str, name: str, type: str, value: str, ttl: int | None = None) -> None:
+        """Add a record whose names a user wrote, so that they may lack a final dot."""
+        domain = self.spec.domain
+        try:
+            owner = f"{names.owner(name, domain)}."
+            at = names.TARGET_FIELDS.get(type.upper())
+            parts = value.split() if at else [value.strip()]
+            target = names.target(parts[at], domain) if at is not None and at < len(parts) else None
+            if at is not None and target is not None:
+                written = parts[at]
+                parts[at] = f"{target.name}."
+                made = record(owner, type, " ".join(parts), domain, self.spec.ttl if ttl is None else ttl, path)
+                if target.assumed:
+                    self.assumed.append((made, written))
+                else:
+                    self.records.append(made)
+                return
+        except RecordError as problem:
+            self._refuse(path, problem)
+            return
+        self.add(path, owner, type, value, ttl)
+
+    def settle(self) -> None:
+        """Add the records whose targets the zone turned out to have, and refuse the others."""
+        owners = {one.name for one in self.records}
+        for one, written in self.assumed:
+            target = host(fields(one.value)[names.TARGET_FIELDS[one.type]])
+            if target in owners:
+                self.records.append(one)
+            else:
+                problem = names.ambiguous(written, self.spec.domain)
+                self.findings.append(error("target-no-dot", one.path, str(problem), "RFC 1035 §5.1", problem.fix))
+
+    def _refuse(self, path: str, problem: RecordError) -> None:
+        self.findings.append(error("record-value", path, str(problem), "RFC 1035 §3.3", problem.fix))
 
     def own(self, name: str) -> str:
         """`name` below the domain, absolute with its dot, for names that are computed."""
@@ -123,21 +179,24 @@ def compose(spec: ZoneSpec) -> Zone:
     _caa(draft)
     for n, extra in enumerate(spec.records):
         for value in extra.values:
-            draft.add(f"records[{n}]", extra.name, extra.type, value, extra.ttl)
+            draft.add_given(f"records[{n}]", extra.name, extra.type, value, extra.ttl)
         if not extra.values:
             message = "has no values"
             draft.findings.append(
                 error("record-empty", f"records[{n}].values", message, "RFC 2181 §5", "give one or more")
             )
+    draft.settle()
+    _beside_microsoft(draft)
     sets = group(draft.records)
     found = draft.findings + check_sets(sets, spec.domain, spec.known) + _certificate(sets, spec)
     labels = tuple(one.label for one in providers if one.label != "mail")
-    return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels, spec.known)
+    paths = _paths(draft.records)
+    return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels, spec.known, paths)
 
 
 def _web(draft: _Draft) -> None:
     for n, one in enumerate(draft.spec.web):
-        path = f"web[{n}]"
+        path = f"web[{n}]{one.place}"
         addresses = [("A", v) for v in one.ipv4] + [("AAAA", v) for v in one.ipv6]
         if one.alias and addresses:
             message = "has an alias and addresses"
@@ -146,9 +205,13 @@ def _web(draft: _Draft) -> None:
             message = "has neither an alias nor an address"
             draft.findings.append(error("web-empty", path, message, "RFC 1034 §3.6", "give `ipv4`, `ipv6` or `alias`"))
         for kind, value in addresses:
-            draft.add(path, one.host, kind, value, one.ttl)
-        if one.alias:
-            draft.add(path, one.host, "CNAME", one.alias, one.ttl)
+            draft.add_given(path, one.host, kind, value, one.ttl)
+        if one.alias and (version := names.ip_version(one.alias)) is not None:
+            message = f"`{one.alias}` is an IP address, and an alias is the name of another host"
+            fix = f"write `ipv{version}: [{one.alias}]`"
+            draft.findings.append(error("record-value", f"{path}.alias", message, "RFC 1034 §3.6.2", fix))
+        elif one.alias:
+            draft.add_given(f"{path}.alias", one.host, "CNAME", one.alias, one.ttl)
 
 
 def _spf(draft: _Draft, providers: Sequence[Contribution]) -> None:
@@ -169,7 +232,7 @@ def _spf(draft: _Draft, providers: Sequence[Contribution]) -> None:
             draft.findings += flat.findings
             draft.records += flat.extra
             text = flat.text
-    draft.add("mail.spf_terms", "@", "TXT", text)
+    draft.add("mail", "@", "TXT", text)
 
 
 def _mx(draft: _Draft, providers: Sequence[Contribution]) -> None:
@@ -177,17 +240,38 @@ def _mx(draft: _Draft, providers: Sequence[Contribution]) -> None:
         draft.add("mail", "@", "MX", mx.NULL_MX)
     for one in providers:
         for value in one.mx:
-            draft.add("mail", "@", "MX", value)
+            draft.add(one.path, "@", "MX", value)
+
+
+def _beside_microsoft(draft: _Draft) -> None:
+    """A second mail exchanger of Microsoft 365 among `records`, where the preset publishes one: one of the two does not
+    exist."""
+    preset = [one for one in draft.records if one.path == "mail.microsoft" and one.type == "MX"]
+    for one in draft.records:
+        of_microsoft = host(one.value).endswith((".mx.microsoft", ".mail.protection.outlook.com"))
+        if preset and one.type == "MX" and one.name == draft.spec.domain and of_microsoft and one not in preset:
+            message = "is a second mail exchanger of Microsoft 365, and a domain has one"
+            fix = f"write `mail.microsoft.mx_host: {fields(one.value)[1]}`, and remove it here"
+            draft.findings.append(error("microsoft-mx", one.path, message, "Microsoft: MC1048624", fix))
+
+
+def _paths(records: Sequence[Record]) -> dict[str, str]:
+    """The argument behind each record set that comes from one argument alone."""
+    found: dict[str, set[str]] = {}
+    for one in records:
+        found.setdefault(f"{one.name} {one.type}", set()).add(one.path)
+    return {key: next(iter(paths)) for key, paths in found.items() if len(paths) == 1}
 
 
 def _dmarc(draft: _Draft, providers: Sequence[Contribution]) -> None:
     spec = draft.spec
     args = spec.dmarc or DmarcArgs(stage=DmarcStage.MONITOR if spec.mail else DmarcStage.REJECT)
-    reports = [*(args.reports or []), *(one for provider in providers for one in provider.reports)]
+    given = [names.mail_address(one) for one in args.reports or []]
+    reports = [*given, *(one for provider in providers for one in provider.reports)]
     text = dmarc.build(
         args.stage,
         rua=list(dict.fromkeys(reports)),
-        ruf=args.failure_reports or [],
+        ruf=[names.mail_address(one) for one in args.failure_reports or []],
         sp=args.subdomains.value if args.subdomains else None,
         np=args.nonexistent.value if args.nonexistent else None,
         strict_dkim=args.strict_dkim,
@@ -225,7 +309,8 @@ def _mta_sts(draft: _Draft, providers: Sequence[Contribution]) -> str | None:
 def _bimi_and_reports(draft: _Draft) -> None:
     mail = draft.spec.mail
     if mail and mail.tls_reports:
-        draft.add("mail.tls_reports", draft.own("_smtp._tls"), "TXT", mta_sts.tls_rpt_text(mail.tls_reports))
+        addresses = [names.mail_address(one) for one in mail.tls_reports]
+        draft.add("mail.tls_reports", draft.own("_smtp._tls"), "TXT", mta_sts.tls_rpt_text(addresses))
     if mail and mail.bimi:
         name = bimi.record_name(draft.spec.domain, mail.bimi.selector)
         draft.add("mail.bimi", f"{name}.", "TXT", bimi.record_text(mail.bimi.logo, mail.bimi.certificate))
@@ -250,24 +335,25 @@ def _caa(draft: _Draft) -> None:
         for issuer in issuers or [""]:
             uri = args.account_uri if issuer and acme else None
             methods = args.validation_methods or [] if issuer and acme else []
-            draft.add("caa", "@", "CAA", caa.build(tag, issuer, uri, methods))
+            draft.add("caa", "@", "CAA", caa.build(tag, issuer.lower(), uri, methods))
     if args.report_to:
-        draft.add("caa.report_to", "@", "CAA", f'0 iodef "{args.report_to}"')
+        draft.add("caa.report_to", "@", "CAA", f'0 iodef "{names.mail_address(args.report_to)}"')
 
 
 def _certificate(sets: list[RecordSet], spec: ZoneSpec) -> list[Finding]:
     wanted = spec.certificate
     if wanted is None:
         return []
-    names: list[str] = []
+    issuer = wanted.issuer.lower()  # domain names compare without regard to case (RFC 4343)
+    covered: list[str] = []
     hosts = [one.host for one in spec.web] + (["mta-sts"] if spec.mail and spec.mail.mta_sts else [])
     for name in wanted.names if wanted.names is not None else hosts:
         try:
-            names.append(absolute(f"{name}." if f".{name}".endswith(f".{spec.domain}") else name, spec.domain))
+            covered.append(names.owner(name, spec.domain))
         except RecordError:
             continue  # reported where the host is added
     return [
         finding
-        for name in dict.fromkeys(names)
-        for finding in caa.agrees(sets, spec.domain, name, wanted.issuer, wanted.account_uri, wanted.validation_method)
+        for name in dict.fromkeys(covered)
+        for finding in caa.agrees(sets, spec.domain, name, issuer, wanted.account_uri, wanted.validation_method)
     ]
