@@ -4,6 +4,7 @@ The program passes the real connections; a check without an engine passes stand-
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -220,15 +221,16 @@ class Rooms:
                 continue
             if args is not None:
                 found += [in_section(room, one, self.platform.kind) for one in args.problems()]
-        if _masked(self.settings.tls.private_key_pem):
-            # Nothing can be said of a key that nothing decrypts here; the update sees it.
-            found = [one for one in found if one.path != "tls.private_key_pem"]
+        # Nothing can be said of a secret that nothing decrypts here; the update sees it.
+        found = [one for one in found if not _masked(self.settings, one.path)]
         # Each component judges the platform; a reader needs to hear of it once.
         return [one for index, one in enumerate(found) if one not in found[:index]]
 
 
-def _masked(value: SecretStr | None) -> bool:
-    return value is not None and value.get_secret_value() == MASKED
+def _masked(settings: Any, path: str) -> bool:
+    """Whether the setting at `path` is a secret that stands encrypted in the file."""
+    value = functools.reduce(lambda section, key: getattr(section, key, None), path.split("."), settings)
+    return isinstance(value, SecretStr) and value.get_secret_value() == MASKED
 
 
 def in_section(room: str, problem: Problem, kind: PlatformKind = PlatformKind.DOCKER) -> Problem:

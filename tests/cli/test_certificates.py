@@ -4,7 +4,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,7 +82,34 @@ def test_another_name_another_ca_and_nobody(tierstack: Command, tmp_path: Path) 
     assert "no TLS at 127.0.0.1" in json.loads(done.stdout)["certificates"][0]["problem"]
 
 
-@pytest.mark.parametrize("wrong", ["https://shop.example.org", "shop.example.org:https", ":443"])
+def test_a_certificate_whose_name_stands_in_its_common_name_alone_is_refused(
+    tierstack: Command, tmp_path: Path
+) -> None:
+    """As browsers refuse it (RFC 9525 section 6.3)."""
+    with server(Pair.make([]), tmp_path) as port:
+        known = ["--address", "127.0.0.1", "--ca", str(tmp_path / "ca.pem")]
+        done = tierstack("certificates", "check", f"site:{port}", *known)
+    assert done.exit_code == 1
+    assert "the certificate is refused" in done.stdout
+
+
+@pytest.mark.parametrize("form", [str.encode, lambda text: b"\xef\xbb\xbf" + text.replace("\n", " ").encode()])
+def test_a_ca_in_the_form_in_which_it_arrives(tierstack: Command, tmp_path: Path, form: Callable[[str], bytes]) -> None:
+    shown = pair(60)
+    with server(shown, tmp_path) as port:
+        (tmp_path / "mine.pem").write_bytes(form(shown.root))
+        options = ["--address", "127.0.0.1", "--ca", str(tmp_path / "mine.pem")]
+        assert tierstack("certificates", "check", f"Shop.example.org.:{port}", *options).exit_code == 0
+
+
+WRONG_HOSTS = [
+    *("https://shop.example.org", "shop.example.org:https", ":443", "", ".", "a b"),
+    *("shop..example.org", ".example.org", f"{'x' * 64}.example.org", ".".join(["x" * 60] * 5)),
+    *("shop.example.org:0", "shop.example.org:65536", "::1", "[::1", "[shop]:443"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_HOSTS)
 def test_a_host_that_is_none(tierstack: Command, wrong: str) -> None:
     assert isinstance(tierstack("certificates", "check", wrong).exception, UsageError)
 

@@ -1,5 +1,6 @@
 """`tierstack certificates`: what servers show, and how much of its lifetime is left."""
 
+import re
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from tierstack.tls.observe import RefusedError, look
 app = typer.Typer(no_args_is_help=True, help="Certificates that servers show.")
 
 _PORT = 443
+_HOST_PORT = re.compile(r"(\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<name>[^\s:/\[\].][^\s:/\[\]]*))(:(?P<port>[0-9]{1,5}))?")
 
 
 @app.callback()
@@ -82,18 +84,31 @@ def _told(one: dict[str, Any]) -> str:
 
 
 def _parts(host: str) -> tuple[str, int]:
-    name, _, port = host.partition(":")
-    if not name or "/" in host or (port and not port.isdigit()):
-        raise UsageError(f"{host} is not HOST or HOST:PORT")
-    return name, int(port) if port else _PORT
+    """The name as TLS asks for it, in ASCII, and the port."""
+    found = _HOST_PORT.fullmatch(host)
+    port = int(found["port"] or _PORT) if found else 0
+    if found is None or not 1 <= port <= 65535:
+        raise UsageError(f"{host} is not HOST or HOST:PORT; write it as `shop.example.org` or `shop.example.org:8443`")
+    if found["address"]:
+        return found["address"], port
+    from tierstack.dns_records.records import RecordError, absolute  # dnspython takes long to import
+
+    try:
+        return absolute(found["name"].removesuffix(".") + ".", "invalid."), port
+    except RecordError as error:
+        raise UsageError(str(error).replace(".` is not", "` is not")) from None
 
 
 def _trust(ca: Path | None) -> ssl.SSLContext:
     if ca is None:
         return ssl.create_default_context()
+    from tierstack.tls import pem  # what it needs to read certificates takes long to import
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(cadata=ca.read_text())
+        context.load_verify_locations(cadata=pem.certificates_pem(pem.read(ca)))
         return context
+    except pem.PemError as error:
+        raise UsageError(f"{ca} {error}; {error.fix}") from None
     except (OSError, ValueError):  # ssl.SSLError is an OSError
         raise UsageError(f"{ca} is not a file with certificates as PEM") from None

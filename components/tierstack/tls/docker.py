@@ -39,10 +39,16 @@ def acme_client(args: TLSArgs) -> AcmeClient:
         lifetime_hours=args.acme_lifetime,
         renew_before_percent=args.renew_before_percent,
         dns=_updates(args),
-        ca_pem=args.acme_ca,
+        ca_pem=_ca(args),
         eab_key_id=eab.key_id if eab else None,
         eab_hmac_key=eab.hmac_key if eab else None,
     )
+
+
+def _ca(args: TLSArgs) -> str | None:
+    from tierstack.tls import pem  # what it needs to read certificates takes long to import
+
+    return pem.certificates_pem(args.acme_ca) if args.acme_ca is not None else None
 
 
 def _updates(args: TLSArgs) -> DnsUpdates | None:

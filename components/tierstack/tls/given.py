@@ -1,18 +1,20 @@
 """A certificate that somebody else signed (pure): judged before any server shows it."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import pulumi
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tierstack.errors import HIDDEN, MISSING, Problem
+from tierstack.errors import HIDDEN, MISSING, ArgumentError, Problem
+from tierstack.tls import pem
 from tierstack.tls.args import TLSArgs
 from tierstack.tls.observe import percent_left
 
@@ -22,17 +24,40 @@ CURVES = ("secp256r1", "secp384r1", "secp521r1")
 """Curves of a key (the same section): P-256, P-384 and P-521."""
 _SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 
+_PATH = re.compile(r"[\w./~-]+\.(pem|crt|cer|cert)")
+
 T = TypeVar("T", bound=x509.ExtensionType)
 
 
 def chain_pem(args: TLSArgs) -> str:
-    """The chain, from wherever it is given. Raises OSError where its file cannot be read."""
-    return Path(args.certificate_path).read_text() if args.certificate_path else args.certificate_pem or ""
+    """The chain as every server reads it. Needs arguments without problems."""
+    return pem.certificates_pem(_chain_text(args))
 
 
 def key_pem(args: TLSArgs) -> pulumi.Input[str] | None:
-    """The key, from wherever it is given; None where it is not. Raises OSError where its file cannot be read."""
-    return Path(args.private_key_path).read_text() if args.private_key_path else args.private_key_pem
+    """The key as every server reads it; None where it is not given. Needs arguments without problems; of a key that
+    another resource makes ArgumentError comes during the update."""
+    text = _key_text(args)
+    if text is None or isinstance(text, str):
+        return text if text is None else pem.private_key_pem(text)
+    leaf = pem.certificates(_chain_text(args))[0]
+    return pulumi.Output.from_input(text).apply(lambda known: _late_key(known, leaf))
+
+
+def _late_key(text: str, leaf: x509.Certificate) -> str:
+    if problems := _of_key("private_key_pem", text, leaf):
+        raise ArgumentError("TLS", problems)
+    return pem.private_key_pem(text)
+
+
+def _chain_text(args: TLSArgs) -> str:
+    """The chain as it is given. Raises OSError or UnicodeDecodeError where its file cannot be read."""
+    return pem.read(Path(args.certificate_path)) if args.certificate_path else args.certificate_pem or ""
+
+
+def _key_text(args: TLSArgs) -> pulumi.Input[str] | None:
+    """The key as it is given; None where it is not. Raises OSError or UnicodeDecodeError as above."""
+    return pem.read(Path(args.private_key_path)) if args.private_key_path else args.private_key_pem
 
 
 def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
@@ -48,17 +73,21 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
         part: f"{part}_{'path' if getattr(args, f'{part}_path') else 'pem'}" for part in ("certificate", "private_key")
     }
     try:
-        text = chain_pem(args)
+        text = _chain_text(args)
     except (OSError, UnicodeDecodeError) as error:
         return [_unreadable(paths["certificate"], args.certificate_path, error)]
     try:
-        key = key_pem(args)
+        key = _key_text(args)
     except (OSError, UnicodeDecodeError) as error:
         return [_unreadable(paths["private_key"], args.private_key_path, error)]
-    chain = _chain(text)
-    if not chain:
-        wrong, instead = "holds no certificate as PEM", "write the text from `-----BEGIN CERTIFICATE-----` on"
-        return [Problem(paths["certificate"], HIDDEN if _holds_key(text) else text[:40], wrong, instead)]
+    try:
+        chain = pem.certificates(text)
+    except pem.PemError as error:
+        if _PATH.fullmatch(text) and not args.certificate_path:
+            wrong, instead = "is the name of a file", f"write `certificate_path: {text}`"
+            return [Problem("certificate_pem", text, wrong, instead)]
+        # The text is not shown: it may be a key, pasted at the wrong place.
+        return [Problem(paths["certificate"], args.certificate_path or HIDDEN, str(error), error.fix)]
     found += _of_chain(paths["certificate"], text, chain, now or datetime.now(UTC))
     found += _names(paths["certificate"], chain[0], args.hostnames)
     # Where another resource makes the key, it is known during the update only.
@@ -67,7 +96,7 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
 
 def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
     """What is allowed, and rarely meant. Needs arguments without problems."""
-    chain = _chain(chain_pem(args))
+    chain = pem.certificates(_chain_text(args))
     moment = now or datetime.now(UTC)
     leaf, found = chain[0], list[str]()
     percent = percent_left(leaf.not_valid_before_utc, leaf.not_valid_after_utc, moment)
@@ -87,13 +116,13 @@ def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
 
 def lifetime_seconds(args: TLSArgs) -> int:
     """How long the given certificate is valid. Needs arguments without problems."""
-    leaf = _chain(chain_pem(args))[0]
+    leaf = pem.certificates(_chain_text(args))[0]
     return int((leaf.not_valid_after_utc - leaf.not_valid_before_utc).total_seconds())
 
 
 def certificate_names(args: TLSArgs) -> list[str]:
     """The host names that the given certificate is for. Needs arguments without problems."""
-    return _covered(_chain(chain_pem(args))[0])
+    return _covered(pem.certificates(_chain_text(args))[0])
 
 
 def _one_of(args: TLSArgs, part: str) -> list[Problem]:
@@ -112,14 +141,7 @@ def _unreadable(path: str, value: str | None, error: Exception) -> Problem:
 
 
 def _holds_key(text: str) -> bool:
-    return "PRIVATE KEY-----" in text
-
-
-def _chain(text: str) -> list[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(text.encode())
-    except ValueError:
-        return []
+    return re.search(r"PRIVATE\s*KEY\s*-----", text) is not None
 
 
 def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime) -> list[Problem]:
@@ -198,13 +220,9 @@ def covers(pattern: str, name: str) -> bool:
 
 def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Problem]:
     try:
-        key = load_pem_private_key(text.encode(), password=None)
-    except TypeError:
-        wrong, instead = "is encrypted with a passphrase", "write it as `openssl pkey -in key.pem` prints it"
-        return [Problem(path, HIDDEN, wrong, instead)]
-    except (ValueError, UnsupportedAlgorithm):
-        wrong, instead = "is not a private key as PEM", "write the text from `-----BEGIN PRIVATE KEY-----` on"
-        return [Problem(path, HIDDEN, wrong, instead)]
+        key = pem.private_key(text)
+    except pem.PemError as error:
+        return [Problem(path, HIDDEN, str(error), error.fix)]
     ours, theirs = (
         one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         for one in (key.public_key(), leaf.public_key())

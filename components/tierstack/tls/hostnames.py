@@ -8,9 +8,17 @@ from tierstack.errors import Problem
 
 MOST = 100
 """Names that one certificate can have (Let's Encrypt, "Rate limits")."""
-NEVER_PUBLIC = frozenset({"internal", "invalid", "local", "localhost", "onion", "test"})
-"""Top-level names that no public DNS answers for, so that no public CA can check them by HTTP or DNS (RFC 6761, 6762,
-7686 and ICANN's reservation of .internal). `.example` is reserved too, but is what examples are written with."""
+NEVER_PUBLIC = frozenset(
+    {
+        *("alt", "internal", "invalid", "local", "localhost", "onion", "test"),  # RFC 6761, 6762, 7686, 9476, ICANN
+        *("corp", "home", "mail"),  # ICANN delegates them to nobody (board resolution 2018.02.04.12)
+        *("intranet", "lan", "private", "localdomain"),  # RFC 6762 appendix G, and what routers and systems write
+    }
+)
+"""Top-level names that no public DNS answers for, so that no public CA can check them by HTTP or DNS. `.example` is
+reserved too, but is what examples are written with."""
+_NEVER_PUBLIC_BELOW = ("home.arpa", "in-addr.arpa", "ip6.arpa")
+"""The same for names below these (RFC 8375, and CA/Browser Forum Baseline Requirements section 7.1.2.7.12)."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -73,9 +81,14 @@ def _syntax(path: str, name: str) -> Problem | None:
     return None
 
 
+def is_never_public(name: str) -> bool:
+    """Whether the public DNS has no such name."""
+    below = any(name == suffix or name.endswith(f".{suffix}") for suffix in _NEVER_PUBLIC_BELOW)
+    return "." not in name or name.rsplit(".", 1)[-1] in NEVER_PUBLIC or below
+
+
 def _public(path: str, name: str) -> Problem | None:
-    last = name.rsplit(".", 1)[-1]
-    if "." not in name or last in NEVER_PUBLIC:
+    if is_never_public(name):
         wrong = "is not a name of the public DNS, so that no public CA can check it"
         return Problem(path, name, wrong, "write a public name, or `issuer: local-ca`")
     return None

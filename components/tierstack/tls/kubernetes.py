@@ -53,7 +53,9 @@ def _acme(name: str, args: TLSArgs) -> Manifest:
         "solvers": [_solver(name, args)],
     }
     if args.acme_ca is not None:
-        acme["caBundle"] = base64.b64encode(args.acme_ca.encode()).decode()
+        from tierstack.tls import pem  # what it needs to read certificates takes long to import
+
+        acme["caBundle"] = base64.b64encode(pem.certificates_pem(args.acme_ca).encode()).decode()
     if args.acme_eab is not None:
         reference = {"name": eab_secret_name(name), "key": _EAB_KEY}
         acme["externalAccountBinding"] = {"keyID": args.acme_eab.key_id, "keySecretRef": reference}

@@ -39,6 +39,7 @@ def look(host: str, port: int, context: ssl.SSLContext, *, address: str | None =
 
     `address`: where to connect, instead of where the DNS says. `timeout` in seconds. Raises RefusedError.
     """
+    context.hostname_checks_common_name = False  # as browsers do (RFC 9525 section 6.3)
     try:
         with (
             socket.create_connection((address or host, port), timeout) as plain,
@@ -47,7 +48,7 @@ def look(host: str, port: int, context: ssl.SSLContext, *, address: str | None =
             found, protocol = cast(dict[str, Any], wrapped.getpeercert()), wrapped.version() or ""
     except ssl.SSLCertVerificationError as error:
         raise RefusedError(f"the certificate is refused: {error.verify_message}") from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: an address that is no name
         raise RefusedError(f"no TLS at {address or host}:{port}: {error}") from None
     issuer = {key: value for part in found["issuer"] for key, value in part}
     return Shown(

@@ -2,17 +2,21 @@
 
 import dataclasses
 import re
-import ssl
 
 from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.gateway.acme import possible_percent, renewal
 from tierstack.platform import PlatformKind, name_problems
-from tierstack.tls.args import LETS_ENCRYPT, Issuer, TLSArgs
-from tierstack.tls.hostnames import hostname_problems
+from tierstack.tls.args import LETS_ENCRYPT, ExternalAccountArgs, Issuer, TLSArgs
+from tierstack.tls.hostnames import hostname_problems, is_never_public
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
+_EMAIL = re.compile(rf"{_ATOM}(\.{_ATOM})*@(?P<domain>[A-Za-z0-9.-]+)")
+"""RFC 5321 section 4.1.2, without quoted parts and without `?`, which ends the address in a mailto URL."""
+_NOBODYS_MAIL = ("example.com", "example.net", "example.org")
+"""Domains at which Let's Encrypt takes no address of an account (RFC 2606 section 3)."""
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+=*")
 _HTTPS = re.compile(r"https://[^\s/]+(/\S*)?")
-_SERVER = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+_SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>[0-9]{1,5}))?")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 _ONLY_ACME = (
@@ -109,32 +113,61 @@ def _account(args: TLSArgs) -> list[Problem]:
         kubernetes = args.platform.kind is PlatformKind.KUBERNETES
         instead = "give the address of the account" + (", or `cluster_issuer`" if kubernetes else "")
         found.append(Problem("acme_email", MISSING, wrong, instead))
-    elif not _EMAIL.fullmatch(args.acme_email):
-        found.append(Problem("acme_email", args.acme_email, "is not a mail address", "write one, `ops@…`"))
+    else:
+        found += _email(args.acme_email, public=args.acme_ca is None)
     if args.acme_server is not None and not _HTTPS.fullmatch(args.acme_server):
         wrong = "is not an https address (RFC 8555 section 6.1)"
         found.append(Problem("acme_server", args.acme_server, wrong, f"write one such as {LETS_ENCRYPT}"))
     if args.acme_ca is not None:
         found += _trusted(args.acme_ca, args.acme_server)
-    if args.acme_eab is not None and not args.acme_eab.key_id.strip():
-        found.append(Problem("acme_eab.key_id", MISSING, "is empty", "write the id that the CA shows"))
-    return found
+    return found + (_external_account(args.acme_eab) if args.acme_eab is not None else [])
 
 
-def _trusted(pem: str, server: str | None) -> list[Problem]:
-    if server is None:
-        wrong = "is the CA of a private server, but Let's Encrypt is asked"
-        return [Problem("acme_ca", _first_line(pem), wrong, "write `acme_server`, or remove it")]
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        wrong, instead = "holds no certificate as PEM", "write the text from `-----BEGIN CERTIFICATE-----` on"
-        return [Problem("acme_ca", _first_line(pem), wrong, instead)]
+def _email(address: str, *, public: bool) -> list[Problem]:
+    """What a CA says of the address of an account. `public`: one that wants an address in the public DNS."""
+
+    def wrong(what: str, instead: str) -> list[Problem]:
+        return [Problem("acme_email", address, what, instead)]
+
+    if address.lower().startswith("mailto:"):
+        return wrong("is a URL", f"write the address alone, `{address[len('mailto:') :]}`")
+    parts = _EMAIL.fullmatch(address)
+    domain = parts["domain"].lower() if parts else ""
+    if not parts or not _DOMAIN.fullmatch(domain):
+        return wrong("is not one mail address in ASCII", "write one, such as `ops@` and your own domain")
+    if public and domain in _NOBODYS_MAIL:
+        return wrong(f"is at {domain}, where nobody reads mail, and Let's Encrypt refuses it", "write your own address")
+    if public and is_never_public(domain):
+        return wrong("is at a domain that the public DNS does not have, and public CAs refuse it", "write a public one")
     return []
 
 
-def _first_line(pem: str) -> str:
-    return pem.strip().partition("\n")[0]
+def _external_account(eab: ExternalAccountArgs) -> list[Problem]:
+    found: list[Problem] = []
+    if not eab.key_id.strip():
+        found.append(Problem("acme_eab.key_id", MISSING, "is empty", "write the id that the CA shows"))
+    if isinstance(eab.hmac_key, str) and not _BASE64URL.fullmatch(eab.hmac_key):
+        wrong = "is not base64url (RFC 4648 section 5)"
+        found.append(Problem("acme_eab.hmac_key", HIDDEN, wrong, "copy the HMAC key as the CA shows it"))
+    return found
+
+
+def _trusted(text: str, server: str | None) -> list[Problem]:
+    if server is None:
+        wrong = "is the CA of a private server, but Let's Encrypt is asked"
+        return [Problem("acme_ca", _first_line(text), wrong, "write `acme_server`, or remove it")]
+    from tierstack.tls import pem  # what it needs to read certificates takes long to import
+
+    try:
+        pem.certificates(text)
+    except pem.PemError as error:
+        shown = HIDDEN if "PRIVATE" in text else _first_line(text)
+        return [Problem("acme_ca", shown, str(error), error.fix)]
+    return []
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
 def _challenge(args: TLSArgs) -> list[Problem]:
@@ -164,7 +197,7 @@ def _resolvers(values: list[str] | None) -> list[Problem]:
     return [
         Problem(f"acme_resolvers[{index}]", value, "is not a name server", instead)
         for index, value in enumerate(values or [])
-        if not _SERVER.fullmatch(value)
+        if not (parts := _SERVER.fullmatch(value)) or not 1 <= int(parts["port"] or 53) <= 65535
     ]
 
 

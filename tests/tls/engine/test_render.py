@@ -15,7 +15,7 @@ from tierstack.platform import Kubernetes
 from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
 
 common = dict(platform=Kubernetes(name="shop", render_to="rendered", secret_store="vault"))
-acme = dict(**common, issuer=Issuer.ACME, acme_email="ops@example.org")
+acme = dict(**common, issuer=Issuer.ACME, acme_email="ops@shop.example")
 TLS("local", TLSArgs(**common, hostnames=["shop.example.org"]))
 TLS("http", TLSArgs(**acme, hostnames=["shop.example.org"]))
 TLS("wild", TLSArgs(

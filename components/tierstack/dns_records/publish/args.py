@@ -1,5 +1,9 @@
 """The arguments that say where the records of a zone are published."""
 
+import base64
+import binascii
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +17,7 @@ from tierstack.dns_records.publish.plan import ALL, Limits
 from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import DataProtection
 
+_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -56,7 +61,28 @@ class Rfc2136Args:
         for name in ("server", "key_name"):
             if not getattr(self, name).strip():
                 found.append(Problem(f"{path}.{name}", MISSING, "is empty", "write it, or remove the section"))
+        if self.server.strip():
+            found += self._server_problems(f"{path}.server")
+        if isinstance(self.key_secret, str) and not _is_base64(self.key_secret):
+            wrong = "is not base64 (RFC 8945)"
+            found.append(Problem(f"{path}.key_secret", HIDDEN, wrong, "copy `secret` as `tsig-keygen` prints it"))
         return found
+
+    def _server_problems(self, path: str) -> list[Problem]:
+        try:
+            ipaddress.ip_address(self.server)
+        except ValueError:
+            pass
+        else:
+            return []
+        host, colon, port = self.server.rpartition(":")
+        if colon and port.isdigit():
+            instead = f"write `server: {host.strip('[]')}` and `port: {port}`"
+            return [Problem(path, self.server, "has a port, which is an argument of its own", instead)]
+        if not _HOST.fullmatch(self.server) or len(self.server) > 253:
+            instead = "write a name such as `ns1.example.org`, or an address such as `192.0.2.53`"
+            return [Problem(path, self.server, "is not the name or address of a server", instead)]
+        return []
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -160,6 +186,13 @@ class ExternalDnsArgs:
     def problems(self, path: str) -> list[Problem]:
         """Labels are judged by the cluster."""
         return []
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text.strip(), validate=True))
+    except (binascii.Error, ValueError):
+        return False
 
 
 Server = Rfc2136Args | PowerDnsArgs | CloudflareArgs | Route53Args
