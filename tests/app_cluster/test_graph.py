@@ -8,7 +8,7 @@ import pytest
 
 from tests.app_cluster.samples import FULL, args, given
 from tests.support import Recorder, Secret, golden, run_program
-from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind, processes
+from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind, processes, server
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
 from tierstack.tier import Tier
 
@@ -71,8 +71,10 @@ def test_the_order_of_a_release() -> None:
     recorder = made(full)
     release = processes.release(full)
     web = {f"web-{release}-{index}" for index in (1, 2)}
-    for one in [*web, f"web-{release}-1-php", f"web-{release}-worker-1", "web-scheduler"]:
+    for one in [*web, f"web-{release}-1-php"]:
         assert "web-migrate" in before(recorder, one), f"{one} waits for the migration"
+    for one in (f"web-{release}-worker-1", "web-scheduler"):
+        assert "web-route" in before(recorder, one), f"{one} waits until the release has the traffic"
     for index in (1, 2):
         nginx = before(recorder, f"web-{release}-{index}")
         assert f"web-{release}-{index}-php" in nginx, "so that nginx starts after PHP-FPM and stops before it"
@@ -184,6 +186,56 @@ def test_the_order_on_kubernetes() -> None:
     for one in recorder.of_type(":Deployment"):
         assert "web-migrate" in before(recorder, one.name)
     assert "web" in before(recorder, "web-route")
+    for one in ("web-worker", "web-scheduler"):
+        assert "web-route" in before(recorder, one), "a release that does not get ready takes no job"
+
+
+def container(recorder: Recorder, name: str) -> dict[str, Any]:
+    (found,) = [
+        one
+        for one in recorder.named("web", "Deployment").inputs["spec"]["template"]["spec"]["containers"]
+        if one["name"] == name
+    ]
+    return found
+
+
+def test_no_probe_asks_the_pool_that_does_the_work() -> None:
+    recorder = made(args("kubernetes", **FULL))
+    paths = {
+        (name, kind): container(recorder, name)[kind]["httpGet"]
+        for name, kind in (
+            *(("nginx", kind) for kind in ("startupProbe", "readinessProbe", "livenessProbe")),
+            *(("php", kind) for kind in ("startupProbe", "livenessProbe")),
+        )
+    }
+    assert {asked["port"] for asked in paths.values()} == {server.PROBES}
+    assert paths["nginx", "readinessProbe"]["path"] == server.READY
+    assert {paths["php", kind]["path"] for kind in ("startupProbe", "livenessProbe")} == {server.PING}
+    assert {paths["nginx", kind]["path"] for kind in ("startupProbe", "livenessProbe")} == {server.ALIVE}
+
+
+def test_a_server_of_an_image_is_not_killed_for_being_busy() -> None:
+    web = container(made(args("kubernetes", **{**FULL, **HTTP})), "web")
+    assert web["readinessProbe"]["tcpSocket"] == {"port": "http"}
+    start, living = web["startupProbe"], web["livenessProbe"]
+    assert start["httpGet"]["path"] == FULL["readiness_path"]
+    assert start["periodSeconds"] * start["failureThreshold"] == 24 * 3600, "it gates a release, and kills nothing"
+    assert living["periodSeconds"] * living["failureThreshold"] == 600
+    apart = container(made(args("kubernetes", **{**FULL, **HTTP, "health_port": 2114})), "web")
+    for kind in ("readinessProbe", "livenessProbe"):
+        assert (apart[kind]["httpGet"]["port"], apart[kind]["httpGet"]["path"]) == (2114, "/health")
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_nginx_sees_uploads_and_cannot_change_them(on: str) -> None:
+    of = args(on, **FULL)
+    if on == "docker":
+        mounts = made(of).named(f"web-{processes.release(of)}-1", "Container").inputs["mounts"]
+        (found,) = [one["readOnly"] for one in mounts if one["target"] == "/srv/uploads"]
+    else:
+        mounts = container(made(of), "nginx")["volumeMounts"]
+        (found,) = [one["readOnly"] for one in mounts if one["mountPath"] == "/srv/uploads"]
+    assert found is True
 
 
 def test_another_image_is_another_job() -> None:

@@ -1,6 +1,7 @@
 """What needs no engine: names of releases, the proxy's file, configuration files, the wrapper that hands over secrets."""
 
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.app_cluster.samples import FULL, args
-from tierstack.app_cluster import ServerKind, processes, server, traffic
+from tierstack.app_cluster import ServerKind, limits, processes, server, traffic
 from tierstack.app_cluster.traffic import Mirror, Release
 from tierstack.platform import DockerHost
 from tierstack.platform.revision import revision
@@ -128,13 +129,75 @@ def test_sizes_reach_the_files() -> None:
 
 def test_only_the_front_controller_runs() -> None:
     text = server.nginx(args("docker", front_controller="app.php"))
-    assert text.count("fastcgi_pass") == 1
-    assert "fastcgi_param SCRIPT_FILENAME /srv/shop/public/app.php;" in text
+    scripts = set(re.findall(r"fastcgi_param SCRIPT_FILENAME (\S+);", text))
+    assert scripts == {"/srv/shop/public/app.php", server.PING}, "and the ping, which PHP-FPM answers without a script"
     assert "$fastcgi_script_name" not in text
 
 
 def test_settings_of_the_caller_win() -> None:
-    assert "php_value[memory_limit] = 1G" in server.fpm(args("docker", php_settings={"memory_limit": "1G"}))
+    """A `php_value` of the pool would be laid over them, and comes too late for what PHP reserves at its start."""
+    of = args("docker", php_settings={"memory_limit": "1G", "opcache.memory_consumption": "256"})
+    assert "memory_limit" not in server.fpm(of)
+    assert "opcache" not in server.fpm(of)
+    command = processes.fpm_command(of)
+    options = {command[at + 1] for at, part in enumerate(command) if part == "-d"}
+    assert options == {"memory_limit=1G", "opcache.memory_consumption=256", "opcache.validate_timestamps=0"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        ({}, 0),
+        ({"opcache.memory_consumption": "256"}, 256),
+        ({"opcache.memory_consumption": "256", "opcache.jit_buffer_size": "64M"}, 320),
+        ({"opcache.jit_buffer_size": "67108864"}, 64),
+        ({"opcache.jit_buffer_size": "1G"}, 1024),
+        ({"opcache.jit_buffer_size": "off", "opcache.memory_consumption": "many"}, 0),
+    ],
+    ids=str,
+)
+def test_memory_for_opcache_is_counted(settings: dict[str, str], more: int) -> None:
+    assert limits.web_memory_mb(args("docker", php_settings=settings)) - limits.web_memory_mb(args("docker")) == more
+
+
+@pytest.mark.parametrize("body", [1, 16, 17, 128, 2048])
+def test_nginx_runs_out_of_room_before_php_does(body: int) -> None:
+    """nginx keeps a body until its request ends, and says 503; PHP would hand an empty one to the application."""
+    of = args("docker", max_body_mb=body)
+    assert limits.bodies_mb(of) >= 4 * body
+    assert limits.php_scratch_mb(of) > limits.bodies_mb(of)
+    assert limits.nginx_memory_mb(of) > limits.bodies_mb(of)
+    assert limits.web_memory_mb(of) == 24 * 64 + 64 + limits.bodies_mb(of)
+
+
+@pytest.mark.parametrize(("timeout", "stop", "expected"), [(60, None, 60), (300, None, 300), (300, 20, 20)])
+def test_a_stop_waits_for_the_longest_request(timeout: int, stop: int | None, expected: int) -> None:
+    of = args("docker", request_timeout_seconds=timeout, stop_seconds=stop)
+    assert limits.stop_seconds(of) == expected
+    assert f"worker_shutdown_timeout {expected}s;" in server.nginx(of)
+    assert f"process_control_timeout = {expected}s\n" in server.fpm(of)
+    assert limits.container_stop_seconds(of) > expected
+    assert limits.answer_seconds(of) > timeout
+
+
+def test_no_answer_of_php_goes_through_a_file() -> None:
+    assert "fastcgi_max_temp_file_size 0;" in server.nginx(args("docker"))
+
+
+def test_probes_never_wait_behind_the_work() -> None:
+    of = args("docker", readiness_path="/up")
+    pool, web = server.fpm(of), server.nginx(of)
+    assert f"pm.status_listen = {server.SOCKETS}/php-fpm-status.sock\n" in pool
+    assert f"ping.path = {server.PING}\n" in pool
+    probes = web[web.index(f"listen {server.PROBES};") :]
+    assert "fastcgi_pass php;" not in probes
+    assert probes.count("/up") == 1, "the gate of a release, and nothing else, asks the application"
+    assert http(OLD)["services"]["web-aaa"]["loadBalancer"]["healthCheck"] == {
+        "path": server.PING,
+        "port": server.PROBES,
+        "interval": "1s",
+        "timeout": "2s",
+    }
 
 
 def test_logs_have_no_query_strings() -> None:
@@ -146,8 +209,8 @@ def test_logs_have_no_query_strings() -> None:
 
 
 def test_memory_is_the_tiers_arithmetic() -> None:
-    assert processes.web_memory_mb(args("docker", children=10, child_memory_mb=50)) == 564
-    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M)) == 48 * 64 + 64
+    assert processes.web_memory_mb(args("docker", children=10, child_memory_mb=50)) == 564 + 64
+    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M)) == 48 * 64 + 64 + 64
 
 
 # The proxy's file -------------------------------------------------------------------------------------------------
@@ -209,9 +272,21 @@ def test_headers_and_limits() -> None:
     assert "Strict-Transport-Security" not in str(http(OLD, hsts_seconds=0))
 
 
-def test_the_proxy_limits_bodies_only_where_nginx_does_not() -> None:
-    assert "web-body" not in http(OLD)["middlewares"]
-    assert http(OLD, **HTTP)["middlewares"]["web-body"] == {"buffering": {"maxRequestBodyBytes": 16 * 2**20}}
+def test_the_proxy_holds_no_body_and_no_answer() -> None:
+    """Its buffering would keep whole answers too: streams would come at their end, and large ones fill its tmpfs."""
+    for changes in ({}, HTTP):
+        assert "buffering" not in json.dumps(http(OLD, **changes)["middlewares"])
+
+
+def test_a_busy_server_of_an_image_stays_in_traffic() -> None:
+    def check(**changes: Any) -> dict[str, Any]:
+        return http(OLD, **HTTP, **changes)["services"]["web-aaa"]["loadBalancer"]["healthCheck"]
+
+    assert (check()["timeout"], check(request_timeout_seconds=9)["timeout"]) == ("65s", "14s")
+    assert check()["path"] == "/health"
+    assert "port" not in check()
+    apart = check(health_port=2114)
+    assert (apart["port"], apart["timeout"]) == (2114, "2s")
 
 
 def test_rule() -> None:

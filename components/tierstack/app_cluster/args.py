@@ -63,7 +63,8 @@ class AppClusterArgs:
     """php-fpm: image of nginx by digest, where the application's has none; it sees a copy of the document root. None:
     the application's image."""
     php_settings: dict[str, str] | None = None
-    """php-fpm: further settings of php.ini, such as `{"opcache.jit": "off"}`. None: none."""
+    """php-fpm: further settings of PHP, written as in php.ini, such as `{"opcache.memory_consumption": "256"}`. None:
+    none."""
     user: str = "10001:10001"
     """`uid:gid` of all processes; not root. Official PHP images use 33:33 for www-data."""
     replicas: int | None = None
@@ -79,7 +80,8 @@ class AppClusterArgs:
     child_memory_mb: int | None = None
     """php-fpm: memory_limit of a child, in MiB. None: from the tier."""
     web_memory_mb: int | None = None
-    """Hard limit of a web container in MiB. None: children × child_memory_mb + 64."""
+    """Hard limit of a web container in MiB. None: children × child_memory_mb + 64, four bodies of `max_body_mb` (at
+    least 64 MiB), and what `php_settings` give to opcache."""
     web_cpu: float | None = None
     """Cores that a web container is reserved, and that the autoscaler measures against. None: 1 for each 24
     children, at least 0.25."""
@@ -102,10 +104,14 @@ class AppClusterArgs:
     """How long that may take, in seconds."""
     health_path: str = "/health"
     """Path that answers 200 while the process is alive; must not ask database or Redis, whose trouble no restart
-    mends."""
+    mends. php-fpm: used only where there is no `readiness_path`, because PHP-FPM tells by itself that it is alive."""
+    health_port: int | None = None
+    """http: port of the server on which `health_path` is answered apart from the work, such as that of its metrics or
+    of its management. None: `port`; then a server whose workers all wait for a database does not answer, so only one
+    that has been silent for 10 minutes is restarted."""
     readiness_path: str | None = None
-    """Path that answers 200 when a new container can serve requests; asked until it does, before it gets traffic.
-    Afterwards `health_path` decides, because taking every container away mends no database. None: `health_path`."""
+    """Path that answers 2xx when a new container can serve requests; asked until it does, before it gets traffic, and
+    not afterwards, because taking every container away mends no database. None: `health_path`."""
     environment: dict[str, str] | None = None
     """Environment variables of all processes; no secrets. None: only those of the connections."""
     secrets: dict[str, pulumi.Input[str]] | None = field(default=None, metadata={"secret": True})
@@ -137,7 +143,8 @@ class AppClusterArgs:
     rate_burst: int = 200
     """Requests that one client address may make at once."""
     max_body_mb: int = 16
-    """Largest request body in MiB; larger ones get 413."""
+    """php-fpm: largest request body in MiB; larger ones get 413. A replica holds four of that size at a time in memory,
+    and answers 503 to further ones. With `http`, the image's server limits bodies."""
     hsts_seconds: int = 31536000
     """max-age of Strict-Transport-Security (RFC 6797) in seconds. 0: not sent."""
     content_security_policy: str | None = None
@@ -145,9 +152,10 @@ class AppClusterArgs:
     frame_options: str = "SAMEORIGIN"
     """X-Frame-Options of answers (RFC 7034): `DENY` or `SAMEORIGIN`."""
     request_timeout_seconds: int = 60
-    """How long one request may take, in seconds."""
-    stop_seconds: int = 30
-    """How long running requests may take when a web container stops, in seconds."""
+    """How long the application may take for one request, in seconds; sending and receiving do not count."""
+    stop_seconds: int | None = None
+    """How long running requests may take when a web container stops, in seconds; then they are cut off. None:
+    `request_timeout_seconds`."""
     worker_stop_seconds: int = 60
     """How long the job in hand may take when a worker stops, in seconds."""
     outbound_ports: list[int] | None = None

@@ -1,7 +1,8 @@
 """AppCluster on a Docker host: containers named by their release, so that a new release starts beside the old one.
 
-The order in which a new release comes: migration, its containers, all healthy, the proxy's file, and last the old
-containers stop, nginx before PHP-FPM, each letting requests in hand finish.
+The order in which a new release comes: migration, its web containers, all healthy, the proxy's file, its workers and
+its scheduler, and last the old containers stop, nginx before PHP-FPM, each letting requests in hand finish. So a
+release that does not get healthy takes no job, and the old one keeps its workers and its scheduler.
 """
 
 import posixpath
@@ -10,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import pulumi
 
-from tierstack.app_cluster import processes, server, traffic
+from tierstack.app_cluster import limits, processes, server, traffic
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
 from tierstack.internal_ca import ca_directory
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
+from tierstack.platform.files import VolumeFiles
 from tierstack.platform.revision import revision
 
 
@@ -83,8 +85,8 @@ class _Release:
             found.append(Mount(volume=owned.volume, path=self.args.uploads_path))
         return found
 
-    def process(self, command: Sequence[str], memory_mb: int) -> Service:
-        """A process of the application, with its environment and secrets."""
+    def process(self, command: Sequence[str], memory_mb: int, scratch_mb: int = 64) -> Service:
+        """A process of the application, with its environment and secrets, and `scratch_mb` of /tmp."""
         args = self.args
         return Service(
             image=args.image,
@@ -94,7 +96,7 @@ class _Release:
             memory_mb=memory_mb,
             environment={**self.late, **processes.plain_environment(args)},
             mounts=self.mounts,
-            tmpfs=dict.fromkeys(("/tmp", *(args.writable_paths or [])), "rw,noexec,nosuid,size=64m"),
+            tmpfs={**dict.fromkeys(args.writable_paths or [], _tmpfs(64)), "/tmp": _tmpfs(scratch_mb)},
             labels={"tierstack.dev/release": self.release},
         )
 
@@ -159,7 +161,7 @@ class _Release:
         args = self.args
         assert args.command
         service = self.process(args.command, processes.web_memory_mb(args))
-        return _Web(replace(service, health=self._web_health(), stop_seconds=args.stop_seconds), [])
+        return _Web(replace(service, health=self._web_health(), stop_seconds=limits.stop_seconds(args)), [])
 
     def _nginx(self, index: int, configuration: Mount | None, after: Sequence[pulumi.Resource]) -> "_Web":
         """PHP-FPM of one replica, and the nginx that needs it; they share a socket in memory."""
@@ -176,13 +178,15 @@ class _Release:
         )
         shared = [configuration, Mount(volume=sockets.name, path=server.SOCKETS)]
         static: list[Mount] = []
+        # Uploads may be reached from the document root, by a link such as Laravel's `public/storage`.
+        uploads = [mount for mount in self.mounts if mount.path == args.uploads_path]
         if args.nginx_image:
             # Docker fills an empty volume with what the image has at that path.
             public = self.on.volume(
                 f"{self.prefix}-{index}-public", self.parent, data=False, called=self.called(f"{index}-public")
             )
             static = [Mount(volume=public.name, path=args.document_root, read_only=False)]
-        php = self.process(processes.fpm_command(args), processes.web_memory_mb(args))
+        php = self.process(processes.fpm_command(args), processes.web_memory_mb(args), limits.php_scratch_mb(args))
         fpm = self.on.container(
             f"{self.prefix}-{role}",
             self.parent,
@@ -191,7 +195,7 @@ class _Release:
                 mounts=[*php.mounts, *shared, *static],
                 health=Health(command=["/bin/sh", "-c", f"test -S {server.SOCKETS}/php-fpm.sock"], interval=2),
                 stop_signal="SIGQUIT",  # lets children finish, as process_control_timeout says
-                stop_seconds=args.stop_seconds + 5,
+                stop_seconds=limits.container_stop_seconds(args),
             ),
             depends_on=after,
             single=False,
@@ -202,21 +206,18 @@ class _Release:
             command=processes.nginx_command(args),
             user=args.user,
             networks=[],
-            memory_mb=64 + 2 * args.max_body_mb,
-            mounts=[*shared, *(replace(mount, read_only=True) for mount in static)],
-            tmpfs={"/tmp": f"rw,noexec,nosuid,size={2 * args.max_body_mb + 32}m"},
+            memory_mb=limits.nginx_memory_mb(args),
+            mounts=[*shared, *(replace(mount, read_only=True) for mount in [*static, *uploads])],
+            tmpfs={"/tmp": _tmpfs(limits.bodies_mb(args))},
             health=self._web_health(),
             stop_signal="SIGQUIT",  # lets requests in hand finish, as worker_shutdown_timeout says
-            stop_seconds=args.stop_seconds + 5,
+            stop_seconds=limits.container_stop_seconds(args),
             labels={"tierstack.dev/release": self.release},
         )
         return _Web(nginx, [fpm])
 
     def _web_health(self) -> Health:
-        args = self.args
-        return Health(
-            command=processes.http_check(args, args.readiness_path or args.health_path), timeout=4, interval=3
-        )
+        return Health(command=processes.web_check(self.args), timeout=4, interval=3)
 
     def background(self, after: Sequence[pulumi.Resource]) -> None:
         """Queue workers, and the one scheduler."""
@@ -251,8 +252,8 @@ class _Release:
             stop_seconds=args.worker_stop_seconds,
         )
 
-    def route(self, servers: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]) -> pulumi.Output[bool]:
-        """The proxy's file, written once every web container is healthy."""
+    def route(self, servers: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]) -> VolumeFiles:
+        """The proxy's file, written once every web container is healthy: with it the release takes the traffic."""
         args = self.args
         assert args.gateway.user
         assert args.gateway.volume
@@ -262,7 +263,7 @@ class _Release:
             release = traffic.Release(name=self.release, servers=addresses)
             return traffic.traefik_file(self.name, args, [release])
 
-        written = self.on.files(
+        return self.on.files(
             f"{self.name}-route",
             self.parent,
             volume=args.gateway.volume,
@@ -271,7 +272,6 @@ class _Release:
             owner=(uid, gid),
             depends_on=after,
         )
-        return written.volume.apply(lambda _: True)
 
 
 @dataclass
@@ -285,8 +285,13 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     release = _Release(name, parent, args)
     migrated = release.migration()
     web, addresses = release.web(migrated)
-    release.background(migrated)
-    return Built(release.release, release.route(addresses, web))
+    routed = release.route(addresses, web)
+    release.background([routed])
+    return Built(release.release, routed.volume.apply(lambda _: True))
+
+
+def _tmpfs(size_mb: int) -> str:
+    return f"rw,noexec,nosuid,size={size_mb}m"
 
 
 def _secrets(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:

@@ -25,14 +25,15 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
         timeout = f"{args.migrate_timeout_seconds + 60}s"
         migrated.append(on.object(f"{name}-migrate", parent, job, depends_on=base, timeout=timeout))
     web = [on.object(name, parent, app.web(), depends_on=migrated)]
-    for one in app.background():
-        on.object(one["metadata"]["name"], parent, one, depends_on=migrated)
     for one in (app.service(), *app.scaling()):
         # Kinds may share a name on Kubernetes; logical names of the engine tell them apart.
         kind = one["kind"].lower()
         web.append(on.object(f"{one['metadata']['name']}-{_SHORT.get(kind, kind)}", parent, one))
     route: list[Object] = [on.object(one["metadata"]["name"], parent, one) for one in app.middlewares()]
     routed = on.object(f"{name}-route", parent, app.route(), depends_on=[*route, *web])
+    # A release that does not get ready takes no job: the old one keeps its workers and its scheduler.
+    for one in app.background():
+        on.object(one["metadata"]["name"], parent, one, depends_on=[routed])
     return Built(processes.release(args), routed.id.apply(lambda _: True))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 
-from tierstack.app_cluster import processes, server
+from tierstack.app_cluster import limits, processes, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.internal_ca import CA_FILE, ca_directory
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
@@ -60,11 +60,11 @@ class Pods:
             ]
         return found
 
-    def _volumes(self) -> tuple[list[Manifest], list[Manifest]]:
-        """Volumes and mounts of every process of the application."""
+    def _volumes(self, scratch_mb: int = 64) -> tuple[list[Manifest], list[Manifest]]:
+        """Volumes and mounts of every process of the application, with `scratch_mb` of /tmp."""
         args = self.args
         memory = {"medium": "Memory", "sizeLimit": "64Mi"}
-        volumes: list[Manifest] = [{"name": "tmp", "emptyDir": memory}]
+        volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": f"{scratch_mb}Mi"}}]
         mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]
         for index, path in enumerate(args.writable_paths or []):
             volumes.append({"name": f"writable-{index}", "emptyDir": memory})
@@ -144,7 +144,7 @@ class Pods:
         pod = self._pod(
             "web",
             {
-                "terminationGracePeriodSeconds": args.stop_seconds + _DRAIN_SECONDS + 5,
+                "terminationGracePeriodSeconds": limits.container_stop_seconds(args) + _DRAIN_SECONDS,
                 "topologySpreadConstraints": spread,
                 **({"initContainers": copies} if (copies := self._copy_public()) else {}),
                 "containers": containers,
@@ -162,27 +162,22 @@ class Pods:
             spec["replicas"] = counts.replicas
         return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": self.metadata("web"), "spec": spec}
 
-    def _probes(self) -> Manifest:
+    def _http_probes(self) -> Manifest:
+        """Probes of a server of the image's own. The start has a day: it is asked `readiness_path`, and a database that
+        is away then is no reason to kill it. What the work answers is no sign of life, because it may wait for long."""
         args = self.args
-
-        def get(path: str) -> Manifest:
-            headers = [
-                {"name": "Host", "value": args.hostnames[0]},
-                {"name": "X-Forwarded-Proto", "value": "https"},
-            ]
-            return {"path": path, "port": "http", "httpHeaders": headers}
-
-        ready = args.readiness_path or args.health_path
-        return {
-            "startupProbe": {"httpGet": get(ready), "periodSeconds": 2, "timeoutSeconds": 4, "failureThreshold": 90},
-            "readinessProbe": {"httpGet": get(args.health_path), "periodSeconds": 5, "timeoutSeconds": 3},
-            "livenessProbe": {
-                "httpGet": get(args.health_path),
-                "periodSeconds": 10,
-                "timeoutSeconds": 5,
-                "failureThreshold": 6,
-            },
+        host = [{"name": "Host", "value": args.hostnames[0]}, {"name": "X-Forwarded-Proto", "value": "https"}]
+        start = _get(args.readiness_path or args.health_path, "http", host)
+        alive = _get(args.health_path, "http" if args.health_port is None else args.health_port, host)
+        probes: Manifest = {
+            "startupProbe": {**start, "periodSeconds": 5, "timeoutSeconds": 4, "failureThreshold": 17280}
         }
+        if args.health_port is not None:
+            ready = {**alive, "periodSeconds": 5, "timeoutSeconds": 3}
+            return {**probes, "readinessProbe": ready, "livenessProbe": _living(alive)}
+        listens = {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "timeoutSeconds": 3}
+        patient = {**alive, "periodSeconds": 60, "timeoutSeconds": 30, "failureThreshold": 10}
+        return {**probes, "readinessProbe": listens, "livenessProbe": patient}
 
     def _http(self) -> tuple[list[Manifest], list[Manifest]]:
         args = self.args
@@ -196,15 +191,17 @@ class Pods:
             ports=[{"name": "http", "containerPort": args.port}],
             # Until the proxies know that it leaves; then SIGTERM.
             lifecycle={"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}},
-            **self._probes(),
+            **self._http_probes(),
         )
         return [container], volumes
 
     def _php(self) -> tuple[list[Manifest], list[Manifest]]:
         """PHP-FPM and nginx, which share a socket; PHP-FPM stops when nginx has answered the last request."""
         args = self.args
-        volumes, mounts = self._volumes()
-        scratch = {"medium": "Memory", "sizeLimit": f"{2 * args.max_body_mb + 32}Mi"}
+        volumes, mounts = self._volumes(limits.php_scratch_mb(args))
+        # They may be reached from the document root, by a link such as Laravel's `public/storage`.
+        uploads = [{**mount, "readOnly": True} for mount in mounts if mount["name"] == "uploads"]
+        scratch = {"medium": "Memory", "sizeLimit": f"{limits.bodies_mb(args)}Mi"}
         volumes += [
             {"name": "config", "configMap": {"name": self.configuration}},
             {"name": "sockets", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
@@ -226,8 +223,10 @@ class Pods:
             processes.web_cpu(args),
             [*mounts, *shared],
             lifecycle=_quit(nginx_gone),
+            startupProbe=_started(_get(server.PING)),
+            livenessProbe=_living(_get(server.PING)),
         )
-        nginx_memory = 64 + 2 * args.max_body_mb
+        nginx_memory = limits.nginx_memory_mb(args)
         nginx: Manifest = {
             "name": "nginx",
             "image": args.nginx_image or args.image,
@@ -238,9 +237,11 @@ class Pods:
                 "limits": {"memory": f"{nginx_memory}Mi"},
             },
             "securityContext": CONTAINER_SECURITY,
-            "volumeMounts": [*shared, {"name": "nginx-tmp", "mountPath": "/tmp"}, *public],
+            "volumeMounts": [*shared, {"name": "nginx-tmp", "mountPath": "/tmp"}, *public, *uploads],
             "lifecycle": _quit(f"sleep {_DRAIN_SECONDS}"),
-            **self._probes(),
+            "startupProbe": _started(_get(server.ALIVE)),
+            "readinessProbe": {**_get(server.READY), "periodSeconds": 5, "timeoutSeconds": 4},
+            "livenessProbe": _living(_get(server.ALIVE)),
         }
         return [php, nginx], volumes
 
@@ -336,3 +337,18 @@ def _quit(first: str) -> Manifest:
     nginx and PHP-FPM take as "at once", as soon as the hook ends."""
     script = f"{first}; kill -QUIT 1; while kill -0 1 2>/dev/null; do sleep 0.2; done"
     return {"preStop": {"exec": {"command": ["/bin/sh", "-c", script]}}}
+
+
+def _get(path: str, port: str | int = server.PROBES, headers: list[Manifest] | None = None) -> Manifest:
+    """What a probe asks over HTTP."""
+    return {"httpGet": {"path": path, "port": port, **({"httpHeaders": headers} if headers else {})}}
+
+
+def _started(probe: Manifest) -> Manifest:
+    """Three minutes for a process to start, which waits for no other."""
+    return {**probe, "periodSeconds": 2, "timeoutSeconds": 4, "failureThreshold": 90}
+
+
+def _living(probe: Manifest) -> Manifest:
+    """Killed after a minute without an answer."""
+    return {**probe, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6}

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
-from tierstack.app_cluster import server
+from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.internal_ca import ca_path
 from tierstack.wiring import TrustedCA
@@ -23,7 +24,7 @@ exec "$@\""""
 """POSIX sh that exports every secret under its file's name and becomes the command: `docker inspect` and the process
 list show neither."""
 
-_LAYOUT = 1  # raise it when containers of the same arguments are made differently: their names must then differ
+_LAYOUT = 2  # raise it when containers of the same arguments are made differently: their names must then differ
 
 # What changes no container of a release: counts, the proxy's part, and the migration, which runs before it.
 _OUTSIDE = {
@@ -106,10 +107,7 @@ def secret_names(args: AppClusterArgs) -> list[str]:
 
 def web_memory_mb(args: AppClusterArgs) -> int:
     """MiB of a web container that runs the application."""
-    from tierstack.tier import web_memory_mb as arithmetic
-
-    counts = args.counts
-    return args.web_memory_mb or arithmetic(counts.children, counts.child_memory_mb)
+    return args.web_memory_mb or limits.web_memory_mb(args)
 
 
 def web_cpu(args: AppClusterArgs) -> float:
@@ -119,7 +117,9 @@ def web_cpu(args: AppClusterArgs) -> float:
 
 def fpm_command(args: AppClusterArgs) -> list[str]:
     """The whole command line of PHP-FPM."""
-    return [*(args.fpm_command or ["php-fpm"]), "--nodaemonize", "--fpm-config", f"{server.CONFIG}/{server.FPM}"]
+    options = [part for key, value in server.php_options(args).items() for part in ("-d", f"{key}={value}")]
+    configuration = ["--fpm-config", f"{server.CONFIG}/{server.FPM}"]
+    return [*(args.fpm_command or ["php-fpm"]), "--nodaemonize", *configuration, *options]
 
 
 def nginx_command(args: AppClusterArgs) -> list[str]:
@@ -134,10 +134,26 @@ def with_secrets(args: AppClusterArgs, command: Sequence[str]) -> list[str]:
     return ["/bin/sh", "-c", EXPORT, "sh", *command]
 
 
-def http_check(args: AppClusterArgs, path: str) -> list[str]:
+def web_check(args: AppClusterArgs) -> list[str]:
+    """Docker: a command in the web container that exits 0 once it can serve requests, and while it answers then."""
+    if args.server is ServerKind.PHP_FPM:
+        return _http_check(args, server.READY, server.PROBES)
+    alive = _http_check(args, args.health_path, args.health_port or args.port)
+    if args.readiness_path is None:
+        return alive
+    # As `server.READY` does it: noted in /tmp, which is empty again after a restart.
+    noted, ready = "/tmp/.tierstack-ready", _http_check(args, args.readiness_path, args.port)
+    return [
+        "/bin/sh",
+        "-c",
+        f"{{ test -e {noted} || {{ {shlex.join(ready)} && : > {noted}; }}; }} && {shlex.join(alive)}",
+    ]
+
+
+def _http_check(args: AppClusterArgs, path: str, port: int) -> list[str]:
     """A command in the web container that exits 0 when `path` answers below 400."""
     client = args.health_client or [
         *("curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "3"),
         *("--header", f"Host: {args.hostnames[0]}", "--header", "X-Forwarded-Proto: https"),
     ]
-    return [*client, f"http://127.0.0.1:{args.port}{path}"]
+    return [*client, f"http://127.0.0.1:{port}{path}"]

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
+from tierstack.app_cluster import limits
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
-from tierstack.app_cluster.processes import SECRETS, secret_names, trusted, web_memory_mb
-from tierstack.app_cluster.server import CONFIG, SOCKETS
+from tierstack.app_cluster.processes import SECRETS, secret_names, trusted
+from tierstack.app_cluster.server import CONFIG, PROBES, SOCKETS
 from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import PlatformKind, image_problems, user_problems
-from tierstack.tier import web_memory_mb as arithmetic
 from tierstack.tls.hostnames import hostname_problems
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -84,9 +84,15 @@ def _server(args: AppClusterArgs) -> list[Problem]:
         if args.document_root is None:
             instead = "write the directory of the public files in the image, such as /srv/shop/public"
             found.append(Problem("document_root", MISSING, "is required with `server: php-fpm`", instead))
-        if args.command is not None:
-            wrong = "means something only with `server: http`"
-            found.append(Problem("command", args.command, wrong, "remove it, or write `server: http`"))
+        for path in ("command", "health_port"):
+            value = getattr(args, path)
+            if value is not None:
+                wrong = "means something only with `server: http`"
+                found.append(Problem(path, value, wrong, "remove it, or write `server: http`"))
+        if args.port == PROBES:
+            found.append(
+                Problem("port", args.port, "is the port of nginx that probes ask", "write another, such as 8080")
+            )
         if not _FILE.fullmatch(args.front_controller):
             wrong, instead = "is not the name of a PHP file", "write one in the document root, such as index.php"
             found.append(Problem("front_controller", args.front_controller, wrong, instead))
@@ -120,9 +126,13 @@ def _counts(args: AppClusterArgs) -> list[Problem]:
         wrong = "are asked for, but nothing says how one starts"
         found.append(Problem("workers", args.workers, wrong, "write `worker_command`, or 0"))
     if args.server is ServerKind.PHP_FPM and args.web_memory_mb is not None:
-        needed = arithmetic(counts.children, counts.child_memory_mb)
-        if web_memory_mb(args) < needed:
-            wrong = f"is less than {counts.children} children × {counts.child_memory_mb} MiB + 64 MiB = {needed} MiB"
+        needed = limits.web_memory_mb(args)
+        if args.web_memory_mb < needed:
+            rest = needed - counts.children * counts.child_memory_mb
+            wrong = (
+                f"is less than {counts.children} children × {counts.child_memory_mb} MiB + {rest} MiB for PHP itself "
+                f"and request bodies = {needed} MiB"
+            )
             instead = f"write {needed} or more, or fewer `children` (PHP-FPM manual, pm.max_children)"
             found.append(Problem("web_memory_mb", args.web_memory_mb, wrong, instead))
     return found
@@ -131,9 +141,10 @@ def _counts(args: AppClusterArgs) -> list[Problem]:
 def _numbers(args: AppClusterArgs) -> list[Problem]:
     found = [
         *out_of_range("port", args.port, 1024, 65535),
+        *out_of_range("health_port", args.health_port, 1, 65535),
         *out_of_range("uploads_gb", args.uploads_gb, 1, 65536, "GiB"),
         *out_of_range("rate_limit", args.rate_limit, 0, 1000000, "requests/s"),
-        *out_of_range("max_body_mb", args.max_body_mb, 1, 10240, "MiB"),
+        *out_of_range("max_body_mb", args.max_body_mb, 1, 2048, "MiB"),
         *out_of_range("hsts_seconds", args.hsts_seconds, 0, 63072000, "seconds"),
         *out_of_range("request_timeout_seconds", args.request_timeout_seconds, 1, 3600, "seconds"),
         *out_of_range("stop_seconds", args.stop_seconds, 1, 3600, "seconds"),

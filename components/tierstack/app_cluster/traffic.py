@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
 from tierstack.gateway.forwarded import client_source
 from tierstack.gateway.traefik import dump
@@ -59,7 +60,7 @@ def traefik_file(name: str, args: AppClusterArgs, releases: Sequence[Release], m
             "dialTimeout": "2s",
             # Shorter than what servers keep open, see server.nginx.
             "idleConnTimeout": "60s",
-            "responseHeaderTimeout": f"{args.request_timeout_seconds + 5}s",
+            "responseHeaderTimeout": f"{limits.answer_seconds(args)}s",
         },
     }
     return dump(
@@ -119,8 +120,6 @@ def _middlewares(name: str, args: AppClusterArgs) -> dict[str, Any]:
     }
     if limit := rate_limit(args):
         found[f"{name}-rate-limit"] = {"rateLimit": limit}
-    if args.server is ServerKind.HTTP:  # nginx limits bodies itself, without holding them
-        found[f"{name}-body"] = {"buffering": {"maxRequestBodyBytes": args.max_body_mb * 2**20}}
     found[f"{name}-compress"] = {"compress": {}}
     # Only what reached no server is sent again: a refused connection, never a request that may have been handled.
     found[f"{name}-retry"] = {"retry": {"attempts": 4, "initialInterval": "50ms"}}
@@ -128,18 +127,28 @@ def _middlewares(name: str, args: AppClusterArgs) -> dict[str, Any]:
 
 
 def _servers(name: str, args: AppClusterArgs, release: Release) -> dict[str, Any]:
-    check = {
-        "path": args.health_path,
-        "hostname": args.hostnames[0],
-        "headers": {"X-Forwarded-Proto": "https"},
-        "interval": "1s",
-        "timeout": "2s",
-    }
     return {
         "loadBalancer": {
             "servers": [{"url": f"http://{server}"} for server in release.servers],
-            "healthCheck": check,
+            "healthCheck": _check(args),
             "serversTransport": name,
             "passHostHeader": True,
         }
     }
+
+
+def _check(args: AppClusterArgs) -> dict[str, Any]:
+    """What takes a server out of traffic: never that its workers are busy."""
+    if args.server is ServerKind.PHP_FPM:
+        return {"path": server.PING, "port": server.PROBES, "interval": "1s", "timeout": "2s"}
+    check: dict[str, Any] = {
+        "path": args.health_path,
+        "hostname": args.hostnames[0],
+        "headers": {"X-Forwarded-Proto": "https"},
+    }
+    if args.health_port is not None:
+        return {**check, "port": args.health_port, "interval": "1s", "timeout": "2s"}
+    # The work answers it, so it may wait as long as the work. A server that is gone refuses, and then the next one is
+    # tried (`retry`).
+    patience = limits.answer_seconds(args)
+    return {**check, "interval": "5s", "unhealthyInterval": "1s", "timeout": f"{patience}s"}

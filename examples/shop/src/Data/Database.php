@@ -30,12 +30,14 @@ final class Database
         private readonly Config $config,
         private readonly bool $direct,
         private readonly bool $persistent,
+        private readonly ?Bulkhead $bulkhead = null,
     ) {
     }
 
-    public static function pooled(Config $config, bool $persistent = false): self
+    /** @param ?Bulkhead $bulkhead for processes that must not all wait for the database */
+    public static function pooled(Config $config, bool $persistent = false, ?Bulkhead $bulkhead = null): self
     {
-        return new self($config, false, $persistent);
+        return new self($config, false, $persistent, $bulkhead);
     }
 
     public static function direct(Config $config): self
@@ -46,14 +48,13 @@ final class Database
     /**
      * Runs one statement. While its connection breaks or none is to be had (a failover, a restart), it is sent again, so
      * every statement given here must be safe to repeat. PgBouncer makes old clients wait for a server that is away, but
-     * refuses new ones at once. What must answer soon, such as a check of the health, gives little patience.
+     * refuses new ones at once. What must answer soon, such as a check of the health, asks a DatabaseProbe.
      *
      * @param array<string, scalar|null> $values
-     * @param float $patience seconds
      */
-    public function run(string $sql, array $values = [], float $patience = self::PATIENCE): PDOStatement
+    public function run(string $sql, array $values = []): PDOStatement
     {
-        $deadline = microtime(true) + $patience;
+        $deadline = microtime(true) + self::PATIENCE;
         $pause = 0.0;
         while (true) {
             try {
@@ -71,13 +72,10 @@ final class Database
         }
     }
 
-    /**
-     * @param array<string, scalar|null> $values
-     * @param float $patience seconds, see run()
-     */
-    public function row(string $sql, array $values = [], float $patience = self::PATIENCE): ?array
+    /** @param array<string, scalar|null> $values */
+    public function row(string $sql, array $values = []): ?array
     {
-        $row = $this->run($sql, $values, $patience)->fetch(PDO::FETCH_ASSOC);
+        $row = $this->run($sql, $values)->fetch(PDO::FETCH_ASSOC);
         return $row === false ? null : $row;
     }
 
@@ -138,6 +136,9 @@ final class Database
 
     private function connection(): PDO
     {
+        if ($this->bulkhead?->open() === false) {
+            throw new DatabaseAway('the database is away');
+        }
         if ($this->pdo === null) {
             $host = ($this->direct ? $this->config->get('DB_DIRECT_HOST') : null) ?? $this->config->require('DB_HOST');
             $port = ($this->direct ? $this->config->get('DB_DIRECT_PORT') : null) ?? $this->config->get('DB_PORT', '5432');

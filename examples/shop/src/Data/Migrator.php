@@ -24,7 +24,17 @@ final class Migrator
     {
     }
 
-    /** @return list<string> names of migrations this version has and the database has not */
+    /**
+     * @param list<string> $applied names
+     *
+     * @return list<string> names of migrations this version has and the database has not
+     */
+    public static function missing(array $applied): array
+    {
+        return array_values(array_diff(array_keys(self::files()), $applied));
+    }
+
+    /** @return list<string> the same, of this database */
     public function pending(): array
     {
         try {
@@ -35,7 +45,7 @@ final class Migrator
             }
             $applied = [];
         }
-        return array_values(array_diff(array_keys($this->files()), array_keys($applied)));
+        return self::missing(array_keys($applied));
     }
 
     /**
@@ -53,7 +63,7 @@ final class Migrator
                 name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())');
             $applied = $this->applied();
             $count = 0;
-            foreach ($this->files() as $name => $sql) {
+            foreach (self::files() as $name => $sql) {
                 $checksum = hash('sha256', $sql);
                 if (!isset($applied[$name])) {
                     $say("applying $name");
@@ -121,7 +131,7 @@ final class Migrator
     }
 
     /** @return array<string, string> name to SQL, in order */
-    private function files(): array
+    private static function files(): array
     {
         $files = [];
         foreach (glob(dirname(__DIR__, 2) . '/migrations/*.sql') ?: [] as $path) {

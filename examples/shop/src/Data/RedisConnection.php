@@ -17,8 +17,12 @@ final class RedisConnection
 
     private ?Redis $redis = null;
 
-    public function __construct(private readonly Config $config, private readonly bool $persistent = false)
-    {
+    /** @param float $bound seconds at most to connect, and for each answer */
+    public function __construct(
+        private readonly Config $config,
+        private readonly bool $persistent = false,
+        private readonly float $bound = self::READ_TIMEOUT,
+    ) {
     }
 
     public function client(): Redis
@@ -53,14 +57,15 @@ final class RedisConnection
         [$host, $port] = $this->address();
         $redis = new Redis();
         $connect = $this->persistent ? 'pconnect' : 'connect';
+        $bound = min(self::CONNECT_TIMEOUT, $this->bound);
         if ($this->config->get('REDIS_SCHEME') === 'tls') {
             // PHP verifies the chain and the name by itself; the file says which CA to trust, and is read each time.
             $stream = ['cafile' => $this->config->require('REDIS_CAFILE'), 'peer_name' => $host];
-            $redis->$connect("tls://$host", $port, self::CONNECT_TIMEOUT, null, 0, 0, ['stream' => $stream]);
+            $redis->$connect("tls://$host", $port, $bound, null, 0, $this->bound, ['stream' => $stream]);
         } else {
-            $redis->$connect($host, $port, self::CONNECT_TIMEOUT);
+            $redis->$connect($host, $port, $bound);
         }
-        $redis->setOption(Redis::OPT_READ_TIMEOUT, self::READ_TIMEOUT);
+        $redis->setOption(Redis::OPT_READ_TIMEOUT, $this->bound);
         $password = $this->config->get('REDIS_PASSWORD');
         if ($password !== null) {
             $user = $this->config->get('REDIS_USERNAME');

@@ -8,8 +8,10 @@ use PDOException;
 use RedisException;
 use Shop\Chaos;
 use Shop\Config;
+use Shop\Data\Bulkhead;
 use Shop\Data\Database;
-use Shop\Data\Migrator;
+use Shop\Data\DatabaseAway;
+use Shop\Data\DatabaseProbe;
 use Shop\Data\RedisConnection;
 use Shop\Login;
 use Shop\Mailer;
@@ -35,7 +37,8 @@ final class Kernel
     /** Everything is wired here; connections open when first used. */
     public static function create(Config $config): self
     {
-        $database = Database::pooled($config, persistent: true);
+        $probe = new DatabaseProbe($config);
+        $database = Database::pooled($config, persistent: true, bulkhead: new Bulkhead($probe));
         $redis = new RedisConnection($config, persistent: true);
         $counters = new Counters($redis);
         $queue = new Queue($redis);
@@ -44,7 +47,7 @@ final class Kernel
         $orders = new Orders($database, $queue);
         $uploads = new Uploads($config);
         $login = new Login($config, $redis, new Mailer($config), $counters);
-        $monitoring = new Monitoring($config, $database, $redis, $queue, $counters, $metrics, new Migrator($database));
+        $monitoring = new Monitoring($config, $probe, $queue, $counters, $metrics);
         $home = new Home($config);
         return new self($config, new Router([
             'GET /' => $home->page(...),
@@ -95,7 +98,7 @@ final class Kernel
             return Response::json(['error' => $error->getMessage()], $error->status);
         } catch (Throwable $error) {
             error_log(sprintf('%s: %s: %s at %s:%d', $route, $error::class, $error->getMessage(), $error->getFile(), $error->getLine()));
-            $away = $error instanceof RedisException || ($error instanceof PDOException && Database::isTransient($error));
+            $away = $error instanceof RedisException || $error instanceof DatabaseAway || ($error instanceof PDOException && Database::isTransient($error));
             return $away
                 ? Response::json(['error' => 'a service this needs is away; try again'], 503, ['Retry-After' => '1'])
                 : Response::json(['error' => 'something failed here; it has been logged'], 500);

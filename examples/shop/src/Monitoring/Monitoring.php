@@ -8,7 +8,7 @@ use PDOException;
 use RedisException;
 use RuntimeException;
 use Shop\Config;
-use Shop\Data\Database;
+use Shop\Data\DatabaseProbe;
 use Shop\Data\Migrator;
 use Shop\Data\RedisConnection;
 use Shop\Http\Response;
@@ -18,16 +18,18 @@ use Throwable;
 /** What a proxy, an orchestrator and Prometheus ask. */
 final class Monitoring
 {
-    private const PATIENCE = 0.3; // seconds: a check says how it is now
+    // A check says how it is now, and whoever asks gives up soon.
+    private const BOUND = 1.2; // seconds for everything that is asked of the database
+    private const REDIS_BOUND = 0.3; // seconds for each step of a conversation with Redis
+
+    private ?float $deadline = null;
 
     public function __construct(
         private readonly Config $config,
-        private readonly Database $database,
-        private readonly RedisConnection $redis,
+        private readonly DatabaseProbe $database,
         private readonly Queue $queue,
         private readonly Counters $counters,
         private readonly HttpMetrics $http,
-        private readonly Migrator $migrator,
     ) {
     }
 
@@ -40,7 +42,7 @@ final class Monitoring
     /** Whether the database (through the pooler) and Redis answer. */
     public function connected(): Response
     {
-        return $this->report($this->connections(), []);
+        return $this->report(['database' => $this->database('SELECT 1'), 'redis' => $this->redis()[0]], []);
     }
 
     /**
@@ -49,22 +51,20 @@ final class Monitoring
      */
     public function ready(): Response
     {
-        $checks = $this->connections() + ['migrations' => $this->check(function (): void {
-            $missing = $this->migrator->pending();
-            if ($missing !== []) {
-                throw new RuntimeException('not applied: ' . implode(', ', $missing));
-            }
-        })];
+        [$redis, $bounded] = $this->redis();
+        $checks = ['database' => $this->database('SELECT 1'), 'redis' => $redis];
+        $checks['migrations'] = $checks['database']['status'] === 'failed' ? self::unknown('the database') : $this->migrations();
+        $asked = fn (callable $work): array => $bounded === null ? self::unknown('Redis') : $this->check(static fn () => $work($bounded));
         $warnings = [
-            'queue' => $this->check(function (): void {
-                $age = $this->queue->state()['oldest_age'];
+            'queue' => $asked(function (RedisConnection $redis): void {
+                $age = (new Queue($redis))->state()['oldest_age'];
                 $limit = $this->config->int('QUEUE_MAX_AGE', 300);
                 if ($age > $limit) {
                     throw new RuntimeException(sprintf('the oldest job has waited %d s, more than %d s', $age, $limit));
                 }
             }),
-            'scheduler' => $this->check(function (): void {
-                $last = $this->counters->runs()['queue-pending'] ?? null;
+            'scheduler' => $asked(function (RedisConnection $redis): void {
+                $last = (new Counters($redis))->runs()['queue-pending'] ?? null;
                 if ($last === null || time() - $last > 30) {
                     throw new RuntimeException($last === null ? 'never ran' : sprintf('last ran %d s ago', time() - $last));
                 }
@@ -188,13 +188,47 @@ final class Monitoring
         ];
     }
 
-    /** @return array<string, array<string, mixed>> */
-    private function connections(): array
+    /** @return array{status: string, ms?: float, error?: string} */
+    private function database(string $sql): array
     {
-        return [
-            'database' => $this->check(fn () => $this->database->row('SELECT 1 AS one', patience: self::PATIENCE)),
-            'redis' => $this->check(fn () => $this->redis->retry(static fn ($redis) => $redis->ping())),
-        ];
+        return $this->check(fn () => $this->database->ask($sql, $this->left()));
+    }
+
+    private function left(): float
+    {
+        return ($this->deadline ??= microtime(true) + self::BOUND) - microtime(true);
+    }
+
+    /** @return array{status: string, ms?: float, error?: string} */
+    private function migrations(): array
+    {
+        return $this->check(function (): void {
+            // Without the table, which no query may name, nothing was ever applied.
+            $exists = $this->database->ask("SELECT to_regclass('schema_migrations') AS found", $this->left())[0]['found'] !== null;
+            $rows = $exists ? $this->database->ask('SELECT name FROM schema_migrations', $this->left()) : [];
+            $missing = Migrator::missing(array_column($rows, 'name'));
+            if ($missing !== []) {
+                throw new RuntimeException('not applied: ' . implode(', ', $missing));
+            }
+        });
+    }
+
+    /**
+     * A connection of its own, whose bounds are short.
+     *
+     * @return array{array<string, mixed>, ?RedisConnection} the check, and the connection if Redis answered
+     */
+    private function redis(): array
+    {
+        $redis = new RedisConnection($this->config, bound: self::REDIS_BOUND);
+        $check = $this->check(static fn () => $redis->client()->ping());
+        return [$check, $check['status'] === 'ok' ? $redis : null];
+    }
+
+    /** @return array{status: string, error: string} */
+    private static function unknown(string $of): array
+    {
+        return ['status' => 'failed', 'error' => "not known without $of"];
     }
 
     /** @return array{status: string, ms?: float, error?: string} */

@@ -1,0 +1,72 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shop\Data;
+
+use RuntimeException;
+
+/**
+ * Keeps a database that is away from keeping every child of PHP-FPM waiting, so that pages without it are still served.
+ *
+ * While half of a replica's children are idle, whoever needs the database may wait for it: most failovers are shorter
+ * than its patience. When fewer are, only a database that answers is asked. One child finds out, once a second; what it
+ * found is in memory that all children share (APCu).
+ */
+final class Bulkhead
+{
+    private const BOUND = 0.5; // seconds that the database has for an answer
+    private const FRESH = 1; // seconds that an answer counts
+
+    private ?bool $open = null;
+
+    public function __construct(private readonly DatabaseProbe $probe)
+    {
+    }
+
+    /** Whether this request may ask the database; found out once for each request. */
+    public function open(): bool
+    {
+        return $this->open ??= $this->idle() || $this->answers();
+    }
+
+    private function idle(): bool
+    {
+        $pool = function_exists('fpm_get_status') ? fpm_get_status() : false;
+        return $pool === false || 2 * $pool['idle-processes'] >= $pool['total-processes'];
+    }
+
+    private function answers(): bool
+    {
+        $deadline = microtime(true) + 2 * self::BOUND;
+        do {
+            $fresh = apcu_fetch('database:fresh');
+            if (is_int($fresh)) {
+                return $fresh === 1;
+            }
+            if (apcu_add('database:asked', 1, self::FRESH + 1)) {
+                return $this->find();
+            }
+            if (apcu_fetch('database:last') === 0) {
+                return false; // it was away, and another child looks whether it is back
+            }
+            usleep(10_000);
+        } while (microtime(true) < $deadline);
+        return false;
+    }
+
+    private function find(): bool
+    {
+        try {
+            $this->probe->ask('SELECT 1', self::BOUND);
+            $found = 1;
+        } catch (RuntimeException $error) {
+            error_log("database: {$error->getMessage()}");
+            $found = 0;
+        }
+        apcu_store('database:last', $found);
+        apcu_store('database:fresh', $found, self::FRESH);
+        apcu_delete('database:asked');
+        return $found === 1;
+    }
+}
