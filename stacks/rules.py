@@ -17,6 +17,7 @@ from tierstack.errors import HIDDEN, Problem
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits, web_memory_mb
 from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.hostnames import covers
 
 DOCKER_OVERHEAD_MB = 192
 """MiB for PgBouncer and the certificate, file and migration helpers of a Docker host, beside the sized containers."""
@@ -145,20 +146,13 @@ def _connections(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplic
     return [Problem("database.max_client_connections", size.max_client_connections, wrong, instead)]
 
 
-def _covers(pattern: str, name: str) -> bool:
-    """Whether a certificate's name covers a host name (RFC 6125 section 6.4.3: `*` is one whole label)."""
-    if pattern.startswith("*."):
-        return "." in name and name.partition(".")[2] == pattern[2:]
-    return pattern == name
-
-
 def _hostnames(app: AppClusterArgs, tls: TLSArgs) -> list[Problem]:
     wrong = "is not a name of the certificate, so browsers would refuse it"
     instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
     return [
         Problem(f"app.hostnames[{index}]", name, wrong, instead)
         for index, name in enumerate(app.hostnames)
-        if not any(_covers(pattern, name) for pattern in tls.hostnames)
+        if not any(covers(pattern, name) for pattern in tls.hostnames)
     ]
 
 
@@ -166,7 +160,7 @@ def _policy_host(app: AppClusterArgs, rooms: Rooms) -> list[Problem]:
     """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
     found: list[Problem] = []
     for host in rooms.policy_hosts():
-        if not any(_covers(pattern, host) for pattern in rooms.tls().hostnames):
+        if not any(covers(pattern, host) for pattern in rooms.tls().hostnames):
             wrong = f"does not cover {host}, where senders fetch the MTA-STS policy (RFC 8461 §3.3)"
             instead = f"add `{host}`, leave `tls.hostnames` out, or write `served_here: false` in `mta_sts`"
             found.append(Problem("tls.hostnames", rooms.tls().hostnames, wrong, instead))
@@ -215,7 +209,7 @@ def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None) -> list[Problem]:
             "add it to `dns.web`",
         )
         for index, name in enumerate(app.hostnames)
-        if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(_covers(host, name) for host in hosts)
+        if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(covers(host, name) for host in hosts)
     ]
 
 

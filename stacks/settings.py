@@ -72,7 +72,7 @@ class PlatformSettings(section(Platform, without={"environment", "name"})):
 
 def _room(args: type[Any], *wired: str) -> type[Section]:
     """The section of a component without what the program gives: the platform, and what other components hand over."""
-    return section(args, without={"platform", "tier", *wired})
+    return section(args, without={"platform", "tier", "physical_name", *wired})
 
 
 class _TlsSettings(_room(TLSArgs, "hostnames")):

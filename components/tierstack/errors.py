@@ -1,8 +1,12 @@
 """How tierstack says that an input is wrong: every problem of a component at once, each with its remedy."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import cast
+
+from pulumi import RunError
 
 _SHOWN = 60  # characters of a value that an error shows; longer ones say nothing more to a reader
 
@@ -39,8 +43,11 @@ HIDDEN = _Marker("(hidden)")
 """The value of a problem whose path holds a secret."""
 
 
-class ArgumentError(ValueError):
-    """Raised by a component's constructor, before it registers anything, with all problems of its arguments."""
+class ArgumentError(RunError, ValueError):
+    """Raised by a component's constructor, before it registers anything, with all problems of its arguments.
+
+    The engine prints a RunError as it stands, without a traceback.
+    """
 
     def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
         self.subject = subject
@@ -50,9 +57,28 @@ class ArgumentError(ValueError):
 
 
 def shorten(value: object) -> str:
-    """`value` as an error shows it: its repr, cut to a length that a line can hold."""
-    text = repr(value)
+    """`value` as an error shows it: its repr, cut to a length that a line can hold; an object by its class alone."""
+    text = _shown(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _shown(value: object) -> str:
+    """A repr of plain values; the repr of any other object is an address in memory, or may hold a secret."""
+    if isinstance(value, Enum):
+        return repr(value.value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, cast(Sequence[object], value)))}]"
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[object, object], value).items()
+        return f"{{{', '.join(f'{_shown(key)}: {_shown(entry)}' for key, entry in pairs)}}}"
+    if value is None or isinstance(value, str | bytes | int | float | _Marker):
+        return repr(value)
+    return f"({a_or_an(type(value).__name__)})"
+
+
+def a_or_an(noun: str) -> str:
+    """`noun` with its article."""
+    return f"an {noun}" if noun[:1] in "AEIOUaeiou" else f"a {noun}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

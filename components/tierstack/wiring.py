@@ -16,6 +16,12 @@ class SecretRef:
     key: str | None = None
     """Kubernetes: key inside the Secret. None on Docker."""
 
+    def as_text(self) -> str:
+        """What to do where the secret is wanted as a text."""
+        if self.value is not None:
+            return "pass its `value`, which is a secret output"
+        return "the value never leaves the cluster: pass the whole connection to the argument that takes it"
+
 
 @dataclass(kw_only=True)
 class TrustedCA:
@@ -33,6 +39,8 @@ class TrustedCA:
 @dataclass(kw_only=True)
 class DatabaseConnection:
     """How to reach a PostgreSQL of DatabaseWithReplicas."""
+
+    source = "`connection` of a DatabaseWithReplicas"
 
     host: pulumi.Input[str]
     """Host of the pooler (transaction mode): what an application uses."""
@@ -63,13 +71,19 @@ class DatabaseConnection:
     """Docker: its password."""
     cluster: str | None = None
     """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
+    archive: str | None = None
+    """Kubernetes: name of the ObjectStore that its write-ahead log is archived to. None: none."""
     ca: TrustedCA | None = None
     """What clients verify both endpoints by (`sslmode=verify-full`). None: they verify nothing."""
+    place: str | None = None
+    """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""
 
 
 @dataclass(kw_only=True)
 class RedisConnection:
     """How to reach a RedisCluster."""
+
+    source = "`connection` of a RedisCluster"
 
     host: pulumi.Input[str]
     """Host that always leads to the primary."""
@@ -83,6 +97,8 @@ class RedisConnection:
     """Kubernetes: labels a pod must carry to be let through."""
     ca: TrustedCA | None = None
     """What clients verify the endpoint by (`rediss://`, TLS from the first byte). None: it speaks in clear."""
+    place: str | None = None
+    """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""
 
 
 @dataclass(kw_only=True)
@@ -129,6 +145,8 @@ class AcmeClient:
 class Certificate:
     """A certificate with its key, and the CA that clients must trust where it is not a public one."""
 
+    source = "`certificate` of a TLS"
+
     hostnames: list[str]
     """The names it is for."""
     certificate_pem: pulumi.Input[str] | None = None
@@ -141,11 +159,15 @@ class Certificate:
     """Kubernetes: the kubernetes.io/tls Secret that holds it. None on Docker."""
     acme: AcmeClient | None = None
     """Docker: how the proxy gets the certificate itself, and renews it. None: it is given the PEM texts above."""
+    place: str | None = None
+    """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""
 
 
 @dataclass(kw_only=True)
 class GatewayEndpoint:
     """Where applications attach to a Gateway."""
+
+    source = "`endpoint` of a Gateway"
 
     https_port: int
     """Port that clients use for HTTPS, for the URLs that applications announce."""
@@ -165,3 +187,9 @@ class GatewayEndpoint:
     """Kubernetes: namespace of the proxy's pods, the only ones let through to applications."""
     trusted_proxies: list[str] | None = None
     """Networks (CIDR) of what stands in front of the proxy and names the client in X-Forwarded-For. None: nothing."""
+    hostnames: list[str] | None = None
+    """The names of its certificate, which those of an application must be among. None: not known, and not checked."""
+    gateway: str | None = None
+    """Name of the Gateway component, behind which a hostname belongs to one application. None: not checked."""
+    place: str | None = None
+    """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""

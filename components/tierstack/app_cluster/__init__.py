@@ -22,7 +22,7 @@ class AppCluster(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, AppClusterArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        built = build(name, self, args)
+        built = build(self.physical_name, self, args)
         port = args.gateway.https_port
         url = f"https://{args.hostnames[0]}{'' if port == 443 else f':{port}'}"
         self.finish({"url": built.ready.apply(lambda _: url), "release": built.release})

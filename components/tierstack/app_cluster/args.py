@@ -7,6 +7,7 @@ import pulumi
 
 from tierstack.errors import Problem
 from tierstack.platform import Platform
+from tierstack.platform.claims import Claim
 from tierstack.tier import TIERS, Tier
 from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection
 
@@ -160,6 +161,9 @@ class AppClusterArgs:
     """How long the job in hand may take when a worker stops, in seconds."""
     outbound_ports: list[int] | None = None
     """Kubernetes: TCP ports that pods may reach outside the cluster. None: 443 (HTTPS) and 587 (mail)."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     @property
     def counts(self) -> "AppCounts":
@@ -183,6 +187,12 @@ class AppClusterArgs:
         from tierstack.app_cluster.rules import problems_of  # the rules need the types above
 
         return problems_of(self)
+
+    def claims(self) -> list[Claim]:
+        """What no other component of the program can have."""
+        from tierstack.app_cluster.rules import claims_of
+
+        return claims_of(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ class _Release:
     def __init__(self, name: str, parent: pulumi.Resource, args: AppClusterArgs) -> None:
         assert args.gateway.tools_image  # the rules ask for it
         self.name, self.parent, self.args = name, parent, args
-        self.on: Host = host(args.platform)
+        self.on: Host = host(args.platform, parent)
         self.release = processes.release(args)
         self.prefix = f"{name}-{self.release}"
         self.tools = args.gateway.tools_image

@@ -12,7 +12,7 @@ from tierstack.wiring import SecretRef
 
 def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     """Register everything."""
-    on = cluster(args.platform)
+    on = cluster(args.platform, parent)
     given = on.given_secret(f"{name}-secrets", parent, args.secrets) if args.secrets else {}
     app = manifests.App(name, args, _secret_names(args, given), _revision(args))
     base = [on.object(one["metadata"]["name"], parent, one) for one in (app.service_account(), *app.config_maps())]

@@ -9,7 +9,8 @@ from tierstack.app_cluster.processes import SECRETS, secret_names, trusted
 from tierstack.app_cluster.server import CONFIG, PROBES, SOCKETS
 from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import PlatformKind, image_problems, user_problems
-from tierstack.tls.hostnames import hostname_problems
+from tierstack.platform.claims import Claim
+from tierstack.tls.hostnames import hostname_problems, uncovered_problems
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
@@ -60,7 +61,21 @@ def _hostnames(args: AppClusterArgs) -> list[Problem]:
     if not found and args.hostnames[0].startswith("*."):
         wrong = "is a wildcard, but the first name is what `url` and health checks use"
         found.append(Problem("hostnames[0]", args.hostnames[0], wrong, "write a single name before it"))
-    return found
+    return found or uncovered_problems("hostnames", args.hostnames, args.gateway.hostnames)
+
+
+def claims_of(args: AppClusterArgs) -> list[Claim]:
+    """A hostname leads to one application behind each Gateway."""
+    gateway = args.gateway
+    if gateway.gateway is None:
+        return []
+    wrong, instead = "is a hostname of {owner} too, behind the same Gateway", "remove it from one of the two"
+    return [
+        Claim(
+            ("hostname", gateway.place or "", gateway.gateway, name), Problem(f"hostnames[{at}]", name, wrong, instead)
+        )
+        for at, name in enumerate(args.hostnames)
+    ]
 
 
 _ONLY_FPM = ("document_root", "fpm_command", "nginx_command", "nginx_image", "php_settings", "children")

@@ -25,5 +25,5 @@ class BackupSchedule(Component):
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
         args = self.begin(name, args, BackupScheduleArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        outputs = build(name, args, self)
+        outputs = build(self.physical_name, args, self)
         self.finish({**outputs, "schedule": args.schedule, "retention_days": str(args.retention_days)})

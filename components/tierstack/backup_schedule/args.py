@@ -73,6 +73,9 @@ class BackupScheduleArgs:
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
     memory_mb: int = 512
     """Docker: memory limit in MiB. 256 to 65536. Default: 512."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     def problems(self) -> list[Problem]:
         """All rules, in the order of the fields."""
@@ -85,6 +88,22 @@ class BackupScheduleArgs:
         if self.destination is not None:
             found += self.destination.problems("destination", self.platform)
         return found
+
+    def problems_as(self, name: str) -> list[Problem]:
+        """The rule of a component of this name: on Kubernetes the database must archive to the ObjectStore that it
+        makes, or there would be no write-ahead log to restore from."""
+        archive = self.database.archive
+        if self.platform.kind is not PlatformKind.KUBERNETES or archive == name or not self.archive_is_known:
+            return []
+        wrong = "is missing" if archive is None else f"is not `{name}`, the ObjectStore of this BackupSchedule"
+        wrong += "; the database would archive nothing there, and nothing could be restored"
+        instead = f'give DatabaseWithReplicas `archive=object_store_name("{name}")`'
+        return [Problem("database.archive", MISSING if archive is None else archive, wrong, instead)]
+
+    @property
+    def archive_is_known(self) -> bool:
+        """Whether the connection says what the database archives to: one that was written by hand may not."""
+        return self.database.archive is not None or self.database.place is not None
 
     def _on_docker(self) -> list[Problem]:
         instead = "pass the `connection` of a DatabaseWithReplicas on this Docker host"

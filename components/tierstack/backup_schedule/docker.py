@@ -20,7 +20,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
     """Register everything; what the component gives as its outputs."""
     assert args.image is not None  # by the arguments' rules
     assert args.database.direct_network is not None
-    here = host(args.platform)
+    here = host(args.platform, parent)
     settings = here.volume(f"{name}-config", parent, data=False)
     catalog = here.volume(f"{name}-catalog", parent, data=True)
     program = config.program()

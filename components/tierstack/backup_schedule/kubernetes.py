@@ -85,7 +85,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
     """Register everything; what the component gives as its outputs."""
     assert args.destination is not None  # by the arguments' rules
     assert args.database.cluster is not None
-    here = cluster(args.platform)
+    here = cluster(args.platform, parent)
     credentials = {
         ACCESS_KEY: args.destination.access_key_id or "",
         SECRET_KEY: args.destination.secret_access_key or "",

@@ -39,7 +39,7 @@ def build(
     name: str, parent: pulumi.Resource, args: ClusterAddonsArgs, given: dict[Addon, list[Manifest]]
 ) -> dict[Addon, list[Object]]:
     """Register everything: within an addon by rank, an addon after those it needs."""
-    on = cluster(args.platform)
+    on = cluster(args.platform, parent)
     made: dict[Addon, list[Object]] = {}
     for addon, found in given.items():
         before: list[pulumi.Resource] = [one for need in CATALOG[addon].needs for one in made.get(need, [])]

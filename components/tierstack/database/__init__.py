@@ -30,7 +30,7 @@ class DatabaseWithReplicas(Component):
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
         args = self.begin(name, args, DatabaseWithReplicasArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        connection = build(name, args, self)
+        connection = build(self.physical_name, args, self)
         self.connection = connection
         """What other components are given: endpoints, credentials, networks or labels."""
         self.finish(

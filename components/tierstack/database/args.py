@@ -77,6 +77,9 @@ class DatabaseWithReplicasArgs:
     restarts the server on Docker; on Kubernetes only where the setting needs it."""
     operator_namespace: str = "cnpg-system"
     """Kubernetes: namespace of the CloudNativePG operator, which must reach the servers."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     def size(self) -> DatabaseSize:
         """The sizes that hold: those given, else those of the tier."""

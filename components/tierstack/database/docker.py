@@ -41,7 +41,7 @@ class _Database:
         self.args = args
         self.parent = parent
         self.size: DatabaseSize = args.size()
-        self.host: Host = host(args.platform)
+        self.host: Host = host(args.platform, parent)
         self.pooler_host = f"{name}-pooler"
         self.direct_host = f"{name}-rw"
         roles = (args.user, files.BACKUP_ROLE, files.REPLICA_ROLE)
@@ -73,6 +73,7 @@ class _Database:
             backup_user=files.BACKUP_ROLE,
             backup_password=SecretRef(value=self.passwords[files.BACKUP_ROLE]),
             ca=self.tls.authority.trusted if self.tls else None,
+            place=self.args.platform.place,
         )
 
     def _password(self, role: str) -> pulumi.Output[str]:

@@ -166,7 +166,7 @@ def server_policy(name: str, operator_namespace: str) -> Manifest:
 
 def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
     """Everything of the database in the namespace of `args.platform`."""
-    namespace = cluster(args.platform)
+    namespace = cluster(args.platform, parent)
     password = namespace.generated_secret(
         f"{name}-app", parent, fixed={"username": args.user}, secret_type="kubernetes.io/basic-auth"
     )
@@ -198,6 +198,8 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
         client_labels=client_labels(name),
         direct_client_labels=direct_client_labels(name),
         cluster=name,
+        archive=args.archive,
+        place=args.platform.place,
         # Beside the key, which is not mounted. The operator makes it; pods wait for it.
         ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=f"{name}-ca"),
     )

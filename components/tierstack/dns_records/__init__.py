@@ -178,7 +178,7 @@ class DNSRecords(Component):
             else:
                 entries.append(endpoint(one))
         labels = args.publish.external_dns.labels or {}
-        cluster(args.platform).object(f"{name}-endpoint", self, manifest(name, entries, labels))
+        cluster(args.platform, self).object(f"{name}-endpoint", self, manifest(name, entries, labels))
 
     @staticmethod
     def _settled(name: str, args: DNSRecordsArgs, late: Sequence[str], keys: Mapping[str, str]) -> Zone:

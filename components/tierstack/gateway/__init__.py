@@ -23,5 +23,5 @@ class Gateway(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, GatewayArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        self.endpoint = build(name, self, args)
+        self.endpoint = build(self.physical_name, self, args)
         self.finish({"https_port": str(self.endpoint.https_port)})

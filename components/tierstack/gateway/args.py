@@ -7,6 +7,7 @@ from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.gateway.forwarded import network_problems
 from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
+from tierstack.platform.claims import Claim
 from tierstack.wiring import Certificate
 
 TRAEFIK_CLASS = "traefik"
@@ -50,6 +51,9 @@ class GatewayArgs:
     """Kubernetes: name of the GatewayClass."""
     proxy_namespace: str = "traefik"
     """Kubernetes: namespace in which the proxy's pods run."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the arguments."""
@@ -68,6 +72,21 @@ class GatewayArgs:
         return found + (
             self._docker_problems() if self.platform.kind is PlatformKind.DOCKER else self._kubernetes_problems()
         )
+
+    def claims(self) -> list[Claim]:
+        """What no other component of the program can have: on Docker the ports of the host."""
+        if self.platform.kind is not PlatformKind.DOCKER:
+            return []
+        wrong = "is a port of {owner} too, on the same host"
+        instead = "write another port, or bind one of the two to another address by `bind_address`"
+        return [
+            Claim(
+                ("port", self.platform.docker_host or "", str(getattr(self, path))),
+                Problem(path, getattr(self, path), wrong, instead),
+                self.bind_address,
+            )
+            for path in ("http_port", "https_port")
+        ]
 
     def _docker_problems(self) -> list[Problem]:
         found = user_problems("user", self.user)

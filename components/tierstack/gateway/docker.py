@@ -15,7 +15,7 @@ from tierstack.wiring import AcmeClient, Certificate, GatewayEndpoint
 
 def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpoint:
     """Register everything and say where applications attach."""
-    on = host(args.platform)
+    on = host(args.platform, parent)
     assert args.image  # the rules ask for both
     assert args.tools_image
     uid, gid = (int(part) for part in args.user.split(":"))
@@ -67,6 +67,9 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
         volume=files.volume,
         user=args.user,
         trusted_proxies=args.trusted_proxies,
+        hostnames=list(args.certificate.hostnames),
+        gateway=name,
+        place=args.platform.place,
     )
 
 

@@ -43,7 +43,7 @@ def manifests(name: str, args: GatewayArgs) -> list[Manifest]:
 
 def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpoint:
     """Register everything and say where applications attach."""
-    on = cluster(args.platform)
+    on = cluster(args.platform, parent)
     gateway, redirect = manifests(name, args)
     made = on.object(name, parent, gateway)
     on.object(f"{name}-redirect", parent, redirect, depends_on=[made])
@@ -53,4 +53,7 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
         gateway_class=args.gateway_class,
         proxy_namespace=args.proxy_namespace,
         trusted_proxies=args.trusted_proxies,
+        hostnames=list(args.certificate.hostnames),
+        gateway=name,
+        place=args.platform.place,
     )

@@ -23,5 +23,5 @@ class MtaStsHost(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, MtaStsHostArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        served = build(name, self, args)
+        served = build(self.physical_name, self, args)
         self.finish({"url": served.apply(lambda _: args.url)})

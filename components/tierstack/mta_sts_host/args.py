@@ -7,6 +7,8 @@ from tierstack.dns_records.mta_sts import host_name, policy_problem
 from tierstack.dns_records.mta_sts_fetch import PATH
 from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
+from tierstack.platform.claims import Claim
+from tierstack.tls.hostnames import covers
 from tierstack.wiring import GatewayEndpoint
 
 
@@ -32,6 +34,9 @@ class MtaStsHostArgs:
     """Port that nginx listens on, above 1023."""
     memory_mb: int = 32
     """Hard limit in MiB."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     @property
     def hostname(self) -> str:
@@ -58,7 +63,18 @@ class MtaStsHostArgs:
         found += out_of_range("memory_mb", self.memory_mb, 16, 1024, "MiB")
         if self.nginx_command is not None and not self.nginx_command:
             found.append(Problem("nginx_command", [], "is empty", "write the command, or leave it out"))
+        names = self.gateway.hostnames
+        if not found and names is not None and not any(covers(name, self.hostname) for name in names):
+            wrong = f"needs {self.hostname}, which is not a name of the Gateway's certificate (RFC 8461 §3.3)"
+            found.append(Problem("domain", self.domain, wrong, "add it to the `hostnames` of the TLS component"))
         return found + self._gateway_problems()
+
+    def claims(self) -> list[Claim]:
+        """What no other component of the program can have: a Gateway serves one policy of a domain."""
+        if self.gateway.gateway is None:
+            return []
+        problem = Problem("domain", self.domain, "is the domain of {owner} too", "remove one of the two")
+        return [Claim(("policy", self.gateway.place or "", self.gateway.gateway, self.hostname), problem)]
 
     def _gateway_problems(self) -> list[Problem]:
         docker = self.platform.kind is PlatformKind.DOCKER

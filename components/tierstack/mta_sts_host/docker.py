@@ -11,7 +11,7 @@ from tierstack.platform.docker import Attachment, Health, Mount, Service, host
 
 def build(name: str, parent: pulumi.Resource, args: MtaStsHostArgs) -> pulumi.Output[bool]:
     """Register everything; true once the proxy has the route."""
-    on, gateway = host(args.platform), args.gateway
+    on, gateway = host(args.platform, parent), args.gateway
     assert gateway.tools_image  # the rules ask for all of them
     assert gateway.user
     assert gateway.volume

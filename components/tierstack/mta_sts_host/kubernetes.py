@@ -136,7 +136,7 @@ def _route(name: str, args: MtaStsHostArgs) -> Manifest:
 
 def build(name: str, parent: pulumi.Resource, args: MtaStsHostArgs) -> pulumi.Output[bool]:
     """Register everything; true once the proxy has the route."""
-    on = cluster(args.platform)
+    on = cluster(args.platform, parent)
     made: list[pulumi.Resource] = []
     for logical, manifest in manifests(name, args).items():
         made.append(on.object(logical, parent, manifest, depends_on=made))

@@ -33,6 +33,8 @@ class DataProtection(Enum):
 class Platform:
     """Where a component runs. Use `DockerHost(…)` or `Kubernetes(…)`."""
 
+    source = "`Kubernetes(name=…)` or `DockerHost(name=…)`"
+
     kind: PlatformKind
     """`docker` or `kubernetes`."""
     name: str
@@ -71,6 +73,15 @@ class Platform:
             "tierstack.dev/environment": self.environment,
         }
 
+    @property
+    def place(self) -> str:
+        """Where it is, as components tell each other: `kubernetes/shop-prod`, `docker`; with `@` and the context or the
+        daemon's address where the program names it. The same in another program."""
+        kubernetes = self.kind is PlatformKind.KUBERNETES
+        where = f"{self.kind.value}/{self.name}" if kubernetes else self.kind.value
+        target = self.context if kubernetes else self.docker_host
+        return f"{where}@{target}" if target else where
+
     def problems(self, path: str = "platform") -> list[Problem]:
         """The rules that a platform must satisfy."""
         found = name_problems(f"{path}.name", self.name, 40) + name_problems(f"{path}.environment", self.environment)
@@ -108,6 +119,14 @@ class Kubernetes(Platform):
     """A namespace of a Kubernetes cluster; with `render_to`, manifests of it in a directory."""
 
     kind: PlatformKind = PlatformKind.KUBERNETES
+
+
+def is_elsewhere(place: str, other: str) -> bool:
+    """Whether two places (see `Platform.place`) cannot be the same. A Secret, a Service and a Gateway are reached
+    inside their namespace only; where one of two targets is not named, they may be the same."""
+    where, _, target = place.partition("@")
+    other_where, _, other_target = other.partition("@")
+    return where != other_where or bool(target and other_target and target != other_target)
 
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")

@@ -16,7 +16,7 @@ from tierstack.platform.files import VolumeFiles
 from tierstack.platform.ready import Ready
 from tierstack.platform.reload import Reload
 from tierstack.platform.run_once import RunOnce
-from tierstack.platform.shared import once_per_run
+from tierstack.platform.shared import current_run, once_per_run, platform_key, shared_options, waiting
 
 _LOGS = {"max-size": "10m", "max-file": "3"}  # at most 30 MB of logs a container stays on the host
 
@@ -88,16 +88,26 @@ class Service:
 class Host:
     """One Docker host during a run."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, component: pulumi.Resource | None = None) -> None:
+        """`component`: the first that asked for it, whose caller's options hold for the provider that all share."""
         self.platform = platform
-        self.provider: docker.Provider | None = (
-            docker.Provider(f"{platform.name}-docker", host=platform.docker_host) if platform.docker_host else None
-        )
-        self._ready: dict[pulumi.Resource, Ready] = {}
+        self._component = component
+        key = platform_key(platform, None)
+        self.provider = once_per_run(lambda _: self._provider(), ("provider", key))
+        self._ready: dict[pulumi.Resource, Ready] = once_per_run(lambda _: {}, ("ready", key))
+
+    def _provider(self) -> docker.Provider | None:
+        address = self.platform.docker_host
+        if not address:
+            return None
+        key = platform_key(self.platform, None)
+        name = current_run().name(f"{self.platform.name}-docker", key, address.rpartition("/")[2])
+        return docker.Provider(name, host=address, opts=shared_options(self._component))
 
     def options(self, parent: pulumi.Resource, **more: object) -> pulumi.ResourceOptions:
         """Options of a resource on this host under `parent`."""
-        return pulumi.ResourceOptions(parent=parent, provider=self.provider, **more)  # pyright: ignore
+        opts = pulumi.ResourceOptions(parent=parent, provider=self.provider, **more)  # pyright: ignore
+        return waiting(opts, parent)
 
     def after(self, resources: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         """What to depend on to start after `resources`: after a container means once it is ready."""
@@ -149,8 +159,9 @@ class Host:
             labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in sorted(self.platform.labels.items())],
             opts=self.options(
                 parent,
-                protect=protection is not DataProtection.NONE,
-                retain_on_delete=protection is DataProtection.RETAIN,
+                # Where the platform does not ask for them, what the caller says of the component holds.
+                protect=protection is not DataProtection.NONE or None,
+                retain_on_delete=protection is DataProtection.RETAIN or None,
                 # Another name is another volume: it is made beside the old one, which what still uses it keeps.
                 delete_before_replace=called is None,
                 # Another label is no reason to delete data, and a volume is replaced where any field changes.
@@ -180,7 +191,7 @@ class Host:
             gid=owner[1],
             mode=mode,
             docker_host=self.platform.docker_host,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
+            opts=waiting(pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)), parent),
         )
 
     def run_once(
@@ -209,7 +220,7 @@ class Host:
             timeout_seconds=timeout_seconds,
             docker_host=self.platform.docker_host,
             undo=undo,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
+            opts=waiting(pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)), parent),
         )
 
     def reload(
@@ -229,7 +240,7 @@ class Host:
             command=command,
             triggers=triggers,
             docker_host=self.platform.docker_host,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)),
+            opts=waiting(pulumi.ResourceOptions(parent=parent, depends_on=self.after(depends_on)), parent),
         )
 
     def container(
@@ -330,6 +341,6 @@ def _duration(seconds: int) -> str:
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def host(platform: Platform) -> Host:
+def host(platform: Platform, component: pulumi.Resource | None = None) -> Host:
     """The host of `platform` in this run, made at the first call."""
-    return once_per_run(Host, platform)
+    return once_per_run(lambda _: Host(platform, component), ("host", platform))

@@ -13,7 +13,14 @@ import pulumi
 import pulumi_random as random
 
 from tierstack.platform import DataProtection, Platform
-from tierstack.platform.shared import once_per_run
+from tierstack.platform.shared import (
+    current_run,
+    once_per_run,
+    platform_key,
+    provider_name,
+    shared_options,
+    waiting,
+)
 from tierstack.wiring import SecretRef
 
 Manifest = dict[str, Any]
@@ -66,12 +73,17 @@ class Object(pulumi.CustomResource):
 
 
 class Cluster:
-    """A namespace of a cluster during a run."""
+    """A namespace of a cluster during a run; `component` is the first that asked for it, whose caller's options hold
+    for what all share."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(
+        self, platform: Platform, component: pulumi.Resource | None = None, given: pulumi.ProviderResource | None = None
+    ) -> None:
         self.platform = platform
-        self.provider = self._provider()
-        self._before: list[pulumi.Resource] = []
+        self._component, self._given = component, given
+        self._key = platform_key(platform, given)
+        self.provider = given or once_per_run(lambda _: self._provider(), ("provider", self._key))
+        self._before: list[pulumi.Resource] = once_per_run(lambda _: [], ("before", self._key))
 
     def after(self, resource: pulumi.Resource) -> None:
         """Let every object that is registered from now on wait for `resource`, such as the operators it needs."""
@@ -83,13 +95,24 @@ class Cluster:
         given = {key: value for key, value in settings.items() if value is not None}
         if not given:
             return None
-        return pulumi.ProviderResource("kubernetes", f"{platform.name}-kubernetes", given, _PROVIDER)
+        opts = pulumi.ResourceOptions.merge(shared_options(self._component), _PROVIDER)
+        return pulumi.ProviderResource("kubernetes", self._shared_name("kubernetes"), given, opts)
+
+    def _shared_name(self, kind: str) -> str:
+        """The logical name of what all components of the platform share."""
+        platform = self.platform
+        name = f"{platform.name}-{kind}"
+        which = platform.context or (platform.render_to or "").rstrip("/").rpartition("/")[2]
+        return current_run().name(name, self._key, which or provider_name(self._given))
 
     @functools.cached_property
     def namespace(self) -> Object | None:
         """The platform's own namespace, made when the first object goes into it; None where it exists already."""
         if not self.platform.create_namespace:
             return None
+        return once_per_run(lambda _: self._namespace(), ("namespace", self._key))
+
+    def _namespace(self) -> Object:
         protection = self.platform.data_protection
         level = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         manifest = {
@@ -98,12 +121,12 @@ class Cluster:
             "metadata": {"name": self.platform.name, "labels": {**self.platform.labels, **level}},
         }
         # Deleting a namespace deletes every volume claim in it, so it is data.
+        protected = protection is not DataProtection.NONE and not self.platform.renders
         opts = pulumi.ResourceOptions(
-            provider=self.provider,
-            protect=protection is not DataProtection.NONE and not self.platform.renders,
-            retain_on_delete=protection is DataProtection.RETAIN,
+            provider=self.provider, retain_on_delete=protection is DataProtection.RETAIN or None
         )
-        return Object(f"{self.platform.name}-namespace", manifest, opts)
+        shared = shared_options(self._component, protect=protected)
+        return Object(self._shared_name("namespace"), manifest, pulumi.ResourceOptions.merge(shared, opts))
 
     def object(
         self,
@@ -146,8 +169,9 @@ class Cluster:
             parent=parent,
             provider=self.provider,
             depends_on=list(depends_on),
-            protect=protection is not DataProtection.NONE and not self.platform.renders,
-            retain_on_delete=protection is DataProtection.RETAIN,
+            # Where the platform does not ask for them, what the caller says of the component holds.
+            protect=(protection is not DataProtection.NONE and not self.platform.renders) or None,
+            retain_on_delete=protection is DataProtection.RETAIN or None,
             # Nothing is waited for when rendering.
             custom_timeouts=None
             if self.platform.renders
@@ -155,7 +179,7 @@ class Cluster:
         )
         if options:
             opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(**options))
-        return Object(name, manifest, opts)
+        return Object(name, manifest, waiting(opts, parent))
 
     def generated_secret(
         self,
@@ -260,6 +284,11 @@ def _name_of(secret: Object, name: str) -> pulumi.Output[str]:
     return secret.id.apply(lambda _: name)
 
 
-def cluster(platform: Platform) -> Cluster:
-    """The namespace of `platform` in this run, made at the first call."""
-    return once_per_run(Cluster, platform)
+def cluster(platform: Platform, component: pulumi.Resource | None = None) -> Cluster:
+    """The namespace of `platform` in this run, made at the first call, through the provider that `component` was given
+    where the platform names no context and no directory of its own."""
+    own = platform.context is not None or platform.renders
+    given = None if own or component is None else component.get_provider("kubernetes:index:Any")
+    return once_per_run(
+        lambda _: Cluster(platform, component, given), ("cluster", platform, platform_key(platform, given))
+    )

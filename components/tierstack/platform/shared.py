@@ -1,22 +1,134 @@
-"""What a platform makes once and shares between components, kept for the run that made it."""
+"""What the components of one platform share during a run, and what their caller's options say about it.
 
+The provider and the namespace are made once, by the first component that needs them. They hang below that component's
+own parent, with its transforms, its protection and what it depends on: they belong to the caller's part of the tree as
+much as the component does, and a second component of the platform finds them there.
+"""
+
+import contextlib
+import contextvars
+import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Hashable
 from typing import Any, TypeVar, cast
 
+import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from tierstack.platform import Platform
 
 T = TypeVar("T")
-
-# Keyed by the engine connection of the run: tests, and a component host that serves several programs, start afresh.
-_runs: "weakref.WeakKeyDictionary[Any, dict[Platform, Any]]" = weakref.WeakKeyDictionary()
+K = TypeVar("K", bound=Hashable)
 
 
-def once_per_run(make: Callable[[Platform], T], platform: Platform) -> T:
-    """`make(platform)`, or what it gave for an equal platform earlier in this run."""
-    made = _runs.setdefault(get_monitor(), {})
-    if platform not in made:
-        made[platform] = make(platform)
-    return cast(T, made[platform])
+class Run:
+    """One run of one program: what its components made once, and what they have claimed."""
+
+    def __init__(self) -> None:
+        self.made: dict[Hashable, Any] = {}
+        self.claims: dict[Hashable, Any] = {}
+        self._targets: dict[str, list[Hashable]] = {}
+
+    def name(self, name: str, target: Hashable, suffix: str) -> str:
+        """The logical name of what is shared on `target`: `name`, and with `suffix` where another target has it.
+
+        One platform name may stand for two namespaces: in two clusters, or in two directories.
+        """
+        targets = self._targets.setdefault(name, [])
+        if target not in targets:
+            targets.append(target)
+        plain = re.sub(r"[^A-Za-z0-9.-]+", "-", suffix).strip("-")
+        return name if targets[0] == target else f"{name}-{plain or targets.index(target) + 1}"
+
+
+# Keyed by the engine connection of the run: tests, and programs that run one after another, start afresh.
+_runs: "weakref.WeakKeyDictionary[Any, Run]" = weakref.WeakKeyDictionary()
+_hosted: contextvars.ContextVar[Run | None] = contextvars.ContextVar("tierstack_hosted_run", default=None)
+
+
+def current_run() -> Run:
+    """The run that the caller is part of."""
+    if (hosted := _hosted.get()) is not None:
+        return hosted
+    monitor = get_monitor()
+    return Run() if monitor is None else _runs.setdefault(monitor, Run())
+
+
+@contextlib.contextmanager
+def hosted(run: Run) -> Generator[None]:
+    """Let what is constructed inside share `run`: a component host gets another engine connection for each component
+    of the same program."""
+    token = _hosted.set(run)
+    try:
+        yield
+    finally:
+        _hosted.reset(token)
+
+
+def once_per_run(make: Callable[[K], T], key: K) -> T:
+    """`make(key)`, or what was made for an equal key earlier in this run."""
+    made = current_run().made
+    if key not in made:
+        made[key] = make(key)
+    return cast(T, made[key])
+
+
+def caller_options(resource: pulumi.Resource | None) -> pulumi.ResourceOptions:
+    """The options that the caller gave to a component; empty for any other resource."""
+    return getattr(resource, "_caller_options", None) or pulumi.ResourceOptions()
+
+
+def waiting(opts: pulumi.ResourceOptions, component: pulumi.Resource | None) -> pulumi.ResourceOptions:
+    """`opts`, waiting also for what the caller lets the component wait for."""
+    given = caller_options(component).depends_on
+    if given is None:
+        return opts
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=given))
+
+
+def shared_options(component: pulumi.Resource | None, *, protect: bool = False) -> pulumi.ResourceOptions:
+    """Options of what a component makes for its whole platform; `protect` is raised to what the caller asks for."""
+    given = caller_options(component)
+    opts = pulumi.ResourceOptions(
+        parent=given.parent,
+        # It was the stack's own child before it hung below the caller's component.
+        aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)] if given.parent else None,
+        transforms=given.transforms,
+        transformations=given.transformations,
+        protect=protect or bool(getattr(component, "_protect", False)),
+        retain_on_delete=given.retain_on_delete or None,
+    )
+    return waiting(opts, component)
+
+
+def given_provider(package: str, opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
+    """The provider of `package` that the caller, or a component around it, gives to a component; None for none."""
+    if opts is None:
+        return None
+    given: Any = opts.providers or []
+    several = list(given.values()) if hasattr(given, "values") else list(given)
+    for one in [*([opts.provider] if opts.provider else []), *several]:
+        if one.package == package:
+            return cast(pulumi.ProviderResource, one)
+    return opts.parent.get_provider(f"{package}:index:Any") if opts.parent else None
+
+
+def provider_name(provider: pulumi.ProviderResource | None) -> str:
+    """The logical name of a provider. In a component host it may be known by its URN alone, which ends with it."""
+    if provider is None:
+        return ""
+    if name := getattr(provider, "_name", ""):
+        return str(name)
+    data = provider.urn.__dict__["_data"]
+    return str(data.result().value).rpartition("::")[2] if data.done() else ""
+
+
+def _identity(provider: pulumi.ProviderResource | None) -> Hashable:
+    """What tells one provider from another: itself, or its name in a host, which gets it anew with each component."""
+    return provider if provider is None or _hosted.get() is None else provider_name(provider)
+
+
+def platform_key(platform: Platform, provider: pulumi.ProviderResource | None) -> Hashable:
+    """What tells one target of a program from another: the same key means the same namespace, or the same host."""
+    target = (platform.kind, platform.name, platform.context, platform.render_to, platform.docker_host)
+    return (*target, _identity(provider))

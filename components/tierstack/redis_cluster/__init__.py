@@ -22,5 +22,5 @@ class RedisCluster(Component):
         """Raises ArgumentError with every problem of the arguments; nothing is registered then."""
         loaded = self.begin(name, args, RedisClusterArgs, opts)
         build = docker.build if loaded.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        self.connection = build(name, self, loaded)
+        self.connection = build(self.physical_name, self, loaded)
         self.finish({"host": self.connection.host, "port": self.connection.port})

@@ -53,6 +53,9 @@ class RedisClusterArgs:
     by one more for the old one to be trusted no longer."""
     cluster_domain: str = "cluster.local"
     """Kubernetes: the domain of the cluster's DNS. HAProxy and Sentinel use full names. Default: `cluster.local`."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     @property
     def size(self) -> RedisSize:

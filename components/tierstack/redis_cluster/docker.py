@@ -56,7 +56,7 @@ def service(
 
 def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisConnection:
     """A node in a network of its own, its data in a protected volume and its password in a file of another one."""
-    on = host(args.platform)
+    on = host(args.platform, parent)
     password = random.RandomPassword(
         f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=pulumi.ResourceOptions(parent=parent)
     ).result
@@ -88,6 +88,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         ca=authority.trusted if authority else None,
         password=SecretRef(value=pulumi.Output.secret(password)),
         network=network.name,
+        place=args.platform.place,
     )
 
 

@@ -100,7 +100,7 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
 
 def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisConnection:
     """Register everything; the endpoint last, when there is something behind it."""
-    on = cluster(args.platform)
+    on = cluster(args.platform, parent)
     password = on.generated_secret(f"{name}-password", parent)
     done: dict[str, pulumi.Resource] = {}
     for logical, manifest in manifests(name, args, password).items():
@@ -112,6 +112,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         ca=None if args.encryption is TLSMode.DISABLE else TrustedCA(secret_name=certificates.ca_secret(name)),
         password=password,
         client_labels=client_labels(name),
+        place=args.platform.place,
     )
 
 

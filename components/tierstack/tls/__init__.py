@@ -32,7 +32,7 @@ class TLS(Component):
             for line in given.advice(loaded):
                 pulumi.log.warn(line, self)
         build = docker.build if loaded.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        self.certificate = build(name, self, loaded)
+        self.certificate = build(self.physical_name, self, loaded)
         self.finish(
             {
                 "certificate_pem": self.certificate.certificate_pem,

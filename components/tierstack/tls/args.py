@@ -98,6 +98,9 @@ class TLSArgs:
     """Renew when this share of the lifetime is left, in percent, 5 to 90. Default 34: a third, as Let's Encrypt
     advises. A share and not a time, so that it stays right as public lifetimes fall. Traefik has fixed times and takes
     the next one that is not later. With `given`: below it a preview warns."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
 
     @property
     def local_lifetime_days(self) -> int:

@@ -25,7 +25,7 @@ def common_name(hostnames: list[str]) -> str | None:
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     """What the Gateway needs to show the certificate."""
     if args.issuer is Issuer.ACME:
-        return Certificate(hostnames=list(args.hostnames), acme=acme_client(args))
+        return Certificate(hostnames=list(args.hostnames), place=args.platform.place, acme=acme_client(args))
     return _given(args) if args.issuer is Issuer.GIVEN else _local(name, parent, args)
 
 
@@ -72,6 +72,7 @@ def _given(args: TLSArgs) -> Certificate:
     assert key is not None  # the rules ask for it
     return Certificate(
         hostnames=list(args.hostnames),
+        place=args.platform.place,
         certificate_pem=given.chain_pem(args),
         private_key_pem=pulumi.Output.secret(key),
     )
@@ -119,6 +120,7 @@ def _local(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     )
     return Certificate(
         hostnames=list(args.hostnames),
+        place=args.platform.place,
         certificate_pem=certificate.cert_pem,
         private_key_pem=pulumi.Output.secret(key.private_key_pem),
         ca_pem=ca.cert_pem,

@@ -100,3 +100,20 @@ def _is_ip(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether a certificate's name covers a host name (RFC 6125 section 6.4.3: `*` is one whole label)."""
+    if pattern.startswith("*."):
+        return "." in name and name.partition(".")[2] == pattern[2:]
+    return pattern == name
+
+
+def uncovered_problems(path: str, names: Sequence[str], certificate: Sequence[str] | None) -> list[Problem]:
+    """The names that a certificate lacks; none where its names are not known."""
+    wrong = "is not a name of the Gateway's certificate, so browsers would refuse it"
+    return [
+        Problem(f"{path}[{index}]", name, wrong, "add it to the `hostnames` of the TLS component, or remove it")
+        for index, name in enumerate(names)
+        if certificate is not None and not any(covers(pattern, name) for pattern in certificate)
+    ]

@@ -110,17 +110,19 @@ def _certificate(name: str, args: TLSArgs, issuer: Manifest) -> Manifest:
 
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     """Register the objects; the certificate is known to others by the name of its Secret."""
-    on = cluster(args.platform)
+    on = cluster(args.platform, parent)
     if args.issuer is Issuer.GIVEN:
         held = on.given_secret(secret_name(name), parent, _given(args), secret_type="kubernetes.io/tls")
-        return Certificate(hostnames=list(args.hostnames), secret_name=held["tls.crt"].secret_name)
+        return Certificate(
+            hostnames=list(args.hostnames), place=args.platform.place, secret_name=held["tls.crt"].secret_name
+        )
     for called, values in secrets(name, args).items():
         on.given_secret(called, parent, values)
     registered: list[pulumi.Resource] = []
     for logical, manifest in manifests(name, args).items():
         registered.append(on.object(logical, parent, manifest, depends_on=registered))
     secret = registered[-1].urn.apply(lambda _: secret_name(name))
-    return Certificate(hostnames=list(args.hostnames), secret_name=secret)
+    return Certificate(hostnames=list(args.hostnames), place=args.platform.place, secret_name=secret)
 
 
 def _given(args: TLSArgs) -> dict[str, pulumi.Input[str]]:
