@@ -74,7 +74,7 @@ def _mended(cls: type[Any], given: object, shape: list[Problem]) -> tuple[object
     if not isinstance(given, cls | dict):
         return None, set()
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-    loaded, _ = _fields(cls, cast(object, given), "", False)
+    loaded, _ = _fields(cls, given, "", False)
     doubtful = {re.split(r"[.\[]", problem.path)[0] for problem in shape}
     doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.instead) if word in fields}
     hints = _hints(cls)
@@ -130,9 +130,9 @@ def _given(cls: type[Any], given: object) -> dict[str, object]:
 def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
     if not isinstance(given, cls | dict):
         return given, [_other(cls, given, path, secret)]
-    loaded, problems = _fields(cls, cast(object, given), path, secret)
+    loaded, problems = _fields(cls, given, path, secret)
     if problems:
-        return cast(object, given), problems
+        return given, problems
     if isinstance(given, dict):
         return cls(**loaded), []
     # A subclass (DockerHost for Platform) stays what it is.
@@ -175,7 +175,7 @@ def _other(cls: type[Any], given: object, path: str, secret: bool) -> Problem:
     # A bare text where a SecretRef belongs is most likely the secret itself.
     plain = given is None or isinstance(given, str | bytes | int | float | list | tuple)
     hidden = plain and (secret or any(field.metadata.get("secret") for field in dataclasses.fields(cls)))
-    return Problem(path or cls.__name__, HIDDEN if hidden else given, wrong, instead)
+    return Problem(path or cls.__name__, HIDDEN if hidden else cast(object, given), wrong, instead)
 
 
 def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:

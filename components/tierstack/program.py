@@ -21,10 +21,20 @@ _PACKAGES = {PlatformKind.KUBERNETES: "kubernetes", PlatformKind.DOCKER: "docker
 class NameRule:
     """Which names a class of components may have, because names of objects are made from them."""
 
-    longest: dict[PlatformKind, int] | None = None
-    """Characters that leave room for the longest suffix. None: no object is named by the component."""
+    docker: int = 0
+    """Docker: characters that leave room for the longest suffix in a DNS label (63, RFC 1035 section 2.3.4)."""
+    kubernetes: int = 0
+    """Kubernetes: the same for the strictest kind of object. 0: no object is named by the component."""
+    prefixed: bool = False
+    """Docker: whether the platform's name and a hyphen stand before it in that label."""
     service: bool = False
     """Whether a Service has the name, which then starts with a letter (RFC 1035 section 2.3.1)."""
+
+    def longest(self, platform: Platform) -> int:
+        """Characters that a name may have on `platform`; 0 where any name is good."""
+        if platform.kind is PlatformKind.KUBERNETES:
+            return self.kubernetes
+        return self.docker - (len(platform.name) + 1 if self.prefixed else 0)
 
 
 def problems(name: str, args: object, opts: pulumi.ResourceOptions | None, rule: NameRule) -> list[Problem]:
@@ -74,11 +84,11 @@ def _in_its_name(name: str, args: object) -> list[Problem]:
 
 
 def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[Problem]:
-    if rule.longest is None:
+    longest = rule.longest(platform)
+    if not longest:
         return []
     physical = physical_name(name, args)
     path = "name" if physical == name else "physical_name"
-    longest = rule.longest[platform.kind]
     found = name_problems(path, physical, longest)
     if len(physical) > longest:
         wrong = f"has {len(physical)} characters; with the suffixes of what is made from it, names would be too long"

@@ -6,12 +6,15 @@ from tierstack.app_cluster import docker, kubernetes
 from tierstack.app_cluster.args import AppClusterArgs, AppCounts, SecretDelivery, ServerKind
 from tierstack.component import Component
 from tierstack.platform import PlatformKind
+from tierstack.program import NameRule
 
 __all__ = ["AppCluster", "AppClusterArgs", "AppCounts", "SecretDelivery", "ServerKind"]
 
 
 class AppCluster(Component):
     """A web application behind a Gateway."""
+
+    names = NameRule(docker=39, kubernetes=44, service=True)
 
     url: pulumi.Output[str]
     """Where it answers, known once it does: `https://shop.example.org`."""

@@ -7,12 +7,15 @@ from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
 from tierstack.backup_schedule.kubernetes import object_store_name
 from tierstack.component import Component
 from tierstack.platform import PlatformKind
+from tierstack.program import NameRule
 
 __all__ = ["BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"]
 
 
 class BackupSchedule(Component):
     """Base backups on a schedule and continuous WAL of one database, kept for a recovery window."""
+
+    names = NameRule(docker=63, kubernetes=63)
 
     location: pulumi.Output[str]
     """Where the backups are: `volume:<name>` on a Docker host, `s3://<bucket>/<prefix>` otherwise."""
@@ -24,6 +27,10 @@ class BackupSchedule(Component):
     def __init__(self, name: str, args: BackupScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
         args = self.begin(name, args, BackupScheduleArgs, opts)
+        if args.platform.kind is PlatformKind.KUBERNETES and not args.archive_is_known:
+            store = object_store_name(self.physical_name)
+            wrong = f"the connection does not say whether the database archives to the ObjectStore `{store}`"
+            pulumi.log.warn(f'BackupSchedule "{name}": {wrong}; give it as `archive` of the connection', self)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
         outputs = build(self.physical_name, args, self)
         self.finish({**outputs, "schedule": args.schedule, "retention_days": str(args.retention_days)})

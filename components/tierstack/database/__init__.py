@@ -6,12 +6,15 @@ from tierstack.component import Component
 from tierstack.database import docker, kubernetes
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.platform import PlatformKind
+from tierstack.program import NameRule
 
 __all__ = ["DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 
 
 class DatabaseWithReplicas(Component):
     """A PostgreSQL server with its pooler, and standbys where the tier has them."""
+
+    names = NameRule(docker=53, kubernetes=49, service=True)
 
     host: pulumi.Output[str]
     """Host of the pooler, for applications."""

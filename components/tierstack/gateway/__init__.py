@@ -6,6 +6,7 @@ from tierstack.component import Component
 from tierstack.gateway import docker, kubernetes
 from tierstack.gateway.args import GatewayArgs
 from tierstack.platform import PlatformKind
+from tierstack.program import NameRule
 
 __all__ = ["Gateway", "GatewayArgs"]
 
@@ -15,6 +16,8 @@ class Gateway(Component):
 
     `endpoint` is what an application attaches to.
     """
+
+    names = NameRule(docker=63, kubernetes=63)
 
     https_port: pulumi.Output[str]
     """Port that clients use for HTTPS."""

@@ -49,6 +49,12 @@ class MtaStsHostArgs:
         port = "" if self.gateway.https_port == 443 else f":{self.gateway.https_port}"
         return f"https://{self.hostname}{port}{PATH}"
 
+    @property
+    def covered(self) -> bool:
+        """Whether the Gateway's certificate has the host's name, as far as its names are known."""
+        names = self.gateway.hostnames
+        return names is None or any(covers(name, self.hostname) for name in names)
+
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the arguments."""
         found = self.platform.problems()
@@ -63,10 +69,6 @@ class MtaStsHostArgs:
         found += out_of_range("memory_mb", self.memory_mb, 16, 1024, "MiB")
         if self.nginx_command is not None and not self.nginx_command:
             found.append(Problem("nginx_command", [], "is empty", "write the command, or leave it out"))
-        names = self.gateway.hostnames
-        if not found and names is not None and not any(covers(name, self.hostname) for name in names):
-            wrong = f"needs {self.hostname}, which is not a name of the Gateway's certificate (RFC 8461 §3.3)"
-            found.append(Problem("domain", self.domain, wrong, "add it to the `hostnames` of the TLS component"))
         return found + self._gateway_problems()
 
     def claims(self) -> list[Claim]:

@@ -94,7 +94,9 @@ class Host:
         self._component = component
         key = platform_key(platform, None)
         self.provider = once_per_run(lambda _: self._provider(), ("provider", key))
-        self._ready: dict[pulumi.Resource, Ready] = once_per_run(lambda _: {}, ("ready", key))
+        self._ready: dict[pulumi.Resource, Ready] = once_per_run(
+            lambda _: dict[pulumi.Resource, Ready](), ("ready", key)
+        )
 
     def _provider(self) -> docker.Provider | None:
         address = self.platform.docker_host

@@ -4,6 +4,7 @@ import pulumi
 
 from tierstack.component import Component
 from tierstack.platform import PlatformKind
+from tierstack.program import NameRule
 from tierstack.redis_cluster import docker, kubernetes
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 
@@ -12,6 +13,8 @@ __all__ = ["RedisCluster", "RedisClusterArgs", "RedisPurpose"]
 
 class RedisCluster(Component):
     """A single node, or three with automatic failover, behind one endpoint; hand `connection` to what uses it."""
+
+    names = NameRule(docker=63, kubernetes=43, service=True)
 
     host: pulumi.Output[str]
     """Host that always leads to the primary: in the component's network (Docker) or the namespace (Kubernetes)."""

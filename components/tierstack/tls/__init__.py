@@ -4,6 +4,7 @@ import pulumi
 
 from tierstack.component import Component
 from tierstack.platform import PlatformKind
+from tierstack.program import NameRule
 from tierstack.tls import alerts, docker, kubernetes
 from tierstack.tls.args import ExternalAccountArgs, Issuer, TLSArgs
 
@@ -12,6 +13,8 @@ __all__ = ["TLS", "ExternalAccountArgs", "Issuer", "TLSArgs"]
 
 class TLS(Component):
     """One certificate for the hostnames of a site; hand `certificate` to a Gateway."""
+
+    names = NameRule(docker=63, kubernetes=63)
 
     certificate_pem: pulumi.Output[str | None]
     """Docker: the certificate in PEM, as servers send it. None on Kubernetes, where the Secret holds it, and with
