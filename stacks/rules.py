@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from stacks import certificates
 from stacks.derive import Section
+from stacks.memory import HELPERS_MB, host_memory
 from stacks.rooms import Rooms, stand_ins
 from stacks.settings import MASKED, key_of
 from tierstack.app_cluster.args import AppClusterArgs
@@ -15,12 +16,9 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.errors import HIDDEN, Problem
 from tierstack.platform import DataProtection, PlatformKind
-from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits, web_memory_mb
+from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits
 from tierstack.tls.args import Issuer, TLSArgs
 from tierstack.tls.hostnames import covers
-
-DOCKER_OVERHEAD_MB = 192
-"""MiB for PgBouncer and the certificate, file and migration helpers of a Docker host, beside the sized containers."""
 
 
 def problems(rooms: Rooms) -> list[Problem]:
@@ -82,9 +80,8 @@ def advice(rooms: Rooms) -> list[str]:
     if rooms.settings.backups is None and rooms.platform.data_protection is not DataProtection.NONE:
         found.append("backups: the data is protected, but not backed up; add a `backups` section")
     if rooms.platform.kind is PlatformKind.DOCKER and rooms.settings.platform.memory_mb is None:
-        found.append(
-            f"platform.memory_mb: not given, so nothing checks that {memory_mb(rooms)} MiB of limits fit the host"
-        )
+        needed = host_memory(rooms).most
+        found.append(f"platform.memory_mb: not given, so nothing checks that {needed} MiB of limits fit the host")
     found += certificates.advice(rooms)
     if rooms.policy_hosts():
         found += _policy_advice(rooms)
@@ -99,26 +96,6 @@ def capacity(rooms: Rooms) -> list[Limit]:
     known = dataclasses.asdict(app.counts)
     sized = AppSize(**{**dataclasses.asdict(size), **known})
     return limits(sized, rooms.database(None).size(), app.counts.replicas)
-
-
-def memory_mb(rooms: Rooms) -> int:
-    """MiB that all long-running containers of a Docker host may use together: the sum of their limits."""
-    app, database, redis = _app(rooms), rooms.database(None), rooms.redis()
-    counts = app.counts
-    web = app.web_memory_mb or web_memory_mb(counts.children, counts.child_memory_mb)
-    background = counts.workers + (1 if app.scheduler_command else 0)
-    certificate, endpoint, connection, _ = stand_ins(rooms.platform, app.hostnames)
-    backups, policy = rooms.backups(connection), rooms.mta_sts(endpoint)
-    return (
-        counts.replicas * web
-        + background * app.worker_memory_mb
-        + (1 + database.size().replicas) * database.size().memory_mb
-        + redis.size.memory_mb * 3 // 2
-        + rooms.gateway(certificate).memory_mb
-        + (backups.memory_mb if backups else 0)
-        + (policy.memory_mb if policy else 0)
-        + DOCKER_OVERHEAD_MB
-    )
 
 
 def _app(rooms: Rooms) -> AppClusterArgs:
@@ -226,13 +203,16 @@ def _memory(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArg
     host = rooms.settings.platform.memory_mb
     if host is None or rooms.platform.kind is not PlatformKind.DOCKER:
         return []
-    needed = memory_mb(rooms)
-    if needed <= host:
+    needed = host_memory(rooms)
+    if needed.most <= host:
         return []
     counts = app.counts
-    wrong = f"is less than the {needed} MiB that the containers may use together"
+    wrong = (
+        f"is less than the {needed.most} MiB that the containers may use together during a release: {needed.rest} at "
+        f"rest, {needed.release} for the new release beside the old one, {HELPERS_MB} for helpers"
+    )
     instead = (
-        f"write at least {needed}, or lower `app.children` ({counts.replicas} × {counts.children} children of "
+        f"write at least {needed.most}, or lower `app.children` ({counts.replicas} × {counts.children} children of "
         f"{counts.child_memory_mb} MiB) or `database.memory_mb` ({database.size().memory_mb})"
     )
     return [Problem("platform.memory_mb", host, wrong, instead)]

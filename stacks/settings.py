@@ -66,7 +66,7 @@ class PlatformSettings(section(Platform, without={"environment", "name"})):
     memory_mb: int | None = Field(
         default=None,
         description="MiB of memory of the Docker host that the stack may use; the limits of all containers must fit "
-        "into it. None: not checked.",
+        "into it, also during a release, while web containers and workers run twice. None: not checked.",
     )
 
 

@@ -110,6 +110,14 @@ def web_memory_mb(args: AppClusterArgs) -> int:
     return args.web_memory_mb or limits.web_memory_mb(args)
 
 
+def release_memory_mb(args: AppClusterArgs) -> int:
+    """Docker: MiB of the containers that a release brings, and that run twice until the one before it has stopped. The
+    scheduler is not among them: the old one stops first."""
+    nginx = limits.nginx_memory_mb(args) if args.server is ServerKind.PHP_FPM else 0
+    counts = args.counts
+    return counts.replicas * (web_memory_mb(args) + nginx) + counts.workers * args.worker_memory_mb
+
+
 def web_cpu(args: AppClusterArgs) -> float:
     """Cores that a web container is reserved: a child waits for the database most of its time, so 24 share one."""
     return args.web_cpu or max(0.25, round(args.counts.children / 24, 2))

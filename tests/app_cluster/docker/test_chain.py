@@ -137,16 +137,36 @@ class Chain:
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    def held(self, count: int, size: int) -> list[ssl.SSLSocket]:
-        """Requests with all but the last byte of their bodies sent."""
+    def upload(self, size: int, together: threading.Barrier) -> tuple[int, bytes]:
+        """A body whose last byte waits until all that share `together` have sent theirs, or were refused."""
+        one, sent = self.socket(), 0
         head = f"POST /body HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n"
-        found: list[ssl.SSLSocket] = []
-        for _ in range(count):
-            one = self.socket()
+        answer = b""
+        with contextlib.suppress(*REFUSED):
+            one.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
+            while sent < size - 1 and not answer:
+                part = min(65536, size - 1 - sent)
+                one.sendall(b"x" * part)
+                sent += part
+                answer = self._so_far(one)
+        if answer:
+            answer += everything(one)
+        together.wait()
+        if not answer:
             with contextlib.suppress(*REFUSED):
-                one.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode() + b"x" * (size - 1))
-            found.append(one)
-        return found
+                one.sendall(b"x")
+            answer = everything(one)
+        return parsed(answer)
+
+    @staticmethod
+    def _so_far(one: ssl.SSLSocket) -> bytes:
+        one.setblocking(False)
+        try:
+            return one.recv(65536)
+        except ssl.SSLWantReadError:
+            return b""
+        finally:
+            one.settimeout(120)
 
 
 @pytest.fixture(scope="module")
@@ -174,21 +194,17 @@ def parallel(work: list[Callable[[], Any]]) -> list[Any]:
     return found
 
 
-def finish(held: list[ssl.SSLSocket]) -> list[tuple[int, bytes]]:
-    for one in held:
-        with contextlib.suppress(*REFUSED):
-            one.sendall(b"x")
-    return [rest(one) for one in held]
-
-
-def rest(one: ssl.SSLSocket) -> tuple[int, bytes]:
-    """Status and everything after the header, until the server closes."""
+def everything(one: ssl.SSLSocket) -> bytes:
+    """What comes until the server closes."""
     answer = b""
-    try:
+    with contextlib.suppress(*REFUSED):
         while part := one.recv(65536):
             answer += part
-    except REFUSED:
-        pass
+    return answer
+
+
+def parsed(answer: bytes) -> tuple[int, bytes]:
+    """Status (0 without an answer), and everything after the header."""
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split(b" ", 2)[1]) if head else 0, body
 
@@ -222,8 +238,13 @@ def test_a_file_up_to_the_limit_arrives_whole(chain: Chain, host: str, limit: in
 def test_bodies_at_a_time(chain: Chain) -> None:
     """As many as there is room for arrive whole; beyond it some are refused, and none comes to PHP as an empty one."""
     size, room = BODY_MB * MIB, 64 // BODY_MB
-    assert Counter(status for status, _ in finish(chain.held(room, size))) == {200: room}
-    answers = finish(chain.held(room + 4, size))
+
+    def together(count: int) -> list[tuple[int, bytes]]:
+        barrier = threading.Barrier(count)
+        return parallel([lambda: chain.upload(size, barrier)] * count)
+
+    assert Counter(status for status, _ in together(room)) == {200: room}
+    answers = together(room + 4)
     assert {status for status, _ in answers} <= {200, 503}
     assert 503 in {status for status, _ in answers}
     for status, said in answers:
@@ -247,7 +268,7 @@ def test_a_slow_client_has_the_time_that_the_gateway_says(chain: Chain) -> None:
             for _ in range(steps):
                 one.sendall(b"x" * size)
                 time.sleep(seconds / steps)  # the speed of the client is what is tested
-        return rest(one)[0]
+        return parsed(everything(one))[0]
 
     below, above = parallel([lambda: upload(READ_SECONDS - 3), lambda: upload(READ_SECONDS + 6)])
     assert below == 200
