@@ -16,7 +16,7 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.errors import HIDDEN, Problem
 from tierstack.platform import DataProtection, PlatformKind
-from tierstack.tier import TIERS, AppSize, Limit, client_connections, limits
+from tierstack.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
 from tierstack.tls.args import Issuer, TLSArgs
 from tierstack.tls.hostnames import covers
 
@@ -91,11 +91,19 @@ def advice(rooms: Rooms) -> list[str]:
 
 
 def capacity(rooms: Rooms) -> list[Limit]:
-    """What the configuration carries in requests/s at rest, tightest first."""
+    """What the configuration carries in requests/s at rest, the bottleneck first."""
     app, size = _app(rooms), TIERS[rooms.settings.tier].app
     known = dataclasses.asdict(app.counts)
-    sized = AppSize(**{**dataclasses.asdict(size), **known})
-    return limits(sized, rooms.database(None).size(), app.counts.replicas)
+    measured = {name: getattr(app, name) for name in ("service_time_ms", "cpu_time_ms") if getattr(app, name)}
+    sized = AppSize(**{**dataclasses.asdict(size), **known, **measured})
+    addons = rooms.addons()
+    assumed = Assumptions(
+        web_cpu=app.web_cpu,
+        persistent_connections=app.persistent_connections,
+        # The cluster's own proxy, and the cores of a Docker host, are not known.
+        gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
+    )
+    return limits(sized, rooms.database(None).size(), app.counts.replicas, assumed)
 
 
 def _app(rooms: Rooms) -> AppClusterArgs:

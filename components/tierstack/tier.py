@@ -14,6 +14,14 @@ CEILING = 0.7
 RESERVED_CONNECTIONS = 13
 """Connections of PostgreSQL that the pooler must leave: 3 of superuser_reserved_connections (the server's default),
 10 for migrations, replication, backups and monitoring."""
+POOLER_KEPT_US, POOLER_NEW_US = 128, 1370
+"""Microseconds of CPU that PgBouncer 1.24 needs for a request of five queries: on a connection that the client keeps,
+and on a new one (TLS on both sides, SCRAM). Measured; docs/measurements.md."""
+POOLER_CORES = 1.0
+"""Cores that one PgBouncer can use at most: it is a single thread (PgBouncer manual, `so_reuseport`)."""
+GATEWAY_US = 200
+"""Microseconds of CPU that the proxy needs for a request on a kept TLS connection, with every protection of the
+component. Measured; docs/measurements.md."""
 
 
 class Tier(Enum):
@@ -41,8 +49,10 @@ class AppSize:
     """PHP-FPM children in each web container."""
     child_memory_mb: int
     """MiB that one child may use (PHP's memory_limit)."""
-    service_time_ms: int
+    service_time_ms: float
     """Mean time in ms that one request occupies a child, for the capacity estimate. Measure yours."""
+    cpu_time_ms: float
+    """Mean CPU time in ms that one request takes in nginx and PHP, for the capacity estimate. Measure yours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +69,8 @@ class DatabaseSize:
     """Server connections of each pooler."""
     max_client_connections: int
     """Client connections that each pooler accepts."""
+    pooler_cpu: float
+    """Cores that each pooler is reserved (Kubernetes); it may use more where the node has more."""
     memory_mb: int
     """MiB of each server."""
     cpu: float
@@ -106,6 +118,7 @@ TIERS: dict[Tier, TierSize] = {
             children=24,
             child_memory_mb=64,
             service_time_ms=15,
+            cpu_time_ms=1,
         ),
         database=DatabaseSize(
             replicas=0,
@@ -113,6 +126,7 @@ TIERS: dict[Tier, TierSize] = {
             max_connections=100,
             pool_size=40,
             max_client_connections=500,
+            pooler_cpu=0.5,
             memory_mb=2048,
             cpu=2.0,
             storage_gb=50,
@@ -132,6 +146,7 @@ TIERS: dict[Tier, TierSize] = {
             children=48,
             child_memory_mb=64,
             service_time_ms=15,
+            cpu_time_ms=1,
         ),
         database=DatabaseSize(
             replicas=2,
@@ -139,6 +154,7 @@ TIERS: dict[Tier, TierSize] = {
             max_connections=300,
             pool_size=80,
             max_client_connections=1000,
+            pooler_cpu=1.0,
             memory_mb=8192,
             cpu=4.0,
             storage_gb=200,
@@ -161,6 +177,11 @@ def web_memory_mb(children: int, child_memory_mb: int) -> int:
     return children * child_memory_mb + 64
 
 
+def web_cpu(children: int) -> float:
+    """Cores that a web container is reserved: a child waits for the database most of its time, so 24 share one."""
+    return max(0.25, round(children / 24, 2))
+
+
 def requests_per_second(replicas: int, children: int, service_time_ms: float) -> float:
     """Requests/s that the children carry at the utilisation ceiling: L = λ·W, so λ = ceiling · children / W."""
     return CEILING * replicas * children * 1000 / service_time_ms
@@ -171,6 +192,11 @@ def server_connections(poolers: int, pool_size: int) -> int:
     return poolers * pool_size
 
 
+def poolers_in_rollout(poolers: int) -> int:
+    """Poolers that run at once while a Deployment is updated: a single one starts beside the one that it replaces."""
+    return max(2, poolers)
+
+
 def client_connections(replicas: int, children: int, workers: int) -> int:
     """Connections that an application opens to the poolers at most: every child, every worker and the scheduler."""
     return replicas * children + workers + 1
@@ -179,6 +205,11 @@ def client_connections(replicas: int, children: int, workers: int) -> int:
 def queries_per_second(connections: int, query_time_ms: float) -> float:
     """Transactions/s that so many server connections carry at the utilisation ceiling (Little's law)."""
     return CEILING * connections * 1000 / query_time_ms
+
+
+def cpu_requests_per_second(cores: float, cpu_time_us: float) -> float:
+    """Requests/s that so many cores carry at the utilisation ceiling, when each request takes `cpu_time_us` of one."""
+    return CEILING * cores * 1_000_000 / cpu_time_us
 
 
 def disk_gb(now_gb: float, growth_gb_per_month: float, months: int, headroom: float = 0.3) -> int:
@@ -195,30 +226,66 @@ class Limit:
     formula: str
 
 
-def limits(app: AppSize, database: DatabaseSize, replicas: int, query_time_ms: float = 2.0) -> list[Limit]:
-    """What binds `replicas` web containers, tightest first, in requests/s.
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """What a capacity estimate assumes of the application and of what it does not size. Measure yours."""
 
-    `query_time_ms` is the time that one request holds a server connection.
-    """
-    connections = server_connections(database.poolers, database.pool_size)
+    web_cpu: float | None = None
+    """Cores that each web container is reserved. None: by `web_cpu`."""
+    query_time_ms: float = 2.0
+    """Time in ms that one request holds a server connection."""
+    persistent_connections: bool = True
+    """Whether the application keeps its database connections between requests."""
+    gateway_cores: float | None = None
+    """Cores that all proxies together may use. None: not counted."""
+
+
+def limits(app: AppSize, database: DatabaseSize, replicas: int, assumed: Assumptions | None = None) -> list[Limit]:
+    """What limits `replicas` web containers in requests/s, the bottleneck first."""
+    assumed = assumed or Assumptions()
+    children, cores = replicas * app.children, replicas * (assumed.web_cpu or web_cpu(app.children))
+    served = requests_per_second(replicas, app.children, app.service_time_ms)
+    opened = client_connections(replicas, app.children, app.workers)
     admitted = database.poolers * database.max_client_connections
-    children = replicas * app.children
-    share = min(1.0, admitted / max(1, client_connections(replicas, app.children, app.workers)))
+    connections = server_connections(database.poolers, database.pool_size)
+    at = f"at {CEILING:.0%}"
     found = [
+        Limit("PHP-FPM children", served, f"{children} children {at}, {app.service_time_ms:g} ms per request"),
         Limit(
-            "PHP-FPM children",
-            requests_per_second(replicas, app.children, app.service_time_ms),
-            f"{CEILING} × {children} children ÷ {app.service_time_ms} ms",
+            "CPU of the web containers",
+            cpu_requests_per_second(cores, app.cpu_time_ms * 1000),
+            f"{_cores(cores)} {at}, {app.cpu_time_ms:g} ms per request",
         ),
         Limit(
             "database connections",
-            queries_per_second(connections, query_time_ms),
-            f"{CEILING} × {connections} connections ÷ {query_time_ms:g} ms a request",
+            queries_per_second(connections, assumed.query_time_ms),
+            f"{connections} connections {at}, {assumed.query_time_ms:g} ms per request",
         ),
         Limit(
             "pooler clients",
-            requests_per_second(replicas, app.children, app.service_time_ms) * share,
-            f"{admitted} clients admitted for {client_connections(replicas, app.children, app.workers)} opened",
+            served * min(1.0, admitted / max(1, opened)),
+            f"{admitted} clients admitted, {opened} connections opened",
         ),
+        _pooler_cpu(database, assumed.persistent_connections),
     ]
+    if assumed.gateway_cores is not None:
+        carried = cpu_requests_per_second(assumed.gateway_cores, GATEWAY_US)
+        formula = f"{_cores(assumed.gateway_cores)} {at}, {GATEWAY_US} µs per request"
+        found.append(Limit("CPU of the gateway", carried, formula))
     return sorted(found, key=lambda limit: limit.requests_per_second)
+
+
+def _pooler_cpu(database: DatabaseSize, kept: bool) -> Limit:
+    cost = POOLER_KEPT_US if kept else POOLER_NEW_US
+    cores = database.poolers * POOLER_CORES
+    formula = f"{_cores(cores)} at {CEILING:.0%}, {cost} µs per request"
+    if kept:
+        without = cpu_requests_per_second(cores, POOLER_NEW_US)
+        formula += f" on a persistent connection; {without:,.0f} requests/s if each request connects"
+    else:
+        formula += ", each of which connects anew"
+    return Limit("CPU of the poolers", cpu_requests_per_second(cores, cost), formula)
+
+
+def _cores(cores: float) -> str:
+    return f"{cores:g} core" if cores == 1 else f"{cores:g} cores"

@@ -17,15 +17,17 @@ def test_a_right_configuration_says_what_it_carries(tierstack: Command) -> None:
     done = tierstack("check", "-s", "prod")
     assert done.exit_code == 0
     assert "prod: no problems (kubernetes)" in done.stdout
-    assert "11,200 requests/s  PHP-FPM children" in done.stdout
-    assert "binds first" in done.stdout
+    bottleneck = "Bottleneck: CPU of the web containers, 7,000 requests/s (10 cores at 70%, 1 ms per request)"
+    assert bottleneck in done.stdout
+    assert "PHP-FPM children, 11,200 requests/s (240 children at 70%, 15 ms per request)" in done.stdout
+    assert "1,533 requests/s if each request connects" in done.stdout
 
 
 def test_for_machines(tierstack: Command) -> None:
     done = tierstack("check", "-s", "local", "--json")
     found = json.loads(done.stdout)
     assert (done.exit_code, found["problems"], found["platform"]) == (0, [], "docker")
-    assert found["capacity"][0]["name"] == "PHP-FPM children"
+    assert found["capacity"][0]["name"] == "CPU of the web containers"
 
 
 def test_every_problem_with_exit_code_1(tierstack: Command, project: Checkout) -> None:

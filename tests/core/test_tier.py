@@ -19,7 +19,8 @@ class TestTable:
 
     def test_the_poolers_fit_into_the_server(self, tier: Tier) -> None:
         size = TIERS[tier].database
-        assert t.server_connections(size.poolers, size.pool_size) + RESERVED_CONNECTIONS <= size.max_connections
+        opened = t.server_connections(t.poolers_in_rollout(size.poolers), size.pool_size)
+        assert opened + RESERVED_CONNECTIONS <= size.max_connections
 
     def test_every_client_is_admitted_when_scaled_out(self, tier: Tier) -> None:
         app, database = TIERS[tier].app, TIERS[tier].database
@@ -60,6 +61,7 @@ def test_the_larger_tier_is_larger_in_everything_that_grows() -> None:
 @pytest.mark.parametrize(
     ("found", "wanted"),
     [
+        (t.cpu_requests_per_second(3, 1370), 1532.8467),
         # 24 children × 64 MiB + 64 MiB
         (t.web_memory_mb(24, 64), 1600),
         # 48 children at 15 ms are busy to the full at 3200/s
@@ -76,7 +78,7 @@ def test_the_larger_tier_is_larger_in_everything_that_grows() -> None:
     ],
 )
 def test_formulas_by_hand(found: float, wanted: float) -> None:
-    assert math.isclose(found, wanted)
+    assert math.isclose(found, wanted, rel_tol=1e-6)
 
 
 @given(COUNTS, COUNTS, st.floats(0.1, 10_000))
@@ -100,30 +102,56 @@ def test_the_disk_holds_what_comes(now: float, growth: float, months: int, headr
 
 
 class TestLimits:
-    """What binds first."""
+    """What limits a configuration, the bottleneck first."""
 
     app = TIERS[Tier.USERS_100K].app
     database = TIERS[Tier.USERS_100K].database
 
-    def test_children_bind_first_in_the_small_tier(self) -> None:
-        found = t.limits(self.app, self.database, replicas=2)
-        assert [one.name for one in found] == ["PHP-FPM children", "pooler clients", "database connections"]
-        assert found[0].formula == "0.7 × 48 children ÷ 15 ms"
-        assert found[2].formula == "0.7 × 40 connections ÷ 2 ms a request"
+    def test_the_small_tier(self) -> None:
+        found = {one.name: one for one in t.limits(self.app, self.database, replicas=2)}
+        assert {name: round(one.requests_per_second) for name, one in found.items()} == {
+            "CPU of the web containers": 1400,  # 0.7 × 2 cores ÷ 1 ms
+            "PHP-FPM children": 2240,
+            "pooler clients": 2240,
+            "CPU of the poolers": 5469,  # 0.7 × 1 core ÷ 128 µs
+            "database connections": 14000,
+        }
+        assert found["PHP-FPM children"].formula == "48 children at 70%, 15 ms per request"
+        assert found["database connections"].formula == "40 connections at 70%, 2 ms per request"
+        assert found["CPU of the web containers"].formula == "2 cores at 70%, 1 ms per request"
 
-    def test_slow_queries_make_connections_bind(self) -> None:
-        found = t.limits(self.app, self.database, replicas=2, query_time_ms=50)
+    def test_an_application_that_connects_for_each_request_is_limited_by_the_poolers(self) -> None:
+        size = TIERS[Tier.USERS_1M]
+        anew = t.Assumptions(persistent_connections=False)
+        found = t.limits(size.app, size.database, size.app.max_replicas, anew)[0]
+        assert found.name == "CPU of the poolers"
+        assert round(found.requests_per_second) == 1533  # 0.7 × 3 cores ÷ 1,370 µs, far below the tier's 10,000
+        assert "connects anew" in found.formula
+
+    def test_a_request_that_computes_more_is_limited_by_cpu(self) -> None:
+        heavy = dataclasses.replace(self.app, cpu_time_ms=10)
+        found = t.limits(heavy, self.database, replicas=2, assumed=t.Assumptions(web_cpu=4))
+        assert (found[0].name, round(found[0].requests_per_second)) == ("CPU of the web containers", 560)
+
+    def test_the_proxy_counts_where_its_cores_are_known(self) -> None:
+        found = t.limits(self.app, self.database, 2, t.Assumptions(gateway_cores=0.25))
+        assert found[0].name == "CPU of the gateway"
+        assert math.isclose(found[0].requests_per_second, 0.7 * 0.25 * 1e6 / t.GATEWAY_US)
+
+    def test_slow_queries_make_connections_the_bottleneck(self) -> None:
+        found = t.limits(self.app, self.database, 2, t.Assumptions(query_time_ms=50))
         assert found[0].name == "database connections"
         assert math.isclose(found[0].requests_per_second, 0.7 * 40 * 1000 / 50)
 
-    def test_a_pooler_that_turns_clients_away_binds(self) -> None:
+    def test_a_pooler_that_turns_clients_away_is_the_bottleneck(self) -> None:
         tight = dataclasses.replace(self.database, max_client_connections=26)
         found = t.limits(self.app, tight, replicas=2)
         assert found[0].name == "pooler clients"
-        assert found[0].formula == "26 clients admitted for 52 opened"
+        assert found[0].formula == "26 clients admitted, 52 connections opened"
         assert math.isclose(found[0].requests_per_second, 2240 / 2)
 
-    @given(st.integers(1, 50), st.floats(0.1, 100))
-    def test_tightest_first(self, replicas: int, query_ms: float) -> None:
-        rates = [one.requests_per_second for one in t.limits(self.app, self.database, replicas, query_ms)]
+    @given(st.integers(1, 50), st.floats(0.1, 100), st.booleans())
+    def test_tightest_first(self, replicas: int, query_ms: float, kept: bool) -> None:
+        assumed = t.Assumptions(query_time_ms=query_ms, persistent_connections=kept)
+        rates = [one.requests_per_second for one in t.limits(self.app, self.database, replicas, assumed)]
         assert rates == sorted(rates)

@@ -175,3 +175,19 @@ def test_the_connection_is_complete(on: str) -> None:
         assert connection.password.key == "password"
         assert connection.client_labels == {"tierstack.dev/db-client": "true"}
         assert connection.backup_user is None
+
+
+@pytest.mark.parametrize(("poolers", "rollout"), [(1, (1, 0)), (2, (0, 1)), (3, (0, 1))])
+def test_an_update_of_the_poolers_opens_no_more_connections_than_are_counted(
+    poolers: int, rollout: tuple[int, int]
+) -> None:
+    spec = made("kubernetes", poolers=poolers, pool_size=10).named("db-pooler", "Pooler").inputs["spec"]
+    update = spec["deploymentStrategy"]["rollingUpdate"]
+    assert (update["maxSurge"], update["maxUnavailable"]) == rollout
+
+
+def test_a_pooler_is_not_throttled() -> None:
+    spec = made("kubernetes", pooler_cpu=0.75).named("db-pooler", "Pooler").inputs["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["resources"]["requests"]["cpu"] == "750m"
+    assert container["resources"]["limits"].keys() == {"memory"}

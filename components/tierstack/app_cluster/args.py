@@ -130,6 +130,15 @@ class AppClusterArgs:
     database: DatabaseConnection | None = None
     """Gives DB_CONNECTION, DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and
     DB_DIRECT_PORT to the migration; where it is encrypted, DB_SSLMODE, PGSSLMODE and PGSSLROOTCERT. None: none."""
+    persistent_connections: bool = True
+    """Whether processes keep their database connections between requests; sets DB_PERSISTENT to `true` or `false`,
+    which the application must read (Laravel: `PDO::ATTR_PERSISTENT => env('DB_PERSISTENT')` in the `options` of
+    config/database.php). A new connection for each request costs the pooler ten times the CPU."""
+    service_time_ms: float | None = None
+    """Mean time in ms that a request occupies a child, for `tierstack check`. None: 15, until you measure yours."""
+    cpu_time_ms: float | None = None
+    """Mean CPU time in ms that a request takes in nginx and PHP, for `tierstack check`. None: 1, as the example shop
+    takes; frameworks take several times that, so measure yours."""
     redis: RedisConnection | None = None
     """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; where it is encrypted, REDIS_SCHEME (`tls`) and REDIS_CAFILE.
     None: no Redis."""

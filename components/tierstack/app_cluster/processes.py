@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
+from tierstack import tier
 from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.internal_ca import ca_path
@@ -76,6 +77,7 @@ def plain_environment(args: AppClusterArgs) -> dict[str, str]:
             "DB_CONNECTION": "pgsql",
             "DB_DATABASE": args.database.database,
             "DB_USERNAME": args.database.user,
+            "DB_PERSISTENT": "true" if args.persistent_connections else "false",
         }
     if args.database and args.database.ca:
         # libpq reads its own variables itself; frameworks that name a mode of their own read it from DB_SSLMODE.
@@ -119,8 +121,8 @@ def release_memory_mb(args: AppClusterArgs) -> int:
 
 
 def web_cpu(args: AppClusterArgs) -> float:
-    """Cores that a web container is reserved: a child waits for the database most of its time, so 24 share one."""
-    return args.web_cpu or max(0.25, round(args.counts.children / 24, 2))
+    """Cores that a web container is reserved."""
+    return args.web_cpu or tier.web_cpu(args.counts.children)
 
 
 def fpm_command(args: AppClusterArgs) -> list[str]:

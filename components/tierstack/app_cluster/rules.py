@@ -131,6 +131,8 @@ def _counts(args: AppClusterArgs) -> list[Problem]:
         *out_of_range("worker_memory_mb", args.worker_memory_mb, 16, 262144, "MiB"),
         *out_of_range("web_cpu", args.web_cpu, 0.01, 128, "cores"),
         *out_of_range("worker_cpu", args.worker_cpu, 0.01, 128, "cores"),
+        *out_of_range("service_time_ms", args.service_time_ms, 0.1, 3600000, "ms"),
+        *out_of_range("cpu_time_ms", args.cpu_time_ms, 0.01, 3600000, "ms"),
     ]
     for most, least in (("max_replicas", "replicas"), ("max_workers", "workers")):
         low, high = getattr(counts, least), getattr(counts, most)

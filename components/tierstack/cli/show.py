@@ -47,9 +47,7 @@ def verdict(stack: str, found: Verdict) -> None:
     kind = platform.kind.value if platform else "?"
     out.print(f"[bold green]{escape(stack)}: no problems[/] [dim]({kind})[/]")
     for index, limit in enumerate(found.capacity):
-        mark = "[yellow]binds first[/]" if index == 0 else ""
-        out.print(
-            f"  {limit.requests_per_second:>9,.0f} requests/s  {limit.name:<22} [dim]{escape(limit.formula)}[/] {mark}"
-        )
+        said = f"{limit.name}, {limit.requests_per_second:,.0f} requests/s [dim]({escape(limit.formula)})[/]"
+        out.print(f"  [yellow]Bottleneck:[/] {said}" if index == 0 else f"  Next: {said}")
     for line in found.advice:
         out.print(f"  [yellow]advice[/] {escape(line)}")

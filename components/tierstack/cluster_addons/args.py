@@ -64,6 +64,8 @@ class ClusterAddonsArgs:
     read_timeout_seconds: int = READ_SECONDS
     """How long a client may take to send one request with its body to Traefik, in seconds; then it is cut off. 300 are
     enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""
+    traefik_cpu: float = 1.0
+    """Cores that each Traefik is reserved; there is no limit."""
     traefik_memory_mb: int = 256
     """Memory of each Traefik in MiB: request and hard limit."""
 
@@ -93,6 +95,7 @@ class ClusterAddonsArgs:
             found.append(Problem("https_port", self.https_port, wrong, "write two ports, such as 80 and 443"))
         found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
         found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
+        found += out_of_range("traefik_cpu", self.traefik_cpu, 0.05, 128, "cores")
         found += out_of_range("traefik_memory_mb", self.traefik_memory_mb, 64, 65536, "MiB")
         found += network_problems("trusted_proxies", self.trusted_proxies)
         for name, image in (self.images or {}).items():

@@ -8,7 +8,7 @@ from tierstack.cluster_addons.catalog import CATALOG, TRAEFIK_IMAGE, Addon
 from tierstack.cluster_addons.tuning import apart, disruption_budget, tolerations
 from tierstack.gateway import traefik
 from tierstack.gateway.args import TRAEFIK_CLASS
-from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY
+from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, millicores
 
 Manifest = dict[str, Any]
 
@@ -167,7 +167,7 @@ def _deployment(args: ClusterAddonsArgs) -> Manifest:
         "readinessProbe": {**ping, "periodSeconds": 2, "failureThreshold": 1},
         "livenessProbe": {**ping, "periodSeconds": 10, "failureThreshold": 3, "initialDelaySeconds": 5},
         "resources": {
-            "requests": {"cpu": "250m", "memory": f"{args.traefik_memory_mb}Mi"},
+            "requests": {"cpu": millicores(round(args.traefik_cpu * 1000)), "memory": f"{args.traefik_memory_mb}Mi"},
             "limits": {"memory": f"{args.traefik_memory_mb}Mi"},
         },
         "securityContext": CONTAINER_SECURITY,

@@ -8,7 +8,7 @@ from tierstack.database import sizing
 from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.internal_ca import TLSMode, generation_problems
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
-from tierstack.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, server_connections
+from tierstack.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 
 MOST_REPLICAS = 4
 """Standbys of one primary on Kubernetes; each takes the whole log."""
@@ -54,6 +54,9 @@ class DatabaseWithReplicasArgs:
     """Server connections that each pooler opens at most. None: from the tier."""
     max_client_connections: int | None = None
     """Client connections that each pooler accepts. None: from the tier."""
+    pooler_cpu: float | None = None
+    """Kubernetes: cores that each pooler is reserved; there is no limit. A PgBouncer is a single thread, so more than
+    1 is of no use: raise `poolers` instead. None: from the tier (100k: 0.5, 1M: 1)."""
     memory_mb: int | None = None
     """MiB of each server: its hard limit, from which its buffers are computed. None: from the tier."""
     storage_gb: int | None = None
@@ -120,6 +123,11 @@ class DatabaseWithReplicasArgs:
                 wrong = "means something only on a Kubernetes platform"
                 instead = "remove it, and give `connection` to a BackupSchedule, which streams the log itself"
                 found.append(Problem("archive", self.archive, wrong, instead))
+            if self.pooler_cpu is not None:
+                wrong = "means something only on a Kubernetes platform"
+                found.append(
+                    Problem("pooler_cpu", self.pooler_cpu, wrong, "remove it; the pooler may use a whole core")
+                )
             if self.poolers not in (None, 1):
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
                 found.append(Problem("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed"))
@@ -134,6 +142,7 @@ class DatabaseWithReplicasArgs:
             *out_of_range("max_connections", self.max_connections, 20, 5000),
             *out_of_range("pool_size", self.pool_size, 1, 5000),
             *out_of_range("max_client_connections", self.max_client_connections, 1, 20000),
+            *out_of_range("pooler_cpu", self.pooler_cpu, 0.05, 1, "cores"),
             *out_of_range("memory_mb", self.memory_mb, 256, 4194304, "MiB"),
             *out_of_range("storage_gb", self.storage_gb, 1, 65536, "GiB"),
             *out_of_range("wal_storage_gb", self.wal_storage_gb, 2, 65536, "GiB"),
@@ -157,14 +166,17 @@ class DatabaseWithReplicasArgs:
 
     def _balance_problems(self, size: DatabaseSize) -> list[Problem]:
         found: list[Problem] = []
-        opened, room = server_connections(size.poolers, size.pool_size), size.max_connections - RESERVED_CONNECTIONS
+        kubernetes = self.platform.kind is PlatformKind.KUBERNETES
+        poolers = poolers_in_rollout(size.poolers) if kubernetes else size.poolers
+        opened, room = server_connections(poolers, size.pool_size), size.max_connections - RESERVED_CONNECTIONS
         if opened > room:
+            during = " during an update of the pooler" if poolers > size.poolers else ""
             wrong = (
-                f"{size.poolers} × {size.pool_size} = {opened} server connections are more than the {room} that "
+                f"{poolers} × {size.pool_size} = {opened} server connections{during} are more than the {room} that "
                 f"max_connections = {size.max_connections} leaves beside {RESERVED_CONNECTIONS} reserved ones"
             )
             enough = opened + RESERVED_CONNECTIONS
-            instead = f"write at most {max(1, room // size.poolers)}, or `max_connections` of at least {enough}"
+            instead = f"write at most {max(1, room // poolers)}, or `max_connections` of at least {enough}"
             found.append(Problem("pool_size", size.pool_size, wrong, instead))
         if size.max_client_connections < size.pool_size:
             wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"

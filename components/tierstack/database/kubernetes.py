@@ -13,6 +13,7 @@ from tierstack.database import sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.internal_ca import TLSMode
 from tierstack.platform.kubernetes import Manifest, cluster, mebibytes, millicores
+from tierstack.tier import DatabaseSize, poolers_in_rollout
 from tierstack.wiring import DatabaseConnection, TrustedCA
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
@@ -116,8 +117,7 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
     demanded = {"client_tls_sslmode": "require"} if args.tls is TLSMode.REQUIRE else {}
     parameters = {**sizing.pooler_settings(size), **verified, **demanded}
     # The operator adds the security context of the `restricted` standard itself.
-    amounts = _resources(sizing.pooler_memory_mb(size), sizing.pooler_cpu(size))
-    container: Manifest = {"name": "pgbouncer", "resources": amounts}
+    container: Manifest = {"name": "pgbouncer", "resources": _pooler_resources(size)}
     if args.pooler_image is not None:
         container["image"] = args.pooler_image
     spec: Manifest = {
@@ -125,7 +125,7 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
         "instances": size.poolers,
         "type": "rw",
         "pgbouncer": {"poolMode": "transaction", "parameters": parameters},
-        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": _rollout(size.poolers)},
         "template": {
             "metadata": {"labels": args.platform.labels},
             "spec": {
@@ -220,6 +220,19 @@ def _resources(memory_mb: int, cpu: float) -> Manifest:
     """Requests that equal limits: the last pods that a node under pressure evicts (quality of service Guaranteed)."""
     amounts = {"memory": mebibytes(memory_mb), "cpu": millicores(round(cpu * 1000))}
     return {"requests": amounts, "limits": amounts}
+
+
+def _pooler_resources(size: DatabaseSize) -> Manifest:
+    """No limit of CPU: a pooler that is throttled holds up every request. It cannot use more than one core."""
+    memory, cpu = mebibytes(sizing.pooler_memory_mb(size)), millicores(round(size.pooler_cpu * 1000))
+    return {"requests": {"memory": memory, "cpu": cpu}, "limits": {"memory": memory}}
+
+
+def _rollout(poolers: int) -> Manifest:
+    """Several: one leaves before the next comes, so that their pools never add up to more than the server admits. A
+    single one starts beside the one that it replaces, which its connections are counted for."""
+    beside = poolers_in_rollout(poolers) - poolers
+    return {"maxSurge": beside, "maxUnavailable": 1 - beside}
 
 
 def _spread(labels: dict[str, str], key: str = "topology.kubernetes.io/zone") -> Manifest:

@@ -168,11 +168,6 @@ def pooler_memory_mb(size: DatabaseSize) -> int:
     return 128 + size.max_client_connections // 16
 
 
-def pooler_cpu(size: DatabaseSize) -> float:
-    """Cores of a pooler: half of the server's, up to half of one, which is all that a single thread needs here."""
-    return min(0.5, size.cpu / 2)
-
-
 def shared_memory_mb(size: DatabaseSize) -> int:
     """MiB of /dev/shm: parallel queries exchange rows there. Counted in the container's memory, like everything."""
     return max(64, size.memory_mb // 4)
