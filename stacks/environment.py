@@ -47,7 +47,7 @@ def build(rooms: Rooms) -> None:
     redis = RedisCluster("redis", rooms.redis())
     app = AppCluster("web", rooms.app(gateway.endpoint, database.connection, redis.connection))
     if backups := rooms.backups(database.connection):
-        BackupSchedule("backups", backups)
+        pulumi.export("backup_alert_rules", BackupSchedule("backups", backups).alert_rules)
     policy = rooms.mta_sts(gateway.endpoint)
     served = MtaStsHost("mta-sts", policy) if policy else None
     if dns := rooms.dns(served.url if served else None):

@@ -94,6 +94,8 @@ def test_report() -> None:
     assert document == {
         "healthy": True,
         "faults": [],
+        "wal_streaming": True,
+        "base_backup_late": False,
         "checked_at": "2026-11-21T12:00:00Z",
         "backups": 2,
         "restorable_from": "2026-11-20T03:40:03Z",
@@ -101,6 +103,7 @@ def test_report() -> None:
         "running_since": None,
         "next_backup": "2026-11-22T03:30:00Z",
         "wal_lag_bytes": 512,
+        "catalog": {"free_bytes": None, "size_bytes": None},
     }
     assert status.well(document, NOON + timedelta(minutes=4))
     assert not status.well(document, NOON + timedelta(minutes=5)), "an agent that stands still is not well"

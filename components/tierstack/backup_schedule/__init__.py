@@ -2,7 +2,7 @@
 
 import pulumi
 
-from tierstack.backup_schedule import docker, kubernetes
+from tierstack.backup_schedule import alerts, docker, kubernetes
 from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
 from tierstack.backup_schedule.kubernetes import object_store_name
 from tierstack.component import Component
@@ -23,6 +23,9 @@ class BackupSchedule(Component):
     """When base backups are made: five-field cron, in UTC."""
     retention_days: pulumi.Output[str]
     """Length of the recovery window in days, as text."""
+    alert_rules: pulumi.Output[str]
+    """Alerting rules as YAML for Prometheus: base backups that are late, WAL that does not arrive, backups that nothing
+    reports."""
 
     def __init__(self, name: str, args: BackupScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
@@ -33,4 +36,11 @@ class BackupSchedule(Component):
             pulumi.log.warn(f'BackupSchedule "{name}": {wrong}; give it as `archive` of the connection', self)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
         outputs = build(self.physical_name, args, self)
-        self.finish({**outputs, "schedule": args.schedule, "retention_days": str(args.retention_days)})
+        self.finish(
+            {
+                **outputs,
+                "schedule": args.schedule,
+                "retention_days": str(args.retention_days),
+                "alert_rules": alerts.text(self.physical_name, args),
+            }
+        )

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,25 +19,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tierstack.backup_schedule import cron, status
+from tierstack.backup_schedule import cron, metrics, status, target
 
 SERVER = "tierstack"
 SLOT = "tierstack_backups"
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/barman")
 STATUS = CATALOG / "status.json"
+HELD = Path("/tmp/status.json")
+"""Where the status really is: in memory, so that a full catalog can still be told. `STATUS` is a link to it."""
 UNBROKEN = CATALOG / "unbroken-since"
 LOG = CATALOG / "barman.log"
 LOG_BYTES = 10_000_000
 TICK_SECONDS = 60
 FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits for
+RECOVERY = re.compile(r"\s*(recovery_target\w*|restore_command|recovery_end_command|archive_command)\s*=")
+"""Settings that Barman writes into `postgresql.auto.conf` for a recovery."""
 GRANTS = """\
 GRANT pg_read_all_settings, pg_read_all_stats TO {user};
 GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO {user};
 GRANT EXECUTE ON FUNCTION pg_switch_wal(), pg_create_restore_point(text) TO {user};"""
 
 
-def settings() -> dict[str, str]:
+def settings() -> dict[str, Any]:
     """The settings as the component wrote them."""
     return json.loads((CONFIG / "settings.json").read_text())
 
@@ -147,47 +152,87 @@ def backup() -> int:
 
 def run() -> None:
     """Keep WAL streaming, make base backups when due, and say once a minute how things are."""
-    job: subprocess.Popen[bytes] | None = None
-    since: datetime | None = None
-    failed_at: datetime | None = None
-    unbroken: datetime | None = None
-    was_well: bool | None = None
+    link_status()
+    metrics.serve(page)
+    state, told = State(), None
     while True:
         began = time.monotonic()
-        when = cron.parse(settings()["schedule"])
-        if job and job.poll() is not None:
-            failed_at = datetime.now(UTC) if job.returncode else None
-            job, since = None, None
-        rotate(LOG)
-        with contextlib.suppress(Exception):  # a primary that does not answer is among Barman's own checks
-            unbroken = unbroken_since()
-        barman("cron")
-        found = status.backups(asked("list-backups", SERVER) or [])
-        if job is None and status.due(when, found, datetime.now(UTC), failed_at, unbroken):
-            job, since = subprocess.Popen([sys.executable, "-m", __spec__.name, "backup"]), datetime.now(UTC)
-        is_well = write_status(when, found, since, unbroken)
-        if is_well is not was_well:
-            say("all is well" if is_well else "not well: " + "; ".join(json.loads(STATUS.read_text())["faults"]))
-            was_well = is_well
-        tick = TICK_SECONDS if is_well else FIRST_TICK_SECONDS
-        while time.monotonic() - began < tick and not (job and job.poll() is not None):
+        wrong = state.tick()
+        if wrong != told:
+            say("not well: " + "; ".join(wrong) if wrong else "all is well")
+            told = wrong
+        seconds = FIRST_TICK_SECONDS if wrong else TICK_SECONDS
+        while time.monotonic() - began < seconds and not state.job_ended:
             time.sleep(1)
 
 
-def write_status(
-    when: cron.Cron, found: list[status.Backup], since: datetime | None, unbroken: datetime | None
-) -> bool:
-    """Put the state of things where the health check and others read it; whether all is well."""
-    checks = asked("check", SERVER)
-    streamers: list[dict[str, Any]] = asked("replication-status", "--target", "wal-streamer", SERVER).get(
-        "wal_streamers", []
-    )
-    now = datetime.now(UTC)
-    wrong = status.faults(when, checks, streamers, found, now, since, unbroken)
-    staged = STATUS.with_suffix(".new")
-    staged.write_text(json.dumps(status.report(when, found, streamers, wrong, now, since), indent=2) + "\n")
-    staged.replace(STATUS)
-    return not wrong
+class State:
+    """What one minute has to know of the one before."""
+
+    def __init__(self) -> None:
+        self.job: subprocess.Popen[bytes] | None = None
+        self.since: datetime | None = None
+        self.failed_at: datetime | None = None
+        self.unbroken: datetime | None = None
+
+    @property
+    def job_ended(self) -> bool:
+        """Whether the base backup that was begun is over."""
+        return self.job is not None and self.job.poll() is not None
+
+    def tick(self) -> list[str]:
+        """One look at everything; the faults. Never raises: an agent that is gone could not say what is wrong."""
+        if self.job and self.job_ended:
+            self.failed_at = datetime.now(UTC) if self.job.returncode else None
+            self.job, self.since = None, None
+        with contextlib.suppress(OSError):  # the log goes on where it is
+            rotate(LOG)
+        with contextlib.suppress(Exception):  # a primary that does not answer is among Barman's own checks
+            self.unbroken = unbroken_since()
+        barman("cron")
+        when = cron.parse(settings()["schedule"])
+        found, disk = status.backups(asked("list-backups", SERVER) or []), catalog_disk()
+        due = status.due(when, found, datetime.now(UTC), self.failed_at, self.unbroken)
+        # On a full disk none can succeed, and what it leaves behind would take the last room.
+        if self.job is None and due and not disk.full:
+            command = [sys.executable, "-m", __spec__.name, "backup"]
+            self.job, self.since = subprocess.Popen(command), datetime.now(UTC)
+        return self._judge(when, found, disk)
+
+    def _judge(self, when: cron.Cron, found: list[status.Backup], disk: status.Disk) -> list[str]:
+        """Put the state of things where the health check and others read it."""
+        checks = asked("check", SERVER)
+        senders = asked("replication-status", "--target", "wal-streamer", SERVER)
+        streamers: list[dict[str, Any]] = senders.get("wal_streamers", [])
+        now = datetime.now(UTC)
+        wrong = status.faults(when, checks, streamers, found, now, self.since, self.unbroken, disk)
+        document = status.report(when, found, streamers, wrong, now, self.since, self.unbroken, disk)
+        staged = HELD.with_suffix(".new")
+        staged.write_text(json.dumps(document, indent=2) + "\n")
+        staged.replace(HELD)
+        return wrong
+
+
+def catalog_disk() -> status.Disk:
+    """The room on the catalog's disk."""
+    used = shutil.disk_usage(CATALOG)
+    return status.Disk(used.free, used.total)
+
+
+def link_status() -> None:
+    """Let the status be read in the catalog. A link takes no room that a file gave up."""
+    if STATUS.is_symlink():
+        return
+    STATUS.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        STATUS.symlink_to(HELD)
+
+
+def page() -> str | None:
+    """The metrics; None before the first look."""
+    if not HELD.exists():
+        return None
+    return metrics.text(json.loads(HELD.read_text()), settings()["labels"])
 
 
 def rotate(log: Path) -> None:
@@ -198,10 +243,10 @@ def rotate(log: Path) -> None:
 
 def health() -> int:
     """For the container's health check: 0 where the status says so and is fresh."""
-    if not STATUS.exists():
+    if not HELD.exists():
         print("no status yet")
         return 1
-    document = json.loads(STATUS.read_text())
+    document = json.loads(HELD.read_text())
     print("; ".join(document["faults"]) or "all is well")
     return 0 if status.well(document, datetime.now(UTC)) else 1
 
@@ -252,20 +297,24 @@ def forget(seconds: float = 30) -> int:
 def restore(to: Path, at: datetime | None) -> int:
     """A data directory in `to` that PostgreSQL replays to the moment `at`, or to the last WAL received, and promotes.
 
-    Needs no running primary. Beside it stand `restore.conf` and `restore_hba.conf`, with which PostgreSQL answers on a
-    local socket only.
+    Needs no running primary, and refuses a directory that holds anything, and a moment that no WAL reaches. In it stand
+    `restore.conf` and `restore_hba.conf`, with which PostgreSQL answers on a local socket only.
     """
-    if at is not None and at.tzinfo is None:
-        print(f"--time {at}: has no zone; write one such as 2026-01-31T12:00:00Z")
+    received_at = target.last_received(CATALOG / SERVER / "streaming")
+    problems = target.directory_problems(to, CATALOG) + target.time_problems(at, datetime.now(UTC), received_at)
+    if problems:
+        print("\n".join(problems))
         return 2
-    target = ["--target-time", at.astimezone(UTC).isoformat(sep=" "), "--target-action", "promote"] if at else []
+    until = ["--target-time", at.astimezone(UTC).isoformat(sep=" "), "--target-action", "promote"] if at else []
     found = status.backups(asked("list-backups", SERVER) or [])
     start = status.starting(found, at)
     if start is None:
-        print(f"no base backup had ended by {at}; there are: {', '.join(b.id for b in found) or 'none'}")
+        ends = ", ".join(status.stamp(b.end) for b in found if b.good and b.end) or "none"
+        when = f"--time = {status.stamp(at)}: no base backup had ended by then" if at else "there is no base backup"
+        print(f"{when}; base backups ended at: {ends}")
         return 1
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = barman("restore", "--no-get-wal", *target, SERVER, start.id, str(to))
+    done = barman("restore", "--no-get-wal", *until, SERVER, start.id, str(to))
     print(done.stdout + done.stderr, end="")
     if done.returncode != 0:
         return done.returncode
@@ -283,8 +332,28 @@ def restore(to: Path, at: datetime | None) -> int:
         # What recovery demands of a hot standby would have to match the primary; without one, it is not asked for.
         f"listen_addresses = ''\nunix_socket_directories = '/tmp'\nhba_file = '{to}/restore_hba.conf'\n"
         f'hot_standby = off\narchive_mode = off\nrestore_command = \'cp "{received}/%f" "%p"\'\n'
+        + recovery_settings(to / "postgresql.auto.conf")
     )
     return 0
+
+
+def recovery_settings(automatic: Path) -> str:
+    """Take out of a restored directory what Barman wrote there for this recovery alone, and give the target.
+
+    Left behind, `recovery_target_time` would end the recovery of every replica that is copied from the server.
+    """
+    lines = automatic.read_text().splitlines(keepends=True) if automatic.exists() else []
+    ours = [line for line in lines if RECOVERY.match(line)]
+    automatic.write_text("".join(line for line in lines if line not in ours))
+    return "".join(line for line in ours if line.lstrip().startswith("recovery_target"))
+
+
+def moment(text: str) -> datetime:
+    """A moment of the command line, with or without a zone."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a time; write one such as 2026-01-31T12:00:00Z") from None
 
 
 def main() -> int:
@@ -294,9 +363,9 @@ def main() -> int:
     for verb in ("run", "prepare", "forget", "backup", "health"):
         verbs.add_parser(verb)
     restoring = verbs.add_parser("restore")
-    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make")
+    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
     restoring.add_argument(
-        "--time", type=datetime.fromisoformat, help="the moment, RFC 3339 with a zone; left out: the last one received"
+        "--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received"
     )
     options = parser.parse_args()
     if options.verb == "restore":

@@ -6,7 +6,7 @@ from importlib import resources
 from tierstack.backup_schedule import agent
 from tierstack.internal_ca import ca_path
 
-DELIVERED = ("cron.py", "status.py", "agent.py")
+DELIVERED = ("cron.py", "metrics.py", "status.py", "target.py", "agent.py")
 """Modules of this package that run in the container, under the same name as here."""
 
 
@@ -55,9 +55,9 @@ def pgpass(user: str, password: str) -> str:
     return f"*:*:*:{user}:{escaped}\n"
 
 
-def settings_json(schedule: str, connection: str) -> str:
-    """What the agent reads anew every minute."""
-    return json.dumps({"schedule": schedule, "conninfo": connection}, indent=2) + "\n"
+def settings_json(schedule: str, connection: str, labels: dict[str, str]) -> str:
+    """What the agent reads anew every minute. `labels`: those of its metrics."""
+    return json.dumps({"schedule": schedule, "conninfo": connection, "labels": labels}, indent=2) + "\n"
 
 
 def program() -> dict[str, str]:

@@ -4,7 +4,7 @@ import hashlib
 
 import pulumi
 
-from tierstack.backup_schedule import agent, config
+from tierstack.backup_schedule import agent, alerts, config
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.restore import ENVIRONMENT, PYTHON
 from tierstack.internal_ca import ca_directory
@@ -28,7 +28,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         f"{name}-files",
         parent,
         volume=settings,
-        files={**_files(args), **program},
+        files={**_files(args, alerts.labels(name, args)), **program},
         image=args.image,
         owner=OWNER,
     )
@@ -77,7 +77,7 @@ def _once(service: Service, mounts: list[Mount]) -> Service:
     )
 
 
-def _files(args: BackupScheduleArgs) -> dict[str, pulumi.Input[str]]:
+def _files(args: BackupScheduleArgs, labels: dict[str, str]) -> dict[str, pulumi.Input[str]]:
     database = args.database
     user, password = database.backup_user or "", database.backup_password or SecretRef()
     verified = database.ca is not None
@@ -87,5 +87,5 @@ def _files(args: BackupScheduleArgs) -> dict[str, pulumi.Input[str]]:
     return {
         "barman.conf": connection.apply(lambda text: config.barman_conf(text, args.retention_days)),
         "pgpass": pulumi.Output.secret(password.value).apply(lambda value: config.pgpass(user, value or "")),
-        "settings.json": connection.apply(lambda text: config.settings_json(args.schedule, text)),
+        "settings.json": connection.apply(lambda text: config.settings_json(args.schedule, text, labels)),
     }

@@ -9,7 +9,7 @@ PYTHON = ["python3", "-m", agent.__name__]
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/lib", "TZ": "UTC"}
 """What every run of the agent needs. Barman names backups by local time, so that is UTC."""
 TARGET = "/restore"
-"""Where the new volume is mounted: at the same place while it is filled and while PostgreSQL replays into it."""
+"""Where the volume is mounted: at the same place while it is filled and while PostgreSQL replays into it."""
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 """Name of CloudNativePG's barman-cloud plugin."""
 
@@ -33,18 +33,53 @@ def commands(source: Source, *, aside: str, postgres_image: str, time: str | Non
     The running database, its volume and the catalog are left as they are; `docker rm -f` and `docker volume rm` of
     `aside` remove the restored one.
     """
-    confined = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    unprivileged = ["--user", "26:26", "--read-only", "--tmpfs", "/tmp", "--init"]
-    environment = [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
-    catalog = ["-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
-    volume = ["-v", f"{aside}:{TARGET}"]
-    data = f"{TARGET}/data"
-    as_root = ["docker", "run", "--rm", "--user", "0:0", *confined, "--cap-add", "CHOWN", *volume, source.image]
-    restoring = ["docker", "run", "--rm", *unprivileged, *confined, *environment, *catalog, *volume, source.image]
-    running = ["docker", "run", "--detach", "--name", aside, *unprivileged, *confined, *volume, postgres_image]
+    as_root = ["docker", "run", "--rm", "--user", "0:0", *_CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
     return [
         ["docker", "volume", "create", aside],
-        [*as_root, "chown", "26:26", TARGET],  # a new volume belongs to root
+        [*as_root, source.image, "chown", "26:26", TARGET],  # a new volume belongs to root
+        *_restored(source, volume=aside, data=f"{TARGET}/data", aside=aside, image=postgres_image, time=time),
+    ]
+
+
+def in_place_commands(
+    source: Source, *, volume: str, container: str, aside: str, postgres_image: str, time: str | None = None
+) -> list[list[str]]:
+    """The commands that put a restore in the place of the database `container` with the data volume `volume`.
+
+    What it held stays beside it as `pgdata.before`, until somebody removes it. PostgreSQL replays as `aside`, without a
+    network, so that no application sees a database that is not there yet.
+    """
+    data, before = f"{TARGET}/pgdata", f"{TARGET}/pgdata.before"
+    shell = ["docker", "run", "--rm", *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image]
+    promoted = 'psql -h /tmp -U postgres -d postgres -qAtc "SELECT pg_is_in_recovery()"'
+    return [
+        ["docker", "stop", container],
+        [*shell, "mv", data, before],
+        *_restored(source, volume=volume, data=data, aside=aside, image=postgres_image, time=time),
+        ["docker", "exec", aside, "sh", "-c", f'until [ "$({promoted} 2>&1)" = f ]; do sleep 1; done'],
+        ["docker", "stop", aside],
+        ["docker", "rm", aside],
+        [*shell, "rm", "-r", f"{data}/barman_wal", f"{data}/restore.conf", f"{data}/restore_hba.conf"],
+        ["docker", "start", container],
+    ]
+
+
+_CONFINED = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+_UNPRIVILEGED = ["--user", "26:26", "--read-only", "--tmpfs", "/tmp", "--init"]
+
+
+def _mounted(volume: str) -> list[str]:
+    return ["-v", f"{volume}:{TARGET}"]
+
+
+def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[list[str]]:
+    """Restore into `data` of a volume, and start PostgreSQL on it."""
+    environment = [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
+    catalog = ["-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
+    confined = [*_UNPRIVILEGED, *_CONFINED]
+    restoring = ["docker", "run", "--rm", *confined, *environment, *catalog, *_mounted(volume), source.image]
+    running = ["docker", "run", "--detach", "--name", aside, *confined, *_mounted(volume), image]
+    return [
         [*restoring, *PYTHON, "restore", "--to", data, *(["--time", time] if time else [])],
         [*running, "postgres", "-D", data, "-c", f"config_file={data}/restore.conf"],
     ]

@@ -15,6 +15,8 @@ LONGEST_RUN = timedelta(hours=24)
 """How long a base backup may run before its absence is a fault."""
 RETRY = timedelta(minutes=5)
 """How long to wait after a failed attempt."""
+FULL_BYTES = 64 * 2**20
+"""Bytes that are left of a full disk: four segments of WAL, which a busy primary fills in seconds."""
 STALE = timedelta(minutes=5)
 """Age at which a status says nothing any more: the agent writes one every minute."""
 
@@ -80,6 +82,19 @@ def due(
     return last is None or last.begin < cron.previous(now) or not continuous(found, unbroken)
 
 
+@dataclass(frozen=True)
+class Disk:
+    """The disk that the catalog is on."""
+
+    free_bytes: int
+    size_bytes: int
+
+    @property
+    def full(self) -> bool:
+        """Whether the next WAL may not fit."""
+        return self.free_bytes < FULL_BYTES
+
+
 def faults(
     cron: Cron,
     checks: dict[str, dict[str, str]],
@@ -88,26 +103,50 @@ def faults(
     now: datetime,
     running_since: datetime | None = None,
     unbroken: datetime | None = None,
+    disk: Disk | None = None,
 ) -> list[str]:
     """What is wrong, in words; empty when every moment from the oldest backup to now can be restored."""
-    wrong = [
+    wrong = [_full(disk)] if disk and disk.full else []
+    wrong += [
         f"{name.replace('_', ' ')}: {check.get('hint') or 'failed'}"
         for name, check in sorted(checks.items())
         if check.get("status") != "OK"
     ]
     if not checks:
         wrong.append("barman check gave no answer")
-    if not any(streamer.get("current_state") == "streaming" for streamer in streamers):
+    if not streaming(streamers):
         wrong.append("no WAL is streaming from the primary")
+    late = lateness(cron, found, now, running_since, unbroken)
+    return [*wrong, late] if late else wrong
+
+
+def streaming(streamers: list[dict[str, Any]]) -> bool:
+    """Whether WAL arrives, by what the primary says of its receivers."""
+    return any(streamer.get("current_state") == "streaming" for streamer in streamers)
+
+
+def lateness(
+    cron: Cron,
+    found: list[Backup],
+    now: datetime,
+    running_since: datetime | None = None,
+    unbroken: datetime | None = None,
+) -> str | None:
+    """Which base backup is missing or overdue, in words; None where none is."""
     last = newest(found)
     patience = LATE if running_since is None or now - running_since > LONGEST_RUN else LONGEST_RUN
     if last is None:
-        wrong.append("there is no base backup")
-    elif not continuous(found, unbroken):
-        wrong.append(f"WAL was interrupted until {unbroken and stamp(unbroken)}, and no base backup has followed")
-    elif last.begin < cron.previous(now - patience):
-        wrong.append(f"the last base backup began at {stamp(last.begin)}, before the schedule's last time")
-    return wrong
+        return "there is no base backup"
+    if not continuous(found, unbroken):
+        return f"WAL was interrupted until {unbroken and stamp(unbroken)}, and no base backup has followed"
+    if last.begin < cron.previous(now - patience):
+        return f"the last base backup began at {stamp(last.begin)}, before the schedule's last time"
+    return None
+
+
+def _full(disk: Disk) -> str:
+    free, size = disk.free_bytes // 2**20, disk.size_bytes // 2**20
+    return f"the catalog's disk is full: {free} of {size} MiB are free; add disk, or shorten `retention_days`"
 
 
 def report(
@@ -117,6 +156,8 @@ def report(
     wrong: list[str],
     now: datetime,
     running_since: datetime | None,
+    unbroken: datetime | None = None,
+    disk: Disk | None = None,
 ) -> dict[str, Any]:
     """The status as a document for machines: `status.json` in the catalog. Times are RFC 3339, in UTC."""
     good = [backup for backup in found if backup.good]
@@ -124,6 +165,8 @@ def report(
     return {
         "healthy": not wrong,
         "faults": wrong,
+        "wal_streaming": streaming(streamers),
+        "base_backup_late": lateness(cron, found, now, running_since, unbroken) is not None,
         "checked_at": stamp(now),
         "backups": len(good),
         "restorable_from": stamp(good[0].end + timedelta(seconds=1)) if good and good[0].end else None,
@@ -131,6 +174,10 @@ def report(
         "running_since": stamp(running_since) if running_since else None,
         "next_backup": stamp(cron.following(now)),
         "wal_lag_bytes": max((abs(int(s.get("write_lsn_diff_bytes") or 0)) for s in streamers), default=None),
+        "catalog": {
+            "free_bytes": disk.free_bytes if disk else None,
+            "size_bytes": disk.size_bytes if disk else None,
+        },
     }
 
 

@@ -10,16 +10,19 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.shop.stand import until
 from tests.support import Stack, docker_client, image
-from tierstack.backup_schedule import agent, restore
+from tierstack.backup_schedule import agent, metrics, restore
 
 NAME = "t-backup-test"
 DATABASE = f"{NAME}-db-primary"
 BARMAN = f"{NAME}-backups-barman"
 ASIDE = f"{NAME}-aside"
+DIRECT = f"{NAME}-db-direct"
 
 PROGRAM = """
 import os
@@ -72,8 +75,8 @@ def sql(statement: str) -> str:
     return run(*command)
 
 
-def status() -> dict[str, object]:
-    return json.loads(run("docker", "exec", BARMAN, "cat", str(agent.STATUS)))
+def status(container: str = BARMAN) -> dict[str, Any]:
+    return json.loads(run("docker", "exec", container, "cat", str(agent.STATUS)))
 
 
 def drop_aside() -> None:
@@ -145,6 +148,146 @@ def test_restore_to_the_moment_before_a_mistake(stack: Stack) -> None:
     assert aside("SELECT array_agg(id ORDER BY id) FROM clock") == before
     assert sql("SELECT count(*) FROM clock") == "10", "the running database is left as it is"
     print(f"\nrestore to a moment: {seconds:.1f} s, {before.count(',') + 1} rows of {before.count(',') + 1}")
+
+
+def agent_restores(*arguments: str, volume: str) -> "subprocess.CompletedProcess[str]":
+    """The agent's own command, with a volume at /restore."""
+    environment = [part for key, value in restore.ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
+    mounts = [
+        *("-v", f"{NAME}-backups-catalog:{agent.CATALOG}", "-v", f"{NAME}-backups-config:{agent.CONFIG}:ro"),
+        *("-v", f"{volume}:{restore.TARGET}"),
+    ]
+    command = ["docker", "run", "--rm", "--user", "26:26", "--network", "none", "--tmpfs", "/tmp", *environment]
+    command += [*mounts, image("barman:3"), *restore.PYTHON, "restore", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_live_database_is_never_overwritten(stack: Stack) -> None:
+    sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+    live = f"{NAME}-db-data"
+    done = agent_restores("--to", "/restore/pgdata", volume=live)
+    assert done.returncode == 2
+    assert done.stdout.strip() == (
+        "--to = /restore/pgdata: is a data directory of PostgreSQL with a server on it (postmaster.pid); restore into a "
+        "new volume; to replace it, stop the server and rename the directory first"
+    )
+    inside = agent_restores("--to", "/restore/pgdata/aside", volume=live)
+    assert (inside.returncode, "is inside the data directory" in inside.stdout) == (2, True)
+    above = agent_restores("--to", "/restore", volume=live)
+    assert (above.returncode, "--to = /restore: is not empty (pgdata)" in above.stdout) == (2, True)
+    catalog = agent_restores("--to", f"{agent.CATALOG}/data", volume=live)
+    assert (catalog.returncode, "is inside the catalog" in catalog.stdout) == (2, True)
+    assert sql("SELECT count(*) FROM kept") == "1000"
+
+
+def test_a_moment_that_no_wal_reaches_is_refused_and_all_problems_come_at_once(stack: Stack) -> None:
+    live = f"{NAME}-db-data"
+    done = agent_restores("--to", "/restore/pgdata", "--time", "2100-01-01T00:00:00Z", volume=live)
+    first, second = done.stdout.strip().splitlines()
+    assert done.returncode == 2
+    assert first.startswith("--to = /restore/pgdata: is a data directory of PostgreSQL")
+    assert second.startswith("--time = 2100-01-01T00:00:00Z: is in the future, it is ")
+    assert second.endswith(" now; leave --time out to restore everything that was received")
+    without = agent_restores("--to", "/restore/pgdata", "--time", "2026-01-31T12:00:00", volume=live)
+    assert "--time = 2026-01-31 12:00:00: has no time zone" in without.stdout
+    early = agent_restores("--to", "/restore/x", "--time", "2026-01-31T12:00:00Z", volume=live)
+    assert early.stdout.startswith(
+        "--time = 2026-01-31T12:00:00Z: no base backup had ended by then; base backups ended at: "
+    )
+
+
+def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
+    """By the commands of the page: everything to the moment is back, and backups go on by themselves."""
+    drop_aside()
+    sql("CREATE TABLE orders AS SELECT generate_series(1, 500) AS id")
+    moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
+    sql("DELETE FROM orders")
+    sql("INSERT INTO orders VALUES (1000)")
+    source = restore.Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
+    names = {"volume": f"{NAME}-db-data", "container": DATABASE, "aside": ASIDE}
+    began = time.monotonic()
+    images = {"postgres_image": image("postgres:17")}
+    for command in restore.in_place_commands(source, **names, **images, time=moment.isoformat()):
+        run(*command)
+    until(
+        "the primary answers",
+        lambda: (
+            subprocess.run(
+                ["docker", "exec", DATABASE, "pg_isready", "-q", "-h", "127.0.0.1"], capture_output=True
+            ).returncode
+            == 0
+        ),
+        60,
+    )
+    print(f"\nrestore in place: {time.monotonic() - began:.1f} s")
+    assert sql("SELECT count(*), min(id), max(id) FROM orders") == "500|1|500"
+    assert sql("SELECT pg_is_in_recovery()") == "f"
+    assert sql("SELECT count(*) FROM pg_file_settings WHERE name LIKE 'recovery%' OR name = 'restore_command'") == "0"
+    sql("INSERT INTO orders VALUES (1001)")
+    until("backups are well again", lambda: status()["healthy"] is True and status()["backups"] == 2, 240)
+    run(*["docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before"])
+
+
+@pytest.fixture
+def small(stack: Stack) -> Iterator[str]:
+    """An agent like the stack's own, in its place, with a catalog of 256 MiB that lies in memory."""
+    name, options = f"{NAME}-small", "o=size=256m,uid=26,gid=26,mode=0700"
+    mounts = json.loads(run("docker", "inspect", "-f", "{{json .Mounts}}", BARMAN))
+    others = [f"{one['Name']}:{one['Destination']}:ro" for one in mounts if one["Destination"] != str(agent.CATALOG)]
+    environment = [part for key, value in restore.ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
+    run("docker", "volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", options, name)
+    run("docker", "stop", BARMAN)
+    try:
+        run(
+            *("docker", "run", "--detach", "--name", name, "--restart", "unless-stopped", "--network", DIRECT),
+            *("--user", "26:26", "--read-only", "--tmpfs", "/tmp:size=64m", "-v", f"{name}:{agent.CATALOG}"),
+            *(part for one in others for part in ("-v", one)),
+            *(*environment, image("barman:3"), *restore.PYTHON, "run"),
+        )
+        yield name
+    finally:
+        print(subprocess.run(["docker", "logs", name], capture_output=True, text=True).stdout[-2000:])
+        subprocess.run(["docker", "rm", "-f", name], capture_output=True)
+        subprocess.run(["docker", "volume", "rm", name], capture_output=True)
+        run("docker", "start", BARMAN)
+        until("the stack's own backups are well", lambda: well(BARMAN), 240)
+
+
+def well(container: str) -> bool:
+    found = subprocess.run(["docker", "exec", container, *restore.PYTHON, "health"], capture_output=True, text=True)
+    return found.returncode == 0
+
+
+def metric(container: str, name: str) -> float:
+    """One metric as Prometheus would read it in the container's network."""
+    ask = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{metrics.PORT}/metrics').read().decode())"
+    page = run("docker", "exec", container, "python3", "-c", ask)
+    (line,) = [one for one in page.splitlines() if one.startswith(f"{metrics.PREFIX}_{name}{{")]
+    return float(line.split()[-1])
+
+
+def test_a_full_catalog_is_told_by_an_agent_that_goes_on_and_heals_by_itself(small: str) -> None:
+    until("the first backup is there", lambda: well(small), 240)
+    assert metric(small, "wal_streaming") == 1
+    fill = f"dd if=/dev/zero of={agent.CATALOG}/fill bs=1M"
+    subprocess.run(["docker", "exec", small, "sh", "-c", fill], capture_output=True)
+    sql("CREATE TABLE filler AS SELECT repeat('x', 1000) AS x FROM generate_series(1, 40000)")
+    sql("SELECT pg_switch_wal()")
+
+    def told() -> list[str] | None:
+        faults = status(small)["faults"]
+        return faults if "no WAL is streaming from the primary" in faults else None
+
+    faults = until("the status names what is wrong", told, 240)
+    assert faults[0].startswith("the catalog's disk is full: 0 of 256 MiB are free; "), faults
+    assert metric(small, "wal_streaming") == 0
+    assert metric(small, "healthy") == 0
+    assert run("docker", "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", small) == "0 running"
+    run("docker", "exec", small, "rm", f"{agent.CATALOG}/fill")
+    began = time.monotonic()
+    until("it heals", lambda: well(small), 240)
+    print(f"\nhealed {time.monotonic() - began:.0f} s after there was room")
+    assert run("docker", "inspect", "-f", "{{.RestartCount}}", small) == "0"
 
 
 def test_what_a_loss_of_the_primary_costs(stack: Stack, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class PowerDnsArgs:
         if url.scheme == "http" and url.hostname not in _LOOPBACK:
             wrong = "would send the key in clear over the network"
             return [Problem(f"{path}.url", self.url, wrong, "write https, or reach it through a tunnel to localhost")]
-        return []
+        return _blanks(f"{path}.api_key", self.api_key)
 
     def settings(self) -> dict[str, Any]:
         url = urlsplit(self.url)
@@ -140,8 +140,8 @@ class CloudflareArgs:
     """The account, where the token sees several that have the zone. None: the only one."""
 
     def problems(self, path: str) -> list[Problem]:
-        """Nothing can be said of a token."""
-        return []
+        """Of a token only its edges can be judged."""
+        return _blanks(f"{path}.token", self.token)
 
     def settings(self) -> dict[str, Any]:
         return {"account_id": self.account_id} if self.account_id else {}
@@ -164,7 +164,8 @@ class Route53Args:
     def problems(self, path: str) -> list[Problem]:
         """A key has two halves."""
         if (self.access_key_id is None) == (self.secret_access_key is None):
-            return []
+            keys = ("access_key_id", "secret_access_key")
+            return [one for name in keys for one in _blanks(f"{path}.{name}", getattr(self, name))]
         name = "access_key_id" if self.access_key_id is None else "secret_access_key"
         wrong = "is required together with the other half of the key"
         return [Problem(f"{path}.{name}", MISSING, wrong, "give both, or neither to use what the machine has")]
@@ -186,6 +187,13 @@ class ExternalDnsArgs:
     def problems(self, path: str) -> list[Problem]:
         """Labels are judged by the cluster."""
         return []
+
+
+def _blanks(path: str, secret: object) -> list[Problem]:
+    """A line break or a blank that came along with a pasted secret: an HTTP header cannot hold it."""
+    if not isinstance(secret, str) or (secret and not any(char.isspace() for char in secret)):
+        return []
+    return [Problem(path, HIDDEN, "is empty or has white space in it", "copy it again, without line breaks")]
 
 
 def _is_base64(text: str) -> bool:

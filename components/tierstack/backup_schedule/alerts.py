@@ -1,0 +1,104 @@
+"""Alerting rules for backups that are late, broken or unobserved (pure), as Prometheus reads them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+
+from tierstack.backup_schedule import cron, status
+from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.metrics import PREFIX
+from tierstack.platform import PlatformKind
+
+CRITICAL, WARNING = "critical", "warning"
+_PLUGIN = "barman_cloud_cloudnative_pg_io"
+"""Prefix of the barman-cloud plugin's metrics, which the instances show beside CloudNativePG's own."""
+_OCCURRENCES = 1000
+"""Times of a schedule that are looked at for its longest pause; a daily one has all its patterns in 365."""
+
+
+def labels(name: str, args: BackupScheduleArgs) -> dict[str, str]:
+    """The labels of these backups' metrics on a Docker host."""
+    return {"platform": args.platform.name, "name": name}
+
+
+def text(name: str, args: BackupScheduleArgs) -> str:
+    """A rule file of Prometheus, as YAML: `rule_files` reads it, and `spec` of a PrometheusRule has the same form."""
+    rules = _docker(name, args) if args.platform.kind is PlatformKind.DOCKER else _kubernetes(args)
+    group = {"name": f"{args.platform.name}-{name}", "rules": rules}
+    return yaml.safe_dump({"groups": [group]}, sort_keys=False, width=1000)
+
+
+def longest_pause(schedule: str) -> timedelta:
+    """The longest time between two base backups of a schedule."""
+    when, at = cron.parse(schedule), datetime(2026, 1, 1, tzinfo=UTC)
+    longest = timedelta()
+    for _ in range(_OCCURRENCES):
+        following = when.following(at)
+        longest, at = max(longest, following - at), following
+        if at.year > 2034:  # a leap day and its next one were among them
+            break
+    return longest
+
+
+def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
+    """By the judgement of the agent, which knows the schedule, gaps in the WAL and its disk."""
+    of = ",".join(f'{key}="{value}"' for key, value in sorted(labels(name, args).items()))
+
+    def metric(what: str) -> str:
+        return f"{PREFIX}_{what}{{{of}}}"
+
+    seen = f"time() - {metric('checked_timestamp_seconds')} > {status.STALE.total_seconds():.0f}"
+    room = f"{metric('catalog_free_bytes')} / {metric('catalog_size_bytes')} < 0.1"
+    return [
+        _alert(
+            "BaseBackupMissing", f"{metric('base_backup_late')} == 1", "15m", CRITICAL, args, "no base backup was made"
+        ),
+        _alert("WalNotStreaming", f"{metric('wal_streaming')} == 0", "5m", CRITICAL, args, "no WAL arrives"),
+        _alert(
+            "BackupsUnhealthy", f"{metric('healthy')} == 0", "30m", WARNING, args, "`status.json` names what is wrong"
+        ),
+        _alert("BackupCatalogFillsUp", room, "15m", WARNING, args, "less than 10 % of the catalog's disk is free"),
+        _alert(
+            "BackupsUnobserved",
+            f"absent({metric('healthy')}) or {seen}",
+            "15m",
+            CRITICAL,
+            args,
+            "nothing reports the backups, so nobody sees them fail",
+        ),
+    ]
+
+
+def _kubernetes(args: BackupScheduleArgs) -> list[dict[str, Any]]:
+    """By what CloudNativePG and its plugin show at each instance."""
+    of = f'namespace="{args.platform.name}",pod=~"{args.database.cluster}-[0-9]+"'
+    latest = f"max({_PLUGIN}_last_available_backup_timestamp{{{of}}})"
+    failed, archived = (f"max(cnpg_pg_stat_archiver_{what}_time{{{of}}})" for what in ("last_failed", "last_archived"))
+    seconds = (longest_pause(args.schedule) + status.LATE).total_seconds()
+    return [
+        _alert(
+            "BaseBackupMissing", f"time() - {latest} > {seconds:.0f}", "15m", CRITICAL, args, "no base backup was made"
+        ),
+        _alert("WalNotArchived", f"{failed} > {archived}", "15m", CRITICAL, args, "WAL does not reach the bucket"),
+        _alert(
+            "BackupsUnobserved",
+            f"absent({latest})",
+            "15m",
+            CRITICAL,
+            args,
+            "nothing reports the backups, so nobody sees them fail",
+        ),
+    ]
+
+
+def _alert(
+    name: str, expression: str, lasting: str, severity: str, args: BackupScheduleArgs, what: str
+) -> dict[str, Any]:
+    return {
+        "alert": name,
+        "expr": expression,
+        "for": lasting,
+        "labels": {"severity": severity, "platform": args.platform.name, "environment": args.platform.environment},
+        "annotations": {"summary": f"backups of {args.platform.name}: {what}"},
+    }

@@ -1,0 +1,81 @@
+"""The state of the backups for Prometheus, in its text format 0.0.4.
+
+The agent in the container runs this very file. It imports the standard library only.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PORT = 9480
+PREFIX = "tierstack_backups"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_HELP = {
+    "healthy": "1 while every moment from the oldest backup to now can be restored.",
+    "wal_streaming": "1 while WAL arrives from the primary.",
+    "base_backup_late": "1 while a base backup is missing or overdue.",
+    "last_base_backup_timestamp_seconds": "When the newest base backup began.",
+    "restorable_from_timestamp_seconds": "The earliest moment that can be restored.",
+    "wal_lag_bytes": "WAL that the receiver has not confirmed yet.",
+    "catalog_free_bytes": "Bytes that the catalog's disk has left.",
+    "catalog_size_bytes": "Bytes of the catalog's disk.",
+    "checked_timestamp_seconds": "When all of this was last judged, once a minute.",
+}
+
+
+def values(document: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics in a status document; what is not known is left out."""
+    last = document["last_backup"]
+    found: dict[str, float | None] = {
+        "healthy": document["healthy"],
+        "wal_streaming": document["wal_streaming"],
+        "base_backup_late": document["base_backup_late"],
+        "last_base_backup_timestamp_seconds": _seconds(last and last["begin"]),
+        "restorable_from_timestamp_seconds": _seconds(document["restorable_from"]),
+        "wal_lag_bytes": document["wal_lag_bytes"],
+        "catalog_free_bytes": document["catalog"]["free_bytes"],
+        "catalog_size_bytes": document["catalog"]["size_bytes"],
+        "checked_timestamp_seconds": _seconds(document["checked_at"]),
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def text(document: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """The page that Prometheus reads."""
+    shown = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    lines: list[str] = []
+    for name, value in values(document).items():
+        metric = f"{PREFIX}_{name}"
+        lines += [f"# HELP {metric} {_HELP[name]}", f"# TYPE {metric} gauge", f"{metric}{{{shown}}} {value:.15g}"]
+    return "\n".join(lines) + "\n"
+
+
+def serve(page: Callable[[], str | None], port: int = PORT) -> ThreadingHTTPServer:
+    """Answer `GET /metrics` with `page()` in the background; 503 while it has nothing to say."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            found = page() if self.path == "/metrics" else None
+            code = 404 if self.path != "/metrics" else 503 if found is None else 200
+            body = (found or "").encode()
+            self.send_response(code)
+            self.send_header("Content-Type", CONTENT_TYPE)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing: a line a scrape says nothing to a reader of the log."""
+
+    server = ThreadingHTTPServer(("", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _seconds(at: str | None) -> float | None:
+    return datetime.fromisoformat(at).timestamp() if at else None

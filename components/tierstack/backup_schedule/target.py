@@ -1,0 +1,63 @@
+"""Where and to when a restore may go: what would destroy a database, or could not end, is refused before it begins.
+
+The agent in the container runs this very file. It imports the standard library only.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tierstack.backup_schedule.status import stamp
+
+_SHOWN = 4  # names of a directory that a message lists
+
+
+def directory_problems(to: Path, catalog: Path) -> list[str]:
+    """What forbids a restore into `to`: only a new or an empty directory, outside of any data directory, will do."""
+    if not to.is_absolute():
+        return [_problem(to, "is not an absolute path", "write one such as `/restore/data`")]
+    to = to.resolve()
+    for above in (to, *to.parents):
+        if above == catalog:
+            return [_problem(to, "is inside the catalog of the backups", "restore into a volume of its own")]
+        if above != to and (above / "PG_VERSION").exists():
+            wrong = f"is inside the data directory {above} of a PostgreSQL"
+            return [_problem(to, wrong, "restore into a directory beside it, or into a new volume")]
+        if above.exists() and not above.is_dir():
+            what = "is a file" if above == to else f"is below {above}, which is a file"
+            return [_problem(to, what, "write a new or an empty directory")]
+    held = sorted(one.name for one in to.iterdir()) if to.exists() else []
+    if not held:
+        return []
+    if "PG_VERSION" not in held:
+        shown = ", ".join(held[:_SHOWN]) + (", …" if len(held) > _SHOWN else "")
+        return [_problem(to, f"is not empty ({shown})", "write a new or an empty directory")]
+    wrong = "is a data directory of PostgreSQL"
+    if "postmaster.pid" in held:
+        wrong += " with a server on it (postmaster.pid)"
+    instead = "restore into a new volume; to replace it, stop the server and rename the directory first"
+    return [_problem(to, wrong, instead)]
+
+
+def time_problems(at: datetime | None, now: datetime, received: datetime | None) -> list[str]:
+    """What forbids a restore to the moment `at`. `received`: when WAL last arrived; no commit in it is later, so that
+    PostgreSQL would never reach a moment after it, and would end with an error."""
+    if at is None:
+        return []
+    instead = "leave --time out to restore everything that was received"
+    if at.tzinfo is None:
+        return [f"--time = {at}: has no time zone; write one such as 2026-01-31T12:00:00Z"]
+    if at > now:
+        return [f"--time = {stamp(at)}: is in the future, it is {stamp(now)} now; {instead}"]
+    if received is not None and at > received:
+        return [f"--time = {stamp(at)}: is after the last WAL, which arrived at {stamp(received)}; {instead}"]
+    return []
+
+
+def last_received(streaming: Path) -> datetime | None:
+    """When WAL last arrived, by the newest segment in `streaming`; None where there is none."""
+    times = [one.stat().st_mtime for one in streaming.glob("*") if one.is_file()] if streaming.is_dir() else []
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def _problem(to: Path, wrong: str, instead: str) -> str:
+    return f"--to = {to}: {wrong}; {instead}"
