@@ -4,6 +4,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from tests.shop.stand import Site, Stand, until
 
@@ -144,6 +145,26 @@ def test_an_order_is_refused_while_the_database_is_away(fresh: Stand, site: Site
         fresh.pooler.start()
     until("the pooler to be back", lambda: site.order(name).status_code == 201)
     assert fresh.sql("SELECT count(*) FROM orders") == "1"
+
+
+def test_a_silent_database_leaves_children_for_the_rest(fresh: Stand, site: Site) -> None:
+    """Nobody refuses: connections stay, and no answer comes. Three times as many orders as PHP-FPM has children."""
+    fresh.postgres.pause()
+    try:
+        with ThreadPoolExecutor(24) as customers:
+            orders = [customers.submit(site.order, key()) for _ in range(24)]
+            assert [requests.get(f"{site.address}/", timeout=5).status_code for _ in range(50)] == [200] * 50
+            # Half of what one order waits for the database: checks do not.
+            assert requests.get(f"{site.address}/api/monitoring/health", timeout=7).status_code == 503
+            until("orders to be refused without a wait", lambda: sum(one.done() for one in orders) >= 8)
+            assert {one.result().status_code for one in orders if one.done()} == {503}
+            fresh.postgres.unpause()
+            assert {one.result().status_code for one in orders} <= {201, 503}
+    finally:
+        fresh.postgres.reload()
+        if fresh.postgres.status == "paused":
+            fresh.postgres.unpause()
+    until("the database to be back", lambda: site.get("/api/health").status_code == 200)
 
 
 def test_a_pooler_that_restarts_is_survived(fresh: Stand, site: Site) -> None:
