@@ -1,7 +1,5 @@
 """Serves the components to Pulumi programs in other languages: `pulumi package add <this directory>`."""
 
-from pulumi.provider.experimental import component_provider_host
-
 from tierstack import (
     TLS,
     AppCluster,
@@ -13,6 +11,7 @@ from tierstack import (
     MtaStsHost,
     RedisCluster,
 )
+from tierstack.component_host import component_provider_host
 
 if __name__ == "__main__":
     component_provider_host(

@@ -11,13 +11,14 @@ import inspect
 import itertools
 import textwrap
 import types
-import typing
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import pulumi
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
+
+from tierstack.arguments import hints
 
 T = TypeVar("T")
 
@@ -34,13 +35,13 @@ class Section(BaseModel):
 
 def section(args: type[Any], without: Collection[str] = ()) -> type[Section]:
     """The section of `args` (a dataclass) without the fields that the program gives."""
-    hints = typing.get_type_hints(args, localns={"Output": pulumi.Output, "T": T})
+    types_of = hints(args)
     documentation = attribute_documentation(args)
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(args):
         if field.name in without or not field.init:
             continue
-        hint = _model_type(hints[field.name], secret=bool(field.metadata.get("secret")))
+        hint = _model_type(types_of[field.name], secret=bool(field.metadata.get("secret")))
         text = documentation.get(field.name, "")
         if field.default is not dataclasses.MISSING:
             info = Field(default=field.default, description=text)

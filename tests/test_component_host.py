@@ -1,6 +1,7 @@
 """The package as other Pulumi languages see it."""
 
 import ast
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from pulumi.provider.experimental.component import ComponentProvider
 
 import tierstack
 from tests.support import golden
+from tierstack.arguments import camel_case
 from tierstack.component import Component
+from tierstack.component_host import ComponentHost
 
 HOST = Path(__file__).parent.parent / "components" / "__main__.py"
 
@@ -46,3 +49,26 @@ def test_the_schema_is_as_agreed() -> None:
         if "platform" not in one["inputProperties"] and "DNS" not in name
     ]
     golden("schema.json", {key: schema[key] for key in ("name", "resources", "types")})
+
+
+def test_what_has_a_default_is_optional_in_every_language() -> None:
+    """Of the arguments of all components, and of every type inside them."""
+    classes = [getattr(tierstack, name) for name in served()]
+    provider = ComponentHost(classes)
+    schema = json.loads(provider.schema)
+    for cls in classes:
+        required = set(schema["resources"][f"tierstack:index:{cls.__name__}"]["requiredInputs"])
+        assert required == required_of(cls.__init__.__annotations__["args"]), cls
+    for name, definition in provider._type_defs.items():
+        if dataclasses.is_dataclass(definition.python_type):
+            required = set(schema["types"][f"tierstack:index:{name}"].get("required", []))
+            assert required == required_of(definition.python_type), name
+
+
+def required_of(cls: type) -> set[str]:
+    missing = dataclasses.MISSING
+    return {
+        camel_case(field.name)
+        for field in dataclasses.fields(cls)
+        if field.default is missing and field.default_factory is missing
+    }

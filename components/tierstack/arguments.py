@@ -9,6 +9,7 @@ then say of that field is left out.
 import asyncio
 import dataclasses
 import functools
+import inspect
 import re
 import types
 import typing
@@ -77,14 +78,14 @@ def _mended(cls: type[Any], given: object, shape: list[Problem]) -> tuple[object
     loaded, _ = _fields(cls, given, "", False)
     doubtful = {re.split(r"[.\[]", problem.path)[0] for problem in shape}
     doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.instead) if word in fields}
-    hints = _hints(cls)
+    types_of = hints(cls)
     for name, field in fields.items():
         if name in loaded and name not in doubtful:
             continue
         loaded.pop(name, None)
         if not _required(field):
             continue
-        stand_in = _stand_in(hints[name]) if name in doubtful and name in _given(cls, given) else None
+        stand_in = _stand_in(types_of[name]) if name in doubtful and name in _given(cls, given) else None
         if stand_in is None:
             return None, set()
         loaded[name] = stand_in
@@ -103,7 +104,8 @@ def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _camel(name: str) -> str:
+def camel_case(name: str) -> str:
+    """The name of an argument as other languages have it."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -112,7 +114,9 @@ def _required(field: "dataclasses.Field[Any]") -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _hints(cls: type[Any]) -> dict[str, Any]:
+@functools.cache
+def hints(cls: type[Any]) -> dict[str, Any]:
+    """The types of a class' fields as they are written; `prepare` changes only what others read from the class."""
     # `pulumi.Input` holds `Output[T]` as a forward reference, which only its own module could resolve.
     return typing.get_type_hints(cls, localns={"Output": pulumi.Output, "T": T})
 
@@ -124,7 +128,7 @@ def _given(cls: type[Any], given: object) -> dict[str, object]:
     names = [field.name for field in dataclasses.fields(cls) if field.init]
     values = {str(key): value for key, value in cast(dict[object, object], given).items()}
     # The component host speaks camelCase; the configuration file may.
-    return {next((name for name in names if _camel(name) == key), key): value for key, value in values.items()}
+    return {next((name for name in names if camel_case(name) == key), key): value for key, value in values.items()}
 
 
 def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
@@ -145,15 +149,15 @@ def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dic
     values = _given(cls, given)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     problems = [unknown_key(path, key, fields) for key in values if key not in fields]
-    hints = _hints(cls)
+    types_of = hints(cls)
     loaded: dict[str, object] = {}
     for name, field in fields.items():
         hidden = bool(field.metadata.get("secret")) or secret
         if name not in values:
             if _required(field):
-                problems.append(Problem(_at(path, name), MISSING, "is required", f"give {_describe(hints[name])}"))
+                problems.append(Problem(_at(path, name), MISSING, "is required", f"give {_describe(types_of[name])}"))
             continue
-        loaded[name], wrong = _value(hints[name], values[name], _at(path, name), hidden)
+        loaded[name], wrong = _value(types_of[name], values[name], _at(path, name), hidden)
         problems += wrong
     return loaded, problems
 
@@ -285,25 +289,33 @@ def _kind(given: object) -> str:
     return _NOUNS.get(type(given)) or ("empty" if given is None else a_or_an(type(given).__name__))
 
 
-def keyword_errors(cls: type[Any]) -> None:
-    """Let wrong keywords of an args class, and of those inside it, raise ArgumentError with everything that is wrong.
+def prepare(cls: type[Any]) -> None:
+    """Make an args class, and those inside it, ready for their callers.
 
-    Python's own TypeError names one keyword, with a traceback, and none that was meant.
+    Wrong keywords raise ArgumentError with everything that is wrong: Python's own TypeError names one keyword, with a
+    traceback, and none that was meant. And a field with a default is optional for other languages, too: the component
+    host requires whatever its annotation does not call optional, so the class gets such annotations.
     """
-    if not dataclasses.is_dataclass(cls) or "_tierstack_init" in cls.__dict__:
+    if not dataclasses.is_dataclass(cls) or "_prepared" in cls.__dict__:
         return
+    cls._prepared = True  # pyright: ignore[reportAttributeAccessIssue]
+    types_of = hints(cls)
     _with_keyword_errors(cls)
-    for hint in _hints(cls).values():
-        for inner in _classes_in(hint):
-            keyword_errors(inner)
+    given = inspect.get_annotations(cls)
+    optional = {field.name for field in dataclasses.fields(cls) if not _required(field)}
+    cls.__annotations__ = {name: given[name] | None if name in optional else given[name] for name in given}
+    for hint in types_of.values():
+        for inner in classes_in(hint):
+            prepare(inner)
     for subclass in cls.__subclasses__():
-        keyword_errors(subclass)
+        prepare(subclass)
 
 
-def _classes_in(hint: Any) -> list[type[Any]]:
+def classes_in(hint: Any) -> list[type[Any]]:
+    """The classes that an annotation is made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         return [hint]
-    return [found for inner in get_args(hint) for found in _classes_in(inner)]
+    return [found for inner in get_args(hint) for found in classes_in(inner)]
 
 
 def _with_keyword_errors(cls: type[Any]) -> None:
@@ -326,4 +338,3 @@ def _with_keyword_errors(cls: type[Any]) -> None:
         raise ArgumentError(cls.__name__, problems + problems_with_rules(cls, known, loaded, shape))
 
     cls.__init__ = init
-    cls._tierstack_init = original

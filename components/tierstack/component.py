@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from tierstack import program
-from tierstack.arguments import checked, keyword_errors
+from tierstack.arguments import checked, prepare
 from tierstack.errors import MISSING, ArgumentError, Problem, a_or_an
 
 PACKAGE = "tierstack"
@@ -37,7 +37,7 @@ class Component(pulumi.ComponentResource):
         if "__init__" in cls.__dict__:
             cls.__init__ = _with_clear_calls(cls, cls.__init__)
             if args_type := inspect.get_annotations(cls.__init__).get("args"):
-                keyword_errors(args_type)
+                prepare(args_type)
 
     def begin(self, name: str, args: object, args_type: type[T], opts: pulumi.ResourceOptions | None) -> T:
         """Check `args` (an args object or a plain dict) and register the component.

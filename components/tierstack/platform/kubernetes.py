@@ -5,6 +5,7 @@ the engine and the tests. Objects are registered under the provider's own type t
 """
 
 import functools
+import importlib.metadata
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -25,7 +26,8 @@ from tierstack.wiring import SecretRef
 
 Manifest = dict[str, Any]
 
-_PROVIDER = pulumi.ResourceOptions(version="4.26.0")  # the pulumi-kubernetes that the package is locked to
+# The provider of the pulumi-kubernetes that is installed: a program that has another version has one provider then.
+_PROVIDER = pulumi.ResourceOptions(version=importlib.metadata.version("pulumi-kubernetes"))
 
 POD_SECURITY: Manifest = {
     "runAsNonRoot": True,

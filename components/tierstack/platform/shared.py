@@ -91,8 +91,9 @@ def shared_options(component: pulumi.Resource | None, *, protect: bool = False) 
     given = caller_options(component)
     opts = pulumi.ResourceOptions(
         parent=given.parent,
-        # It was the stack's own child before it hung below the caller's component.
-        aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)] if given.parent else None,
+        # It was the stack's own child before it hung below the caller's component. A parent in another language has no
+        # name here, which the SDK needs for an alias.
+        aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)] if hasattr(given.parent, "_name") else None,
         transforms=given.transforms,
         transformations=given.transformations,
         protect=protect or bool(getattr(component, "_protect", False)),
