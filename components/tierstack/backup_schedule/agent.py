@@ -17,7 +17,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tierstack.backup_schedule import cron, metrics, status, target
 
@@ -174,6 +174,7 @@ class State:
         self.since: datetime | None = None
         self.failed_at: datetime | None = None
         self.unbroken: datetime | None = None
+        self.found: list[status.Backup] = []
 
     @property
     def job_ended(self) -> bool:
@@ -191,7 +192,10 @@ class State:
             self.unbroken = unbroken_since()
         barman("cron")
         when = cron.parse(settings()["schedule"])
-        found, disk = status.backups(asked("list-backups", SERVER) or []), catalog_disk()
+        listed, disk = asked("list-backups", SERVER), catalog_disk()
+        if isinstance(listed, list):  # on a full disk Barman may give no answer: what it said last still holds
+            self.found = status.backups(cast("list[dict[str, Any]]", listed))
+        found = self.found
         due = status.due(when, found, datetime.now(UTC), self.failed_at, self.unbroken)
         # On a full disk none can succeed, and what it leaves behind would take the last room.
         if self.job is None and due and not disk.full:
