@@ -144,7 +144,7 @@ def test_a_full_catalog_is_told_and_does_not_stop_the_agent(tmp_path: Path, monk
         monkeypatch.setattr(agent, name, value)
     agent.link_status()
     state = agent.State()
-    state.found = listed(datetime.now(UTC).strftime("%Y%m%dT%H%M%S"))
+    state.found = listed((datetime.now(UTC) - timedelta(days=3)).strftime("%Y%m%dT%H%M%S"))
     wrong = state.tick()
     assert wrong[0] == "the catalog's disk is full: 0 of 1024 MiB are free; add disk, or shorten `retention_days`"
     assert "no WAL is streaming from the primary" in wrong
