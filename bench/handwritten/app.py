@@ -23,14 +23,23 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
         "tierstack.dev/environment": "local",
         "app.kubernetes.io/component": "web",
     }
-    http_get = k8s.core.v1.HTTPGetActionArgs(
-        http_headers=[
-            k8s.core.v1.HTTPHeaderArgs(name="Host", value=f"shop-{number}.example.org"),
-            k8s.core.v1.HTTPHeaderArgs(name="X-Forwarded-Proto", value="https"),
-        ],
-        path="/health",
-        port="http",
-    )
+
+    def living(path: str) -> k8s.core.v1.ProbeArgs:
+        return k8s.core.v1.ProbeArgs(
+            http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=18080),
+            failure_threshold=6,
+            timeout_seconds=5,
+            period_seconds=10,
+        )
+
+    def started(path: str) -> k8s.core.v1.ProbeArgs:
+        return k8s.core.v1.ProbeArgs(
+            http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=18080),
+            failure_threshold=90,
+            timeout_seconds=4,
+            period_seconds=2,
+        )
+
     metadata = k8s.meta.v1.ObjectMetaArgs(
         namespace="bench",
         name=f"web-{number}",
@@ -229,7 +238,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                     ),
                     volumes=[
                         k8s.core.v1.VolumeArgs(
-                            empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="64Mi"),
+                            empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="128Mi"),
                             name="tmp",
                         ),
                         ca_volume(number),
@@ -253,7 +262,14 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                     ],
                     containers=[
                         k8s.core.v1.ContainerArgs(
-                            command=["php-fpm", "--nodaemonize", "--fpm-config", "/etc/tierstack/app/php-fpm.conf"],
+                            command=[
+                                "php-fpm",
+                                "--nodaemonize",
+                                "--fpm-config",
+                                "/etc/tierstack/app/php-fpm.conf",
+                                "-d",
+                                "opcache.validate_timestamps=0",
+                            ],
                             security_context=security_context,
                             env=[
                                 *ENCRYPTION,
@@ -301,9 +317,11 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             ],
                             image=image("shop:1"),
                             resources=k8s.core.v1.ResourceRequirementsArgs(
-                                limits={"memory": "1600Mi"}, requests={"cpu": "1000m", "memory": "1600Mi"}
+                                limits={"memory": "1664Mi"}, requests={"cpu": "1000m", "memory": "1664Mi"}
                             ),
                             name="php",
+                            startup_probe=started("/ping"),
+                            liveness_probe=living("/ping"),
                             lifecycle=k8s.core.v1.LifecycleArgs(
                                 pre_stop=k8s.core.v1.LifecycleHandlerArgs(
                                     exec_=k8s.core.v1.ExecActionArgs(
@@ -318,9 +336,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                         ),
                         k8s.core.v1.ContainerArgs(
                             command=["nginx", "-e", "stderr", "-c", "/etc/tierstack/app/nginx.conf"],
-                            startup_probe=k8s.core.v1.ProbeArgs(
-                                http_get=http_get, failure_threshold=90, timeout_seconds=4, period_seconds=2
-                            ),
+                            startup_probe=started("/alive"),
                             security_context=security_context,
                             volume_mounts=[
                                 k8s.core.v1.VolumeMountArgs(
@@ -328,16 +344,17 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                                 ),
                                 k8s.core.v1.VolumeMountArgs(mount_path="/run/tierstack/sockets", name="sockets"),
                                 k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="nginx-tmp"),
+                                k8s.core.v1.VolumeMountArgs(read_only=True, mount_path="/srv/uploads", name="uploads"),
                             ],
                             image=image("shop:1"),
                             ports=[k8s.core.v1.ContainerPortArgs(container_port=8080, name="http")],
                             readiness_probe=k8s.core.v1.ProbeArgs(
-                                http_get=http_get, timeout_seconds=3, period_seconds=5
+                                http_get=k8s.core.v1.HTTPGetActionArgs(path="/ready", port=18080),
+                                timeout_seconds=4,
+                                period_seconds=5,
                             ),
                             name="nginx",
-                            liveness_probe=k8s.core.v1.ProbeArgs(
-                                http_get=http_get, failure_threshold=6, timeout_seconds=5, period_seconds=10
-                            ),
+                            liveness_probe=living("/alive"),
                             lifecycle=k8s.core.v1.LifecycleArgs(
                                 pre_stop=k8s.core.v1.LifecycleHandlerArgs(
                                     exec_=k8s.core.v1.ExecActionArgs(
@@ -350,7 +367,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                                 )
                             ),
                             resources=k8s.core.v1.ResourceRequirementsArgs(
-                                limits={"memory": "96Mi"}, requests={"cpu": "50m", "memory": "96Mi"}
+                                limits={"memory": "128Mi"}, requests={"cpu": "50m", "memory": "128Mi"}
                             ),
                         ),
                     ],
@@ -371,7 +388,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             when_unsatisfiable="ScheduleAnyway",
                         ),
                     ],
-                    termination_grace_period_seconds=40,
+                    termination_grace_period_seconds=70,
                     enable_service_links=False,
                 ),
             ),
