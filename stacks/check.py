@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stacks import images, rules
 from stacks.rooms import Rooms
 from stacks.settings import read
 from stacks.topology import topology
+from tierstack.arguments import load
 from tierstack.cli.picture import Topology
 from tierstack.cluster_addons.required import Needs
 from tierstack.errors import ArgumentError, Problem
@@ -75,4 +76,7 @@ def _platform(settings: Any, stack: str, project: str) -> Platform:
     given.pop("memory_mb", None)
     if given.get("render_to"):
         given["render_to"] = str(_ROOT / given["render_to"])  # the engine runs the program in its own directory
-    return Platform(**{"name": f"{project}-{stack}", **given, "environment": stack})
+    platform, problems = load(Platform, {"name": f"{project}-{stack}", **given, "environment": stack}, "platform")
+    if problems:
+        raise ArgumentError("configuration", problems)
+    return cast(Platform, platform)

@@ -157,6 +157,7 @@ class Rooms:
         given["trusted_proxies"] = self.trusted_proxies()
         if given.get("manifests"):
             given["manifests"] = str(_ROOT / given["manifests"])  # the engine runs the program in its own directory
+        given.setdefault("keda", self.settings.app.worker_queue is not None)
         return self._made(ClusterAddonsArgs, "addons", {**given, **self._reading("addons"), "platform": self.platform})
 
     def needs(self) -> Needs | None:
@@ -169,6 +170,8 @@ class Rooms:
             found.append(Addon.TRAEFIK)
         if self.settings.backups is not None:
             found.append(Addon.BARMAN_CLOUD)
+        if self.settings.app.worker_queue is not None:
+            found.append(Addon.KEDA)
         return Needs(tuple(found), self.settings.gateway.gateway_class)
 
     def _make(self, cls: type[A], room: str, **wired: Any) -> A:
@@ -194,7 +197,7 @@ class Rooms:
     ) -> tuple[DatabaseConnection, RedisConnection]:
         """The stand-ins with a CA where the stores have one: what an application may set depends on it."""
         database.ca = None if self.database(None).tls is TLSMode.DISABLE else TrustedCA()
-        redis.ca = None if self.redis().encryption is TLSMode.DISABLE else TrustedCA()
+        redis.ca = None if self.redis().tls is TLSMode.DISABLE else TrustedCA()
         return database, redis
 
     def problems(self) -> list[Problem]:
@@ -289,5 +292,7 @@ def stand_ins(
         backup_password=secret if docker else None,
         cluster=None if docker else "db",
     )
-    redis = RedisConnection(host="redis", port="6379", password=secret, network=network, client_labels=labels)
+    redis = RedisConnection(
+        host="redis", port="6379", password=secret, network=network, client_labels=labels, endpoint_labels=labels
+    )
     return certificate, gateway, database, redis

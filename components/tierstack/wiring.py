@@ -73,6 +73,8 @@ class DatabaseConnection:
     """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
     archive: str | None = None
     """Kubernetes: name of the ObjectStore that its write-ahead log is archived to. None: none."""
+    client_image: str | None = None
+    """Kubernetes: image with `pg_isready`, by which a migration waits for the database. None: it waits by trying."""
     ca: TrustedCA | None = None
     """What clients verify both endpoints by (`sslmode=verify-full`). None: they verify nothing."""
     place: str | None = None
@@ -95,6 +97,8 @@ class RedisConnection:
     """Docker: network in which it answers."""
     client_labels: dict[str, str] | None = None
     """Kubernetes: labels a pod must carry to be let through."""
+    endpoint_labels: dict[str, str] | None = None
+    """Kubernetes: labels of the pods that answer at the endpoint. None on Docker."""
     ca: TrustedCA | None = None
     """What clients verify the endpoint by (`rediss://`, TLS from the first byte). None: it speaks in clear."""
     place: str | None = None

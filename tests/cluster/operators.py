@@ -89,6 +89,9 @@ class Operators:
             "manifests": str(_manifests(self.folder / "manifests")),
             # What cannot be built from Go modules in reasonable time: its resources alone.
             "crds_only": ["external-secrets"],
+            # All there are, so that each is seen to run.
+            "keda": True,
+            "argo_rollouts": True,
             "images": {vendor: f"tierstack.local/{local}" for vendor, local in IMAGES.items()},
         }
         platform = {"kind": "kubernetes", "name": "cluster", "data_protection": "none"}

@@ -24,7 +24,7 @@ IMAGES = {
 }
 SIZES = {
     "database": {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
-    "redis": {"memory_mb": 256, "storage_gb": 5},
+    "redis": {"memory_mb": 256, "storage_gb": 5, "cpu": 0.1},
 }
 """What three nodes on two processors have room for: what is asked for must fit, what is used may be more."""
 S3 = {"endpoint_url": "http://s3.s3.svc.cluster.local:7070", "region": "eu-central-1"}
@@ -72,6 +72,7 @@ class Shop:
         config |= deepcopy(SIZES)
         config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}
+        config["backups"]["cpu"] = 0.1
         config["backups"]["destination"] = {**S3, "bucket": self.bucket}
 
     def change(self, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -23,16 +23,23 @@ def test_wrong(case: dict[str, Any]) -> None:
 def test_a_directory_without_a_file_names_the_addon(tmp_path: Path) -> None:
     (tmp_path / "gateway-api.yaml").touch()
     others = [addon for addon in Addon if addon not in (Addon.GATEWAY_API, Addon.KEDA)]
-    args = ClusterAddonsArgs(**given(manifests=str(tmp_path), without=others))
+    args = ClusterAddonsArgs(**given(manifests=str(tmp_path), without=others, keda=True))
     (problem,) = args.problems()
     assert problem.wrong == "has no keda.yaml"
     assert problem.instead.startswith("put the vendor's manifest of keda 2.18.1 there, or leave it out")
 
 
 def test_what_is_needed_comes_first() -> None:
-    chosen = ClusterAddonsArgs(**given(metrics_server=True, without=[Addon.KEDA])).chosen()
+    chosen = ClusterAddonsArgs(**given(metrics_server=True, keda=True, without=[Addon.KEDA])).chosen()
     assert Addon.KEDA not in chosen
     assert Addon.METRICS_SERVER in chosen
     assert chosen.index(Addon.CERT_MANAGER) < chosen.index(Addon.BARMAN_CLOUD)
     assert chosen.index(Addon.GATEWAY_API) < chosen.index(Addon.TRAEFIK)
     assert Addon.METRICS_SERVER not in ClusterAddonsArgs(**given()).chosen()
+
+
+def test_nothing_is_installed_that_nothing_uses() -> None:
+    optional = {Addon.ARGO_ROLLOUTS: "argo_rollouts", Addon.KEDA: "keda", Addon.METRICS_SERVER: "metrics_server"}
+    assert not optional.keys() & set(ClusterAddonsArgs(**given()).chosen())
+    for addon, name in optional.items():
+        assert addon in ClusterAddonsArgs(**given(**{name: True})).chosen()

@@ -50,7 +50,7 @@ def test_the_platform_s_own_namespace_is_not_made() -> None:
 
 
 def test_what_is_left_out_is_not_registered() -> None:
-    found = made(without=[Addon.KEDA], crds_only=[Addon.EXTERNAL_SECRETS]).made
+    found = made(keda=True, without=[Addon.KEDA], crds_only=[Addon.EXTERNAL_SECRETS]).made
     assert not [one.name for one in found if "-keda-" in one.name]
     (one,) = [one for one in found if one.name.startswith("addons-external-secrets-")]
     assert one.type.endswith(":CustomResourceDefinition")
@@ -60,7 +60,7 @@ def test_an_unusable_file_ends_the_program_without_a_traceback(tmp_path: Path) -
     (tmp_path / "keda.yaml").write_text("- no object")
     others = [addon.value for addon in Addon if addon is not Addon.KEDA]
     with pytest.raises(pulumi.RunError, match='ClusterAddons "addons": a document is no Kubernetes object'):
-        made(manifests=str(tmp_path), without=others)
+        made(manifests=str(tmp_path), without=others, keda=True)
 
 
 def test_outputs() -> None:

@@ -23,7 +23,7 @@ def everything() -> dict[Addon, list[dict[str, Any]]]:
     folder = subprocess.run(setup, capture_output=True, text=True).stdout.strip()
     if not folder:
         pytest.skip("the vendors' manifests are not there: python3 toolchain/setup.py test")
-    args = ClusterAddonsArgs(**given(manifests=folder, metrics_server=True))
+    args = ClusterAddonsArgs(**given(manifests=folder, metrics_server=True, keda=True, argo_rollouts=True))
     assert args.problems() == []
     return {addon: documents(addon, args) for addon in args.chosen()}
 

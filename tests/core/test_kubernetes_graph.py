@@ -12,6 +12,8 @@ from tierstack.platform import kubernetes
 
 pytestmark = pytest.mark.graph
 APPLIED, RENDERED = Kubernetes(name="shop"), Kubernetes(name="shop", render_to="out", secret_store="vault")
+REMOTE = {"conversionStrategy": "Default", "decodingStrategy": "None", "metadataPolicy": "None"}
+OF_ROOT = {"app.kubernetes.io/name": "root", "app.kubernetes.io/component": "root"}
 CLAIM = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {}}
 
 
@@ -36,7 +38,7 @@ def test_a_namespace_that_exists_is_left_alone() -> None:
     made = made_by(
         lambda cluster, root: cluster.object("data", root, CLAIM), Kubernetes(name="shop", create_namespace=False)
     )
-    assert sorted(one.name for one in made.made) == ["data", "root"]
+    assert sorted(one.name for one in made.made) == ["data", "root"]  # nor are others' pods in it closed
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_an_object_is_registered_under_the_provider_s_own_token(api_version: str
     assert found.inputs["metadata"] == {
         "name": "x",
         "namespace": "shop",
-        "labels": {"own": "1", **APPLIED.labels},
+        "labels": {"own": "1", **OF_ROOT, **APPLIED.labels},
     }
     assert found.options["version"] == "4.26.0"
     assert manifest["metadata"] == {"name": "x", "labels": {"own": "1"}}, "the caller's manifest is not changed"
@@ -185,7 +187,8 @@ class TestGivenSecrets:
         assert found["kind"] == "ExternalSecret"
         assert found["spec"]["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
         assert found["spec"]["data"] == [
-            {"secretKey": key, "remoteRef": {"key": "shop/app", "property": key}} for key in ("A_KEY", "B_KEY")
+            {"secretKey": key, "remoteRef": {"key": "shop/app", "property": key, **REMOTE}}
+            for key in ("A_KEY", "B_KEY")
         ]
         assert "hunter" not in str(made.summary())
 
@@ -203,4 +206,4 @@ def test_one_namespace_serves_all_components_of_a_run() -> None:
         assert one is same
         assert one.namespace is same.namespace
 
-    assert [one.name for one in run_program(program).made] == ["shop-namespace"]
+    assert [one.name for one in run_program(program).made] == ["shop-namespace", "shop-default-deny"]

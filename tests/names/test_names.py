@@ -23,7 +23,9 @@ def test_names(platform: str, tier: tierstack.Tier) -> None:
 
 def addons() -> Recorder:
     """The operators have a stack of their own."""
-    return run_program(lambda: tierstack.ClusterAddons("addons", given(metrics_server=True)))  # type: ignore[arg-type]
+    return run_program(
+        lambda: tierstack.ClusterAddons("addons", given(metrics_server=True, keda=True, argo_rollouts=True))
+    )  # type: ignore[arg-type]
 
 
 def test_names_of_the_addons() -> None:

@@ -36,8 +36,8 @@ def manifests(one: RedisClusterArgs) -> dict[str, Any]:
     [
         ("redis-cluster-docker-100k", args(DOCKER)),
         ("redis-cluster-kubernetes-100k", args()),
-        ("redis-cluster-kubernetes-1M", args(tier=Tier.USERS_1M)),
-        ("redis-cluster-kubernetes-1M-tls", args(tier=Tier.USERS_1M, tls=TLSMode.REQUIRE)),
+        ("redis-cluster-kubernetes-1M", args(tier=Tier.USERS_1M, tls=TLSMode.DISABLE)),
+        ("redis-cluster-kubernetes-1M-tls", args(tier=Tier.USERS_1M)),
     ],
 )
 def test_what_is_registered(name: str, one: RedisClusterArgs) -> None:
@@ -47,13 +47,12 @@ def test_what_is_registered(name: str, one: RedisClusterArgs) -> None:
 @pytest.mark.parametrize(
     ("tls", "ports", "given"),
     [
-        (None, {"port 0", "tls-port 6380"}, "6380"),
         (TLSMode.REQUIRE, {"port 0", "tls-port 6380"}, "6380"),
         (TLSMode.ALLOW, {"port 6379", "tls-port 6380"}, "6380"),
         (TLSMode.DISABLE, {"port 6379"}, "6379"),
     ],
 )
-def test_ports_of_each_mode(tls: TLSMode | None, ports: set[str], given: str) -> None:
+def test_ports_of_each_mode(tls: TLSMode, ports: set[str], given: str) -> None:
     found: list[Any] = []
     recorder = run_program(lambda: found.append(RedisCluster("redis", args(DOCKER, tls=tls)).connection))
     files = recorder.named("redis-files").inputs["files"].value
@@ -101,7 +100,7 @@ def test_the_key_is_mounted_in_the_nodes_and_nowhere_else() -> None:
 
 def test_growing_replaces_nothing_that_holds_data() -> None:
     one, three = manifests(args()), manifests(args(tier=Tier.USERS_1M))
-    fixed = ("serviceName", "selector", "volumeClaimTemplates", "podManagementPolicy")  # immutable in a StatefulSet
+    fixed = ("serviceName", "selector", "podManagementPolicy")  # immutable in a StatefulSet
     before, after = one["redis-node"]["spec"], three["redis-node"]["spec"]
     assert {key: before[key] for key in fixed} == {key: after[key] for key in fixed}
     assert one["redis-node"]["metadata"] == three["redis-node"]["metadata"]
@@ -111,6 +110,9 @@ def test_growing_replaces_nothing_that_holds_data() -> None:
         {"storage": "5Gi"},
         {"storage": "20Gi"},
     )
+    # The template of the claims is immutable too; the engine leaves it as it was made.
+    options = registered(args(tier=Tier.USERS_1M)).named("redis-node").options
+    assert options["ignoreChanges"] == ["spec.volumeClaimTemplates"]
     only_config = {
         key for key in one.keys() & three.keys() if one[key]["metadata"]["name"] != three[key]["metadata"]["name"]
     }
@@ -124,6 +126,35 @@ def test_the_claims_have_the_names_that_the_stateful_set_looks_for() -> None:
     assert [three[f"redis-data-{i}"]["metadata"]["name"] for i in range(3)] == expected
 
 
+@pytest.mark.parametrize("changes", [{}, {"storage_gb": 64}, {"tier": Tier.USERS_1M}])
+@pytest.mark.parametrize("storage_class", [None, "fast"])
+def test_the_stateful_set_can_make_no_other_claim(changes: dict[str, Any], storage_class: str | None) -> None:
+    """Whoever applies it before the claims gets the same ones: one that is smaller cannot be mended by the claims."""
+    made = manifests(args(Kubernetes(name="shop", storage_class=storage_class), **changes))
+    (template,) = made["redis-node"]["spec"]["volumeClaimTemplates"]
+    assert template["spec"] == made["redis-data-0"]["spec"]
+
+
+def test_no_two_of_three_share_a_node_and_zones_are_spread() -> None:
+    three = manifests(args(tier=Tier.USERS_1M))
+    for part in ("node", "sentinel", "proxy"):
+        pod = three[f"redis-{part}"]["spec"]["template"]["spec"]
+        keys = [one["topologyKey"] for one in pod["topologySpreadConstraints"]]
+        assert keys == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+        required = (
+            pod.get("affinity", {}).get("podAntiAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", [])
+        )
+        # The proxies hold nothing: two on one node are better than one.
+        assert [one["topologyKey"] for one in required] == ([] if part == "proxy" else ["kubernetes.io/hostname"])
+
+
+@pytest.mark.parametrize(("given", "cpu"), [({}, "250m"), ({"tier": Tier.USERS_1M}, "1"), ({"cpu": 0.5}, "500m")])
+def test_each_node_is_reserved_a_processor(given: dict[str, Any], cpu: str) -> None:
+    (container,) = manifests(args(**given))["redis-node"]["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["requests"]["cpu"] == cpu
+    assert "cpu" not in container["resources"]["limits"]
+
+
 def test_the_endpoint_never_leads_to_a_replica() -> None:
     one, three = manifests(args())["redis"], manifests(args(tier=Tier.USERS_1M))["redis"]
     assert one["metadata"] == three["metadata"]
@@ -132,12 +163,12 @@ def test_the_endpoint_never_leads_to_a_replica() -> None:
 
 
 def test_only_pods_of_clients_and_of_the_store_itself_come_in() -> None:
-    three = manifests(args(tier=Tier.USERS_1M))
+    three = manifests(args(tier=Tier.USERS_1M, tls=TLSMode.DISABLE))
     clients = kubernetes.client_labels("redis")
     let_in = {
         key: [peer["podSelector"]["matchLabels"] for rule in one["spec"]["ingress"] for peer in rule["from"]]
         for key, one in three.items()
-        if one["kind"] == "NetworkPolicy"
+        if one["kind"] == "NetworkPolicy" and "ingress" in one["spec"]
     }
     part = "app.kubernetes.io/component"
     assert let_in["redis-proxy-network-policy"] == [clients]
@@ -210,9 +241,9 @@ def test_the_connection_of_both_platforms() -> None:
     for platform in (DOCKER, CLUSTER):
         run_program(lambda platform=platform: found.append(RedisCluster("redis", args(platform)).connection))
     docker, cluster = found
-    assert (docker.port, cluster.port) == ("6380", "6379")
+    assert (docker.port, cluster.port) == ("6380", "6380")
     assert docker.ca.volume is not None
-    assert cluster.ca is None
+    assert cluster.ca.secret_name == "redis-ca"
     assert docker.network is not None
     assert docker.client_labels is None
     assert cluster.client_labels == {"tierstack.dev/client-of-redis": "true"}

@@ -1,11 +1,12 @@
 """What an AppCluster takes. The rules of it stand in `rules.py`."""
 
+import ipaddress
 from dataclasses import dataclass, field
 from enum import Enum
 
 import pulumi
 
-from tierstack.errors import Problem
+from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.platform import Platform
 from tierstack.platform.claims import Claim
 from tierstack.tier import TIERS, Tier
@@ -28,6 +29,49 @@ class SecretDelivery(Enum):
     """As environment variables of the process (`DB_PASSWORD`), as Laravel reads them."""
     FILE = "file"
     """As files, named by environment variables (`DB_PASSWORD_FILE=/run/…/DB_PASSWORD`)."""
+
+
+@dataclass(kw_only=True)
+class OutboundNetwork:
+    """A network outside the namespace that the application may reach."""
+
+    cidr: str
+    """The network, such as `10.20.0.0/16`; a single address ends with `/32`."""
+    ports: list[int]
+    """TCP ports there, such as `[9200]`."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """The rules of a network and its ports."""
+        found: list[Problem] = []
+        for index, port in enumerate(self.ports):
+            found += out_of_range(f"{path}.ports[{index}]", port, 1, 65535)
+        if not self.ports:
+            found.append(Problem(f"{path}.ports", MISSING, "is empty", "write the ports, such as `[9200]`"))
+        try:
+            network = ipaddress.ip_network(self.cidr, strict=False)
+        except ValueError:
+            wrong, instead = "is not a network in CIDR notation (RFC 4632)", "write one such as `10.20.0.0/16`"
+            return [*found, Problem(f"{path}.cidr", self.cidr, wrong, instead)]
+        if str(network) != self.cidr:
+            wrong = "is not written as a network: prefix length given, all bits after it 0"
+            found.append(Problem(f"{path}.cidr", self.cidr, wrong, f"write `{network}`"))
+        return found
+
+
+@dataclass(kw_only=True)
+class QueueScaling:
+    """The Redis list by whose length KEDA scales the workers. A list has no age: jobs that wait long count only as
+    jobs that wait."""
+
+    list_name: str
+    """Key of the list of waiting jobs, with the prefix of the application: Laravel's default queue is
+    `laravel_database_queues:default`."""
+    jobs_per_worker: int = 20
+    """Waiting jobs for which one more worker runs. 1 to 1000000. Default: 20."""
+    database_index: int = 0
+    """Number of the Redis database that holds the list. 0 to 15. Default: 0."""
+    keda_namespace: str = "keda"
+    """Namespace of KEDA's operator, which must reach Redis. Default: `keda`."""
 
 
 @dataclass(kw_only=True)
@@ -76,6 +120,9 @@ class AppClusterArgs:
     """Queue workers; 0 for none. None: from the tier if there is a `worker_command`, else 0."""
     max_workers: int | None = None
     """Kubernetes: ceiling of the workers' autoscaler. None: from the tier, or `workers` if that is more."""
+    worker_queue: QueueScaling | None = None
+    """Kubernetes: scale the workers by the length of this queue and by CPU, whichever asks for more; needs KEDA in the
+    cluster. None: by CPU alone, which workers that wait for others hardly use."""
     children: int | None = None
     """php-fpm: children of each web container: how many requests it answers at a time. None: from the tier."""
     child_memory_mb: int | None = None
@@ -169,7 +216,10 @@ class AppClusterArgs:
     worker_stop_seconds: int = 60
     """How long the job in hand may take when a worker stops, in seconds."""
     outbound_ports: list[int] | None = None
-    """Kubernetes: TCP ports that pods may reach outside the cluster. None: 443 (HTTPS) and 587 (mail)."""
+    """Kubernetes: TCP ports that pods may reach at public addresses. None: 443 (HTTPS) and 587 (mail)."""
+    outbound_networks: list[OutboundNetwork] | None = None
+    """Kubernetes: private networks that pods may reach too, such as that of a search engine or a mail relay. None:
+    none."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""

@@ -5,6 +5,8 @@ import pulumi
 from tierstack.app_cluster import manifests, processes
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.docker import Built
+from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
+from tierstack.platform.gitops import Step
 from tierstack.platform.kubernetes import Object, cluster
 from tierstack.platform.revision import revision
 from tierstack.wiring import SecretRef
@@ -17,13 +19,17 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     app = manifests.App(name, args, _secret_names(args, given), _revision(args))
     base = [on.object(one["metadata"]["name"], parent, one) for one in (app.service_account(), *app.config_maps())]
     if claim := app.uploads_claim():
-        base.append(on.object(claim["metadata"]["name"], parent, claim, data=True))
+        # In the step of the first pod that mounts it.
+        first = Step.MIGRATION if args.migrate_command else Step.APP
+        base.append(on.object(claim["metadata"]["name"], parent, claim, data=True, step=first))
     base.append(on.object(f"{name}-network", parent, app.network_policy()))
 
     migrated = list(base)
     if job := app.migration():
-        timeout = f"{args.migrate_timeout_seconds + 60}s"
-        migrated.append(on.object(f"{name}-migrate", parent, job, depends_on=base, timeout=timeout))
+        timeout = f"{args.migrate_timeout_seconds + DATABASE_WAIT_SECONDS + 60}s"
+        migrated.append(
+            on.object(f"{name}-migrate", parent, job, step=Step.MIGRATION, depends_on=base, timeout=timeout)
+        )
     web = [on.object(name, parent, app.web(), depends_on=migrated)]
     for one in (app.service(), *app.scaling()):
         # Kinds may share a name on Kubernetes; logical names of the engine tell them apart.
@@ -37,7 +43,7 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     return Built(processes.release(args), routed.id.apply(lambda _: True))
 
 
-_SHORT = {"horizontalpodautoscaler": "autoscaler", "poddisruptionbudget": "budget"}
+_SHORT = {"horizontalpodautoscaler": "autoscaler", "scaledobject": "autoscaler", "poddisruptionbudget": "budget"}
 
 
 def _secret_names(args: AppClusterArgs, given: dict[str, SecretRef]) -> dict[str, SecretRef]:

@@ -1,17 +1,19 @@
 """Everything of an AppCluster on Kubernetes: its pods, and what stands around them."""
 
+import pulumi
+
 from tierstack.app_cluster import processes, traffic
 from tierstack.app_cluster.pods import Pods
 from tierstack.gateway.args import TRAEFIK_CLASS
 from tierstack.gateway.kubernetes import API as GATEWAY_API
+from tierstack.internal_ca import CA_FILE
+from tierstack.platform import policies
 from tierstack.platform.kubernetes import Manifest
 
-_DNS_PORTS = (53, 5353)
-"""Ports on which the pods of cluster DNS listen: 53, and 5353 where they have no right to it (OpenShift); a policy
-judges the pod's port, not the Service's."""
-_NODE_LOCAL_DNS = "169.254.20.10/32"
-"""Address of NodeLocal DNSCache, which is no pod (Kubernetes: "Using NodeLocal DNSCache in Kubernetes Clusters")."""
-_PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
+_KEDA = "keda.sh/v1alpha1"
+_CPU_PERCENT = 70
+"""The share of the reserved processor above which an autoscaler adds pods, in percent."""
+_BEHAVIOUR: Manifest = {"scaleDown": {"stabilizationWindowSeconds": 300}}
 
 
 class App(Pods):
@@ -77,7 +79,9 @@ class App(Pods):
         if counts.max_replicas > counts.replicas:
             found.append(self._autoscaler("web", "", counts.replicas, counts.max_replicas))
         if self.args.worker_command and counts.workers and counts.max_workers > counts.workers:
-            found.append(self._autoscaler("worker", "-worker", counts.workers, counts.max_workers))
+            found += self._queue_scaling() or [
+                self._autoscaler("worker", "-worker", counts.workers, counts.max_workers)
+            ]
         if counts.replicas > 1:
             found.append(
                 {
@@ -94,7 +98,7 @@ class App(Pods):
         return found
 
     def _autoscaler(self, role: str, suffix: str, low: int, high: int) -> Manifest:
-        cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+        cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT}}
         return {
             "apiVersion": "autoscaling/v2",
             "kind": "HorizontalPodAutoscaler",
@@ -104,38 +108,74 @@ class App(Pods):
                 "minReplicas": low,
                 "maxReplicas": high,
                 "metrics": [{"type": "Resource", "resource": cpu}],
-                "behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}},
+                "behavior": _BEHAVIOUR,
             },
         }
 
-    def network_policy(self) -> Manifest:
-        """In: the proxy only. Out: this namespace (what listens there judges by labels), DNS, and the ports asked for
-        outside private networks."""
-        args = self.args
-        proxies = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": args.gateway.proxy_namespace}}}
-        outside = {"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}
-        outside6 = {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}}
-        egress: list[Manifest] = [
-            {"to": [{"podSelector": {}}]},
-            {
-                "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": _NODE_LOCAL_DNS}}],
-                "ports": [{"protocol": kind, "port": port} for kind in ("UDP", "TCP") for port in _DNS_PORTS],
-            },
+    def _queue_scaling(self) -> list[Manifest]:
+        """KEDA makes the autoscaler of the workers: by the length of their queue, and by CPU."""
+        queue, redis, counts = self.args.worker_queue, self.args.redis, self.args.counts
+        if queue is None or redis is None:
+            return []
+        secrets: list[Manifest] = [
+            {"parameter": "password", "name": redis.password.secret_name, "key": redis.password.key}
         ]
-        ports = [443, 587] if args.outbound_ports is None else args.outbound_ports
-        if ports:
-            egress.append({"to": [outside, outside6], "ports": [{"protocol": "TCP", "port": port} for port in ports]})
-        return {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": self.metadata("web"),
-            "spec": {
-                "podSelector": {"matchLabels": {"app.kubernetes.io/name": self.name}},
-                "policyTypes": ["Ingress", "Egress"],
-                "ingress": [{"from": [proxies], "ports": [{"protocol": "TCP", "port": args.port}]}],
-                "egress": egress,
+        if redis.ca:
+            secrets.append({"parameter": "ca", "name": redis.ca.secret_name, "key": CA_FILE})
+        address = pulumi.Output.concat(redis.host, f".{self.args.platform.name}.svc:", redis.port)
+        by_length = {
+            "type": "redis",
+            "metadata": {
+                "address": address,
+                "enableTLS": "true" if redis.ca else "false",
+                "listName": queue.list_name,
+                "listLength": str(queue.jobs_per_worker),
+                "databaseIndex": str(queue.database_index),
             },
+            "authenticationRef": {"name": f"{self.name}-queue"},
         }
+        by_cpu = {"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(_CPU_PERCENT)}}
+        scaled: Manifest = {
+            "scaleTargetRef": {"name": f"{self.name}-worker"},
+            "pollingInterval": 15,
+            "minReplicaCount": counts.workers,
+            "maxReplicaCount": counts.max_workers,
+            # Where Redis does not answer, as many as at rest.
+            "fallback": {"failureThreshold": 3, "replicas": counts.workers},
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOUR}},
+            "triggers": [by_length, by_cpu],
+        }
+        authentication = self.metadata("worker", "-queue")
+        rules = [policies.ingress([policies.namespace(queue.keda_namespace)])]
+        rules[0]["ports"] = [{"protocol": "TCP", "port": pulumi.Output.from_input(redis.port).apply(int)}]
+        return [
+            policies.policy(
+                f"{self.name}-queue", redis.endpoint_labels or {}, ingress=rules, labels=self.labels("worker")
+            ),
+            {"apiVersion": _KEDA, "kind": "TriggerAuthentication", "metadata": authentication}
+            | {"spec": {"secretTargetRef": secrets}},
+            {"apiVersion": _KEDA, "kind": "ScaledObject", "metadata": self.metadata("worker", "-worker")}
+            | {"spec": scaled},
+        ]
+
+    def network_policy(self) -> Manifest:
+        """In: the proxy only. Out: this namespace (what listens there judges by labels), DNS, the ports asked for at
+        public addresses, and the private networks asked for."""
+        args = self.args
+        proxies = [policies.namespace(args.gateway.proxy_namespace or "")]
+        egress = [policies.egress([{"podSelector": {}}]), policies.DNS]
+        if ports := [443, 587] if args.outbound_ports is None else args.outbound_ports:
+            egress.append(policies.egress(policies.outside(), *ports))
+        egress += [
+            policies.egress([{"ipBlock": {"cidr": one.cidr}}], *one.ports) for one in args.outbound_networks or []
+        ]
+        return policies.policy(
+            self.name,
+            {"app.kubernetes.io/name": self.name},
+            ingress=[policies.ingress(proxies, args.port)],
+            egress=egress,
+            labels=self.labels("web"),
+        )
 
     def middlewares(self) -> list[Manifest]:
         """Traefik's own kinds, for what the Gateway API lacks; none for another GatewayClass."""

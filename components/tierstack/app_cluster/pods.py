@@ -8,10 +8,15 @@ from tierstack.app_cluster import limits, processes, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.internal_ca import CA_FILE, ca_directory
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
+from tierstack.platform.pods import settings
 from tierstack.wiring import SecretRef
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
 _DEADLINE_SECONDS = 600
+_RELOAD = "secret.reloader.stakater.com/reload"
+_MIGRATION_RETRIES = 4  # each after 10, 20, 40 and 80 s, and each of several tries: a failover in between ends sooner
+DATABASE_WAIT_SECONDS = 600
+"""How much longer than the migration its Job may take, for a database that is made at the same time."""
 
 
 _PATIENT = [
@@ -42,6 +47,13 @@ class Pods:
 
     def metadata(self, role: str, suffix: str = "") -> Manifest:
         return {"name": f"{self.name}{suffix}", "labels": self.labels(role)}
+
+    def _deployment(self, role: str, suffix: str, spec: Manifest) -> Manifest:
+        metadata = self.metadata(role, suffix)
+        if self.args.secrets and self.args.platform.renders:
+            # Where the engine applies, `revision` rolls the pods; here a rotated secret is noticed by Reloader.
+            metadata["annotations"] = {_RELOAD: f"{self.name}-secrets"}
+        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
     def _environment(self, direct: bool) -> list[Manifest]:
         args = self.args
@@ -115,7 +127,7 @@ class Pods:
             labels |= args.database.direct_client_labels or {}
         return {
             "metadata": {
-                "labels": {**args.platform.labels, **labels, "tierstack.dev/release": self.release},
+                "labels": {**labels, "tierstack.dev/release": self.release},
                 "annotations": {"tierstack.dev/revision": self.revision},
             },
             "spec": {
@@ -160,7 +172,7 @@ class Pods:
         }
         if counts.max_replicas == counts.replicas:  # else the autoscaler owns the field
             spec["replicas"] = counts.replicas
-        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": self.metadata("web"), "spec": spec}
+        return self._deployment("web", "", spec)
 
     def _http_probes(self) -> Manifest:
         """Probes of a server of the image's own. The start has a day: it is asked `readiness_path`, and a database that
@@ -262,10 +274,21 @@ class Pods:
         container = self._process(
             "migrate", [*_PATIENT, *args.migrate_command], args.worker_memory_mb, args.worker_cpu, mounts, direct=True
         )
+        waits = self._database_wait()
         pod = self._pod(
-            "migration", {"restartPolicy": "Never", "containers": [container], "volumes": volumes}, direct=True
+            "migration",
+            {
+                "restartPolicy": "Never",
+                **({"initContainers": waits} if waits else {}),
+                "containers": [container],
+                "volumes": volumes,
+            },
+            direct=True,
         )
-        what = processes.digest([self.release, args.migrate_command, args.migrate_timeout_seconds], 10)
+        shape: list[object] = [self.release, args.migrate_command, args.migrate_timeout_seconds, len(waits)]
+        if settled := settings(args.platform):
+            shape.append(settled)
+        what = processes.digest(shape, 10)
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -274,8 +297,32 @@ class Pods:
                 # A Job that has failed never runs again, so the next `up` makes it anew instead of waiting for it.
                 "annotations": {"pulumi.com/replaceUnready": "true"},
             },
-            "spec": {"backoffLimit": 2, "activeDeadlineSeconds": args.migrate_timeout_seconds, "template": pod},
+            "spec": {
+                "backoffLimit": _MIGRATION_RETRIES,
+                "activeDeadlineSeconds": args.migrate_timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
+                "template": pod,
+            },
         }
+
+    def _database_wait(self) -> list[Manifest]:
+        """Waits for the database, which a first sync may make at the same time; none where its image is not known."""
+        database = self.args.database
+        if database is None or database.client_image is None:
+            return []
+        # User and database are given so that no look-up of the pod's user is needed; neither has to exist.
+        ask = f'pg_isready -q -t 3 -h "$DB_HOST" -p "$DB_PORT" -U {database.user} -d {database.database}'
+        addresses: dict[str, pulumi.Input[str]] = {"DB_HOST": database.direct_host, "DB_PORT": database.direct_port}
+        amounts = {"memory": "32Mi"}
+        return [
+            {
+                "name": "database",
+                "image": database.client_image,
+                "command": ["/bin/sh", "-c", f"until {ask}; do sleep 2; done"],
+                "env": [{"name": key, "value": value} for key, value in addresses.items()],
+                "resources": {"requests": {"cpu": "10m", **amounts}, "limits": amounts},
+                "securityContext": CONTAINER_SECURITY,
+            }
+        ]
 
     def background(self) -> list[Manifest]:
         """Deployments of the queue workers and the one scheduler."""
@@ -324,12 +371,7 @@ class Pods:
         }
         if replicas is not None:
             spec["replicas"] = replicas
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": self.metadata(role, f"-{role}"),
-            "spec": spec,
-        }
+        return self._deployment(role, f"-{role}", spec)
 
 
 def _quit(first: str) -> Manifest:

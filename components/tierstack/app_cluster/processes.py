@@ -33,7 +33,7 @@ _OUTSIDE = {
     *("replicas", "max_replicas", "workers", "max_workers", "children", "child_memory_mb", "web_memory_mb"),
     *("migrate_command", "migrate_timeout_seconds", "rate_limit", "rate_burst", "hsts_seconds"),
     *("content_security_policy", "frame_options", "uploads_gb", "uploads_access_mode", "outbound_ports"),
-    *("uploads_storage_class", "physical_name"),
+    *("uploads_storage_class", "physical_name", "outbound_networks", "worker_queue"),
 }
 
 

@@ -8,7 +8,7 @@ from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKin
 from tierstack.app_cluster.processes import SECRETS, secret_names, trusted
 from tierstack.app_cluster.server import CONFIG, PROBES, SOCKETS
 from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
-from tierstack.platform import PlatformKind, image_problems, user_problems
+from tierstack.platform import PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
 from tierstack.tls.hostnames import hostname_problems, uncovered_problems
 
@@ -47,6 +47,33 @@ def problems_of(args: AppClusterArgs) -> list[Problem]:
         _wiring,
     ]
     return [problem for part in parts for problem in part(args)]
+
+
+def _queue(args: AppClusterArgs) -> list[Problem]:
+    queue, counts = args.worker_queue, args.counts
+    if queue is None:
+        return []
+    found = [
+        *out_of_range("worker_queue.jobs_per_worker", queue.jobs_per_worker, 1, 1000000),
+        *out_of_range("worker_queue.database_index", queue.database_index, 0, 15),
+        *name_problems("worker_queue.keda_namespace", queue.keda_namespace),
+    ]
+    path, name = "worker_queue.list_name", queue.list_name
+    if not name.strip():
+        found.append(Problem(path, name, "is empty", "write the key of the list, such as `queues:default`"))
+    if args.platform.kind is not PlatformKind.KUBERNETES:
+        wrong = "means something only on a Kubernetes platform"
+        found.append(Problem("worker_queue", name, wrong, "remove it: a Docker host runs `workers` of them"))
+    elif args.redis is None:
+        found.append(Problem("worker_queue", name, "needs a Redis", "give `redis`, or remove it"))
+    elif not args.worker_command:
+        found.append(Problem("worker_queue", name, "is set, but there is no worker", "set `worker_command`"))
+    elif counts.max_workers <= counts.workers or not counts.workers:
+        wrong = (
+            f"is set, but `workers` = {counts.workers} and `max_workers` = {counts.max_workers} leave nothing to scale"
+        )
+        found.append(Problem("worker_queue", name, wrong, "raise `max_workers`, with `workers` of at least 1"))
+    return found
 
 
 def _images(args: AppClusterArgs) -> list[Problem]:
@@ -172,6 +199,9 @@ def _numbers(args: AppClusterArgs) -> list[Problem]:
         found += out_of_range("rate_burst", args.rate_burst, 1, 1000000, "requests")
     for index, port in enumerate(args.outbound_ports or []):
         found += out_of_range(f"outbound_ports[{index}]", port, 1, 65535)
+    found += _queue(args)
+    for index, network in enumerate(args.outbound_networks or []):
+        found += network.problems(f"outbound_networks[{index}]")
     return found
 
 

@@ -2,13 +2,14 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 import yaml
 
-from tierstack.cli import show
+from tierstack.cli import manifests, show
 from tierstack.cli.engine import Outcome, engine
 from tierstack.cli.project import Folder, Json, Project, Stack, UsageError, find
 from tierstack.cli.target import Aim, Target, aim
@@ -17,31 +18,73 @@ from tierstack.platform import PlatformKind
 EXAMPLES = "Examples: [bold]tierstack render -s prod[/bold]; [bold]tierstack render -s prod --output deploy/prod[/bold]"
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """A folder of manifests, and what differs from the one before it."""
+
+    folder: Path
+    count: int
+    """Manifests in it."""
+    kept: list[str]
+    """Objects with data whose manifests the configuration no longer makes, and which stay in the folder."""
+    gone: list[str]
+    """Those that left it, by `--delete-data`."""
+    refused: list[str]
+    """Changes that the cluster will refuse, with what to do."""
+
+    @property
+    def shown(self) -> str:
+        """The folder as a reader would write it."""
+        return _shown(self.folder)
+
+
 def run(
     stack: Stack,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: rendered/STACK.")] = None,
+    delete_data: Annotated[
+        bool,
+        typer.Option("--delete-data", help="Also remove manifests of data that is no longer in the configuration."),
+    ] = False,
     json: Json = False,
     cwd: Folder = Path(),
 ) -> None:
-    """Write a stack's Kubernetes manifests. Files of earlier runs that are no longer made are removed."""
+    """Write a stack's Kubernetes manifests, and a kustomization.yaml that applies them in order.
+
+    Files of earlier runs that are no longer made are removed. Manifests of protected data (volumes, databases) are kept
+    without --delete-data, because a GitOps tool deletes what leaves the folder; they are named, and the exit code is 1.
+    """
     project = find(cwd)
-    files = rendered(project, stack, aim(project, stack, Target.RENDER), output, quiet=json)
-    tell(files, stack, json=json)
+    made = rendered(project, stack, aim(project, stack, Target.RENDER), output, delete_data=delete_data, quiet=json)
+    tell(made, stack, json=json)
 
 
-def tell(files: Path, stack: str, *, json: bool) -> None:
-    """Say what was written."""
-    count = sum(1 for _ in files.rglob("*.yaml"))
+def tell(made: Rendering, stack: str, *, json: bool) -> None:
+    """Say what was written. Raises typer.Exit with 1 where data is kept that the configuration no longer has."""
     if json:
-        show.as_json(
-            {"stack": stack, "platform": "render", "result": "succeeded", "directory": str(files), "manifests": count}
-        )
+        changes = {"kept": made.kept, "gone": made.gone, "refused": made.refused}
+        about = {"stack": stack, "platform": "render", "result": "failed" if made.kept else "succeeded"}
+        show.as_json({**about, "directory": str(made.folder), "manifests": made.count, **changes})
     else:
-        shown = os.path.relpath(files)
-        show.out.print(f"[bold green]{count} manifests[/] in {shown if not shown.startswith('..') else files}")
+        show.out.print(f"[bold green]{made.count} manifests[/] in {made.shown}")
+        for line in made.gone:
+            show.err.print(f"[yellow]removed:[/] {line}", markup=True)
+        for line in made.refused:
+            show.err.print(f"[yellow]the cluster will refuse:[/] {line}")
+        if made.kept:
+            names = "\n".join(f"  {line}" for line in made.kept)
+            show.err.print(
+                f"These hold data and are no longer in the configuration of {stack}:\n{names}\n"
+                f"Their manifests are kept in {made.shown}. To remove them:\n"
+                f"  tierstack render --stack {stack} --delete-data",
+                markup=False,
+            )
+    if made.kept:
+        raise typer.Exit(1)
 
 
-def rendered(project: Project, stack: str, found: Aim, output: Path | None = None, *, quiet: bool) -> Path:
+def rendered(
+    project: Project, stack: str, found: Aim, output: Path | None = None, *, delete_data: bool = False, quiet: bool
+) -> Rendering:
     """Render into a new directory and put it in the place of the old one; raises typer.Exit where that fails."""
     final = (output or project.root / "rendered" / stack).resolve()
     if final.exists() and not _is_ours(final):
@@ -61,10 +104,32 @@ def rendered(project: Project, stack: str, found: Aim, output: Path | None = Non
         if clear := secrets_in_clear(fresh):
             show.err.print(f"[bold red]not written:[/] Secrets would stand in clear: {', '.join(clear)}")
             raise typer.Exit(1)
+        made = _arranged(fresh, final, delete_data=delete_data)
         _swap(fresh, final)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return final
+    return made
+
+
+def _arranged(fresh: Path, final: Path, *, delete_data: bool) -> Rendering:
+    """The new folder put in order, with what it keeps of the one that it replaces."""
+    before, now = manifests.read(final), manifests.read(fresh)
+    leaving = manifests.leaving(before, now)
+    kept = {} if delete_data else leaving
+    manifests.arrange(fresh, kept)
+    manifests.write_kustomization(fresh, _shown(final))
+    return Rendering(
+        folder=final,
+        count=len(now) + len(kept),
+        kept=[str(one) for one in kept],
+        gone=[str(one) for one in leaving if one not in kept],
+        refused=list(manifests.advice(manifests.refused(before, now))),
+    )
+
+
+def _shown(folder: Path) -> str:
+    shown = os.path.relpath(folder)
+    return shown if not shown.startswith("..") else str(folder)
 
 
 def fail(stack: str, outcome: Outcome, *, json: bool) -> None:

@@ -37,7 +37,8 @@ def run(
     if found.reason and not json:
         show.err.print(f"[yellow]{found.reason}:[/] Kubernetes manifests are written instead")
     if found.target is Target.RENDER:
-        render.tell(render.rendered(project, stack, found, quiet=json), stack, json=json)
+        made = render.rendered(project, stack, found, delete_data=delete_data, quiet=json)
+        render.tell(made, stack, json=json)
         return
     if found.target is Target.KUBERNETES:
         unasked = preflight.check(found.verdict.needs, found.platform, stack)

@@ -30,12 +30,17 @@ class ClusterAddonsArgs:
     platform: Platform
     """The cluster. Its namespace is not used: each addon has its own."""
     without: list[Addon] | None = None
-    """Addons that are not installed, because the cluster has them or nothing uses them. None: all are installed."""
+    """Addons that are not installed, because the cluster has them or nothing uses them. None: all are installed but
+    those that have to be asked for (`metrics_server`, `keda`, `argo_rollouts`)."""
     crds_only: list[Addon] | None = None
     """Addons of which only the resource definitions are installed, because something else runs the operator. None: of
     none (`prometheus-operator` is nothing but these)."""
     metrics_server: bool = False
     """Install `metrics-server` too. Most managed clusters bring it, and two of them clash."""
+    keda: bool = False
+    """Install `keda` too. It is needed where `worker_queue` of an AppCluster is given."""
+    argo_rollouts: bool = False
+    """Install `argo-rollouts` too. No component of tierstack uses it."""
     manifests: str | None = None
     """Directory with the vendors' manifests as NAME.yaml (`cert-manager.yaml`), for clusters without the internet.
     They are taken as they are, without a checksum. None: downloaded once, checked, and kept in the user's cache."""
@@ -71,7 +76,9 @@ class ClusterAddonsArgs:
 
     def chosen(self) -> list[Addon]:
         """The addons to install, what one needs before it."""
-        dropped = {*(self.without or []), *([] if self.metrics_server else [Addon.METRICS_SERVER])}
+        asked = {Addon.METRICS_SERVER: self.metrics_server, Addon.KEDA: self.keda}
+        asked[Addon.ARGO_ROLLOUTS] = self.argo_rollouts
+        dropped = {*(self.without or []), *(addon for addon, wanted in asked.items() if not wanted)}
         return [addon for addon in CATALOG if addon not in dropped]
 
     def bare(self, addon: Addon) -> bool:
@@ -110,7 +117,9 @@ class ClusterAddonsArgs:
         chosen = self.chosen()
         for index, addon in enumerate(self.crds_only or []):
             if addon not in chosen:
-                instead = "remove it here, or from `without`"
+                name = addon.value.replace("-", "_")
+                dropped = addon in (self.without or [])
+                instead = "remove it here, or from `without`" if dropped else f"remove it, or write `{name}: true`"
                 found.append(Problem(f"crds_only[{index}]", addon.value, "is not installed at all", instead))
         names = [addon.value for addon in Addon]
         for name, value in (self.checksums or {}).items():

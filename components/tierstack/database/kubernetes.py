@@ -12,6 +12,8 @@ import pulumi
 from tierstack.database import sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.internal_ca import TLSMode
+from tierstack.platform import policies
+from tierstack.platform.gitops import Step
 from tierstack.platform.kubernetes import Manifest, cluster, mebibytes, millicores
 from tierstack.tier import DatabaseSize, poolers_in_rollout
 from tierstack.wiring import DatabaseConnection, TrustedCA
@@ -20,6 +22,9 @@ _POSTGRESQL = "postgresql.cnpg.io/v1"
 _PORT = 5432
 _STATUS_PORT = 8000
 """Port of the instance manager, which the operator and the other instances ask."""
+_STATISTICS = {"pg_stat_statements.max": "5000", "pg_stat_statements.track": "top"}
+"""Statistics of statements: CloudNativePG loads the library, and makes the extension, where one of its parameters is
+given (manual, "PostgreSQL Configuration": managed extensions)."""
 QUORUM_FROM = 3
 """Instances from which a commit waits for a standby: with two, the loss of either would stop all writes."""
 
@@ -34,6 +39,16 @@ def direct_client_labels(name: str) -> dict[str, str]:
     return {f"tierstack.dev/{name}-direct-client": "true"}
 
 
+def _cluster_labels(name: str) -> dict[str, str]:
+    """Labels of all pods of the Cluster: its servers, its poolers and the operator's jobs."""
+    return {"cnpg.io/cluster": name}
+
+
+def _servers(name: str) -> dict[str, str]:
+    """Labels of its servers alone."""
+    return {**_cluster_labels(name), "cnpg.io/podRole": "instance"}
+
+
 def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
     """The Cluster. Nothing in it that differs between tiers is immutable: a tier change updates it in place.
 
@@ -42,7 +57,8 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
     """
     size = args.size()
     instances = size.replicas + 1
-    postgresql: Manifest = {"parameters": sizing.server_settings(size, args.parameters)}
+    parameters = {**_STATISTICS, **sizing.server_settings(size, args.parameters)}
+    postgresql: Manifest = {"parameters": parameters}
     if instances >= QUORUM_FROM:
         # A commit is acknowledged by any one standby besides the primary. While there is none (a database that grows,
         # both lost), `preferred` lets the shop write on, and the failover quorum then refuses to promote anything that
@@ -89,8 +105,7 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
             "podAntiAffinityType": "required",
             "topologyKey": "kubernetes.io/hostname",
         },
-        "topologySpreadConstraints": [_spread({"cnpg.io/cluster": name})],
-        "inheritedMetadata": {"labels": args.platform.labels},
+        "topologySpreadConstraints": [_spread(_servers(name))],
     }
     if args.tls is not TLSMode.DISABLE:
         # The poolers show the servers' certificate, which must have their name too.
@@ -127,7 +142,6 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
         "pgbouncer": {"poolMode": "transaction", "parameters": parameters},
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": _rollout(size.poolers)},
         "template": {
-            "metadata": {"labels": args.platform.labels},
             "spec": {
                 "containers": [container],
                 "topologySpreadConstraints": [
@@ -148,20 +162,24 @@ def pooler_budget(name: str) -> Manifest:
 
 def pooler_policy(name: str) -> Manifest:
     """Only pods with the client labels reach the pooler."""
-    rules = [{"from": [_pods(client_labels(name))], "ports": [_tcp(_PORT)]}]
-    return _policy(f"{name}-pooler", {"cnpg.io/poolerName": f"{name}-pooler"}, rules)
+    rules = [policies.ingress([policies.pods(client_labels(name))], _PORT)]
+    return policies.policy(f"{name}-pooler", {"cnpg.io/poolerName": f"{name}-pooler"}, ingress=rules)
 
 
 def server_policy(name: str, operator_namespace: str) -> Manifest:
     """Only the pooler, the operator, the servers themselves and pods with the direct labels reach a server."""
-    own = {"cnpg.io/cluster": name}
-    operator = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}}}
-    clients = [_pods(own), _pods({"cnpg.io/poolerName": f"{name}-pooler"}), _pods(direct_client_labels(name))]
-    rules = [
-        {"from": [*clients, operator], "ports": [_tcp(_PORT)]},
-        {"from": [_pods(own), operator], "ports": [_tcp(_STATUS_PORT)]},
-    ]
-    return _policy(f"{name}-server", own, rules)
+    own, operator = policies.pods(_cluster_labels(name)), policies.namespace(operator_namespace)
+    pooler = policies.pods({"cnpg.io/poolerName": f"{name}-pooler"})
+    clients = [own, pooler, policies.pods(direct_client_labels(name)), operator]
+    rules = [policies.ingress(clients, _PORT), policies.ingress([own, operator], _STATUS_PORT)]
+    return policies.policy(f"{name}-server", _servers(name), ingress=rules)
+
+
+def egress_policy(name: str) -> Manifest:
+    """Servers, poolers and the operator's jobs reach each other, DNS and the API server, which all of them ask."""
+    own = policies.egress([policies.pods(_cluster_labels(name))], _PORT, _STATUS_PORT)
+    rules = [own, policies.DNS, policies.API_SERVER]
+    return policies.policy(f"{name}-egress", _cluster_labels(name), egress=rules)
 
 
 def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
@@ -170,22 +188,22 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
     password = namespace.generated_secret(
         f"{name}-app", parent, fixed={"username": args.user}, secret_type="kubernetes.io/basic-auth"
     )
-    policies = [
+    admitted = [
         namespace.object(f"{name}-server-policy", parent, server_policy(name, args.operator_namespace)),
         namespace.object(f"{name}-pooler-policy", parent, pooler_policy(name)),
     ]
+    if args.platform.default_deny:
+        admitted.append(namespace.object(f"{name}-egress-policy", parent, egress_policy(name)))
     manifest = cluster_manifest(name, args, password.secret_name or "")
-    if not args.platform.renders:
-        # Only the engine waits; a manifest in a file has nobody to tell.
-        manifest["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
-    server = namespace.object(name, parent, manifest, data=True, depends_on=policies, timeout="20m")
+    manifest["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
+    data = Step.DATA
+    server = namespace.object(name, parent, manifest, data=True, step=data, depends_on=admitted, timeout="20m")
     pooling = pooler_manifest(name, args)
-    if not args.platform.renders:
-        # The operator makes the Deployment anew for as long as the Pooler exists, and a foreground deletion keeps the
-        # Pooler for as long as the Deployment exists: it would never end.
-        pooling["metadata"]["annotations"] = {"pulumi.com/deletionPropagationPolicy": "background"}
-    pooler = namespace.object(f"{name}-pooler", parent, pooling, depends_on=[server])
-    namespace.object(f"{name}-pooler-budget", parent, pooler_budget(name))
+    # The operator makes the Deployment anew for as long as the Pooler exists, and a foreground deletion keeps the
+    # Pooler for as long as the Deployment exists: it would never end.
+    pooling["metadata"]["annotations"] = {"pulumi.com/deletionPropagationPolicy": "background"}
+    pooler = namespace.object(f"{name}-pooler", parent, pooling, step=data, depends_on=[server])
+    namespace.object(f"{name}-pooler-budget", parent, pooler_budget(name), step=data)
     return DatabaseConnection(
         # Names that are known once the object is there, so that what uses them waits for it.
         host=pooler.id.apply(lambda _: f"{name}-pooler"),
@@ -200,6 +218,7 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
         cluster=name,
         archive=args.archive,
         place=args.platform.place,
+        client_image=args.image,
         # Beside the key, which is not mounted. The operator makes it; pods wait for it.
         ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=f"{name}-ca"),
     )
@@ -238,16 +257,3 @@ def _rollout(poolers: int) -> Manifest:
 def _spread(labels: dict[str, str], key: str = "topology.kubernetes.io/zone") -> Manifest:
     selector = {"matchLabels": labels}
     return {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
-
-
-def _pods(labels: dict[str, str]) -> Manifest:
-    return {"podSelector": {"matchLabels": labels}}
-
-
-def _tcp(port: int) -> Manifest:
-    return {"protocol": "TCP", "port": port}
-
-
-def _policy(name: str, pods: dict[str, str], rules: list[Manifest]) -> Manifest:
-    spec = {"podSelector": {"matchLabels": pods}, "policyTypes": ["Ingress"], "ingress": rules}
-    return _object("networking.k8s.io/v1", "NetworkPolicy", name, spec)

@@ -138,6 +138,9 @@ def server_settings(size: DatabaseSize, further: dict[str, str] | None = None) -
         "random_page_cost": "1.1",
         "idle_in_transaction_session_timeout": "5min",
         "log_lock_waits": "on",
+        # Slow statements, without the values that they were called with, which may be personal data.
+        "log_min_duration_statement": "1s",
+        "log_parameter_max_length": "0",
     }
     return {**settings, **(further or {})}
 

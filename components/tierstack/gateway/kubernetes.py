@@ -3,10 +3,13 @@
 import pulumi
 
 from tierstack.gateway.args import GatewayArgs
+from tierstack.platform import policies
 from tierstack.platform.kubernetes import Manifest, cluster
 from tierstack.wiring import GatewayEndpoint
 
 API = "gateway.networking.k8s.io/v1"
+_SOLVER_PORT = 8089
+"""Port of cert-manager's solver pods, which nothing changes (cert-manager, pkg/issuer/acme/http)."""
 
 
 def manifests(name: str, args: GatewayArgs) -> list[Manifest]:
@@ -41,12 +44,20 @@ def manifests(name: str, args: GatewayArgs) -> list[Manifest]:
     ]
 
 
+def solver_policy(name: str, args: GatewayArgs) -> Manifest:
+    """The proxy reaches the pods with which cert-manager answers the challenge HTTP-01 (RFC 8555 section 8.3)."""
+    solver = {"acme.cert-manager.io/http01-solver": "true"}
+    rules = [policies.ingress([policies.namespace(args.proxy_namespace)], _SOLVER_PORT)]
+    return policies.policy(f"{name}-acme-solver", solver, ingress=rules)
+
+
 def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpoint:
     """Register everything and say where applications attach."""
     on = cluster(args.platform, parent)
     gateway, redirect = manifests(name, args)
     made = on.object(name, parent, gateway)
     on.object(f"{name}-redirect", parent, redirect, depends_on=[made])
+    on.object(f"{name}-acme-solver", parent, solver_policy(name, args))
     return GatewayEndpoint(
         https_port=443,  # what the proxy's own Service listens on, whatever port its listener has
         name=made.id.apply(lambda _: name),

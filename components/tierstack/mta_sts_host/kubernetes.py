@@ -6,6 +6,7 @@ from tierstack.dns_records.mta_sts_fetch import PATH
 from tierstack.gateway.kubernetes import API as GATEWAY_API
 from tierstack.mta_sts_host import server
 from tierstack.mta_sts_host.args import MtaStsHostArgs
+from tierstack.platform import policies
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
@@ -51,18 +52,9 @@ def metadata(name: str) -> Manifest:
 
 def _network_policy(name: str, args: MtaStsHostArgs) -> Manifest:
     """In: the proxy only. Out: nothing."""
-    proxies = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": args.gateway.proxy_namespace}}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(name),
-        "spec": {
-            "podSelector": {"matchLabels": labels(name)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [proxies], "ports": [{"protocol": "TCP", "port": args.port}]}],
-            "egress": [],
-        },
-    }
+    proxies = [policies.namespace(args.gateway.proxy_namespace or "")]
+    rules = [policies.ingress(proxies, args.port)]
+    return policies.policy(name, labels(name), ingress=rules, egress=[], labels=labels(name))
 
 
 def _deployment(name: str, args: MtaStsHostArgs, config: str) -> Manifest:
@@ -88,7 +80,7 @@ def _deployment(name: str, args: MtaStsHostArgs, config: str) -> Manifest:
         "livenessProbe": {**get, "periodSeconds": 10, "failureThreshold": 6},
     }
     pod = {
-        "metadata": {"labels": {**args.platform.labels, **labels(name)}},
+        "metadata": {"labels": labels(name)},
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,

@@ -5,7 +5,8 @@ once, when the first component asks for it: see `docker.host` and `kubernetes.cl
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from tierstack.errors import MISSING, Problem, out_of_range
@@ -27,6 +28,56 @@ class DataProtection(Enum):
     """The engine refuses to delete or replace them until they are unprotected (`tierstack down --delete-data`)."""
     RETAIN = "retain"
     """As `protect`; and once unprotected and removed they are forgotten by the engine, never deleted."""
+
+
+class TolerationOperator(Enum):
+    """How a toleration is compared with a taint (Kubernetes API reference, Toleration)."""
+
+    EQUAL = "Equal"
+    """Key and value are those of the taint."""
+    EXISTS = "Exists"
+    """The key is that of the taint, whatever its value."""
+
+
+class TaintEffect(Enum):
+    """What a taint does to pods that do not tolerate it."""
+
+    NO_SCHEDULE = "NoSchedule"
+    """None is placed there."""
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    """None is placed there while another node has room."""
+    NO_EXECUTE = "NoExecute"
+    """Those that run there are evicted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toleration:
+    """A taint of nodes that pods may run on all the same."""
+
+    key: str | None = None
+    """Key of the taint. None: every key, which `operator: Exists` needs."""
+    operator: TolerationOperator = TolerationOperator.EQUAL
+    """`Equal` or `Exists`. Default: `Equal`."""
+    value: str | None = None
+    """Value of the taint. None: an empty one."""
+    effect: TaintEffect | None = None
+    """`NoSchedule`, `PreferNoSchedule` or `NoExecute`. None: all of them."""
+
+    def manifest(self) -> dict[str, str]:
+        """As it stands in a pod."""
+        found = {"key": self.key, "operator": self.operator.value, "value": self.value}
+        given = {name: value for name, value in found.items() if value is not None}
+        return {**given, "effect": self.effect.value} if self.effect else given
+
+    def problems(self, path: str) -> list[Problem]:
+        """The rules of the API server (Kubernetes: "Taints and Tolerations")."""
+        if self.operator is TolerationOperator.EXISTS and self.value is not None:
+            wrong = "is given, but `operator: Exists` compares no value"
+            return [Problem(f"{path}.value", self.value, wrong, "remove it, or write `operator: Equal`")]
+        if self.operator is TolerationOperator.EQUAL and self.key is None:
+            wrong = "is required with `operator: Equal`"
+            return [Problem(f"{path}.key", MISSING, wrong, "write the key of the taint, or `operator: Exists`")]
+        return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +109,26 @@ class Platform:
     when secrets are given to a rendered stack, because a rendered Secret would be in clear. None: no store."""
     storage_class: str | None = None
     """Kubernetes: StorageClass of all volumes. None: the cluster's default."""
+    default_deny: bool = True
+    """Kubernetes: deny all traffic of the namespace's pods that no NetworkPolicy allows, and let databases and stores
+    reach only what they need. Where `create_namespace` is false, pods of others in the namespace are left alone. False:
+    policies decide only what comes in, and what the application may reach."""
+    image_pull_secrets: list[str] | None = field(default=None, hash=False)
+    """Kubernetes: Secrets of type `kubernetes.io/dockerconfigjson` in the namespace that every pod pulls its images
+    with. They are not made. None: none."""
+    node_selector: dict[str, str] | None = field(default=None, hash=False)
+    """Kubernetes: labels of the nodes that every pod runs on. None: any node."""
+    tolerations: list[Toleration] | None = field(default=None, hash=False)
+    """Kubernetes: taints that every pod tolerates. None: none."""
+    priority_class: str | None = None
+    """Kubernetes: PriorityClass of every pod. It is not made. None: the cluster's default, usually priority 0."""
+    data_priority_class: str | None = None
+    """Kubernetes: PriorityClass of the database, its poolers and Redis, so that a full cluster evicts web pods before
+    them. None: that of `priority_class`."""
+    pod_annotations: dict[str, str] | None = field(default=None, hash=False)
+    """Kubernetes: annotations of every pod, such as those of a mesh. None: none."""
+    extra_labels: dict[str, str] | None = field(default=None, hash=False)
+    """Kubernetes: labels of every object and every pod, beside tierstack's own. None: none."""
 
     @property
     def renders(self) -> bool:
@@ -68,6 +139,7 @@ class Platform:
     def labels(self) -> dict[str, str]:
         """Labels that everything on the platform carries (the recommended labels of Kubernetes)."""
         return {
+            **(self.extra_labels or {}),
             "app.kubernetes.io/part-of": self.name,
             "app.kubernetes.io/managed-by": "tierstack",
             "tierstack.dev/environment": self.environment,
@@ -85,18 +157,12 @@ class Platform:
     def problems(self, path: str = "platform") -> list[Problem]:
         """The rules that a platform must satisfy."""
         found = name_problems(f"{path}.name", self.name, 40) + name_problems(f"{path}.environment", self.environment)
-        wrong_kind = (
-            ("docker_host",)
-            if self.kind is PlatformKind.KUBERNETES
-            else ("context", "render_to", "secret_store", "storage_class")
-        )
-        for field in wrong_kind:
-            value = getattr(self, field)
+        wrong_kind = ("docker_host",) if self.kind is PlatformKind.KUBERNETES else _KUBERNETES_ONLY
+        for name in wrong_kind:
+            value = getattr(self, name)
             if value is not None:
                 other = "a Kubernetes" if self.kind is PlatformKind.DOCKER else "a Docker"
-                found.append(
-                    Problem(f"{path}.{field}", value, f"means something only on {other} platform", "remove it")
-                )
+                found.append(Problem(f"{path}.{name}", value, f"means something only on {other} platform", "remove it"))
         if self.render_to is not None and self.context is not None:
             wrong = "cannot be combined with `render_to`, which applies nothing"
             found.append(Problem(f"{path}.context", self.context, wrong, "give one of the two"))
@@ -104,7 +170,54 @@ class Platform:
             found.append(
                 Problem(f"{path}.render_to", MISSING, "is empty", "write a directory, or leave it out to apply")
             )
+        return found + self._pod_problems(path)
+
+    def _pod_problems(self, path: str) -> list[Problem]:
+        found: list[Problem] = []
+        named = {f"image_pull_secrets[{index}]": name for index, name in enumerate(self.image_pull_secrets or [])}
+        for one in ("priority_class", "data_priority_class"):
+            if (name := getattr(self, one)) is not None:
+                named[one] = name
+        for key, name in named.items():
+            if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+                wrong = "is not a name of a Kubernetes object (DNS subdomain, RFC 1123)"
+                instead = "write lower-case letters, digits, hyphens and dots"
+                found.append(Problem(f"{path}.{key}", name, wrong, instead))
+        for one, with_value in (("node_selector", True), ("extra_labels", True), ("pod_annotations", False)):
+            pairs: Mapping[str, str] = getattr(self, one) or {}
+            found += [
+                problem for pair in pairs.items() for problem in _pair_problems(f"{path}.{one}", pair, with_value)
+            ]
+        for key in self.extra_labels or {}:
+            if key.startswith(_OWN_LABELS):
+                wrong = "is a label that tierstack sets"
+                found.append(Problem(f"{path}.extra_labels.{key}", key, wrong, "choose another key"))
+        for index, one in enumerate(self.tolerations or []):
+            found += one.problems(f"{path}.tolerations[{index}]")
         return found
+
+
+_KUBERNETES_ONLY = (
+    *("context", "render_to", "secret_store", "storage_class", "image_pull_secrets", "node_selector", "tolerations"),
+    *("priority_class", "data_priority_class", "pod_annotations", "extra_labels"),
+)
+_OWN_LABELS = ("app.kubernetes.io/", "tierstack.dev/", "cnpg.io/")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_QUALIFIED = re.compile(rf"(?:(?:{_SUBDOMAIN.pattern})/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+
+
+def _pair_problems(path: str, pair: tuple[str, str], with_value: bool) -> list[Problem]:
+    """The rules of a label or annotation (Kubernetes: "Labels and Selectors", syntax and character set)."""
+    key, value = pair
+    if not _QUALIFIED.fullmatch(key):
+        wrong = "is not a key of a label or annotation"
+        return [Problem(f"{path}.{key}", key, wrong, "write one such as `team` or `example.org/team`")]
+    if with_value and not _LABEL_VALUE.fullmatch(value):
+        wrong = "is not a value of a label"
+        instead = "write at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
+        return [Problem(f"{path}.{key}", value, wrong, instead)]
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)

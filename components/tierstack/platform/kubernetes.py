@@ -7,13 +7,16 @@ the engine and the tests. Objects are registered under the provider's own type t
 import functools
 import importlib.metadata
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
 import pulumi_random as random
 
-from tierstack.platform import DataProtection, Platform
+from tierstack.platform import DataProtection, Platform, gitops, pods, policies
+from tierstack.platform.defaults import written_out
+from tierstack.platform.gitops import Step
 from tierstack.platform.shared import (
     current_run,
     once_per_run,
@@ -122,13 +125,28 @@ class Cluster:
             "kind": "Namespace",
             "metadata": {"name": self.platform.name, "labels": {**self.platform.labels, **level}},
         }
+        if self.platform.renders:
+            manifest = gitops.rendered(manifest, Step.BASE, protection)
         # Deleting a namespace deletes every volume claim in it, so it is data.
         protected = protection is not DataProtection.NONE and not self.platform.renders
         opts = pulumi.ResourceOptions(
             provider=self.provider, retain_on_delete=protection is DataProtection.RETAIN or None
         )
         shared = shared_options(self._component, protect=protected)
-        return Object(self._shared_name("namespace"), manifest, pulumi.ResourceOptions.merge(shared, opts))
+        namespace = Object(self._shared_name("namespace"), manifest, pulumi.ResourceOptions.merge(shared, opts))
+        if self.platform.default_deny:
+            self._close(namespace)
+        return namespace
+
+    def _close(self, namespace: Object) -> None:
+        """Deny what no policy of a component allows."""
+        policy = policies.default_deny()
+        policy["metadata"] |= {"namespace": self.platform.name, "labels": self.platform.labels}
+        if self.platform.renders:
+            policy = gitops.rendered(policy, Step.BASE, None)
+        opts = pulumi.ResourceOptions(provider=self.provider, depends_on=[namespace, *self._before])
+        opts = pulumi.ResourceOptions.merge(shared_options(self._component), opts)
+        Object(self._shared_name("default-deny"), policy, opts)
 
     def object(
         self,
@@ -137,21 +155,31 @@ class Cluster:
         manifest: Manifest,
         *,
         data: bool = False,
+        step: Step | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
         timeout: str = "10m",
         **options: Any,
     ) -> Object:
-        """Register a manifest; its metadata gains the namespace and the platform's labels.
+        """Register a manifest; its metadata gains the namespace and labels, its pods what the platform settles.
 
-        `data`: deleting it deletes what cannot be made again; it is protected as the platform says. `timeout`: how
-        long an update waits for it to be ready.
+        `data`: deleting it deletes what cannot be made again; it is protected as the platform says. `step`: when it is
+        applied by whoever applies rendered files; None is by its kind. `timeout`: how long an update waits for it to
+        be ready.
         """
+        manifest = pods.settled(manifest, self.platform, stores=step is Step.DATA)
         metadata = dict(manifest["metadata"])
-        metadata["labels"] = {**self.platform.labels, **metadata.get("labels", {})}
+        metadata["labels"] = {**self.platform.labels, **_of_component(parent), **metadata.get("labels", {})}
         metadata.setdefault("namespace", self.platform.name)
         needed = [*depends_on, *self._before, *([self.namespace] if self.namespace else [])]
         return self.as_it_is(
-            name, parent, {**manifest, "metadata": metadata}, data=data, depends_on=needed, timeout=timeout, **options
+            name,
+            parent,
+            written_out({**manifest, "metadata": metadata}),
+            data=data,
+            step=step,
+            depends_on=needed,
+            timeout=timeout,
+            **options,
         )
 
     def as_it_is(
@@ -161,12 +189,18 @@ class Cluster:
         manifest: Manifest,
         *,
         data: bool = False,
+        step: Step | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
         timeout: str = "10m",
         **options: Any,
     ) -> Object:
-        """Register a manifest unchanged: an object of another namespace, or of none. Otherwise as `object`."""
+        """Register a manifest without labels or pod settings: an object of another namespace, or of none.
+
+        Otherwise as `object`. Where manifests are rendered, it tells GitOps tools what the engine would be told.
+        """
         protection = self.platform.data_protection if data else DataProtection.NONE
+        if self.platform.renders:
+            manifest = gitops.rendered(manifest, step, protection if data else None)
         opts = pulumi.ResourceOptions(
             parent=parent,
             provider=self.provider,
@@ -217,7 +251,7 @@ class Cluster:
                 "allowRepeat": True,
             },
         }
-        made = self.object(f"{name}-generator", parent, generator)
+        made = self.object(f"{name}-generator", parent, generator, data=True)
         template = {"type": secret_type, "data": {**fixed, key: "{{ .password }}"}}
         source = {"sourceRef": {"generatorRef": {**{k: generator[k] for k in ("apiVersion", "kind")}, "name": name}}}
         spec = {
@@ -225,7 +259,8 @@ class Cluster:
             "target": {"name": name, "template": template},
             "dataFrom": [source],
         }
-        self._external_secret(name, parent, spec, [made])
+        # Both hold the password: without them the Secret goes, and another password comes.
+        self._external_secret(name, parent, spec, [made], data=True)
         return SecretRef(secret_name=name, key=key)
 
     def given_secret(
@@ -270,7 +305,7 @@ class Cluster:
         return self.object(name, parent, manifest, additional_secret_outputs=["stringData", "data"])
 
     def _external_secret(
-        self, name: str, parent: pulumi.Resource, spec: Manifest, needs: list[pulumi.Resource]
+        self, name: str, parent: pulumi.Resource, spec: Manifest, needs: list[pulumi.Resource], *, data: bool = False
     ) -> None:
         manifest = {
             "apiVersion": "external-secrets.io/v1",
@@ -278,7 +313,14 @@ class Cluster:
             "metadata": {"name": name},
             "spec": spec,
         }
-        self.object(name, parent, manifest, depends_on=needs)
+        self.object(name, parent, manifest, data=data, depends_on=needs)
+
+
+def _of_component(parent: pulumi.Resource) -> dict[str, str]:
+    """The recommended labels of an object whose manifest has none of its own: after the component that makes it."""
+    kind = parent.pulumi_resource_type.rpartition(":")[2]
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", kind).lower()
+    return {"app.kubernetes.io/name": parent.pulumi_resource_name, "app.kubernetes.io/component": words}
 
 
 def _name_of(secret: Object, name: str) -> pulumi.Output[str]:

@@ -43,11 +43,14 @@ class RedisClusterArgs:
     failover_after_ms: int = 3000
     """How long in ms, 1000 to 60000, the primary may be silent before the Sentinels replace it. Shorter reacts
     sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
-    tls: TLSMode | None = None
-    """`require`, `allow` or `disable`: whether connections are encrypted, and clients verify the server. A stack in use
-    changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it needs
-    cert-manager, and is that of clients: nodes and Sentinels speak in clear with each other. None: `require` on Docker,
-    `disable` on Kubernetes."""
+    cpu: float | None = None
+    """Cores that each node is reserved; it may use more. Redis works with one thread, so more than about 2 are of no
+    use. Docker: its weight against other containers. None: 1 on Docker, from the tier on Kubernetes (100k: 0.25,
+    1M: 1)."""
+    tls: TLSMode = TLSMode.REQUIRE
+    """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server. A
+    stack in use changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it
+    needs cert-manager, and is that of clients: nodes and Sentinels speak unencrypted with each other."""
     ca_generation: int = 1
     """Docker: another number makes another CA; the one before it stays trusted. Raise it by one to change the CA, and
     by one more for the old one to be trusted no longer."""
@@ -65,13 +68,8 @@ class RedisClusterArgs:
             nodes=tier.nodes if self.nodes is None else self.nodes,
             memory_mb=tier.memory_mb if self.memory_mb is None else self.memory_mb,
             storage_gb=tier.storage_gb if self.storage_gb is None else self.storage_gb,
+            cpu=tier.cpu if self.cpu is None else self.cpu,
         )
-
-    @property
-    def encryption(self) -> TLSMode:
-        """The mode in force."""
-        default = TLSMode.REQUIRE if self.platform.kind is PlatformKind.DOCKER else TLSMode.DISABLE
-        return default if self.tls is None else self.tls
 
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the arguments."""
@@ -81,11 +79,12 @@ class RedisClusterArgs:
             found += image_problems("proxy_image", self.proxy_image, self.platform.kind)
         found += out_of_range("memory_mb", self.memory_mb, 16, 65536, "MiB")
         found += out_of_range("storage_gb", self.storage_gb, 1, 4096, "GiB")
+        found += out_of_range("cpu", self.cpu, 0.05, 16, "cores")
         found += out_of_range("failover_after_ms", self.failover_after_ms, 1000, 60000, "ms")
         if not _DOMAIN.fullmatch(self.cluster_domain):
             instead = "write lower-case labels with dots between them, such as `cluster.local`"
             found.append(Problem("cluster_domain", self.cluster_domain, "is not a domain (RFC 1123)", instead))
-        found += generation_problems(self.ca_generation, self.encryption, self.platform.kind)
+        found += generation_problems(self.ca_generation, self.tls, self.platform.kind)
         return found + self._nodes_problems() + self._storage_problems()
 
     def _nodes_problems(self) -> list[Problem]:

@@ -19,7 +19,7 @@ _OWNER = (node.UID, node.UID)
 
 def files(args: RedisClusterArgs) -> dict[str, str]:
     """The files of the node, without the password."""
-    tls = args.encryption
+    tls = args.tls
     given = dict(node.files(node.config(args.purpose, args.size.memory_mb, replicated=False, tls=tls)))
     if tls is TLSMode.DISABLE:
         return given
@@ -42,6 +42,7 @@ def service(
         user=f"{node.UID}:{node.UID}",
         networks=[Attachment(network=network, aliases=[name])],
         memory_mb=node.container_memory_mb(args.size.memory_mb),
+        cpu_shares=int((1 if args.cpu is None else args.cpu) * 1024),
         mounts=[
             Mount(volume=data, path=node.DATA_DIR),
             Mount(volume=config, path=node.CONFIG_DIR, read_only=True),
@@ -72,7 +73,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         owner=_OWNER,
     )
     authority = certificate = None
-    if args.encryption is not TLSMode.DISABLE:
+    if args.tls is not TLSMode.DISABLE:
         authority = Authority(name, parent, on, generation=args.ca_generation, image=args.image, owner=_OWNER)
         certificate = authority.server(f"{name}-server-tls", [name], _OWNER)
     mounts = _certificates(authority, certificate)

@@ -2,8 +2,9 @@
 
 One node and three are the same objects with other numbers, so that growing replaces nothing:
 
-- The volume claims are objects of their own, under the names that the StatefulSet looks for. Its own template is
-  immutable, and would freeze the size of the volumes; here a size grows in place, and the claims are protected as data.
+- The volume claims are objects of their own, under the names that the StatefulSet looks for: a size grows in place, and
+  the claims are protected as data. Its own template makes the same claim, so that whoever applies the StatefulSet first
+  gets no other; it is immutable, and the engine leaves it as it was made when the size grows.
 - The Service `<name>` selects the node itself, or HAProxy once there are three.
 """
 
@@ -13,10 +14,12 @@ from collections.abc import Mapping
 
 import pulumi
 
-from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
+from tierstack.internal_ca import TLSMode
 from tierstack.internal_ca import kubernetes as certificates
-from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
-from tierstack.redis_cluster import handover, node, policies, services, topology
+from tierstack.platform.gitops import Step
+from tierstack.platform.kubernetes import CONTAINER_SECURITY, Manifest, cluster, millicores
+from tierstack.platform.pods import settings
+from tierstack.redis_cluster import handover, node, pods, policies, services, topology
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 from tierstack.redis_cluster.policies import client_labels, labels
 from tierstack.redis_cluster.topology import Topology
@@ -38,7 +41,7 @@ def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
     """The files of every node, without the password."""
     three, among = args.size.nodes == 3, topology_of(name, args)
     # The port in clear stays for the store itself: replication, Sentinels and HAProxy's question who is primary.
-    encrypted = args.encryption is not TLSMode.DISABLE
+    encrypted = args.tls is not TLSMode.DISABLE
     ports = TLSMode.ALLOW if encrypted else TLSMode.DISABLE
     conf = node.config(args.purpose, args.size.memory_mb, replicated=three, tls=ports)
     files = {
@@ -69,13 +72,15 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
     """All objects by logical name, each after those that it needs."""
     three, among = args.size.nodes == 3, topology_of(name, args)
     made: dict[str, Manifest] = {}
-    if args.encryption is not TLSMode.DISABLE:
+    if args.tls is not TLSMode.DISABLE:
         made |= certificates.manifests(name, args.platform.name, services.names(name, args))
     config = _config_map(f"{name}-node", node_files(name, args))
     made[f"{name}-node-config"] = config
     made |= {f"{name}-data-{index}": _claim(name, index, args) for index in range(args.size.nodes)}
     made[f"{name}-node-service"] = services.headless(name, "node", node.PORT)
-    made[f"{name}-node-network-policy"] = policies.node_policy(name, args.encryption)
+    made[f"{name}-node-network-policy"] = policies.node_policy(name, args.tls)
+    if args.platform.default_deny:
+        made[f"{name}-egress-policy"] = policies.egress_policy(name)
     if three:
         sentinel_config = _config_map(f"{name}-sentinel", sentinel_files(among))
         made[f"{name}-sentinel-config"] = sentinel_config
@@ -89,13 +94,21 @@ def manifests(name: str, args: RedisClusterArgs, secret: SecretRef) -> dict[str,
         made[f"{name}-alone"] = _alone(name, args, secret, config)
     made[f"{name}-node"] = _nodes(name, args, secret, config)
     if three:
-        proxy_config = _config_map(f"{name}-proxy", proxy_files(args.purpose, among, args.encryption))
+        proxy_config = _config_map(f"{name}-proxy", proxy_files(args.purpose, among, args.tls))
         made[f"{name}-proxy-config"] = proxy_config
-        made[f"{name}-proxy-network-policy"] = policies.proxy_policy(name, args.encryption)
+        made[f"{name}-proxy-network-policy"] = policies.proxy_policy(name, args.tls)
         made[f"{name}-proxy"] = _proxy(name, args, secret, proxy_config)
         made[f"{name}-proxy-budget"] = _budget(name, "proxy")
-    made[name] = services.endpoint(name, three, args.encryption)
-    return made
+    made[name] = services.endpoint(name, three, args.tls)
+    return {logical: _labelled(name, logical, one) for logical, one in made.items()}
+
+
+def _labelled(name: str, logical: str, manifest: Manifest) -> Manifest:
+    """The recommended labels, as far as an object has none of its own."""
+    part = logical.removeprefix(f"{name}-").partition("-")[0]
+    own = labels(name, part if part in ("node", "sentinel", "proxy") else "store")
+    metadata = {**manifest["metadata"], "labels": {**own, **manifest["metadata"].get("labels", {})}}
+    return {**manifest, "metadata": metadata}
 
 
 def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisConnection:
@@ -105,15 +118,21 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
     done: dict[str, pulumi.Resource] = {}
     for logical, manifest in manifests(name, args, password).items():
         kept = args.purpose is RedisPurpose.QUEUE and manifest["kind"] == "PersistentVolumeClaim"
-        done[logical] = on.object(logical, parent, manifest, data=kept, depends_on=_needs(name, logical, done))
+        needs, options = _needs(name, logical, done), _OPTIONS.get(manifest["kind"], {})
+        done[logical] = on.object(logical, parent, manifest, data=kept, step=Step.DATA, depends_on=needs, **options)
     return RedisConnection(
         host=done[name].urn.apply(lambda _: name),
-        port=str(policies.client_ports(args.encryption)[-1]),
-        ca=None if args.encryption is TLSMode.DISABLE else TrustedCA(secret_name=certificates.ca_secret(name)),
+        port=str(policies.client_ports(args.tls)[-1]),
+        ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=certificates.ca_secret(name)),
         password=password,
         client_labels=client_labels(name),
         place=args.platform.place,
+        endpoint_labels=labels(name, "proxy" if args.size.nodes == 3 else "node"),
     )
+
+
+# The template is immutable, and its size that of the day on which the StatefulSet was made.
+_OPTIONS: dict[str, Manifest] = {"StatefulSet": {"ignore_changes": ["spec.volumeClaimTemplates"]}}
 
 
 def _needs(name: str, logical: str, done: Mapping[str, pulumi.Resource]) -> list[pulumi.Resource]:
@@ -148,13 +167,17 @@ def _config_map(prefix: str, files: Mapping[str, str]) -> Manifest:
     }
 
 
-def _claim(name: str, index: int, args: RedisClusterArgs) -> Manifest:
+def _claim_spec(gigabytes: int, args: RedisClusterArgs) -> Manifest:
     spec: Manifest = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": f"{args.size.storage_gb}Gi"}},
+        "resources": {"requests": {"storage": f"{gigabytes}Gi"}},
     }
     if args.platform.storage_class is not None:
         spec["storageClassName"] = args.platform.storage_class
+    return spec
+
+
+def _claim(name: str, index: int, args: RedisClusterArgs) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -164,12 +187,12 @@ def _claim(name: str, index: int, args: RedisClusterArgs) -> Manifest:
             "labels": labels(name, "node"),
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
-        "spec": spec,
+        "spec": _claim_spec(args.size.storage_gb, args),
     }
 
 
 def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
-    encrypted = args.encryption is not TLSMode.DISABLE
+    encrypted = args.tls is not TLSMode.DISABLE
     memory = f"{node.container_memory_mb(args.size.memory_mb)}Mi"
     container: Manifest = {
         "name": "redis",
@@ -179,22 +202,24 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
             {"name": services.PORT_NAMES[port], "containerPort": port, "protocol": "TCP"}
             for port in ([node.PORT, node.TLS_PORT] if encrypted else [node.PORT])
         ],
-        "resources": {"requests": {"cpu": "100m", "memory": memory}, "limits": {"memory": memory}},
+        "resources": {
+            "requests": {"cpu": millicores(round(args.size.cpu * 1000)), "memory": memory},
+            "limits": {"memory": memory},
+        },
         # Until it has loaded its data, or as one of three until the Sentinels are there: 10 minutes.
-        "startupProbe": {**_exec("health.sh"), "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 300},
-        "readinessProbe": {**_exec("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        "startupProbe": {**pods.run("health.sh"), "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 300},
+        "readinessProbe": {**pods.run("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
         # A server that accepts no connection for half a minute will not recover; one that loads does accept them.
         "livenessProbe": {"tcpSocket": {"port": node.PORT}, "periodSeconds": 10, "failureThreshold": 3},
-        "lifecycle": {"preStop": _exec("stop.sh")},
+        "lifecycle": {"preStop": pods.run("stop.sh")},
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [*_mounts(data=True), *(_CERTIFICATE_MOUNT if encrypted else [])],
+        "volumeMounts": [*pods.mounts(data=True), *(pods.CERTIFICATE_MOUNT if encrypted else [])],
     }
-    pod = _pod(
+    pod = pods.pod(
         name,
         "node",
-        args,
         container,
-        [_files(config, secret), _memory_volume(), *(_certificate(name) if encrypted else [])],
+        [pods.files(config, secret), pods.memory_volume(), *(pods.certificate(name) if encrypted else [])],
     )
     spec: Manifest = {
         "serviceName": f"{name}-node",
@@ -206,8 +231,7 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "minReadySeconds": 10,
         "revisionHistoryLimit": 3,
         "selector": {"matchLabels": labels(name, "node")},
-        # Never used: the claims are there already (see `_claim`).
-        "volumeClaimTemplates": [_claim_template()],
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _claim_spec(args.size.storage_gb, args)}],
         "template": pod,
     }
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": f"{name}-node"}, "spec": spec}
@@ -224,11 +248,13 @@ def _alone(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "command": ["/bin/sh", f"{node.CONFIG_DIR}/{handover.SCRIPT}"],
         "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "32Mi"}},
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": _mounts(data=False),
+        "volumeMounts": pods.mounts(data=False),
     }
-    pod = _pod(name, "handover", args, container, [_files(config, secret), _memory_volume()])
+    pod = pods.pod(name, "handover", container, [pods.files(config, secret), pods.memory_volume()])
     pod["spec"]["restartPolicy"] = "Never"
     digest = config["metadata"]["name"].rpartition("-")[2]
+    if settled := settings(args.platform, stores=True):  # a Job's pods cannot change
+        digest = hashlib.sha256(json.dumps([digest, settled]).encode()).hexdigest()[:10]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -246,13 +272,13 @@ def _sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Man
         "command": ["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
         "ports": [{"name": "sentinel", "containerPort": topology.SENTINEL_PORT, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "50m", "memory": memory}, "limits": {"memory": memory}},
-        "readinessProbe": {**_exec("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5},
+        "readinessProbe": {**pods.run("health.sh"), "periodSeconds": 5, "timeoutSeconds": 5},
         # One that watches nothing for two minutes starts anew: it was told to stop for a shrink that did not go on.
-        "livenessProbe": {**_exec("health.sh"), "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 12},
+        "livenessProbe": {**pods.run("health.sh"), "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 12},
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": _mounts(data=True),
+        "volumeMounts": pods.mounts(data=True),
     }
-    pod = _pod(name, "sentinel", args, container, [_files(config, secret), _memory_volume()])
+    pod = pods.pod(name, "sentinel", container, [pods.files(config, secret), pods.memory_volume()])
     spec: Manifest = {
         "serviceName": f"{name}-sentinel",
         "replicas": args.size.nodes,
@@ -260,7 +286,7 @@ def _sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Man
         "updateStrategy": {"type": "RollingUpdate"},
         "revisionHistoryLimit": 3,
         "selector": {"matchLabels": labels(name, "sentinel")},
-        "volumeClaimTemplates": [_claim_template(args.platform.storage_class)],
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _claim_spec(1, args)}],
         # What a Sentinel remembers it can learn again from the others.
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
         "template": pod,
@@ -280,7 +306,7 @@ def _proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "ports": [
             *(
                 {"name": services.PORT_NAMES[port], "containerPort": port, "protocol": "TCP"}
-                for port in policies.client_ports(args.encryption)
+                for port in policies.client_ports(args.tls)
             ),
             {"name": "health", "containerPort": _PROXY_HEALTH_PORT, "protocol": "TCP"},
         ],
@@ -299,91 +325,9 @@ def _proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "revisionHistoryLimit": 3,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "selector": {"matchLabels": labels(name, "proxy")},
-        "template": _pod(name, "proxy", args, container, volumes, uid=_PROXY_UID),
+        "template": pods.pod(name, "proxy", container, volumes, uid=_PROXY_UID),
     }
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"{name}-proxy"}, "spec": spec}
-
-
-def _pod(
-    name: str,
-    part: str,
-    args: RedisClusterArgs,
-    container: Manifest,
-    volumes: list[Manifest],
-    uid: int = node.UID,
-) -> Manifest:
-    spread: Manifest = {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        # A cluster of few nodes still runs it; the scheduler only prefers to spread.
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": labels(name, part)},
-    }
-    return {
-        "metadata": {"labels": {**args.platform.labels, **labels(name, part)}},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 45,
-            # Full names are looked up as they are, and a lost DNS server costs one second and not five.
-            "dnsConfig": {
-                "options": [
-                    {"name": "ndots", "value": "1"},
-                    {"name": "timeout", "value": "1"},
-                    {"name": "attempts", "value": "2"},
-                ]
-            },
-            "securityContext": {**POD_SECURITY, "runAsUser": uid, "runAsGroup": uid, "fsGroup": uid},
-            "topologySpreadConstraints": [spread],
-            "containers": [container],
-            "volumes": volumes,
-        },
-    }
-
-
-def _exec(script: str) -> Manifest:
-    return {"exec": {"command": ["/bin/sh", f"{node.CONFIG_DIR}/{script}"]}}
-
-
-def _files(config: Manifest, secret: SecretRef) -> Manifest:
-    """The files and the password in one directory; the password is a file, not a variable of the environment."""
-    sources = [
-        {"configMap": {"name": config["metadata"]["name"]}},
-        {"secret": {"name": secret.secret_name, "items": [{"key": secret.key, "path": "password"}]}},
-    ]
-    return {"name": "config", "projected": {"defaultMode": 0o440, "sources": sources}}
-
-
-_CERTIFICATE_MOUNT = [{"name": "certificate", "mountPath": SERVER_DIRECTORY, "readOnly": True}]
-
-
-def _certificate(name: str) -> list[Manifest]:
-    """The volume with the certificate and key of the nodes."""
-    items = [{"key": key, "path": key} for key in (CERTIFICATE, KEY)]
-    secret: Manifest = {"secretName": certificates.server_secret(name), "defaultMode": 0o440, "items": items}
-    return [{"name": "certificate", "secret": secret}]
-
-
-def _memory_volume() -> Manifest:
-    return {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
-
-
-def _mounts(*, data: bool) -> list[Manifest]:
-    mounts: list[Manifest] = [
-        {"name": "config", "mountPath": node.CONFIG_DIR, "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},
-    ]
-    return [{"name": "data", "mountPath": node.DATA_DIR}, *mounts] if data else mounts
-
-
-def _claim_template(storage_class: str | None = None) -> Manifest:
-    spec: Manifest = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": "1Gi"}},
-    }
-    if storage_class is not None:
-        spec["storageClassName"] = storage_class
-    return {"metadata": {"name": "data"}, "spec": spec}
 
 
 def _budget(name: str, part: str) -> Manifest:

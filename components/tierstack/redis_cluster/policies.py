@@ -1,6 +1,7 @@
 """Who may speak with the pods of a RedisCluster on Kubernetes."""
 
 from tierstack.internal_ca import TLSMode
+from tierstack.platform import policies
 from tierstack.platform.kubernetes import Manifest
 from tierstack.redis_cluster import node, topology
 
@@ -45,22 +46,15 @@ def proxy_policy(name: str, tls: TLSMode) -> Manifest:
     return _policy(name, "proxy", [(port, [client_labels(name)]) for port in client_ports(tls)])
 
 
+def egress_policy(name: str) -> Manifest:
+    """All pods of the store reach each other, and DNS."""
+    own = {key: value for key, value in labels(name, "").items() if key != _PART}
+    ports = (node.PORT, node.TLS_PORT, topology.SENTINEL_PORT)
+    rules = [policies.egress([policies.pods(own)], *ports), policies.DNS]
+    return policies.policy(f"{name}-egress", own, egress=rules)
+
+
 def _policy(name: str, part: str, rules: list[tuple[int, list[dict[str, str]]]]) -> Manifest:
     """What may come in to the pods of a part: for each port, the pods with one of these sets of labels."""
-    ingress = [
-        {
-            "from": [{"podSelector": {"matchLabels": peer}} for peer in peers],
-            "ports": [{"port": port, "protocol": "TCP"}],
-        }
-        for port, peers in rules
-    ]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": f"{name}-{part}"},
-        "spec": {
-            "podSelector": {"matchLabels": labels(name, part)},
-            "policyTypes": ["Ingress"],
-            "ingress": ingress,
-        },
-    }
+    ingress = [policies.ingress([policies.pods(peer) for peer in peers], port) for port, peers in rules]
+    return policies.policy(f"{name}-{part}", labels(name, part), ingress=ingress)

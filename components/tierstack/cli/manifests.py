@@ -1,0 +1,198 @@
+"""A folder of rendered manifests: its order, and the differences between two that delete data or are refused."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from tierstack.platform.gitops import PROTECTION, annotation, step_of
+
+Manifest = dict[str, Any]
+
+KUSTOMIZATION = "kustomization.yaml"
+# The order of kustomize ("legacy"): kubectl takes the files of a folder by name, so the number goes before it.
+_ORDER = (
+    *(
+        "Namespace",
+        "ResourceQuota",
+        "StorageClass",
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "Role",
+        "ClusterRole",
+    ),
+    *("RoleBinding", "ClusterRoleBinding", "ConfigMap", "Secret", "Service", "LimitRange", "PriorityClass"),
+    *("PersistentVolume", "PersistentVolumeClaim", "Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget"),
+)
+_LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+_HEAD = """\
+# Made by `tierstack render`. Apply it with: kubectl apply -k {folder}
+# How Argo CD, Flux and kubectl apply it in steps: docs/gitops.md
+"""
+
+
+@dataclass(frozen=True, order=True)
+class Identity:
+    """What the cluster knows an object by."""
+
+    kind: str
+    namespace: str
+    name: str
+    group: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One manifest and its file."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def protection(self) -> str:
+        """The `data_protection` that it was rendered with; empty where it holds no data."""
+        return annotation(self.manifest, PROTECTION)
+
+
+def read(folder: Path) -> dict[Identity, Rendered]:
+    """The manifests below `folder`, which may be absent, by what the cluster knows them by."""
+    found: dict[Identity, Rendered] = {}
+    for file in sorted(folder.rglob("*.yaml")):
+        if file.name == KUSTOMIZATION:
+            continue
+        for document in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
+            if isinstance(document, dict) and isinstance(cast(Manifest, document).get("metadata"), dict):
+                one = cast(Manifest, document)
+                found[_identity(one)] = Rendered(file, one)
+    return found
+
+
+def _identity(manifest: Manifest) -> Identity:
+    metadata: Manifest = manifest["metadata"]
+    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
+    return Identity(
+        str(manifest.get("kind", "")), str(metadata.get("namespace", "")), str(metadata.get("name", "")), group
+    )
+
+
+def leaving(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered]) -> dict[Identity, Rendered]:
+    """The protected objects with data that were in the folder and are no more: a tool that prunes would delete them."""
+    return {one: old for one, old in sorted(before.items()) if one not in now and old.protection not in ("", "none")}
+
+
+def arrange(folder: Path, kept: Mapping[Identity, Rendered]) -> None:
+    """Sort the provider's files into folders by step, add the `kept` ones, and write the kustomization."""
+    for one in read(folder).values():
+        _move(one.path, folder / _place(one))
+    for one in kept.values():
+        target = folder / _place(one)
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(one.path.read_text())
+    for empty in [path for path in folder.iterdir() if path.is_dir() and not any(path.iterdir())]:
+        empty.rmdir()
+
+
+def write_kustomization(folder: Path, shown: str) -> None:
+    """One file that lists all others; `shown` is how the folder is called in what it says."""
+    files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.yaml") if file.name != KUSTOMIZATION)
+    document = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        # In the order of the steps. kubectl sorts by kind all the same, and warns where `sortOptions` says so, too.
+        "resources": files,
+    }
+    text = _HEAD.format(folder=shown) + yaml.safe_dump(document, sort_keys=False, width=200)
+    (folder / KUSTOMIZATION).write_text(text)
+
+
+def _place(one: Rendered) -> str:
+    kind = one.manifest["kind"]
+    rank = _ORDER.index(kind) if kind in _ORDER else 99 if kind in _LAST else len(_ORDER)
+    name = one.path.name
+    plain = name[3:] if name[:2].isdigit() and name[2:3] == "-" else name
+    return f"{step_of(one.manifest).folder}/{rank:02}-{plain}"
+
+
+def _move(file: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    file.rename(target)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A change that the cluster will refuse."""
+
+    what: Identity
+    field: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.field} was {_shown(self.before)} and would be {_shown(self.after)}"
+
+
+def refused(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered]) -> list[Refusal]:
+    """The changes of immutable fields between two folders, and volumes that would shrink."""
+    found: list[Refusal] = []
+    for one in sorted(before.keys() & now.keys()):
+        rules = _RULES.get(one.kind)
+        if rules is None:
+            continue
+        old, new = before[one].manifest.get("spec", {}), now[one].manifest.get("spec", {})
+        for path in rules:
+            values = [_at(spec, path) for spec in (old, new)]
+            if path in _SIZES and values[0] is not None:
+                if values[1] is None or _bytes(values[1]) < _bytes(values[0]):
+                    found.append(Refusal(one, ".".join(("spec", *path)), *values))
+            elif values[0] != values[1] and path not in _SIZES:
+                found.append(Refusal(one, ".".join(("spec", *path)), *values))
+    return found
+
+
+_SIZES = (("resources", "requests", "storage"), ("storage", "size"), ("walStorage", "size"))
+# Kubernetes: "Persistent Volumes", "StatefulSet Basics" and the validation of each kind; CloudNativePG: "Storage".
+_RULES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "PersistentVolumeClaim": (("storageClassName",), ("accessModes",), ("volumeMode",), _SIZES[0]),
+    "StatefulSet": (("serviceName",), ("selector",), ("podManagementPolicy",), ("volumeClaimTemplates",)),
+    "Deployment": (("selector",),),
+    "Job": (("template",), ("selector",), ("completions",)),
+    "Cluster": (("storage", "storageClass"), ("walStorage", "storageClass"), _SIZES[1], _SIZES[2]),
+    "Pooler": (("cluster", "name"), ("type",)),
+}
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = cast(Manifest, value).get(key) if isinstance(value, dict) else None
+    return value
+
+
+_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
+
+
+def _bytes(quantity: str) -> float:
+    """A quantity of storage as tierstack writes it."""
+    unit = quantity[-2:]
+    return float(quantity[:-2]) * _UNITS[unit] if unit in _UNITS else float(quantity)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    text = yaml.safe_dump(value, default_flow_style=True, width=10000).removesuffix("...\n").strip()
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def advice(refusals: list[Refusal]) -> Iterator[str]:
+    """What to do about them, one line each."""
+    for one in refusals:
+        if one.what.kind == "StatefulSet":
+            command = f"kubectl -n {one.what.namespace} delete statefulset {one.what.name} --cascade=orphan"
+            yield f"{one}; before you apply it: {command} (its pods go on running, and the new one takes them over)"
+        else:
+            yield f"{one}; the cluster refuses that: take it back, or move the data to a new one"
