@@ -92,11 +92,15 @@ def test_moments(at: datetime | None, wrong: str | None) -> None:
 
 
 def test_a_catalog_without_a_stream_says_nothing_of_the_last_wal(tmp_path: Path) -> None:
-    assert target.last_received(tmp_path / "streaming") is None
+    assert target.last_received(tmp_path) is None
     assert target.time_problems(NOW - timedelta(minutes=1), NOW, None) == []
-    (tmp_path / "000000010000000000000001.partial").touch()
-    os.utime(tmp_path / "000000010000000000000001.partial", (0, NOW.timestamp()))
-    assert target.last_received(tmp_path) == NOW
+    segments = {"streaming/000000010000000000000009.partial": 9, "wals/0000000100000000/000000010000000000000008": 5}
+    for path, minutes in segments.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+        arrived = (NOW - timedelta(minutes=minutes)).timestamp()
+        os.utime(tmp_path / path, (arrived, arrived))
+    assert target.last_received(tmp_path) == NOW - timedelta(minutes=5), "the newest, wherever Barman keeps it"
 
 
 def test_what_barman_writes_for_a_recovery_does_not_stay(tmp_path: Path) -> None:

@@ -304,7 +304,7 @@ def restore(to: Path, at: datetime | None) -> int:
     Needs no running primary, and refuses a directory that holds anything, and a moment that no WAL reaches. In it stand
     `restore.conf` and `restore_hba.conf`, with which PostgreSQL answers on a local socket only.
     """
-    received_at = target.last_received(CATALOG / SERVER / "streaming")
+    received_at = target.last_received(CATALOG / SERVER)
     problems = target.directory_problems(to, CATALOG) + target.time_problems(at, datetime.now(UTC), received_at)
     if problems:
         print("\n".join(problems))

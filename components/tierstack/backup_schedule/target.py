@@ -53,9 +53,11 @@ def time_problems(at: datetime | None, now: datetime, received: datetime | None)
     return []
 
 
-def last_received(streaming: Path) -> datetime | None:
-    """When WAL last arrived, by the newest segment in `streaming`; None where there is none."""
-    times = [one.stat().st_mtime for one in streaming.glob("*") if one.is_file()] if streaming.is_dir() else []
+def last_received(server: Path) -> datetime | None:
+    """When WAL last arrived, by the newest segment that a server of Barman's has received or archived; None where there
+    is none."""
+    segments = [*server.glob("streaming/*"), *server.glob("wals/*/*")]
+    times = [one.stat().st_mtime for one in segments if one.is_file()]
     return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
