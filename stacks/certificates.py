@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from stacks.rooms import Rooms, stand_ins
 from tierstack.dns_records import caa
-from tierstack.dns_records.args import DNSRecordsArgs
+from tierstack.dns_records.args import DNSRecordsArgs, problem_of
+from tierstack.dns_records.ignores import set_aside
 from tierstack.errors import MISSING, Problem
 from tierstack.gateway.acme import ordered
 from tierstack.platform import PlatformKind
@@ -53,14 +54,15 @@ def _stated(dns: DNSRecordsArgs, tls: TLSArgs, known: str | None, stated: str) -
 
 def _records(dns: DNSRecordsArgs, tls: TLSArgs, issuer: str) -> list[Problem]:
     account = dns.certificate.account_uri if dns.certificate else None
-    sets = dns.zone().sets
-    found: list[Problem] = []
-    for name in _inside(ordered(tls.hostnames), dns.domain):
-        for one in caa.agrees(sets, dns.domain, name, issuer, account, tls.validation_method):
-            problem = Problem(f"dns.{one.subject}", MISSING, f"{one.message} ({one.source})", one.fix)
-            if problem not in found:
-                found.append(problem)
-    return found
+    zone = dns.zone()
+    disagreements = [
+        one
+        for name in _inside(ordered(tls.hostnames), dns.domain)
+        for one in caa.agrees(zone.sets, dns.domain, name, issuer, account, tls.validation_method)
+    ]
+    stay, _ = set_aside(dict.fromkeys(disagreements), dns.ignore or {}, dns.domain)
+    found = [problem_of(zone, one) for one in stay]
+    return [Problem(f"dns.{one.path}", one.value, one.wrong, one.instead) for one in found]
 
 
 def _inside(names: Sequence[str], domain: str) -> list[str]:

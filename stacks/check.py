@@ -42,6 +42,10 @@ class Verdict:
         """What must be in the cluster before an update."""
         return self.rooms.needs() if self.rooms else None
 
+    def warnings(self) -> list[dict[str, str]]:
+        """The warnings about DNS records, each with the `path` of the setting; `reason` where it is ignored."""
+        return rules.dns_warnings(self.rooms) if self.rooms else []
+
     def topology(self) -> Topology:
         """What runs, for a picture. Needs a configuration without problems."""
         assert self.rooms

@@ -14,7 +14,8 @@ from stacks.settings import MASKED, key_of
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.errors import HIDDEN, Problem
+from tierstack.dns_records.findings import Finding, Severity
+from tierstack.errors import HIDDEN, ArgumentError, Problem
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
 from tierstack.tls.args import Issuer, TLSArgs
@@ -88,6 +89,23 @@ def advice(rooms: Rooms) -> list[str]:
     if _app(rooms).counts.replicas < 2:
         found.append("app.replicas: a single web container is a pause at every release; write 2 or more")
     return found
+
+
+def dns_warnings(rooms: Rooms) -> list[dict[str, str]]:
+    """What is allowed in the records and works otherwise than it looks, and what `dns.ignore` accepts."""
+    try:
+        dns = rooms.dns()
+    except ArgumentError:
+        return []  # what is wrong with the section is told among the problems
+    if dns is None or dns.problems_before_records():
+        return []
+    zone = dns.zone()
+
+    def told(finding: Finding) -> dict[str, str]:
+        return {"path": f"dns.{zone.path(finding) or finding.subject}", **finding.as_dict()}
+
+    shown = [told(one) for one in zone.findings if one.severity is Severity.WARNING]
+    return shown + [{**told(one.finding), "reason": one.reason} for one in zone.ignored]
 
 
 def capacity(rooms: Rooms) -> list[Limit]:

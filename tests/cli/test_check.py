@@ -3,11 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.cli.conftest import Command
+from tests.dns_records.samples import rsa_key
 from tests.projects import Checkout
 from tierstack.cli import main
 from tierstack.cli.project import UsageError, find
@@ -46,6 +48,33 @@ def test_advice_is_no_problem(tierstack: Command, project: Checkout) -> None:
     done = tierstack("check", "-s", "local")
     assert done.exit_code == 0
     assert "advice backups: the data is protected, but not backed up" in done.stdout
+
+
+def test_warnings_about_records_name_the_setting(tierstack: Command, project: Checkout) -> None:
+    def warned(config: dict[str, Any]) -> None:
+        config["dns"]["mail"]["brevo"] = {"dkim_key": rsa_key(1024)}
+        config["dns"]["web"].append({"host": "vpn", "ipv4": ["10.0.0.1"]})
+        config["dns"]["ignore"] = {"address-private@vpn": "inside only"}
+
+    project.config("prod", warned)
+    done = tierstack("check", "-s", "prod")
+    assert done.exit_code == 0
+    assert "warning dns.mail.brevo.dkim_key: mail._domainkey.shop.example TXT: the RSA key has 1024 bits" in done.stdout
+    assert "1 DNS finding ignored by `dns.ignore`" in done.stdout
+    found = json.loads(tierstack("check", "-s", "prod", "--json").stdout)["warnings"]
+    assert [(one["path"], one["code"], one.get("reason")) for one in found] == [
+        ("dns.mail.brevo.dkim_key", "dkim-key-short", None),
+        ("dns.web[2]", "address-private", "inside only"),
+    ]
+
+
+def test_an_unknown_rule_is_a_problem(tierstack: Command, project: Checkout) -> None:
+    project.config("prod", lambda config: config["dns"].update(ignore={"adress-private": "x"}))
+    done = tierstack("check", "-s", "prod")
+    assert done.exit_code == 1
+    assert (
+        "dns.ignore.adress-private: there is no rule `adress-private`; did you mean `address-private`?" in done.stderr
+    )
 
 
 def test_another_platform(tierstack: Command) -> None:

@@ -1,7 +1,9 @@
 """`tierstack dns check` and `tierstack dns snapshot`."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +28,30 @@ def test_a_zone_file(tierstack: Command, tmp_path: Path) -> None:
     found = json.loads(tierstack("dns", "check", "example.org", "--zone", str(zone), "--json").stdout)
     assert not found["ok"]
     assert "dmarc-absent" in {one["code"] for one in found["findings"]}
+
+
+def test_standard_input(tierstack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The runner of the tests has a standard input of its own.
+    monkeypatch.setattr(dns, "sys", SimpleNamespace(stdin=io.TextIOWrapper(io.BytesIO(WRONG.encode()))))
+    assert "spf-pass-all" in tierstack("dns", "check", "example.org", "--zone", "-").stdout
+
+
+def test_a_finding_that_is_meant(tierstack: Command, tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    zone.write_text(WRONG)
+    command = ("dns", "check", "example.org", "--zone", str(zone))
+    accepted = ("--ignore", "spf-pass-all=a test", "--ignore", "dmarc-absent@example.org")
+    done = tierstack(*command, *accepted)
+    assert (done.exit_code, "2 findings are ignored: " in done.stdout) == (0, True)
+    told = json.loads(tierstack(*command, *accepted, "--json").stdout)
+    assert told["ok"]
+    assert {one["code"]: one["reason"] for one in told["ignored"]} == {
+        "spf-pass-all": "a test",
+        "dmarc-absent": "given on the command line",
+    }
+    wrong = tierstack(*command, "--ignore", "spf-pas-all").exception
+    assert isinstance(wrong, UsageError)
+    assert "--ignore spf-pas-all: there is no rule `spf-pas-all`; did you mean `spf-pass-all`?" in str(wrong)
 
 
 def test_a_file_that_is_none(tierstack: Command) -> None:

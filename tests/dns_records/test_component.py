@@ -202,7 +202,7 @@ def test_the_rest_is_judged_although_an_address_is_unknown() -> None:
     "changes",
     [
         {"domain": "localhost"},
-        {"ttl": 0},
+        {"ttl": -1},
         {"web": [WebHostArgs(alias="shop.example.net.")]},
         {"mail": MailArgs()},
     ],

@@ -9,8 +9,8 @@ import pytest
 from tests.dns_records.test_spf import Fixed
 from tests.dns_records.world import World
 from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.dmarc_discovery import Discovered, discover, inherited
-from tierstack.dns_records.spf_lookups import LookupUnavailableError
+from tierstack.dns_records.dmarc_discovery import Discovered, discover, effective
+from tierstack.dns_records.resolve import LookupUnavailableError, Names
 
 LABELS = ["a", "b", "c", "d", "e", "f", "g", "h", "example", "org"]
 
@@ -79,12 +79,18 @@ def test_a_zone_below_another_is_not_without_a_policy() -> None:
     assert "dmarc-absent" not in found
     assert "that of example.org holds (quarantine)" in found["dmarc-inherited"].message
     assert "dmarc-absent" in {one.code for one in check_zone(zone, "shop.example.org", Fixed({}))}
-    assert "dmarc-absent" in {one.code for one in check_zone(zone, "shop.example.org")}
+    assert {one.code for one in check_zone(zone, "shop.example.org")} & {"dmarc-absent", "dmarc-unknown"} == {
+        "dmarc-unknown"
+    }
 
 
-def test_nobody_to_ask_is_no_policy_above() -> None:
+@pytest.mark.parametrize(
+    ("domain", "certain"),
+    [("example.org", True), ("example.co.id", True), ("shop.example.org", False), ("a.example.co.uk", False)],
+)
+def test_offline_only_a_domain_right_below_a_registry_is_certain_to_have_no_policy(domain: str, certain: bool) -> None:
     class Silent:
         def lookup(self, name: str, type: str) -> list[str]:
             raise LookupUnavailableError(name)
 
-    assert inherited("shop.example.org", Silent()) is None
+    assert effective(Names([], domain, Silent())) == (None, certain)

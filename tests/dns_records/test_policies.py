@@ -59,8 +59,24 @@ def test_tags_read_back(pairs: dict[str, str]) -> None:
 
 
 def test_a_tag_twice_is_a_problem() -> None:
-    assert tags.parse("v=1; p=2; p=3").problems == ("the tag `p` stands twice",)
-    assert tags.parse("v=1; nonsense").problems == ("`nonsense` is not of the form tag=value",)
+    (twice,) = tags.parse("v=1; p=2; p=3").problems
+    assert (twice.wrong, twice.fix) == ("the tag `p` stands twice", "keep one `p=`")
+    assert not tags.parse("v=1; rua=2; rua=3", repeated=("rua",)).problems
+
+
+@pytest.mark.parametrize(
+    ("part", "fix"),
+    [
+        ("p:reject", "write `p=reject`"),
+        ("", "remove the second `;`"),
+        ("nonsense", "write a tag and `=` before `nonsense`, or remove it"),
+        ("p\u00a0: x", "write it with plain letters and spaces"),
+    ],
+)
+def test_a_tag_that_is_none_says_what_was_meant(part: str, fix: str) -> None:
+    (slip,) = tags.parse(f"v=1; {part}; x=y").problems
+    assert slip.wrong.startswith(f"`{part}` is not of the form tag=value")
+    assert slip.fix == fix
 
 
 # --- DKIM

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from tierstack.dns_records import spf
 from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.resolve import Names
 from tierstack.dns_records.spf_flatten import flatten
 from tierstack.dns_records.spf_lookups import (
     DnsResolver,
     FirstAnswer,
     LookupUnavailableError,
     SnapshotResolver,
-    ZoneResolver,
     count,
     default_resolver,
 )
@@ -175,9 +175,9 @@ def test_the_zone_answers_for_its_own_names() -> None:
     resolver = default_resolver(sets, DOMAIN)
     assert count(f"v=spf1 include:_spf.{DOMAIN} -all", DOMAIN, resolver).lookups == 6
     assert count(f"v=spf1 include:alias.{DOMAIN} -all", DOMAIN, resolver).lookups == 6
-    assert ZoneResolver(sets, DOMAIN).lookup(f"none.{DOMAIN}", "A") == []
+    assert Names(sets, DOMAIN).lookup(f"none.{DOMAIN}", "A") == []
     with pytest.raises(LookupUnavailableError):
-        ZoneResolver(sets, DOMAIN).lookup("example.net", "A")
+        Names(sets, DOMAIN).lookup("example.net", "A")
 
 
 def test_the_live_dns_goes_before_the_snapshot() -> None:

@@ -29,6 +29,7 @@ def run(
                 "stack": stack,
                 "platform": found.platform.kind.value if found.platform else None,
                 "problems": [show.problem_dict(one) for one in found.problems],
+                "warnings": found.warnings(),
                 "advice": found.advice,
                 "capacity": [
                     {"name": one.name, "requests_per_second": round(one.requests_per_second), "formula": one.formula}
@@ -38,6 +39,7 @@ def run(
         )
     elif found.problems:
         show.problems(f"configuration of stack {stack}", found.problems)
+        show.warnings(found.warnings(), show.err)
     else:
         show.verdict(stack, found)
     raise typer.Exit(1 if found.problems else 0)

@@ -1,5 +1,6 @@
 """`tierstack dns`: what is wrong with a domain's records, and what the DNS says of the names that they depend on."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from rich.markup import escape
 
 from tierstack.cli import show
 from tierstack.cli.project import Json, UsageError
+from tierstack.dns_records import ignores
 from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.findings import Severity
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Recording
@@ -32,27 +34,44 @@ def group() -> None:
 )
 def check(
     domain: Annotated[str, typer.Argument(help="The domain: example.org")],
-    zone: Annotated[Path | None, typer.Option(help="Judge this zone file, offline.")] = None,
+    zone: Annotated[Path | None, typer.Option(help="Judge this zone file, offline; `-` reads standard input.")] = None,
     selector: Annotated[list[str] | None, typer.Option(help="A DKIM selector to look at (repeatable).")] = None,
     answers: Annotated[
         Path | None, typer.Option(help="With --zone: answers of the DNS that `tierstack dns snapshot` kept.")
     ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="A finding that is meant: RULE, RULE@NAME, and =REASON after it (repeatable)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """What is wrong with the web and mail records of a domain, each with its rule and its remedy."""
+    accepted = _accepted(ignore or [])
     if zone is not None:
-        found = check_zone(_text(zone), domain, _kept(answers) if answers else None)
+        found = check_zone(_octets(zone), domain, _kept(answers) if answers else None, selector or [])
     elif answers is not None:
         raise UsageError("--answers goes with --zone: without a zone file the DNS itself is asked")
     else:
         found = check_live(domain, DnsResolver(), selector or [], fetch)
+    found, ignored = ignores.set_aside(found, accepted, domain.rstrip(".").lower())
     broken = any(one.severity is Severity.ERROR for one in found)
     if json:
-        show.as_json({"domain": domain, "ok": not broken, "findings": [one.as_dict() for one in found]})
+        show.as_json(
+            {
+                "domain": domain,
+                "ok": not broken,
+                "findings": [one.as_dict() for one in found],
+                "ignored": [one.as_dict() for one in ignored],
+            }
+        )
     else:
         for one in found:
             style = _STYLES.get(one.severity, "dim")
             show.out.print(f"[{style}]{one.severity.value:<8}[/] {escape(one.sentence)}")
+        if ignored:
+            count = "1 finding is" if len(ignored) == 1 else f"{len(ignored)} findings are"
+            rules = ", ".join(dict.fromkeys(one.finding.code for one in ignored))
+            show.out.print(f"[dim]{count} ignored: {escape(rules)}[/]")
         if not broken:
             show.out.print(f"[bold green]{escape(domain)}: no errors[/]")
     raise typer.Exit(1 if broken else 0)
@@ -71,17 +90,30 @@ def snapshot(
     if zone is None:
         check_live(domain, asked)
     else:
-        check_zone(_text(zone), domain, asked)
+        check_zone(_octets(zone), domain, asked)
     if not asked.answers:
         raise UsageError("the DNS gave no answer: check the network")
     asked.write(out, datetime.now(UTC).date().isoformat())
     show.out.print(f"{escape(str(out))}: {len(asked.answers)} answers")
 
 
-def _text(zone: Path) -> str:
-    if not zone.is_file():
-        raise UsageError(f"{zone} is not a file")
-    return zone.read_text()
+def _accepted(given: list[str]) -> dict[str, str]:
+    """What `--ignore` names: a rule, or a rule and a name → the reason."""
+    accepted: dict[str, str] = {}
+    for one in given:
+        key, _, reason = one.partition("=")
+        accepted[key.strip()] = reason.strip() or "given on the command line"
+    if wrong := ignores.problems(accepted, "--ignore"):
+        raise UsageError("; ".join(str(one).replace("--ignore.", "--ignore ", 1) for one in wrong))
+    return accepted
+
+
+def _octets(zone: Path) -> bytes:
+    """A zone file as it stands; `-` is the standard input."""
+    try:
+        return sys.stdin.buffer.read() if str(zone) == "-" else zone.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{zone} cannot be read: {problem.strerror}") from None
 
 
 def _kept(path: Path) -> KeptAnswers:

@@ -49,5 +49,16 @@ def verdict(stack: str, found: Verdict) -> None:
     for index, limit in enumerate(found.capacity):
         said = f"{limit.name}, {limit.requests_per_second:,.0f} requests/s [dim]({escape(limit.formula)})[/]"
         out.print(f"  [yellow]Bottleneck:[/] {said}" if index == 0 else f"  Next: {said}")
+    warnings(found.warnings(), out)
     for line in found.advice:
         out.print(f"  [yellow]advice[/] {escape(line)}")
+
+
+def warnings(found: list[dict[str, str]], console: Console) -> None:
+    """Warnings about DNS records, each on its line, and how many are ignored."""
+    for one in found:
+        if "reason" not in one:
+            said = f"{one['subject']}: {one['message']}; {one['fix']} [{one['code']}, {one['source']}]"
+            console.print(f"  [yellow]warning[/] [bold]{escape(one['path'])}[/]: {escape(said)}")
+    if ignored := sum("reason" in one for one in found):
+        console.print(f"  [dim]{ignored} DNS finding{'' if ignored == 1 else 's'} ignored by `dns.ignore`[/]")

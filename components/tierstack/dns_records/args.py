@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pulumi
 
-from tierstack.dns_records import dkim, names
-from tierstack.dns_records.findings import errors
+from tierstack.dns_records import dkim, ignores, names
+from tierstack.dns_records.findings import Finding, errors
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError
 from tierstack.dns_records.options import (
     CaaArgs,
@@ -109,16 +109,16 @@ class DNSRecordsArgs:
     dns_answers_path: str | None = None
     """A file of `tierstack dns snapshot`, relative to the program: what the DNS answered about names outside of this
     zone when it was last asked. None: only the snapshot of common mail providers."""
+    ignore: dict[str, str] | None = None
+    """Findings that are accepted: the id of a rule, or `id@name` for one name (`address-private@vpn`), and the reason.
+    They are counted in the summary. None: none."""
     live_dns: bool = False
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
     snapshot, so that a preview needs no network and gives the same verdict everywhere."""
 
     def problems(self) -> list[Problem]:
         """Everything that would stop a preview; warnings and advice are outputs of the component."""
-        found = [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
-        if self.publish:
-            found += self.publish.problems(self.domain) + self._platform_problems(self.publish)
-        found += self._answers_problems()
+        found = self.problems_before_records()
         if found:
             return found
         found = problems_of(self.zone())
@@ -128,6 +128,13 @@ class DNSRecordsArgs:
                 web = [*(self.web or [])[:n], one, *(self.web or [])[n + 1 :]]
                 found += [problem for problem in problems_of(replace(self, web=web).zone()) if problem not in found]
         return found
+
+    def problems_before_records(self) -> list[Problem]:
+        """What is wrong before any record can be computed."""
+        found = [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
+        if self.publish:
+            found += self.publish.problems(self.domain) + self._platform_problems(self.publish)
+        return found + self._answers_problems() + ignores.problems(self.ignore or {})
 
     def switches(self) -> dict[str, dict[str, object]]:
         """The hosts that can switch, by absolute name: how low the TTL has to be, and whether at once."""
@@ -206,6 +213,7 @@ class DNSRecordsArgs:
             ttl=self.ttl,
             live=system_resolver() if self.live_dns else None,
             kept=self._kept(),
+            ignore=self.ignore or {},
         )
         return compose(spec)
 
@@ -250,12 +258,12 @@ class DNSRecordsArgs:
 
 def problems_of(zone: Zone) -> list[Problem]:
     """The errors of a zone in the form in which a component raises them: at the argument to change, where it is one."""
-    return [
-        Problem(
-            zone.path(one) or one.subject,
-            MISSING,
-            f"{one.subject + ': ' if zone.path(one) else ''}{one.message} ({one.source})",
-            one.fix,
-        )
-        for one in errors(zone.findings)
-    ]
+    return [problem_of(zone, one) for one in errors(zone.findings)]
+
+
+def problem_of(zone: Zone, finding: Finding) -> Problem:
+    """One finding of a zone, at the argument to change, where it is one."""
+    path, message = zone.path(finding), f"{finding.message} ({finding.source})"
+    if path is None:
+        return Problem(finding.subject, MISSING, message, finding.fix)
+    return Problem(path, MISSING, f"{finding.subject}: {message}", finding.fix)

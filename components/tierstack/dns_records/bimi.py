@@ -1,11 +1,12 @@
 """BIMI, the sender's logo beside the mail (draft-brand-indicators-for-message-identification), needs
 enforcing DMARC."""
 
-from urllib.parse import urlsplit
+import re
 
 from tierstack.dns_records import tags
 from tierstack.dns_records.dmarc import policy
 from tierstack.dns_records.findings import Finding, error, warning
+from tierstack.dns_records.texts import url_parts
 
 SOURCE = "draft-brand-indicators-for-message-identification"
 """The document that defines BIMI; it has no RFC yet."""
@@ -21,11 +22,17 @@ def record_text(logo: str, certificate: str | None) -> str:
     return tags.render([("v", "BIMI1"), ("l", logo), *([("a", certificate)] if certificate else [])])
 
 
-def check(text: str, subject: str, dmarc_text: str | None) -> list[Finding]:
-    """What is wrong with a record, given the DMARC record of the domain (None: there is none)."""
+def is_bimi(text: str) -> bool:
+    """Whether receivers read a TXT as a record of BIMI: its first tag is `v=BIMI1`."""
+    return bool(re.match(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|$)", text))
+
+
+def check(text: str, subject: str, dmarc_text: str | None, *, known: bool = True) -> list[Finding]:
+    """What is wrong with a record, given the DMARC record of the domain (None: there is none). `known` is False where
+    nobody here can tell which there is."""
     parsed = tags.parse(text)
-    found = [error("bimi-syntax", subject, p, f"{SOURCE} §4.2", "correct the list of tags") for p in parsed.problems]
-    if parsed.get("v") != "BIMI1" or parsed.names[0] != "v":
+    found = [error("bimi-syntax", subject, p.wrong, f"{SOURCE} §4.2", p.fix) for p in parsed.problems]
+    if not is_bimi(text):
         message = "does not begin with `v=BIMI1`"
         found.append(error("bimi-version", subject, message, f"{SOURCE} §4.2", "begin with `v=BIMI1;`"))
     logo, certificate = parsed.get("l") or "", parsed.get("a") or ""
@@ -45,11 +52,11 @@ def check(text: str, subject: str, dmarc_text: str | None) -> list[Finding]:
                 "add `a=` with the URL of a VMC or CMC",
             )
         )
-    return found + _check_enforcement(subject, dmarc_text)
+    return found + (_check_enforcement(subject, dmarc_text) if known else [])
 
 
 def _check_url(tag: str, url: str, endings: tuple[str, ...], subject: str) -> list[Finding]:
-    parts = urlsplit(url)
+    parts = url_parts(url)
     if parts.scheme != "https" or not parts.netloc:
         message = f"`{tag}={url}` is not an https: URL"
         return [error("bimi-url", subject, message, f"{SOURCE} §4.2", "write a URL that begins with `https://`")]

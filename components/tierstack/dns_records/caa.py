@@ -4,11 +4,11 @@ does."""
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.records import RecordSet
-from tierstack.errors import nearest
+from tierstack.dns_records.resolve import Names
+from tierstack.dns_records.texts import url_parts
 
 ISSUERS: dict[str, str] = {
     "letsencrypt.org": "Let's Encrypt",
@@ -30,14 +30,17 @@ ISSUE_TAGS = ("issue", "issuewild", "issuemail", "issuevmc")
 """The properties whose value names an issuer; `issuevmc` is for the mark certificates of BIMI."""
 TAGS = (*ISSUE_TAGS, "iodef", "contactemail", "contactphone")
 """Registered properties (IANA, Certification Authority Restriction Properties)."""
-METHODS = ("http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01")
+METHODS = (
+    *("http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"),
+    *("onion-csr-01", "tkauth-01", "email-reply-00"),
+)
 """ACME validation methods (RFC 8555 §9.7.8 and the registry that it founds)."""
 
 _VALUE = re.compile(r'^(?P<flags>\d+)\s+(?P<tag>[A-Za-z0-9]+)\s+"(?P<value>.*)"$')
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ISSUER = re.compile(rf"^{_LABEL}(?:\.{_LABEL})+$")
 _PARAMETER = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]*\s*=\s*[\x21-\x3a\x3c-\x7e]*$")
-_MAX_TAG = 15
+_SLIP_LENGTH = 8  # characters; a slip in a shorter name may be another name
 
 
 @dataclass(frozen=True)
@@ -105,18 +108,42 @@ def check(values: Iterable[str], subject: str) -> list[Finding]:
 def _check_property(one: Property, subject: str) -> list[Finding]:
     found: list[Finding] = []
     if one.tag not in TAGS:
-        guess = nearest(one.tag, TAGS)
-        fix = f"write `{guess}`" if guess else f"write one of {', '.join(TAGS)}"
-        if one.critical or len(one.tag) > _MAX_TAG:
+        fix = _tag_remedy(one.tag)
+        if one.critical:
             message = f"`{one.tag}` is critical and unknown, so nobody may issue"
             return [error("caa-critical-unknown", subject, message, "RFC 8659 §4.1", fix)]
         return [warning("caa-unknown-tag", subject, f"`{one.tag}` is not a property of CAA", "RFC 8659 §4.1", fix)]
     if one.tag in ISSUE_TAGS:
         return found + _check_issuer(one, subject)
-    if one.tag == "iodef" and urlsplit(one.value).scheme not in ("mailto", "http", "https"):
+    if one.tag == "iodef" and url_parts(one.value).scheme not in ("mailto", "http", "https"):
         message = f"`iodef {one.value}` is not a mailto:, http: or https: URL"
         found.append(error("caa-iodef", subject, message, "RFC 8659 §4.4", "write `mailto:security@example.org`"))
     return found
+
+
+def _tag_remedy(tag: str) -> str:
+    """What to write for an unknown property. Only what cannot open a domain that was to be closed is named: a slip in
+    `issuewild` is never read as `issue`."""
+    meant = next((one for one in TAGS if one != "issue" and one_slip(tag, one)), None)
+    meant = meant or next((f"issue{kind}" for kind in ("wild", "mail", "vmc") if kind in tag and "iss" in tag), None)
+    if meant:
+        return f"write `{meant}`"
+    return (
+        "write `issue`, or `issuewild` for wildcards" if one_slip(tag, "issue") else f"write one of {', '.join(TAGS)}"
+    )
+
+
+def one_slip(word: str, known: str) -> bool:
+    """Whether two words differ by one letter: another, one more, one less, or two in the wrong order."""
+    if abs(len(word) - len(known)) > 1 or word == known:
+        return False
+    at = next((n for n, (a, b) in enumerate(zip(word, known, strict=False)) if a != b), min(len(word), len(known)))
+    return (
+        word[at + 1 :] == known[at + 1 :]
+        or word[at:] == known[at + 1 :]
+        or word[at + 1 :] == known[at:]
+        or (word[at : at + 2] == known[at : at + 2][::-1] and word[at + 2 :] == known[at + 2 :])
+    )
 
 
 def _check_issuer(one: Property, subject: str) -> list[Finding]:
@@ -128,7 +155,7 @@ def _check_issuer(one: Property, subject: str) -> list[Finding]:
     if one.issuer:
         found += _check_issuer_name(one, subject)
     uri = one.parameters.get("accounturi")
-    if uri is not None and urlsplit(uri).scheme not in ("https", "http"):
+    if uri is not None and url_parts(uri).scheme not in ("https", "http"):
         message = f"`accounturi={uri}` is not the URL of an ACME account, so nobody may issue"
         found.append(
             error(
@@ -158,21 +185,32 @@ def _check_issuer_name(one: Property, subject: str) -> list[Finding]:
                 "write `letsencrypt.org`, or another issuer's domain",
             )
         ]
-    guess = nearest(one.issuer, ISSUERS)
-    if one.issuer not in ISSUERS and guess:
+    name, _, suffix = one.issuer.rpartition(".")
+    meant = next((known for known in ISSUERS if _slip_of(name, suffix, known)), None)
+    if one.issuer not in ISSUERS and meant:
         message = f"`{one.issuer}` is not a known issuer, and close to one"
-        return [warning("caa-issuer-slip", subject, message, "RFC 8659 §4.2", f"write `{guess}`, if that is meant")]
+        fix = f"if the certificates come from {ISSUERS[meant]}, write `{meant}`; if not, keep what your CA states"
+        return [warning("caa-issuer-slip", subject, message, "RFC 8659 §4.2", fix)]
     return []
 
 
-def relevant(sets: Iterable[RecordSet], name: str, domain: str) -> RecordSet | None:
-    """The CAA record set that governs `name`: its own, else the nearest above it inside the domain (RFC 8659
-    §3)."""
-    known = {one.name: one for one in sets if one.type == "CAA"}
+def _slip_of(name: str, suffix: str, known: str) -> bool:
+    other, _, end = known.rpartition(".")
+    return suffix == end and len(name) >= _SLIP_LENGTH and one_slip(name, other)
+
+
+def relevant(names: Names, name: str) -> tuple[str, tuple[str, ...]] | None:
+    """(Owner, values) of the CAA record set that governs `name`: its own, else the nearest above it inside the domain
+    (RFC 8659 §3). None where there is none, or where an alias or a delegation leads out and nobody here can tell."""
     owner = name.removeprefix("*.")
-    while owner != domain and owner not in known and "." in owner:
+    while names.inside(owner):
+        found = names.answer(owner, "CAA")
+        if found.unknown:
+            return None
+        if found.values:
+            return owner, found.values
         owner = owner.partition(".")[2]
-    return known.get(owner)
+    return None
 
 
 def agrees(
@@ -185,16 +223,18 @@ def agrees(
 ) -> list[Finding]:
     """Whether `issuer` may issue a certificate for `name` (`*.example.org` for a wildcard), with the error if
     not."""
-    governing = relevant(sets, name, domain)
+    governing = relevant(Names(sets, domain), name)
     if governing is None:
         return []
-    properties = [one for value in governing.values if (one := parse(value))]
+    owner, values = governing
+    issuer = issuer.strip().lower()
+    properties = [one for value in values if (one := parse(value))]
     wild = [one for one in properties if one.tag == "issuewild"]
     tag = "issuewild" if name.startswith("*.") and wild else "issue"
     rules = [one for one in properties if one.tag == tag]
     if not rules or any(_permits(one, issuer, account_uri, method) for one in rules):
         return []
-    subject = f"{governing.name} CAA"
+    subject = f"{owner} CAA"
     allowed = ", ".join(sorted({one.issuer or "nobody" for one in rules}))
     if issuer in {one.issuer for one in rules}:
         message = f"lets {issuer} issue for {name} only with another account or validation method"

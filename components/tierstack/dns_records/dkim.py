@@ -9,8 +9,10 @@ from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.options import DkimAlgorithm
 from tierstack.dns_records.records import Record, is_below
 
-MIN_RSA_BITS = 2048
-"""Signers use at least this many; verifiers refuse below 1024 (RFC 8301 §3.2)."""
+MIN_RSA_BITS = 1024
+"""Signers must use at least this many, and verifiers refuse fewer (RFC 8301 §3.2)."""
+GOOD_RSA_BITS = 2048
+"""Signers should use at least this many (RFC 8301 §3.2); a key that is made here has as many."""
 MAX_RSA_BITS = 4096
 """Verifiers need not accept longer keys (RFC 8301 §3.2)."""
 ED25519_OCTETS = 32
@@ -18,6 +20,8 @@ ED25519_OCTETS = 32
 
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _SELECTOR_LABEL = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", re.IGNORECASE)
+_SERVICES = frozenset({"*", "email", "tlsrpt"})
+"""What a key of a mail domain may be for; that of TLS reports must say so (RFC 6376 §3.6.1, RFC 8460 §3)."""
 _KNOWN = frozenset({"v", "h", "k", "n", "p", "s", "t"})
 _ED25519_PREFIX = bytes.fromhex("302a300506032b6570032100")  # SubjectPublicKeyInfo of RFC 8410 §4
 _RSA_2048_PREFIX = bytes.fromhex(
@@ -36,8 +40,9 @@ def key_name(selector: str, domain: str) -> str:
 
 
 def is_key_name(name: str, domain: str) -> bool:
-    """Whether `name` is one under which DKIM keys of the domain, or of a name in it, stand."""
-    return "._domainkey." in name and is_below(name, domain)
+    """Whether `name` is one under which DKIM keys of the domain, or of a name in it, stand. A selector begins with no
+    `_`: `_adsp` and `_report` hold something else (RFC 5617 §4.2.1, RFC 6651 §3.2)."""
+    return "._domainkey." in name and not name.startswith("_") and is_below(name, domain)
 
 
 def selector_problem(selector: str) -> str | None:
@@ -120,7 +125,7 @@ def _der(data: bytes, at: int, tag: int) -> tuple[bytes, int]:
 def check(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of one key record."""
     parsed = tags.parse(text)
-    found = [error("dkim-syntax", subject, p, "RFC 6376 §3.2", "correct the list of tags") for p in parsed.problems]
+    found = [error("dkim-syntax", subject, p.wrong, "RFC 6376 §3.2", p.fix) for p in parsed.problems]
     version = parsed.get("v")
     if version is not None and (version != "DKIM1" or parsed.names[0] != "v"):
         found.append(
@@ -152,7 +157,7 @@ def check(text: str, subject: str) -> list[Finding]:
 
 def _check_flags(parsed: tags.Tags, subject: str) -> list[Finding]:
     found: list[Finding] = []
-    if "y" in (parsed.get("t") or "").split(":"):
+    if "y" in tags.split(parsed.get("t") or ""):
         found.append(
             warning(
                 "dkim-testing",
@@ -163,7 +168,7 @@ def _check_flags(parsed: tags.Tags, subject: str) -> list[Finding]:
             )
         )
     hashes = parsed.get("h")
-    if hashes is not None and "sha256" not in [one.strip() for one in hashes.split(":")]:
+    if hashes is not None and "sha256" not in tags.split(hashes):
         found.append(
             error(
                 "dkim-hash",
@@ -174,7 +179,7 @@ def _check_flags(parsed: tags.Tags, subject: str) -> list[Finding]:
             )
         )
     services = parsed.get("s")
-    if services is not None and not {"*", "email"} & {one.strip() for one in services.split(":")}:
+    if services is not None and not _SERVICES & set(tags.split(services)):
         found.append(error("dkim-service", subject, f"`s={services}` excludes mail", "RFC 6376 §3.6.1", "remove `s=`"))
     return found
 
@@ -192,7 +197,12 @@ def _check_key(parsed: tags.Tags, subject: str) -> list[Finding]:
             )
         ]
     if key is None:
-        return [error("dkim-no-key", subject, "has no `p=`", "RFC 6376 §3.6.1", "add `p=` with the public key")]
+        fix = "add `p=` with the public key"
+        if parsed.names == ["v"]:
+            fix += "; in a zone file put the text in quotes, or `;` begins a comment"
+        return [error("dkim-no-key", subject, "has no `p=`", "RFC 6376 §3.6.1", fix)]
+    if not key and subject.startswith("*."):
+        return []  # every selector of a domain without mail is withdrawn at once, and stays so
     if not key:
         return [
             advice(
@@ -220,16 +230,12 @@ def _check_key(parsed: tags.Tags, subject: str) -> list[Finding]:
             )
         ]
     if bits < MIN_RSA_BITS:
-        refused = "verifiers refuse it" if bits < 1024 else "it can be broken, and some receivers ignore it"
-        return [
-            error(
-                "dkim-key-short",
-                subject,
-                f"the RSA key has {bits} bits; {refused}",
-                "RFC 8301 §3.2",
-                "make a key of 2048 bits",
-            )
-        ]
+        message, fix = f"the RSA key has {bits} bits; verifiers refuse it", "make a key of 2048 bits"
+        return [error("dkim-key-short", subject, message, "RFC 8301 §3.2", fix)]
+    if bits < GOOD_RSA_BITS:
+        message = f"the RSA key has {bits} bits; it is valid, and some receivers trust it less"
+        fix = "make a key of 2048 bits, or ask the provider for one"
+        return [warning("dkim-key-short", subject, message, "RFC 8301 §3.2", fix)]
     if bits > MAX_RSA_BITS:
         return [
             warning(

@@ -8,7 +8,7 @@ import pulumi_tls as tls
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from tierstack.dns_records import dkim_rotation
-from tierstack.dns_records.dkim import MIN_RSA_BITS
+from tierstack.dns_records.dkim import GOOD_RSA_BITS
 from tierstack.dns_records.dkim_rotation import Keys
 from tierstack.dns_records.options import DkimAlgorithm
 
@@ -64,4 +64,4 @@ def key_pair(name: str, kind: DkimAlgorithm, opts: pulumi.ResourceOptions) -> tl
     """A key pair in the engine's state, where its private half is a secret."""
     if kind is DkimAlgorithm.ED25519:
         return tls.PrivateKey(name, algorithm="ED25519", opts=opts)
-    return tls.PrivateKey(name, algorithm="RSA", rsa_bits=MIN_RSA_BITS, opts=opts)
+    return tls.PrivateKey(name, algorithm="RSA", rsa_bits=GOOD_RSA_BITS, opts=opts)

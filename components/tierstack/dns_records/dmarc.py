@@ -7,13 +7,14 @@ replaces `pct`.
 
 import re
 from collections.abc import Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from tierstack.dns_records import tags
+from tierstack.dns_records import names, tags
 from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.options import DmarcStage
-from tierstack.dns_records.records import Record, RecordError, absolute, is_below
-from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
+from tierstack.dns_records.records import Record, is_below
+from tierstack.dns_records.report_uris import is_mailbox, mailbox, report_uri_slip
+from tierstack.dns_records.resolve import LookupUnavailableError, Resolver
 
 POLICIES = ("none", "quarantine", "reject")
 """Weakest first."""
@@ -28,10 +29,11 @@ _CHOICES = {
     "psd": ("y", "n", "u"),
     "t": ("y", "n"),
 }
+_OTHER_SCHEMES = frozenset({"https", "http"})
 _KNOWN = frozenset({"v", "rua", "ruf", "fo", *_CHOICES})
 _REMOVED = ("pct", "rf", "ri")
 _SIZE = re.compile(r"!\d+[kmgt]?$", re.IGNORECASE)
-_MAILBOX = re.compile(r"^[^@\s\"(),:;<>\[\]\\]{1,64}@[^@\s]+$")
+_NEXT_TAG = re.compile(r"[\s,]+(?=(?:p|sp|np|rua|ruf|fo|t|psd|adkim|aspf|pct|ri|rf)\s*=)")
 
 RAMP: dict[DmarcStage, tuple[str, bool]] = {
     DmarcStage.MONITOR: ("none", False),
@@ -51,6 +53,11 @@ def record_name(domain: str) -> str:
 def is_dmarc(text: str) -> bool:
     """Whether a TXT is a DMARC record: its first tag is `v=DMARC1`, in this case (RFC 9989 §4.8)."""
     return bool(re.match(r"^v\s*=\s*DMARC1\s*(;|$)", text))
+
+
+def nearly(text: str) -> bool:
+    """Whether a text at `_dmarc` was meant as a policy, though it is none."""
+    return not is_dmarc(text) and bool(re.match(r"\W*(v\W*dmarc|dmarc|p\s*=)", text, re.IGNORECASE))
 
 
 def build(
@@ -81,10 +88,8 @@ def build(
 
 
 def uri(address: str) -> str:
-    """A report address as a URI; `,`, `!` and `;` would end it early and are escaped (RFC 9989 §4.8)."""
-    if ":" in address:
-        return address
-    return "mailto:" + address.replace("%", "%25").replace(",", "%2C").replace("!", "%21").replace(";", "%3B")
+    """A report address as a URI, escaped where it must be (RFC 9989 §4.8)."""
+    return address if ":" in address else f"mailto:{mailbox(address)}"
 
 
 def policy(text: str) -> str:
@@ -93,16 +98,13 @@ def policy(text: str) -> str:
     parsed = tags.parse(text)
     given = (parsed.get("p") or "none").lower()
     level = POLICIES.index(given) if given in POLICIES else 0
-    return POLICIES[max(0, level - (1 if parsed.get("t") == "y" else 0))]
+    return POLICIES[max(0, level - ((parsed.get("t") or "").lower() == "y"))]
 
 
 def check(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of one DMARC record."""
     parsed = tags.parse(text)
-    found = [
-        error("dmarc-syntax", subject, problem, "RFC 9989 §4.8", "correct the list of tags")
-        for problem in parsed.problems
-    ]
+    found = [error("dmarc-syntax", subject, p.wrong, "RFC 9989 §4.8", p.fix) for p in parsed.problems]
     if not is_dmarc(text):
         message = "does not begin with `v=DMARC1`, so receivers ignore it"
         return [*found, error("dmarc-version", subject, message, "RFC 9989 §4.8", "begin with `v=DMARC1;`")]
@@ -115,13 +117,19 @@ def _check_values(parsed: tags.Tags, subject: str) -> list[Finding]:
         choices = _CHOICES.get(name)
         if choices and value.lower() not in choices:
             fix = f"write one of {', '.join(choices)}"
+            if tail := _NEXT_TAG.split(value, maxsplit=1)[1:]:
+                fix = f"put a `;` before `{tail[0]}`"
             found.append(error("dmarc-value", subject, f"`{name}={value}` is not a value of `{name}`", _RULE, fix))
         if name not in _KNOWN and name not in _REMOVED:
             found.append(
                 warning("dmarc-unknown-tag", subject, f"the tag `{name}` is ignored", "RFC 9989 §4.8", "remove it")
             )
     for name in ("rua", "ruf"):
-        found += [finding for one in addresses(parsed, name) for finding in _check_uri(name, one, subject)]
+        given = addresses(parsed, name)
+        found += [finding for one in given for finding in _check_uri(name, one, subject)]
+        if given and all(_scheme(one) in _OTHER_SCHEMES for one in given):
+            message = f"`{name}`: `{given[0]}` is not a mailto: address, and nothing else is required to work"
+            found.append(error("dmarc-report-uri", subject, message, "RFC 9990 §3", "add a mailto: address"))
     return found + _check_fo(parsed, subject)
 
 
@@ -159,23 +167,23 @@ def _check_uri(tag: str, one: str, subject: str) -> list[Finding]:
             )
         )
     bare = _SIZE.sub("", one)
+    if _scheme(bare) in _OTHER_SCHEMES:
+        return found  # any URI may stand here, and receivers pass over what they do not support
     if not bare.lower().startswith("mailto:"):
         message = f"`{tag}`: `{one}` is not a mailto: address, and nothing else is required to work"
-        return [*found, error("dmarc-report-uri", subject, message, "RFC 9990 §3", f"write `mailto:{one}`")]
-    if not _MAILBOX.match(unquote(bare[7:])) or not _is_domain(report_domain(bare)):
-        message = f"`{tag}`: `{one}` is not an address"
-        return [
-            *found,
-            error("dmarc-report-uri", subject, message, "RFC 9990 §3", "write `mailto:name@example.org`"),
-        ]
+        return [*found, error("dmarc-report-uri", subject, message, "RFC 9990 §3", _uri_remedy(one))]
+    if slip := report_uri_slip(f"mailto:{bare[7:]}"):
+        return [*found, error("dmarc-report-uri", subject, f"`{tag}`: {slip.wrong}", "RFC 9990 §3", slip.fix)]
     return found
 
 
-def _is_domain(name: str) -> bool:
-    try:
-        return "." in absolute(name + ".", "invalid.")
-    except RecordError:
-        return False
+def _scheme(address: str) -> str:
+    """The scheme of a URI in lower case, or an empty text."""
+    return address.partition(":")[0].lower() if ":" in address else ""
+
+
+def _uri_remedy(address: str) -> str:
+    return f"write `mailto:{address}`" if is_mailbox(address) else "write `mailto:name@example.org`"
 
 
 def _check_removed(parsed: tags.Tags, subject: str) -> list[Finding]:
@@ -205,15 +213,10 @@ def _check_policy(parsed: tags.Tags, subject: str) -> list[Finding]:
     p = parsed.get("p")
     found: list[Finding] = []
     if p is None:
-        found.append(
-            warning(
-                "dmarc-no-policy",
-                subject,
-                "has no `p`, which is read as none",
-                _RULE,
-                "write `p=none`, `p=quarantine` or `p=reject`",
-            )
-        )
+        fix = "write `p=none`, `p=quarantine` or `p=reject`"
+        if parsed.names == ["v"]:
+            fix += "; in a zone file put the text in quotes, or `;` begins a comment"
+        found.append(warning("dmarc-no-policy", subject, "has no `p`, which is read as none", _RULE, fix))
     if (p or "none").lower() == "none":
         found.append(
             advice(
@@ -250,9 +253,11 @@ def addresses(parsed: tags.Tags, tag: str) -> list[str]:
 
 
 def report_domain(address: str) -> str:
-    """The domain to which a report address belongs, or an empty text."""
-    path = urlsplit(_SIZE.sub("", address)).path
-    return unquote(path).rpartition("@")[2].lower()
+    """The domain to which a mailto: report address belongs, or an empty text."""
+    scheme, _, path = _SIZE.sub("", address).partition(":")
+    if scheme.lower() != "mailto":
+        return ""
+    return names.mail_address(unquote(path.partition("?")[0])).rpartition("@")[2].lower()
 
 
 def external_destinations(text: str, domain: str) -> list[str]:

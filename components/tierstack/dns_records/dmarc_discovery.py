@@ -4,7 +4,31 @@ from dataclasses import dataclass
 
 from tierstack.dns_records import tags
 from tierstack.dns_records.dmarc import POLICIES, is_dmarc, record_name
-from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
+from tierstack.dns_records.resolve import LookupUnavailableError, Names, Resolver
+
+_REGISTRIES = frozenset(
+    [
+        "ac",
+        "biz",
+        "co",
+        "com",
+        "edu",
+        "gob",
+        "go",
+        "gov",
+        "info",
+        "ltd",
+        "mil",
+        "my",
+        "net",
+        "ne",
+        "or",
+        "org",
+        "sch",
+        "web",
+    ]
+)
+"""Labels below which registries of countries register domains."""
 
 MAX_LABELS = 8
 """Domains with more labels are looked up themselves, and then at their last seven: eight queries at most (RFC 9989
@@ -60,10 +84,22 @@ def _psd(text: str) -> str:
     return (tags.parse(text).get("psd") or "u").lower()
 
 
-def inherited(domain: str, resolver: Resolver) -> Discovered | None:
-    """The policy that `domain` has from a name above it, or None where there is none or nobody can tell."""
+def effective(names: Names) -> tuple[Discovered | None, bool]:
+    """The policy that holds for the domain of a zone, and whether that is certain: above the zone only the DNS can
+    tell."""
     try:
-        found = discover(domain, resolver)
+        return discover(names.domain, names), True
     except LookupUnavailableError:
-        return None
-    return found if found and found.at != domain else None
+        own = names.answer(record_name(names.domain), "TXT")
+        texts = [one for one in own.values if is_dmarc(one)]
+        if texts:
+            return (Discovered(names.domain, texts[0]) if len(texts) == 1 else None), True
+        return None, not own.unknown and _has_nothing_above(names.domain)
+
+
+def _has_nothing_above(domain: str) -> bool:
+    """Whether no organization stands above a domain: it is registered right below a registry, as far as its form shows
+    (`example.org`, `example.co.uk`)."""
+    labels = domain.split(".")
+    registry = len(labels) == 3 and len(labels[2]) == 2 and labels[1] in _REGISTRIES
+    return len(labels) == 2 or registry

@@ -21,6 +21,19 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.ADVICE: 2}
 
 
 @dataclass(frozen=True)
+class Slip:
+    """What a parser could not read, before anybody says of which record."""
+
+    wrong: str
+    """What is wrong, as a clause."""
+    fix: str
+    """What to write instead, as a clause."""
+
+    def __str__(self) -> str:
+        return self.wrong
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that a validator has to say."""
 

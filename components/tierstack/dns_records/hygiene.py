@@ -3,10 +3,12 @@ dangling targets."""
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tierstack.dns_records.findings import Finding, advice, error, warning
-from tierstack.dns_records.records import RecordSet, fields, host, is_below
+from tierstack.dns_records.names import TARGET_FIELDS
+from tierstack.dns_records.records import RecordSet, chunks, fields, host, is_below
+from tierstack.dns_records.resolve import Names, Outcome
 
 MAX_TTL = 2**31 - 1
 """Seconds (RFC 2181 §8)."""
@@ -14,16 +16,19 @@ LONG_TTL = 604_800
 """Seconds: a week, beyond which resolvers cut (RFC 8767 §4)."""
 SHORT_TTL = 60
 """Seconds: below it many DNS hosts refuse, and resolvers ask at every page."""
+MAX_SET_OCTETS = 65_535
+"""The most that one answer holds, by TCP (RFC 1035 §4.2.2)."""
 
 _HOST_LABEL = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
 _QUOTES = "\u2018\u2019\u201c\u201d"
-_TARGET_TYPES = {"CNAME": 0, "MX": 1, "NS": 0, "SRV": 3}  # where the target stands in the value
+_TOP_LABEL = re.compile(r"^(?:[a-z]{2,}|xn--[a-z0-9-]+)$")
+_DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+_SHOWN_LOOP = 6  # names of a circle that a message shows
 
 
-def check(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
+def check(sets: Sequence[RecordSet], names: Names) -> list[Finding]:
     """What is wrong with a zone by the general rules of DNS."""
-    known = {(one.name, one.type): one for one in sets}
-    names = {one.name for one in sets}
+    domain = names.domain
     found: list[Finding] = []
     for one in sets:
         if one.name != domain and not is_below(one.name, domain):
@@ -53,9 +58,14 @@ def check(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
             found += _address_set(one)
         if one.type == "TXT":
             found += _txt(one)
-        if one.type in _TARGET_TYPES:
-            found += _targets(one, domain, names, known)
-    return found + _aliases(sets, domain, known)
+        if one.type in TARGET_FIELDS:
+            for value in one.values:
+                found += _target(one, host(fields(value)[TARGET_FIELDS[one.type]]), names)
+        if one.type == "CNAME":
+            found += _alias(one, names)
+        if one.type == "DS":
+            found += _delegation_signer(one, names)
+    return found
 
 
 def is_host_label(label: str) -> bool:
@@ -64,10 +74,29 @@ def is_host_label(label: str) -> bool:
     return bool(_HOST_LABEL.match(label))
 
 
+def is_address(name: str) -> bool:
+    """Whether an address stands where a name belongs."""
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def remedy(target: str, domain: str, otherwise: str) -> str:
+    """What to do about a name in the zone that does not exist: it may lack its final dot, or be an address."""
+    inside = target.removesuffix(f".{domain}")
+    if inside != target and is_address(inside):
+        return "a name belongs here: give the server a name, or use an A record"
+    if inside != target and "." in inside and _TOP_LABEL.match(inside.rpartition(".")[2]):
+        return f"end the name with a dot: `{inside}.`; or, if it is one of this zone, {otherwise}"
+    return otherwise
+
+
 def _ttl(one: RecordSet) -> list[Finding]:
     if one.ttl == 0:
-        message = "TTL 0 makes every client ask every time, and DNS hosts refuse it"
-        return [error("ttl-zero", one.key, message, "RFC 1035 §3.2.1", "write 300 or more seconds")]
+        message = "TTL 0 makes every client ask every time"
+        return [warning("ttl-zero", one.key, message, "RFC 1035 §3.2.1", "write 300 or more seconds")]
     if not 0 < one.ttl <= MAX_TTL:
         return [
             error(
@@ -90,11 +119,15 @@ def _ttl(one: RecordSet) -> list[Finding]:
 def _address_set(one: RecordSet) -> list[Finding]:
     found: list[Finding] = []
     labels = one.name.split(".")
+    # Below a label that begins with `_` a service names its own hosts (RFC 8552): `gc._msdcs` of Active Directory.
+    scoped = any(label.startswith("_") for label in labels)
     bad = [label for label in (labels[1:] if labels[0] == "*" else labels) if not is_host_label(label)]
-    if bad:
+    if bad and not scoped:
         message = f"`{bad[0]}` cannot be part of a host name: letters, digits and inner hyphens only"
         found.append(error("host-label", one.key, message, "RFC 952, RFC 1123 §2.1", "choose a name without it"))
     for value in one.values:
+        if labels[0] == "localhost" and ipaddress.ip_address(value).is_loopback:
+            continue  # many zones hold it, as RFC 1912 §4.1 advises
         found += address(value, one.key, 4 if one.type == "A" else 6)
     return found
 
@@ -124,7 +157,13 @@ def address(value: str, subject: str, version: int) -> list[Finding]:
                 f"use an {kind} record",
             )
         ]
-    if ip.is_unspecified or ip.is_loopback or ip.is_multicast or ip.is_link_local:
+    if ip.version == 4 and ip.is_loopback and int(ip) & 0xFF != 1:
+        message = f"`{value}` is no address of a host on the internet, as it is in answers of a blocklist"
+        return [
+            warning("address-unusable", subject, message, "RFC 6890 §2.2, RFC 5782 §2.1", "write its public address")
+        ]
+    mapped = isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None
+    if ip.is_unspecified or ip.is_loopback or ip.is_multicast or ip.is_link_local or mapped:
         return [
             error(
                 "address-unusable",
@@ -134,8 +173,7 @@ def address(value: str, subject: str, version: int) -> list[Finding]:
                 "write its public address",
             )
         ]
-    documentation = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
-    if any(ip in ipaddress.ip_network(net) for net in documentation):
+    if any(ip in ipaddress.ip_network(block) for block in _DOCUMENTATION):
         return [
             advice(
                 "address-documentation",
@@ -145,7 +183,7 @@ def address(value: str, subject: str, version: int) -> list[Finding]:
                 "write the real address",
             )
         ]
-    if ip.is_private:
+    if not ip.is_global or (isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local):
         return [
             warning(
                 "address-private",
@@ -160,6 +198,10 @@ def address(value: str, subject: str, version: int) -> list[Finding]:
 
 def _txt(one: RecordSet) -> list[Finding]:
     found: list[Finding] = []
+    octets = sum(len(part) + 1 for value in one.values for part in chunks(value))
+    if octets > MAX_SET_OCTETS:
+        message = f"has {octets:,} octets of text, and an answer holds {MAX_SET_OCTETS:,}"
+        found.append(error("txt-long", one.key, message, "RFC 1035 §4.2.2", "shorten it, or spread it over names"))
     for value in one.values:
         if not value:
             found.append(warning("txt-empty", one.key, "has an empty text", "RFC 1035 §3.3.14", "remove it"))
@@ -177,95 +219,81 @@ def _txt(one: RecordSet) -> list[Finding]:
     return found
 
 
-def _targets(one: RecordSet, domain: str, names: set[str], known: dict[tuple[str, str], RecordSet]) -> list[Finding]:
+def _target(one: RecordSet, target: str, names: Names) -> list[Finding]:
+    """What is wrong with a name that a record leads to; that of MX is judged in `mx`."""
+    domain = names.domain
+    if not target:  # `.`: there is no such service
+        return []
+    if is_below(target, f"{domain}.{domain}") or target == f"{domain}.{domain}":
+        message = f"`{target}` has the domain twice: a final dot is missing"
+        fix = f"write `{target.removesuffix(f'.{domain}')}.`"
+        return [warning("target-doubled", one.key, message, "RFC 1035 §5.1", fix)]
+    if one.type == "MX":
+        return []
+    if is_address(target) or (is_address(target.removesuffix(f".{domain}")) and not names.answer(target, "A").absent):
+        message = f"`{target}` is an address, and a name belongs here"
+        fix = "give the server a name, or use an A record"
+        return [error("target-address", one.key, message, "RFC 1035 §3.3", fix)]
+    if one.type == "CNAME":
+        return _alias_target(one, target, names)
+    if one.type in ("NS", "SRV") and names.inside(target) and names.alias(target):
+        rule = "RFC 2181 §10.3" if one.type == "NS" else "RFC 2782"
+        fix = "name the host to which the alias leads"
+        return [error("target-alias", one.key, f"`{target}` is an alias", rule, fix)]
+    if one.type == "NS":
+        return _name_server(one, target, names)
+    if one.type in ("SRV", "HTTPS", "SVCB") and names.inside(target) and names.address(target).absent:
+        message = f"`{target}` has no address in this zone"
+        fix = remedy(target, domain, f"add an A or AAAA record for {target}")
+        return [error("target-no-address", one.key, message, "RFC 2782, RFC 9460 §3", fix)]
+    return []
+
+
+def _alias_target(one: RecordSet, target: str, names: Names) -> list[Finding]:
+    if not names.inside(target) or names.answer(target, "A").outcome is not Outcome.NO_NAME:
+        return []
+    message = f"`{target}` is not in this zone"
+    fix = remedy(target, names.domain, f"add {target}, or remove the alias")
+    return [warning("alias-dangling", one.key, message, "RFC 1912 §2.4", fix)]
+
+
+def _name_server(one: RecordSet, target: str, names: Names) -> list[Finding]:
+    if not names.inside(target):
+        return []
+    # A server below the name that it serves is found only by an address beside the delegation.
+    own = target == one.name or is_below(target, one.name)
+    if names.held(target).keys() & {"A", "AAAA"} or not (own or names.address(target).absent):
+        return []
+    message = f"the name server `{target}` has no address in this zone"
+    fix = remedy(target, names.domain, f"add an A or AAAA record for {target}")
+    return [error("ns-no-glue", one.key, message, "RFC 1034 §4.2.1", fix)]
+
+
+def _alias(one: RecordSet, names: Names) -> list[Finding]:
     found: list[Finding] = []
-    for value in one.values:
-        target = host(fields(value)[_TARGET_TYPES[one.type]])
-        if is_below(target, f"{domain}.{domain}") or target == f"{domain}.{domain}":
-            message = f"`{target}` has the domain twice: a final dot is missing"
-            found.append(
-                warning(
-                    "target-doubled",
-                    one.key,
-                    message,
-                    "RFC 1035 §5.1",
-                    f"write `{target.removesuffix(f'.{domain}')}.`",
-                )
-            )
-        elif (
-            one.type == "CNAME"
-            and (target == domain or is_below(target, domain))
-            and not _exists(target, domain, names)
-        ):
-            message = f"`{target}` is not in this zone"
-            found.append(
-                warning("alias-dangling", one.key, message, "RFC 1912 §2.4", f"add {target}, or remove the alias")
-            )
-        elif one.type in ("NS", "SRV") and (target, "CNAME") in known:
-            rule = "RFC 2181 §10.3" if one.type == "NS" else "RFC 2782"
-            found.append(
-                error(
-                    "target-alias",
-                    one.key,
-                    f"`{target}` is an alias",
-                    rule,
-                    "name the host to which the alias leads",
-                )
-            )
-        elif (
-            one.type == "NS"
-            and (target == domain or is_below(target, domain))
-            and not ({(target, "A"), (target, "AAAA")} & known.keys())
-        ):
-            message = f"the name server `{target}` has no address in this zone"
-            found.append(
-                error("ns-no-glue", one.key, message, "RFC 1034 §4.2.1", f"add an A or AAAA record for {target}")
-            )
+    if one.name == names.domain:
+        message = "an alias at the top of the zone hides its SOA, NS and MX"
+        fix = "give A and AAAA records here, and the alias to `www`"
+        found.append(error("alias-at-apex", one.key, message, "RFC 1912 §2.4, RFC 2181 §10.1", fix))
+    if len(one.values) > 1:
+        message = f"has {len(one.values)} aliases, and a name has one"
+        found.append(error("alias-twice", one.key, message, "RFC 2181 §10.1", "keep one"))
+    others = sorted(names.held(one.name).keys() - {"CNAME"})
+    if others and one.name != names.domain:
+        message = f"an alias stands beside {', '.join(others)}"
+        found.append(error("alias-beside", one.key, message, "RFC 1034 §3.6.2", "remove the alias, or the others"))
+    if circle := names.circle(one.name):
+        shown = circle if len(circle) <= _SHOWN_LOOP else [*circle[: _SHOWN_LOOP - 1], "…", circle[-1]]
+        message = f"leads back to itself ({' → '.join(shown)})"
+        found.append(error("alias-loop", one.key, message, "RFC 1034 §5.2.2", "let one of them name a host"))
     return found
 
 
-def _exists(name: str, domain: str, names: set[str]) -> bool:
-    if name in names or any(is_below(other, name) for other in names):
-        return True
-    parent = name
-    while parent != domain and "." in parent:
-        parent = parent.partition(".")[2]
-        if f"*.{parent}" in names:
-            return True
-    return False
-
-
-def _aliases(sets: Iterable[RecordSet], domain: str, known: dict[tuple[str, str], RecordSet]) -> list[Finding]:
-    found: list[Finding] = []
-    for one in sets:
-        if one.type != "CNAME":
-            continue
-        if one.name == domain:
-            message = "an alias at the top of the zone hides its SOA, NS and MX"
-            fix = "give A and AAAA records here, and the alias to `www`"
-            found.append(error("alias-at-apex", one.key, message, "RFC 1912 §2.4, RFC 2181 §10.1", fix))
-        if len(one.values) > 1:
-            message = f"has {len(one.values)} aliases, and a name has one"
-            found.append(error("alias-twice", one.key, message, "RFC 2181 §10.1", "keep one"))
-        others = sorted(kind for name, kind in known if name == one.name and kind != "CNAME")
-        if others and one.name != domain:
-            message = f"an alias stands beside {', '.join(others)}"
-            found.append(error("alias-beside", one.key, message, "RFC 1034 §3.6.2", "remove the alias, or the others"))
-        if loop := _loop(one, known):
-            message = f"leads back to itself ({' → '.join(loop)})"
-            found.append(error("alias-loop", one.key, message, "RFC 1034 §5.2.2", "let one of them name a host"))
-    return found
-
-
-def _loop(one: RecordSet, known: dict[tuple[str, str], RecordSet]) -> list[str]:
-    path = [one.name]
-    current: RecordSet | None = one
-    while current:
-        target = host(current.values[0])
-        if target == one.name:
-            return [*path, target]
-        if target in path:
-            return []  # a loop further on, reported there
-        path.append(target)
-        current = known.get((target, "CNAME"))
+def _delegation_signer(one: RecordSet, names: Names) -> list[Finding]:
+    if one.name == names.domain:
+        message = "a DS stands at the top of its own zone, where nobody looks for it"
+        return [error("ds-at-apex", one.key, message, "RFC 4035 §2.4", "give it to the registrar, or the zone above")]
+    if "NS" not in names.held(one.name):
+        message = "a DS stands where nothing is delegated"
+        return [error("ds-without-ns", one.key, message, "RFC 4035 §2.4", "add the NS records of the delegation")]
     return []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tierstack.dns_records.records import host
-from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
+from tierstack.dns_records.resolve import LookupUnavailableError, Resolver
 
 
 class KeptAnswersError(ValueError):

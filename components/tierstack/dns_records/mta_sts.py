@@ -4,18 +4,20 @@ they report."""
 import hashlib
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
 from tierstack.dns_records import tags
 from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.options import MtaStsMode
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.report_uris import mailbox, report_uri_slip
+from tierstack.dns_records.resolve import Names
 
 MAX_AGE_LIMIT = 31_557_600
 """Seconds: a year, the longest that a policy may be kept (RFC 8461 §3.2)."""
 MIN_USEFUL_AGE = 86_400
 """Seconds: below a day an attacker only has to wait (RFC 8461 §3.2 speaks of weeks or more)."""
 
+_SECONDS = re.compile(r"[0-9]{1,10}")
 _ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
 
 
@@ -47,20 +49,38 @@ def host_name(domain: str) -> str:
     return f"mta-sts.{domain}"
 
 
+@dataclass(frozen=True)
+class Policy:
+    """What the file of a policy says."""
+
+    mode: MtaStsMode
+    exchanges: tuple[str, ...]
+    max_age: int
+    """Seconds."""
+
+
+def read_policy(text: str) -> Policy | str:
+    """The policy in a file, or what is wrong with it (RFC 8461 §3.2): fields in any order, the first of a field that
+    may stand once, unknown ones ignored."""
+    pairs = [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in text.splitlines())]
+    first = dict(reversed(pairs))
+    if first.get("version") != "STSv1":
+        return "does not begin with `version: STSv1` (RFC 8461 §3.2)"
+    if first.get("mode") not in [mode.value for mode in MtaStsMode]:
+        return "has no `mode` of testing, enforce or none (RFC 8461 §3.2)"
+    age = first.get("max_age", "")
+    if not _SECONDS.fullmatch(age) or int(age) > MAX_AGE_LIMIT:
+        return f"has no `max_age` from 0 to {MAX_AGE_LIMIT} seconds (RFC 8461 §3.2)"
+    exchanges = tuple(value.lower().rstrip(".") for key, value in pairs if key == "mx")
+    if first["mode"] != MtaStsMode.NONE.value and not exchanges:
+        return "names no `mx` (RFC 8461 §3.2)"
+    return Policy(MtaStsMode(first["mode"]), exchanges, int(age))
+
+
 def policy_problem(text: str) -> str | None:
     """What is wrong with the text of a policy file (RFC 8461 §3.2), or None."""
-    pairs = [line.partition(":")[::2] for line in text.splitlines()]
-    keys = [key.strip() for key, _ in pairs]
-    values = {key.strip(): value.strip() for key, value in pairs}
-    if keys[:1] != ["version"] or values["version"] != "STSv1":
-        return "does not begin with `version: STSv1` (RFC 8461 §3.2)"
-    if values.get("mode") not in [mode.value for mode in MtaStsMode]:
-        return "has no `mode` of testing, enforce or none (RFC 8461 §3.2)"
-    if not values.get("max_age", "").isdecimal() or not 1 <= int(values["max_age"]) <= MAX_AGE_LIMIT:
-        return f"has no `max_age` from 1 to {MAX_AGE_LIMIT} seconds (RFC 8461 §3.2)"
-    if values["mode"] != MtaStsMode.NONE.value and "mx" not in keys:
-        return "names no `mx` (RFC 8461 §3.2)"
-    return None
+    found = read_policy(text)
+    return found if isinstance(found, str) else None
 
 
 def covers(pattern: str, exchange: str) -> bool:
@@ -70,11 +90,16 @@ def covers(pattern: str, exchange: str) -> bool:
     return pattern == exchange
 
 
+def is_sts(text: str) -> bool:
+    """Whether senders read a TXT at `_mta-sts`: it begins with `v=STSv1;` (RFC 8461 §3.1)."""
+    return bool(re.match(r"v=STSv1[ \t]*(?:;|$)", text))
+
+
 def check(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of `_mta-sts.<domain>`."""
-    parsed = tags.parse(text)
-    found = [error("sts-syntax", subject, p, "RFC 8461 §3.1", "correct the list of tags") for p in parsed.problems]
-    if parsed.get("v") != "STSv1" or parsed.names[0] != "v":
+    parsed = tags.parse(text, tags.FIELD)
+    found = [error("sts-syntax", subject, p.wrong, "RFC 8461 §3.1", p.fix) for p in parsed.problems]
+    if not is_sts(text):
         message = "does not begin with `v=STSv1`"
         found.append(error("sts-version", subject, message, "RFC 8461 §3.1", "begin with `v=STSv1;`"))
     if not _ID.match(parsed.get("id") or ""):
@@ -88,9 +113,9 @@ def check_policy(
 ) -> list[Finding]:
     """What is wrong with a policy, given the mail exchangers that the zone has."""
     found: list[Finding] = []
-    if not 1 <= max_age <= MAX_AGE_LIMIT:
+    if not 0 <= max_age <= MAX_AGE_LIMIT:
         message = f"max_age is {max_age} seconds"
-        found.append(error("sts-max-age", subject, message, "RFC 8461 §3.2", f"write 1 to {MAX_AGE_LIMIT}"))
+        found.append(error("sts-max-age", subject, message, "RFC 8461 §3.2", f"write 0 to {MAX_AGE_LIMIT}"))
     elif mode is MtaStsMode.ENFORCE and max_age < MIN_USEFUL_AGE:
         message = f"max_age of {max_age} seconds protects for less than a day"
         found.append(warning("sts-short", subject, message, "RFC 8461 §3.2", "write 604800 (a week) or more"))
@@ -106,52 +131,54 @@ def check_policy(
     return found
 
 
-def check_host(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
-    """Whether the host that serves the policy is in the zone when the record is."""
-    owners = {(one.name, one.type) for one in sets}
-    if (f"_mta-sts.{domain}", "TXT") not in owners and (f"_mta-sts.{domain}", "CNAME") not in owners:
+def check_host(names: Names) -> list[Finding]:
+    """Whether the host that serves the policy has an address when the record is there."""
+    announced = names.answer(f"_mta-sts.{names.domain}", "TXT")
+    host = host_name(names.domain)
+    if not names.held(f"_mta-sts.{names.domain}") or (announced.values and not any(map(is_sts, announced.values))):
         return []
-    if any((f"mta-sts.{domain}", kind) in owners for kind in ("A", "AAAA", "CNAME")):
+    if not names.address(host).absent or names.alias(host):
         return []
-    message = f"nothing serves the policy: mta-sts.{domain} has no address"
-    return [
-        error(
-            "sts-no-host",
-            f"_mta-sts.{domain} TXT",
-            message,
-            "RFC 8461 §3.3",
-            f"add a web host `mta-sts` to {domain}",
-        )
-    ]
+    message = f"nothing serves the policy: {host} has no address"
+    fix = f"add a web host `mta-sts` to {names.domain}"
+    return [error("sts-no-host", f"_mta-sts.{names.domain} TXT", message, "RFC 8461 §3.3", fix)]
+
+
+def _uri(address: str) -> str:
+    return address if ":" in address else f"mailto:{mailbox(address)}"
 
 
 def tls_rpt_text(addresses: Sequence[str]) -> str:
     """The text of `_smtp._tls.<domain>` (RFC 8460 §3); addresses are bare or URIs."""
-    return "v=TLSRPTv1; rua=" + ",".join(one if ":" in one else f"mailto:{one}" for one in addresses)
+    return "v=TLSRPTv1; rua=" + ",".join(map(_uri, addresses))
+
+
+def is_tls_rpt(text: str) -> bool:
+    """Whether senders read a TXT at `_smtp._tls`: it begins with `v=TLSRPTv1;` (RFC 8460 §3)."""
+    return bool(re.match(r"v=TLSRPTv1[ \t]*(?:;|$)", text))
 
 
 def check_tls_rpt(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of `_smtp._tls.<domain>`."""
-    parsed = tags.parse(text)
-    found = [error("tlsrpt-syntax", subject, p, "RFC 8460 §3", "correct the list of tags") for p in parsed.problems]
-    if parsed.get("v") != "TLSRPTv1" or parsed.names[0] != "v":
+    parsed = tags.parse(text, tags.FIELD, repeated=("rua",))
+    found = [error("tlsrpt-syntax", subject, p.wrong, "RFC 8460 §3", p.fix) for p in parsed.problems]
+    if not is_tls_rpt(text):
         message = "does not begin with `v=TLSRPTv1`"
         found.append(error("tlsrpt-version", subject, message, "RFC 8460 §3", "begin with `v=TLSRPTv1;`"))
-    addresses = [one.strip() for one in (parsed.get("rua") or "").split(",") if one.strip()]
+    addresses = [one for value in parsed.all("rua") for one in tags.split(value, ",") if one]
     if not addresses:
         found.append(error("tlsrpt-no-address", subject, "has no `rua`", "RFC 8460 §3", "add `rua=mailto:…`"))
-    for one in addresses:
-        parts = urlsplit(one)
-        if not (parts.scheme == "mailto" and "@" in parts.path) and not (parts.scheme == "https" and parts.netloc):
-            message = f"`{one}` is not a mailto: or https: address"
-            found.append(error("tlsrpt-address", subject, message, "RFC 8460 §3", f"write `mailto:{one}`"))
-    return found
+    slips = [slip for one in addresses if (slip := report_uri_slip(one))]
+    return found + [error("tlsrpt-address", subject, slip.wrong, "RFC 8460 §3", slip.fix) for slip in slips]
 
 
-def check_together(sets: Sequence[RecordSet], domain: str) -> list[Finding]:
+def check_together(names: Names) -> list[Finding]:
     """Advice on a domain that takes mail and lacks one of the two."""
-    owners = {one.name for one in sets if one.type in ("TXT", "CNAME")}
-    if f"_mta-sts.{domain}" in owners and f"_smtp._tls.{domain}" not in owners:
-        message = "has MTA-STS and no TLS-RPT, so failures stay unseen"
-        return [advice("tlsrpt-absent", domain, message, "RFC 8461 §6, RFC 8460 §1", "add TLS-RPT")]
-    return []
+    announced = names.answer(f"_mta-sts.{names.domain}", "TXT")
+    reports = names.answer(f"_smtp._tls.{names.domain}", "TXT")
+    if not any(map(is_sts, announced.values)) and not announced.unknown:
+        return []
+    if reports.unknown or any(map(is_tls_rpt, reports.values)) or not names.held(f"_mta-sts.{names.domain}"):
+        return []
+    message = "has MTA-STS and no TLS-RPT, so failures stay unseen"
+    return [advice("tlsrpt-absent", names.domain, message, "RFC 8461 §6, RFC 8460 §1", "add TLS-RPT")]

@@ -3,12 +3,11 @@
 import http.client
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tierstack.dns_records import mta_sts, mx
 from tierstack.dns_records.findings import Finding, error
-from tierstack.dns_records.options import MtaStsMode
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.resolve import Names
 
 PATH = "/.well-known/mta-sts.txt"
 """Where senders look for the policy."""
@@ -58,9 +57,10 @@ def fetch(
     return body.decode("utf-8", "replace")
 
 
-def check_served(sets: Sequence[RecordSet], domain: str, get: Fetch) -> list[Finding]:
+def check_served(names: Names, get: Fetch) -> list[Finding]:
     """What is wrong with the policy that is served, for a domain that announces one."""
-    if not any(one.name == f"_mta-sts.{domain}" and one.type == "TXT" for one in sets):
+    domain = names.domain
+    if not any(map(mta_sts.is_sts, names.answer(f"_mta-sts.{domain}", "TXT").values)):
         return []
     subject = f"https://{mta_sts.host_name(domain)}{PATH}"
     try:
@@ -68,10 +68,8 @@ def check_served(sets: Sequence[RecordSet], domain: str, get: Fetch) -> list[Fin
     except PolicyUnavailableError as problem:
         fix = "serve the policy, or remove the record at `_mta-sts`"
         return [error("sts-unserved", subject, f"senders get no policy: {problem}", "RFC 8461 §3.3", fix)]
-    if problem := mta_sts.policy_problem(text):
-        return [error("sts-policy", subject, problem, "RFC 8461 §3.2", "correct the policy, and change the id")]
-    pairs = [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in text.splitlines())]
-    known = dict(pairs)
-    exchanges = mx.targets(v for one in sets if (one.name, one.type) == (domain, "MX") for v in one.values)
-    patterns = [value.lower().rstrip(".") for key, value in pairs if key == "mx"]
-    return mta_sts.check_policy(MtaStsMode(known["mode"]), exchanges, patterns, int(known["max_age"]), subject)
+    policy = mta_sts.read_policy(text)
+    if isinstance(policy, str):
+        return [error("sts-policy", subject, policy, "RFC 8461 §3.2", "correct the policy, and change the id")]
+    exchanges = mx.targets(names.answer(domain, "MX").values)
+    return mta_sts.check_policy(policy.mode, exchanges, policy.exchanges, policy.max_age, subject)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tierstack.dns_records.records import RecordError, absolute, is_below
 
-TARGET_FIELDS = {"CNAME": 0, "NS": 0, "PTR": 0, "MX": 1, "HTTPS": 1, "SVCB": 1, "SRV": 3}
+TARGET_FIELDS = {"CNAME": 0, "DNAME": 0, "NS": 0, "PTR": 0, "MX": 1, "HTTPS": 1, "SVCB": 1, "SRV": 3}
 """Where the target stands in a value of each type that has one (RFC 1035 §3.3, RFC 2782, RFC 9460)."""
 
 _LABELS = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.IGNORECASE)

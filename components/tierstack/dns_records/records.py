@@ -40,7 +40,7 @@ class Record:
     name: str
     """Absolute owner name, lower case, without the final dot."""
     type: str
-    """One of `TYPES`."""
+    """One of `TYPES`; in a zone that was read any other, too."""
     value: str
     """Presentation format; of TXT the whole text, unquoted."""
     ttl: int = DEFAULT_TTL
@@ -56,7 +56,7 @@ class RecordSet:
     name: str
     """Absolute owner name, lower case, without the final dot."""
     type: str
-    """One of `TYPES`."""
+    """One of `TYPES`; in a zone that was read any other, too."""
     values: tuple[str, ...]
     """Sorted, without repeats."""
     ttl: int = DEFAULT_TTL

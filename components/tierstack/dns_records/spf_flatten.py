@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from tierstack.dns_records.findings import Finding, advice, error
 from tierstack.dns_records.records import Record, host
-from tierstack.dns_records.spf import MAX_RECORD_OCTETS, Term, is_spf, merge, parse, passes
-from tierstack.dns_records.spf_lookups import LookupUnavailableError, Resolver
+from tierstack.dns_records.resolve import LookupUnavailableError, Resolver
+from tierstack.dns_records.spf import MAX_RECORD_OCTETS, merge, passes
+from tierstack.dns_records.spf_grammar import Term, is_spf, parse
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SOURCE = "RFC 7208 §10.1.1"

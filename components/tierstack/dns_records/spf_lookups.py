@@ -9,7 +9,6 @@ import contextlib
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import dns.exception
 import dns.rdtypes.txtbase
@@ -17,23 +16,13 @@ import dns.resolver
 
 from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.records import RecordSet, decode_txt, fields, host
-from tierstack.dns_records.spf import LOOKUP_TERMS, MAX_LOOKUPS, MAX_VOID_LOOKUPS, Spf, Term, is_spf, parse
+from tierstack.dns_records.resolve import LookupUnavailableError, Names, Resolver
+from tierstack.dns_records.spf import LOOKUP_TERMS, MAX_LOOKUPS, MAX_VOID_LOOKUPS
+from tierstack.dns_records.spf_grammar import Spf, Term, is_spf, parse
 from tierstack.dns_records.spf_snapshot import SNAPSHOT, TAKEN
 
 MAX_MX_NAMES = 10
 """The names that one `mx` mechanism may bring (RFC 7208 §4.6.4)."""
-
-
-class LookupUnavailableError(Exception):
-    """The resolver cannot tell: no network, a server failure, or a name outside the snapshot."""
-
-
-class Resolver(Protocol):
-    """Where answers come from. An empty list is a void lookup: no such name, or no such record."""
-
-    def lookup(self, name: str, type: str) -> list[str]:
-        """The values of a record set; raises LookupUnavailableError when it cannot tell."""
-        ...
 
 
 class SnapshotResolver:
@@ -49,23 +38,6 @@ class SnapshotResolver:
         if type != "TXT" or host(name) not in self._records:
             raise LookupUnavailableError(f"{name} is not in the snapshot of {self.taken}")
         return [" ".join(["v=spf1", *self._records[host(name)], "-all"])]
-
-
-class ZoneResolver:
-    """The zone that is being written: what it holds is true, and inside it what is absent does not exist."""
-
-    def __init__(self, sets: Iterable[RecordSet], domain: str) -> None:
-        self._sets = {(one.name, one.type): list(one.values) for one in sets}
-        self._domain = domain
-
-    def lookup(self, name: str, type: str) -> list[str]:
-        """The values in the zone, through one CNAME; names outside are unknown."""
-        owner = host(name)
-        if owner != self._domain and not owner.endswith(f".{self._domain}"):
-            raise LookupUnavailableError(f"{name} is outside {self._domain}")
-        if alias := self._sets.get((owner, "CNAME")):
-            return self.lookup(alias[0], type)
-        return self._sets.get((owner, type), [])
 
 
 class DnsResolver:
@@ -230,9 +202,9 @@ def _enter(term: Term, resolver: Resolver, report: LookupReport, about: str, pat
         error(
             "spf-include-syntax",
             about,
-            f"`{term.text}`: in {target}, {problem}",
+            f"`{term.text}`: in {target}, {problem.wrong}",
             "RFC 7208 §5.2",
-            "tell its owner, or remove the include",
+            f"let its owner {problem.fix}, or remove the include",
         )
         for problem in inner.problems
     ]
@@ -274,8 +246,13 @@ def _void(report: LookupReport, *versions: int) -> None:
 
 
 def default_resolver(
-    sets: Iterable[RecordSet], domain: str, live: Resolver | None = None, *, complete: bool = True
-) -> Resolver:
+    sets: Iterable[RecordSet],
+    domain: str,
+    live: Resolver | None = None,
+    *,
+    complete: bool = True,
+    partly_read: bool = False,
+) -> Names:
     """The zone first where it is known as a whole, then `live` when given, then the snapshot."""
-    zone = [ZoneResolver(sets, domain)] if complete else []
-    return FirstAnswer(*zone, *([live] if live else []), SnapshotResolver())
+    outside = FirstAnswer(*([live] if live else []), SnapshotResolver())
+    return Names(sets, domain, outside, complete=complete, partly_read=partly_read)

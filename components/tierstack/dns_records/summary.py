@@ -74,7 +74,7 @@ def _dmarc(zone: Zone) -> str:
         return ""
     reports = dmarc.addresses(tags.parse(text), "rua")
     readers = f"; reports go to {_list([one.removeprefix('mailto:') for one in reports])}" if reports else ""
-    test = " (test mode)" if tags.parse(text).get("t") == "y" else ""
+    test = " (test mode)" if (tags.parse(text).get("t") or "").lower() == "y" else ""
     return f"Mail that fails DMARC is {_DMARC_WORDS[dmarc.policy(text)]}{test}{readers}."
 
 
@@ -102,7 +102,9 @@ def _extras(zone: Zone) -> list[str]:
 def _verdict(zone: Zone) -> str:
     counts = [(s, sum(f.severity is s for f in zone.findings)) for s in Severity]
     words = [f"{n} {_plural(s.value, n)}" for s, n in counts if n]
-    return f"Findings: {', '.join(words)}." if words else "No findings."
+    ignored = len(zone.ignored)
+    more = f" {ignored} {_plural('finding', ignored)} {'is' if ignored == 1 else 'are'} ignored." if ignored else ""
+    return (f"Findings: {', '.join(words)}." if words else "No findings.") + more
 
 
 def _plural(word: str, count: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tierstack.dns_records import bimi, caa, dmarc, mta_sts, mx, names, spf, spf_lookups, zonefile
 from tierstack.dns_records.check import check_sets, domain_problem
 from tierstack.dns_records.findings import Finding, error, ordered
+from tierstack.dns_records.ignores import Ignored, set_aside
 from tierstack.dns_records.options import (
     CaaArgs,
     CertificateArgs,
@@ -16,6 +17,7 @@ from tierstack.dns_records.options import (
     MtaStsMode,
     SpfPolicy,
 )
+from tierstack.dns_records.origins import Origins
 from tierstack.dns_records.providers import Contribution, contributions
 from tierstack.dns_records.records import (
     DEFAULT_TTL,
@@ -27,6 +29,7 @@ from tierstack.dns_records.records import (
     host,
     record,
 )
+from tierstack.dns_records.resolve import Resolver
 from tierstack.dns_records.spf_flatten import flatten
 
 
@@ -56,13 +59,15 @@ class ZoneSpec:
     certificate: CertificateArgs | None = None
     records: tuple[DnsRecordArgs, ...] = ()
     ttl: int = DEFAULT_TTL
-    live: spf_lookups.Resolver | None = None
+    live: Resolver | None = None
     """The live DNS, for counting and flattening. None: not asked."""
-    kept: spf_lookups.Resolver | None = None
+    kept: Resolver | None = None
     """Answers that the DNS gave earlier, for counting where it is not asked. None: there are none."""
+    ignore: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Findings that are accepted: a rule's id, or `id@name` → the reason."""
 
     @property
-    def known(self) -> spf_lookups.Resolver | None:
+    def known(self) -> Resolver | None:
         """What can be asked about the world outside of the zone. None: only the snapshot of providers."""
         given = [one for one in (self.live, self.kept) if one]
         return spf_lookups.FirstAnswer(*given) if given else None
@@ -79,14 +84,16 @@ class Zone:
     mta_sts_policy: str | None = None
     providers: tuple[str, ...] = ()
     """The names of the mail providers, for the summary."""
-    known: spf_lookups.Resolver | None = field(default=None, compare=False, repr=False)
+    known: Resolver | None = field(default=None, compare=False, repr=False)
     """What the zone was judged by besides the snapshot, for the summary."""
-    paths: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
-    """By record set, `example.org MX`: the argument that gave it, where it is one alone."""
+    ignored: tuple[Ignored, ...] = ()
+    """The findings that are accepted, with their reasons."""
+    origins: Origins = field(default_factory=Origins, compare=False, repr=False)
+    """Which argument gave which record."""
 
     def path(self, finding: Finding) -> str | None:
-        """The argument to change because of a finding about a record set; None where that is not one alone."""
-        return self.paths.get(finding.subject)
+        """The argument to change because of a finding about a record; None where that is not one alone."""
+        return self.origins.argument(finding)
 
     @property
     def text(self) -> str:
@@ -189,9 +196,18 @@ def compose(spec: ZoneSpec) -> Zone:
     _beside_microsoft(draft)
     sets = group(draft.records)
     found = draft.findings + check_sets(sets, spec.domain, spec.known) + _certificate(sets, spec)
-    labels = tuple(one.label for one in providers if one.label != "mail")
-    paths = _paths(draft.records)
-    return Zone(spec.domain, tuple(sets), tuple(ordered(found)), spec.ttl, policy, labels, spec.known, paths)
+    kept, ignored = set_aside(ordered(found), spec.ignore, spec.domain)
+    return Zone(
+        spec.domain,
+        tuple(sets),
+        tuple(kept),
+        spec.ttl,
+        policy,
+        tuple(one.label for one in providers if one.label != "mail"),
+        known=spec.known,
+        ignored=tuple(ignored),
+        origins=Origins.of(draft.records, spec.domain, spec.mail.spf_terms or [] if spec.mail else []),
+    )
 
 
 def _web(draft: _Draft) -> None:
@@ -253,14 +269,6 @@ def _beside_microsoft(draft: _Draft) -> None:
             message = "is a second mail exchanger of Microsoft 365, and a domain has one"
             fix = f"write `mail.microsoft.mx_host: {fields(one.value)[1]}`, and remove it here"
             draft.findings.append(error("microsoft-mx", one.path, message, "Microsoft: MC1048624", fix))
-
-
-def _paths(records: Sequence[Record]) -> dict[str, str]:
-    """The argument behind each record set that comes from one argument alone."""
-    found: dict[str, set[str]] = {}
-    for one in records:
-        found.setdefault(f"{one.name} {one.type}", set()).add(one.path)
-    return {key: next(iter(paths)) for key, paths in found.items() if len(paths) == 1}
 
 
 def _dmarc(draft: _Draft, providers: Sequence[Contribution]) -> None:

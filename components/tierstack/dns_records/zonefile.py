@@ -1,8 +1,12 @@
 """Zone files (RFC 1035 §5): record sets to text and back, by dnspython."""
 
-from collections.abc import Iterable
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import dns.exception
+import dns.grange
 import dns.name
 import dns.rdata
 import dns.rdataclass
@@ -25,8 +29,13 @@ from tierstack.dns_records.records import (
     relative,
 )
 
+MAX_GENERATED = 200_000
+"""Records that the $GENERATE lines of a file may make: three times a reverse zone of IPv4's size /16."""
+
 _MAX_PROBLEMS = 50  # lines that cannot be read; a file with more is no zone file
 _HOSTED = ("SOA", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY")  # the DNS host's own
+_PSEUDO = ("ALIAS", "ANAME", "URL", "URL301", "URL302", "REDIRECT", "FRAME", "FORWARD", "WORKER", "R53ALIAS", "FLATTEN")
+_MARKS = re.compile(r'\\.|["();]')
 
 
 def render(sets: Iterable[RecordSet], domain: str, ttl: int) -> str:
@@ -44,6 +53,31 @@ def render(sets: Iterable[RecordSet], domain: str, ttl: int) -> str:
 
 def _order(name: str, domain: str) -> list[str]:
     return [] if name == domain else list(reversed(name.split(".")))
+
+
+@dataclass
+class ZoneText:
+    """What a zone file holds."""
+
+    sets: list[RecordSet] = field(default_factory=list[RecordSet])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    """One for each line that cannot be read."""
+    whole: bool = True
+    """Whether what is not among the sets does not exist: False where the file includes others."""
+    binary: bool = False
+    """Whether it is no text."""
+
+
+def decode(octets: bytes) -> str:
+    """The text of a zone file. UTF-16 and a byte order mark are read as editors of Windows write them; octets that are
+    no UTF-8 become the escapes `\\DDD` of RFC 1035 §5.1, which mean the same."""
+    for mark, coding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if octets.startswith(mark):
+            return octets.decode(coding, "replace")
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "".join(chr(octet) if octet < 0x80 else f"\\{octet:03d}" for octet in octets)
 
 
 class _Collector(dns.zonefile.RRsetsReaderTransaction):
@@ -64,44 +98,131 @@ class _Collector(dns.zonefile.RRsetsReaderTransaction):
 
 def parse(text: str, domain: str) -> tuple[list[RecordSet], list[Finding]]:
     """The record sets of a zone file for `domain`, with a finding for each line that cannot be read."""
-    lines = text.splitlines()
-    findings: list[Finding] = []
-    while True:
-        collector, problem = _read(lines, domain)
-        if problem is None:
-            break
-        number, why = problem
-        # The reader may have passed the end of the line when it complained: then the lines before fail too.
-        while number > 1 and _read(lines[: number - 1], domain)[1] is not None:
-            number -= 1
-        findings.append(error("zone-syntax", f"line {number}", why, "RFC 1035 §5.1", "correct the line"))
-        if not 1 <= number <= len(lines) or len(findings) >= _MAX_PROBLEMS:
-            return [], findings
-        # The rest is read without the line, so that one slip does not hide the others.
-        lines[number - 1] = ""
+    read_text = read(text, domain)
+    return read_text.sets, read_text.findings
+
+
+def read(text: str, domain: str) -> ZoneText:
+    """What a zone file for `domain` holds. Every entry is read once, so a slip hides no other and costs no time."""
+    zone = ZoneText()
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        finding = _unreadable("the file", "is binary, not text", "give the zone as text")
+        return ZoneText(findings=[finding], binary=True)
+    # The root as origin lets records outside the domain through, for they are ours to report.
+    collector = _Collector(dns.name.root)
+    reader = dns.zonefile.Reader(_tokens(""), dns.rdataclass.IN, collector, default_ttl=DEFAULT_TTL)
+    reader.current_origin = reader.last_name = dns.name.from_text(f"{domain}.")
+    generated = 0
+    for number, entry, closed in _entries(text):
+        directive = entry.split(maxsplit=1)[0].upper() if entry.startswith("$") else ""
+        made = _generated(entry) if directive == "$GENERATE" else 0
+        if problem := _refused(directive, made, generated, closed=closed) or _take(reader, entry):
+            zone.findings.append(_unreadable(f"line {number}", *problem))
+            zone.whole = zone.whole and directive != "$INCLUDE"
+        else:
+            generated += made
+        if len(zone.findings) >= _MAX_PROBLEMS:
+            return ZoneText([], zone.findings)
     records: list[Record] = []
     for name, ttl, rdata in collector.found:
         found = _record(name, ttl, rdata, domain)
         if isinstance(found, Record):
             records.append(found)
         elif found:
-            findings.append(found)
-    return group(records), findings + _mixed_ttls(records)
+            zone.findings.append(found)
+    zone.sets = group(records)
+    zone.findings += _mixed_ttls(records)
+    return zone
 
 
-def _read(lines: list[str], domain: str) -> tuple[_Collector, tuple[int, str] | None]:
-    # The root as origin lets records outside the domain through, for they are ours to report; the directive
-    # in front makes the names relative to the domain all the same.
-    collector = _Collector(dns.name.root)
-    tokens = dns.tokenizer.Tokenizer("\n".join([f"$ORIGIN {domain}.", *lines, ""]), "zone")
-    reader = dns.zonefile.Reader(tokens, dns.rdataclass.IN, collector, default_ttl=DEFAULT_TTL)
+def _entries(text: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, text, whether its parentheses are closed) of each entry: a line, or several between parentheses."""
+    lines = re.split(r"\r\n|[\r\n]", text)
+    at, unclosed = 0, 0
+    while at < len(lines):
+        end, depth = at, 0
+        while True:
+            depth = _depth(lines[end], depth)
+            if depth <= 0 or end + 1 >= len(lines) or unclosed >= _MAX_PROBLEMS:
+                break
+            end += 1
+        if depth > 0:
+            # Nobody closes it: the rest of the file is read without this line, so that it does not hide the others.
+            unclosed += 1
+            yield at + 1, lines[at], False
+            at += 1
+            continue
+        entry = "\n".join(lines[at : end + 1])
+        if entry.strip() and not entry.lstrip().startswith(";"):
+            yield at + 1, entry, True
+        at = end + 1
+
+
+def _depth(line: str, depth: int) -> int:
+    """How many parentheses are open after a line, given how many were before it."""
+    quoted_text = False
+    for match in _MARKS.finditer(line):
+        mark = match[0]
+        if mark == '"':
+            quoted_text = not quoted_text
+        elif quoted_text or mark.startswith("\\"):
+            continue
+        elif mark == ";":
+            break
+        else:
+            depth += 1 if mark == "(" else -1
+    return depth
+
+
+def _tokens(entry: str) -> dns.tokenizer.Tokenizer:
+    return dns.tokenizer.Tokenizer(f"{entry}\n", "zone")
+
+
+def _take(reader: dns.zonefile.Reader, entry: str) -> tuple[str, str] | None:
+    """Give an entry to the reader; what is wrong with it and what to do, or None."""
+    reader.tok = _tokens(entry)
     try:
         reader.read()
-    except (dns.exception.DNSException, UnicodeError, ValueError) as problem:
-        _, number = tokens.where()
-        why = str(problem).removeprefix(f"zone:{number}: ").rstrip(".")
-        return collector, (number - 1, f"cannot be read: {why or type(problem).__name__}")
-    return collector, None
+    except (dns.exception.DNSException, UnicodeError, ValueError, OverflowError) as problem:
+        why = re.sub(r"^zone:\d+: ", "", str(problem)).rstrip(".") or type(problem).__name__
+        return f"cannot be read: {why}", _remedy(why)
+    return None
+
+
+def _remedy(why: str) -> str:
+    if "string too long" in why:
+        return 'split the text into strings of at most 255 octets each: "…" "…"'
+    kind = re.search(r"unknown rdatatype '([^']*)'", why)
+    if kind and kind[1].upper() in _PSEUDO:
+        return f"leave the line out: {kind[1]} is a type of your DNS host only, which answers with other records"
+    return "correct the line"
+
+
+def _refused(directive: str, made: int, generated: int, *, closed: bool) -> tuple[str, str] | None:
+    """Why an entry is not read at all, and what to do."""
+    if not closed:
+        return "cannot be read: a parenthesis is opened and never closed", "close it, or remove it"
+    if directive == "$INCLUDE":
+        wrong = "includes another file, and includes are not followed"
+        return wrong, "give the zone as one file, as `named-compilezone` writes it"
+    if generated + made > MAX_GENERATED:
+        wrong = f"makes {made:,} records, and a file may make {MAX_GENERATED:,} of them here"
+        return wrong, "correct the range"
+    return None
+
+
+def _generated(entry: str) -> int:
+    """How many records a $GENERATE line makes."""
+    try:
+        start, stop, step = dns.grange.from_text(entry.split()[1])
+    except (dns.exception.DNSException, ValueError, IndexError, AssertionError):
+        return 0
+    return (stop - start) // step + 1
+
+
+def _unreadable(subject: str, wrong: str, fix: str) -> Finding:
+    return error("zone-syntax", subject, wrong, "RFC 1035 §5.1", fix)
 
 
 def _record(name: dns.name.Name, ttl: int, rdata: dns.rdata.Rdata, domain: str) -> Record | Finding | None:
@@ -112,13 +233,12 @@ def _record(name: dns.name.Name, ttl: int, rdata: dns.rdata.Rdata, domain: str) 
     if kind == "SPF":
         message = "the record type SPF was withdrawn and is not read"
         return error("spf-type", f"{owner} SPF", message, "RFC 7208 §3.1", "publish it as TXT")
-    if kind not in TYPES:
-        message = f"the type {kind} is not judged here"
-        return warning("type-unknown", f"{owner} {kind}", message, "RFC 3597", "keep it by hand")
     try:
         if isinstance(rdata, dns.rdtypes.txtbase.TXTBase):
             return Record(owner, kind, decode_txt(rdata.strings), ttl)
-        return Record(owner, kind, canonical_value(kind, rdata.to_text(), domain), ttl)
+        # Of a type that no rule is about, only the name matters: it exists.
+        value = rdata.to_text()
+        return Record(owner, kind, canonical_value(kind, value, domain) if kind in TYPES else value, ttl)
     except RecordError as problem:
         return error("record-value", f"{owner} {kind}", str(problem), "RFC 1035 §3.3", "correct the value")
 

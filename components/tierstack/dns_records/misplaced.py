@@ -1,0 +1,112 @@
+"""Texts that are right and stand at a name where nobody reads them."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from tierstack.dns_records import bimi, dmarc, mta_sts, tags
+from tierstack.dns_records.findings import Finding, error, warning
+from tierstack.dns_records.records import RecordSet, host, relative
+from tierstack.dns_records.resolve import Names
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A text that is read at one name only."""
+
+    code: str
+    what: str
+    reads: Callable[[str], bool]
+    label: str
+    """The labels below which receivers look for it."""
+    slips: frozenset[str]
+    """Letters and digits of labels that are a slip in `label`."""
+    source: str
+
+
+_KINDS = (
+    _Kind(
+        "sts-misplaced",
+        "an MTA-STS record",
+        mta_sts.is_sts,
+        "_mta-sts",
+        frozenset({"mtasts", "mtast", "mtassts"}),
+        "RFC 8461 §3.1",
+    ),
+    _Kind(
+        "tlsrpt-misplaced",
+        "a TLS-RPT record",
+        mta_sts.is_tls_rpt,
+        "_smtp._tls",
+        frozenset({"smtptls", "tlssmtp", "tls", "tlsrpt", "smtp"}),
+        "RFC 8460 §3",
+    ),
+    _Kind(
+        "bimi-misplaced",
+        "a BIMI record",
+        bimi.is_bimi,
+        "default._bimi",
+        frozenset({"bimi", "defaultbimi"}),
+        f"{bimi.SOURCE} §4.2",
+    ),
+)
+
+
+def alias_targets(sets: Iterable[RecordSet]) -> frozenset[str]:
+    """The names to which the aliases of a zone lead: what stands there is read under another name."""
+    return frozenset(host(value) for one in sets if one.type == "CNAME" for value in one.values)
+
+
+def check(one: RecordSet, names: Names, targets: Collection[str]) -> list[Finding]:
+    """What stands at the wrong name in a TXT set. A wildcard answers for the right names too, and an alias leads from
+    them."""
+    if one.name.startswith("*.") or one.name in targets:
+        return []
+    found: list[Finding] = []
+    for value in one.values:
+        found += [
+            _finding(one, names, kind) for kind in _KINDS if kind.reads(value) and _slipped(one.name, names, kind)
+        ]
+        if dmarc.is_dmarc(value) and "_dmarc" not in one.name.split("."):
+            found.append(_dmarc(one, names))
+        if _is_key(value) and (wrong := _key_name(one.name, names)):
+            fix = "write it as `<selector>._domainkey`, with the selector of the signer"
+            found.append(error("dkim-misplaced", one.key, wrong, "RFC 6376 §3.6.2.1", fix))
+    return found
+
+
+def _slipped(name: str, names: Names, kind: _Kind) -> bool:
+    if f".{kind.label.rpartition('.')[2]}." in f".{name}." and name.startswith(kind.label.partition(".")[0]):
+        return False
+    if kind.label == "default._bimi" and "._bimi." in name:
+        return False
+    labels = relative(name, names.domain).split(".")
+    letters = ["".join(filter(str.isalnum, "".join(labels[:count]))) for count in (1, 2)]
+    return name == names.domain or any(one in kind.slips for one in letters)
+
+
+def _finding(one: RecordSet, names: Names, kind: _Kind) -> Finding:
+    message = f"{kind.what} stands here, and nobody reads it but at `{kind.label}`"
+    return error(kind.code, one.key, message, kind.source, f"move it to `{kind.label}.{names.domain}`")
+
+
+def _dmarc(one: RecordSet, names: Names) -> Finding:
+    message = "a DMARC policy stands here, and receivers look for it below `_dmarc`"
+    # Beside a policy in the right place one more does no harm; other domains may have aliases that lead here.
+    harmless = one.name != names.domain and not names.answer(f"_dmarc.{names.domain}", "TXT").absent
+    say = warning if harmless else error
+    return say("dmarc-misplaced", one.key, message, "RFC 9989 §4.7", f"move it to `_dmarc.{one.name}`")
+
+
+def _is_key(text: str) -> bool:
+    parsed = tags.parse(text)
+    return parsed.get("v") == "DKIM1" and parsed.get("p") is not None
+
+
+def _key_name(name: str, names: Names) -> str | None:
+    """What is wrong with the name of a DKIM key, or None where it may be meant."""
+    labels = relative(name, names.domain).split(".")
+    if name == names.domain or labels[0] == "_domainkey":
+        return "a DKIM key stands here, without a selector"
+    if any(one.strip("_").replace("-", "") in ("domainkey", "domainkeys") and one != "_domainkey" for one in labels):
+        return "a DKIM key stands here, and verifiers look for it below `_domainkey`"
+    return None

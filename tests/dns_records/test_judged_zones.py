@@ -1,0 +1,29 @@
+"""What is right to say of zones as they are found: most of them are right, and must not be called wrong."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.dns_records.samples import CASES, expand
+from tests.dns_records.test_wrong_zones import zone_of
+from tierstack.dns_records.check import check_zone
+from tierstack.dns_records.findings import Severity
+
+DATA = yaml.safe_load((CASES / "judged_zones.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: case["name"])
+def test_the_verdict_is_right(case: dict[str, Any]) -> None:
+    zone = expand(case["zone"]) if "zone" in case else zone_of(case)
+    found = [one for one in check_zone(zone, case.get("domain", "example.org")) if one.severity is not Severity.ADVICE]
+    shown = sorted(f"{one.severity.value[0].upper()} {one.code}" for one in found)
+    assert shown == sorted(case["finds"]), "\n".join(map(str, found))
+    assert all(one.fix for one in found)
+    if "fix" in case:
+        assert case["fix"] in found[0].fix
+
+
+def test_each_case_is_named_once() -> None:
+    names = [case["name"] for case in DATA["cases"]]
+    assert len(names) == len(set(names))
