@@ -3,9 +3,12 @@
 import json
 import re
 import subprocess
+import sys
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -132,6 +135,57 @@ def test_only_the_front_controller_runs() -> None:
     scripts = set(re.findall(r"fastcgi_param SCRIPT_FILENAME (\S+);", text))
     assert scripts == {"/srv/shop/public/app.php", server.PING}, "and the ping, which PHP-FPM answers without a script"
     assert "$fastcgi_script_name" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_program"),
+    [
+        *dict.fromkeys(["a.php", "a.PHP", "a.php5", "a.phtml", "a.phar", "a.inc", "a.pht", "a.phps"], True).items(),
+        *dict.fromkeys(["a.php~", "a.php.bak", "a.inc.old", "a.php_2024", "a.php-copy", "a.php.txt"], True).items(),
+        *dict.fromkeys(["config.yaml~", "a.html.bak", "notes.swp", "a.rej"], True).items(),
+        *dict.fromkeys(
+            ["a.php.js", "a.inc.css", "a.php.html", "a.txt", "a.included", "phpinfo", "a.bakery"], False
+        ).items(),
+    ],
+)
+def test_programs_under_other_endings_are_no_files(name: str, is_program: bool) -> None:
+    (pattern,) = re.findall(r'location ~\* "(.*)" \{ try_files /\.none ', server.nginx(args("docker")))
+    assert bool(re.search(pattern, f"/folder/{name}", re.IGNORECASE)) == is_program
+
+
+class _Server(BaseHTTPRequestHandler):
+    status: ClassVar[dict[str, int]] = {}
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(self.status[self.path])
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) -> None:
+    here = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
+    threading.Thread(target=here.serve_forever, daemon=True).start()
+    ask = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])"
+    of = args(
+        "docker", **HTTP, readiness_path="/ready", port=here.server_port, health_client=[sys.executable, "-c", ask]
+    )
+    command = [part.replace("/tmp/.tierstack-ready", f"{tmp_path}/ready") for part in processes.web_check(of)]
+
+    def check(ready: int, health: int) -> tuple[bool, list[str]]:
+        _Server.status |= {"/ready": ready, "/health": health}
+        _Server.asked.clear()
+        done = subprocess.run(command, capture_output=True)
+        return done.returncode == 0, list(_Server.asked)
+
+    assert check(503, 200) == (False, ["/ready"])
+    assert check(204, 200) == (True, ["/ready", "/health"])
+    assert check(503, 200) == (True, ["/health"]), "a database that goes away later changes nothing"
+    assert check(503, 500) == (False, ["/health"])
+    here.shutdown()
 
 
 def test_settings_of_the_caller_win() -> None:
