@@ -10,13 +10,15 @@ use RuntimeException;
  * Keeps a database that is away from keeping every child of PHP-FPM waiting, so that pages without it are still served.
  *
  * While half of a replica's children are idle, whoever needs the database may wait for it: most failovers are shorter
- * than its patience. When fewer are, only a database that answers is asked. One child finds out, once a second; what it
- * found is in memory that all children share (APCu).
+ * than its patience. When fewer are, only a database that answers is asked. One child finds out, several times a second;
+ * what it found is in memory that all children share (APCu). The pause between is short, because until somebody has
+ * found out that the database is away, every request that comes in takes another child.
  */
 final class Bulkhead
 {
     private const BOUND = 0.5; // seconds that the database has for an answer
-    private const FRESH = 1; // seconds that an answer counts
+    private const FRESH = 0.2; // seconds that what was found counts
+    private const ABANDONED = 2; // seconds after which whoever looked is taken for dead
 
     private ?bool $open = null;
 
@@ -40,14 +42,14 @@ final class Bulkhead
     {
         $deadline = microtime(true) + 2 * self::BOUND;
         do {
-            $fresh = apcu_fetch('database:fresh');
-            if (is_int($fresh)) {
-                return $fresh === 1;
+            [$answers, $time] = apcu_fetch('database:found') ?: [null, 0.0];
+            if (microtime(true) - $time < self::FRESH) {
+                return $answers;
             }
-            if (apcu_add('database:asked', 1, self::FRESH + 1)) {
+            if (apcu_add('database:asked', 1, self::ABANDONED)) {
                 return $this->find();
             }
-            if (apcu_fetch('database:last') === 0) {
+            if ($answers === false) {
                 return false; // it was away, and another child looks whether it is back
             }
             usleep(10_000);
@@ -59,14 +61,13 @@ final class Bulkhead
     {
         try {
             $this->probe->ask('SELECT 1', self::BOUND);
-            $found = 1;
+            $answers = true;
         } catch (RuntimeException $error) {
             error_log("database: {$error->getMessage()}");
-            $found = 0;
+            $answers = false;
         }
-        apcu_store('database:last', $found);
-        apcu_store('database:fresh', $found, self::FRESH);
+        apcu_store('database:found', [$answers, microtime(true)]);
         apcu_delete('database:asked');
-        return $found === 1;
+        return $answers;
     }
 }

@@ -38,16 +38,16 @@ final class DatabaseProbe
                 }
                 self::await($connection, $state === PGSQL_POLLING_WRITING, $deadline);
             }
-            if (!pg_send_query($connection, $sql)) {
+            if (!@pg_send_query($connection, $sql)) {
                 throw new RuntimeException('the connection is lost');
             }
-            while (pg_connection_busy($connection)) {
+            while (@pg_connection_busy($connection)) {
                 self::await($connection, false, $deadline);
                 if (!@pg_consume_input($connection)) {
                     throw new RuntimeException('the connection is lost');
                 }
             }
-            $result = pg_get_result($connection);
+            $result = @pg_get_result($connection);
             if ($result === false || pg_result_status($result) !== PGSQL_TUPLES_OK) {
                 $code = $result === false ? null : pg_result_error_field($result, PGSQL_DIAG_SQLSTATE);
                 throw new RuntimeException("it answered with the error $code");
