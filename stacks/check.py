@@ -1,7 +1,7 @@
 """What can be said of a configuration without an engine: every problem, advice, and what it carries."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +30,9 @@ class Verdict:
     advice: list[str]
     """What is allowed, and rarely meant."""
     capacity: list[Limit]
-    """What the configuration carries, and what binds first."""
+    """What the configuration carries in requests/s, the bottleneck first."""
+    notes: list[str] = field(default_factory=list[str])
+    """What it holds beside that."""
 
     @property
     def platform(self) -> Platform | None:
@@ -72,7 +74,7 @@ def judge(
         problems = rules.problems(rooms)
     if problems:
         return Verdict(rooms, problems, [], [])
-    return Verdict(rooms, [], rules.advice(rooms), rules.capacity(rooms))
+    return Verdict(rooms, [], rules.advice(rooms), rules.capacity(rooms), rules.notes(rooms))
 
 
 def _platform(settings: Any, stack: str, project: str) -> Platform:

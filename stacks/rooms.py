@@ -158,6 +158,8 @@ class Rooms:
         if given.get("manifests"):
             given["manifests"] = str(_ROOT / given["manifests"])  # the engine runs the program in its own directory
         given.setdefault("keda", self.settings.app.worker_queue is not None)
+        # As long as the application may take: later answers come from nobody.
+        given.setdefault("response_timeout_seconds", self.settings.app.request_timeout_seconds + 5)
         return self._made(ClusterAddonsArgs, "addons", {**given, **self._reading("addons"), "platform": self.platform})
 
     def needs(self) -> Needs | None:

@@ -1,6 +1,7 @@
 """The rules between components: what no component can see by itself. Pure; the program and the check use the same."""
 
 import dataclasses
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.findings import Finding, Severity
 from tierstack.errors import HIDDEN, ArgumentError, Problem
+from tierstack.gateway.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
 from tierstack.tls.args import Issuer, TLSArgs
@@ -84,6 +86,7 @@ def advice(rooms: Rooms) -> list[str]:
         needed = host_memory(rooms).most
         found.append(f"platform.memory_mb: not given, so nothing checks that {needed} MiB of limits fit the host")
     found += certificates.advice(rooms)
+    found += addresses(rooms)
     if rooms.policy_hosts():
         found += _policy_advice(rooms)
     if _app(rooms).counts.replicas < 2:
@@ -122,6 +125,43 @@ def capacity(rooms: Rooms) -> list[Limit]:
         gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
     )
     return limits(sized, rooms.database(None).size(), app.counts.replicas, assumed)
+
+
+def notes(rooms: Rooms) -> list[str]:
+    """What the configuration holds, beside the requests that it carries."""
+    if rooms.platform.kind is not PlatformKind.DOCKER:
+        addons = rooms.addons()
+        return [_held("Each proxy", addons.traefik_memory_mb)] if addons else []
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    return [_held("Gateway", rooms.gateway(certificate).memory_mb)]
+
+
+def _held(name: str, memory_mb: int) -> str:
+    held = connections(memory_mb)
+    return (
+        f"{name}: {held:,} open connections ({memory_mb} MiB, {CONNECTION_KB} KiB each), "
+        f"{held // IDLE_SECONDS:,} new clients per second (an idle connection is closed after {IDLE_SECONDS} s)"
+    )
+
+
+def addresses(rooms: Rooms) -> list[str]:
+    """Docker: what an IPv6 client of the published records meets."""
+    dns = rooms.dns()
+    if rooms.platform.kind is not PlatformKind.DOCKER or rooms.trusted_proxies():
+        return []  # behind a load balancer, records and addresses are the balancer's
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    bound = rooms.gateway(certificate).bind_address
+    if ipaddress.ip_address(bound).version == 6:
+        return [
+            f"gateway.bind_address: {bound} on Docker gives every IPv6 client the address of Docker's bridge, so all "
+            "of them share one rate limit; see docs/components/gateway.md, IPv6"
+        ]
+    return [
+        f"dns.web[{index}].ipv6: publishes {', '.join(map(str, one.ipv6))}, but the gateway listens on IPv4 only "
+        f"(`gateway.bind_address` is {bound}); remove it, or see docs/components/gateway.md, IPv6"
+        for index, one in enumerate((dns.web if dns else None) or [])
+        if one.ipv6
+    ]
 
 
 def _app(rooms: Rooms) -> AppClusterArgs:

@@ -42,7 +42,9 @@ class Images(Section):
         default=None, description="PgBouncer 1.21 or newer. None: on Kubernetes the operator's own."
     )
     haproxy: str | None = Field(default=None, description="HAProxy 2.4 or newer; needed for three Redis nodes.")
-    traefik: str | None = Field(default=None, description="Docker: Traefik 3. On Kubernetes the cluster runs its own.")
+    traefik: str | None = Field(
+        default=None, description="Docker: Traefik 3.7.12 or newer. On Kubernetes the cluster runs its own."
+    )
     nginx: str | None = Field(
         default=None, description="nginx, where the image of `app` has none. None: the one of `app`."
     )

@@ -17,7 +17,7 @@ from tests.cluster.machine import ClusterError
 ROOT = Path(__file__).resolve().parents[2]
 ISSUER = "tests"
 IMAGES = {
-    "docker.io/library/traefik": "traefik:3.6",
+    "docker.io/library/traefik": "traefik:3.7",
     "ghcr.io/cloudnative-pg/cloudnative-pg": "cnpg-manager:1.30.0",
     "ghcr.io/cloudnative-pg/plugin-barman-cloud": "barman-cloud-plugin:0.14.0",
     "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar": "barman-cloud-sidecar:0.14.0",

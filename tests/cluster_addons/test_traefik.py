@@ -71,7 +71,14 @@ def test_nobody_s_forwarded_address_is_believed_unless_named() -> None:
 def test_no_session_and_no_token_is_logged() -> None:
     found = flags()
     assert found["accessLog.fields.headers.defaultMode"] == "drop"
-    assert found["accessLog.fields.names.RequestPath"] == "drop"
+    assert found["accessLog.fields.defaultMode"] == "drop"
+    assert not [name for name in found if name.startswith("accessLog.fields.names.Request") and "Path" in name]
+
+
+def test_a_lost_server_is_given_up_soon_and_an_answer_in_its_time() -> None:
+    found = flags(response_timeout_seconds=95)
+    assert found["serversTransport.forwardingTimeouts.dialTimeout"] == "2s"
+    assert found["serversTransport.forwardingTimeouts.responseHeaderTimeout"] == "95s"
 
 
 def test_a_release_without_pods_does_not_take_the_others_away() -> None:
@@ -83,5 +90,5 @@ def test_the_tls_profile_is_that_of_docker() -> None:
 
 
 def test_the_image_can_be_another() -> None:
-    inner = pod(made(Addon.TRAEFIK, images={"docker.io/library/traefik": "tierstack.local/traefik:3.6"}), "traefik")
-    assert inner["containers"][0]["image"] == "tierstack.local/traefik:3.6"
+    inner = pod(made(Addon.TRAEFIK, images={"docker.io/library/traefik": "tierstack.local/traefik:3.7"}), "traefik")
+    assert inner["containers"][0]["image"] == "tierstack.local/traefik:3.7"

@@ -56,7 +56,7 @@ class Encrypted(Shop):
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     docker_client()
-    for one in ("shop:1", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.6", "barman:3"):
+    for one in ("shop:1", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.7", "barman:3"):
         image(one)
     one = Encrypted(tmp_path_factory.mktemp("encryption"))
     one.tls("disable")

@@ -22,7 +22,7 @@ LABEL = f"app.kubernetes.io/part-of={PREFIX}"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Checkout]:
     docker_client()
-    for one in ("postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.6"):
+    for one in ("postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.7"):
         image(one)
     app = image("shop:1")  # by its id: a name may become another image meanwhile
     one = Checkout.make(tmp_path / "project")

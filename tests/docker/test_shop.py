@@ -77,7 +77,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     docker_client()
-    for one in ("shop:1", "shop:2", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.6", "barman:3"):
+    for one in ("shop:1", "shop:2", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.7", "barman:3"):
         image(one)
     one = Shop(tmp_path_factory.mktemp("proof"))
     yield one

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from tierstack.platform import Kubernetes
 
 def judge(config, secret_keys, stack, project):
-    return SimpleNamespace(problems=[], advice=[], capacity=[], platform=Kubernetes(name="test"), needs=None)
+    return SimpleNamespace(problems=[], advice=[], capacity=[], notes=[], platform=Kubernetes(name="test"), needs=None)
 """
 _WAITS = '''
 from pathlib import Path

@@ -17,8 +17,8 @@ DAY = 24 * 60
         (45 * 24, 34, 30 * DAY, 2160),
         (45 * 24, 20, 10 * DAY, 720),
         (200 * 24, 34, 120 * DAY, 8760),
-        (160, 15, DAY, 168),
-        (72, 34, DAY, 168),
+        (160, 30, 2 * DAY, 168),
+        (72, 34, 2 * DAY, 168),
         (24, 25, 6 * 60, 24),
         (1, 34, 20, 1),
     ],
@@ -31,7 +31,7 @@ def test_the_latest_renewal_that_leaves_the_share(hours: int, percent: int, befo
 
 
 @pytest.mark.parametrize(
-    ("hours", "percent", "possible"), [(160, 34, 15), (24, 34, 25), (100 * 24, 34, 30), (2160, 80, 34)]
+    ("hours", "percent", "possible"), [(160, 34, 30), (24, 34, 25), (100 * 24, 34, 30), (2160, 80, 34)]
 )
 def test_a_share_that_traefik_cannot_keep(hours: int, percent: int, possible: int) -> None:
     assert acme.renewal(hours, percent) is None

@@ -48,7 +48,12 @@ def test_static_configuration() -> None:
     assert points["https"]["transport"]["lifeCycle"]["graceTimeOut"] == "20s"
     assert points["https"]["transport"]["respondingTimeouts"]["readTimeout"] == "300s"
     assert found["accessLog"]["fields"]["headers"] == {"defaultMode": "drop"}
-    assert found["accessLog"]["fields"]["names"]["RequestPath"] == "drop"
+    logged = found["accessLog"]["fields"]
+    assert logged["defaultMode"] == "drop"
+    assert not [name for name in logged["names"] if "Path" in name or "Line" in name or "Username" in name]
+    for point in ("http", "https"):
+        assert points[point]["transport"]["respondingTimeouts"]["idleTimeout"] == "60s"
+        assert points[point]["http"]["encodedCharacters"]["allowEncodedNullCharacter"] is False
     assert found["providers"]["file"]["directory"].endswith("/dynamic")
     ports = [int(point["address"].removeprefix(":")) for point in points.values()]
     assert min(ports) > 1023, "nothing runs as root"

@@ -117,7 +117,7 @@ IMAGES = {
         *(shop_image(version) for version in ("1", "2")),
         Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
         Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),
-        Image(name="traefik:3.6", recipe="traefik", programs={"traefik": "traefik"}, seconds=5),
+        Image(name="traefik:3.7", recipe="traefik", programs={"traefik": "traefik"}, seconds=5),
         *(program_image(name, programs) for name, programs in CLUSTER_PROGRAMS.items()),
         Image(
             name="barman-cloud-sidecar:0.14.0",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stacks import rules
 from stacks.check import judge
 from stacks.environment import build
 from stacks.reference import markdown
@@ -304,3 +305,21 @@ def test_the_proxy_waits_for_the_largest_body(
     args = rooms.gateway(certificate) if kind == "docker" else rooms.addons()
     assert args
     assert args.read_timeout_seconds == seconds
+
+
+def test_what_an_ipv6_client_of_a_docker_host_meets_is_said(base: dict[str, Any]) -> None:
+    config = copy.deepcopy(base)
+    config["dns"] = {"domain": "shop.example", "web": [{"host": "@", "ipv4": ["192.0.2.1"], "ipv6": ["2001:db8::1"]}]}
+
+    def said(**gateway: Any) -> list[str]:
+        found = rules.addresses  # the whole advice needs records of every host
+        verdict = judge({**config, "gateway": gateway}, frozenset(), "test", "shop")
+        assert verdict.rooms
+        return found(verdict.rooms)
+
+    (listening,) = said()
+    assert "dns.web[0].ipv6" in listening
+    assert "0.0.0.0" in listening
+    (bridged,) = said(bind_address="::")
+    assert bridged.startswith("gateway.bind_address: ::")
+    assert said(trusted_proxies=["192.0.2.0/24"]) == []

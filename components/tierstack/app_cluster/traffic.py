@@ -10,7 +10,7 @@ from typing import Any
 from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
 from tierstack.gateway.forwarded import client_source
-from tierstack.gateway.traefik import dump
+from tierstack.gateway.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,11 @@ def traefik_file(name: str, args: AppClusterArgs, releases: Sequence[Release], m
         "tls": {},
     }
     transport = {
-        "maxIdleConnsPerHost": 256,
+        "maxIdleConnsPerHost": IDLE_TO_SERVER,
         "forwardingTimeouts": {
-            "dialTimeout": "2s",
+            "dialTimeout": f"{DIAL_SECONDS}s",
             # Shorter than what servers keep open, see server.nginx.
-            "idleConnTimeout": "60s",
+            "idleConnTimeout": f"{IDLE_SERVER_SECONDS}s",
             "responseHeaderTimeout": f"{limits.answer_seconds(args)}s",
         },
     }

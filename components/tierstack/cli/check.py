@@ -35,6 +35,7 @@ def run(
                     {"name": one.name, "requests_per_second": round(one.requests_per_second), "formula": one.formula}
                     for one in found.capacity
                 ],
+                "notes": found.notes,
             }
         )
     elif found.problems:

@@ -43,6 +43,7 @@ class Verdict(Protocol):
     problems: list[Problem]
     advice: list[str]
     capacity: list[Limit]
+    notes: list[str]
 
     @property
     def platform(self) -> Platform | None: ...

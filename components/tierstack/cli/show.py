@@ -49,6 +49,8 @@ def verdict(stack: str, found: Verdict) -> None:
     for index, limit in enumerate(found.capacity):
         said = f"{limit.name}, {limit.requests_per_second:,.0f} requests/s [dim]({escape(limit.formula)})[/]"
         out.print(f"  [yellow]Bottleneck:[/] {said}" if index == 0 else f"  Next: {said}")
+    for line in found.notes:
+        out.print(f"  {escape(line)}")
     warnings(found.warnings(), out)
     for line in found.advice:
         out.print(f"  [yellow]advice[/] {escape(line)}")

@@ -71,8 +71,11 @@ class ClusterAddonsArgs:
     enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""
     traefik_cpu: float = 1.0
     """Cores that each Traefik is reserved; there is no limit."""
-    traefik_memory_mb: int = 256
-    """Memory of each Traefik in MiB: request and hard limit."""
+    traefik_memory_mb: int = 512
+    """Memory of each Traefik in MiB: request and hard limit. (MiB - 96) × 1024 ÷ 40 connections fit: 10,649."""
+    response_timeout_seconds: int = 3605
+    """How long Traefik waits for an application to begin its answer, in seconds: at least `request_timeout_seconds` of
+    every application and 5 more. A stack that installs the addons sets it to that of its application."""
 
     def chosen(self) -> list[Addon]:
         """The addons to install, what one needs before it."""
@@ -102,6 +105,7 @@ class ClusterAddonsArgs:
             found.append(Problem("https_port", self.https_port, wrong, "write two ports, such as 80 and 443"))
         found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
         found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
+        found += out_of_range("response_timeout_seconds", self.response_timeout_seconds, 6, 3605, "seconds")
         found += out_of_range("traefik_cpu", self.traefik_cpu, 0.05, 128, "cores")
         found += out_of_range("traefik_memory_mb", self.traefik_memory_mb, 64, 65536, "MiB")
         found += network_problems("trusted_proxies", self.trusted_proxies)

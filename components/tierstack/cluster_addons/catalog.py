@@ -75,30 +75,32 @@ _PROMETHEUS = "example/prometheus-operator-crd/monitoring.coreos.com_"
 
 CATALOG: dict[Addon, Release] = {
     Addon.GATEWAY_API: Release(
-        version="1.4.0",
+        version="1.5.1",
         sources=_raw(
             "kubernetes-sigs/gateway-api",
-            "v1.4.0",
+            "v1.5.1",
             {
-                f"{_CRDS}backendtlspolicies.yaml": "59d7cf1d99e1337e6d6a19c6306172d8f7ff2d9f920142a88ef9ba597d6d97bb",
-                f"{_CRDS}gatewayclasses.yaml": "2f61e8c8c2289843a61d7b1bba31f8a5a46dbf20a1c54359209d638d3bd899c9",
-                f"{_CRDS}gateways.yaml": "b0e29566bbe07fbe4ede55c2eff73865bd566f3063736ec9046224d7e20d6f88",
-                f"{_CRDS}grpcroutes.yaml": "dc114a794b2bf2565489c3182d4b173590ea01348f986daf42c7bc0505521d26",
-                f"{_CRDS}httproutes.yaml": "c2539410dec72b793ef840f484c19d13b48210074ec801b730e9fce2c5fc825c",
-                f"{_CRDS}referencegrants.yaml": "3a59dcc699c2d01b19f13233943597f69de25420495ab3d4af7de7997bd807cc",
+                f"{_CRDS}backendtlspolicies.yaml": "9b8818172153d72f9c84032db0be0a4a657277d13f5bbc22226ad9481ff57971",
+                f"{_CRDS}gatewayclasses.yaml": "234ad4b2757ee1b3596a4187bb98df071c5bbdd9e1806f692f2dbf8387e6bef4",
+                f"{_CRDS}gateways.yaml": "7416e8300eb4d8c0a71a23445609075bbacbe8bc80104584b019cfe1ebe77c31",
+                f"{_CRDS}grpcroutes.yaml": "979f4125d44d3df24659ba00d1d04ff8e76c45423193e8aae82dd5810d7827df",
+                f"{_CRDS}httproutes.yaml": "682203b109baecb18d38073a578f7bc2c17d22fe9b0c27bf030850abe014c370",
+                f"{_CRDS}listenersets.yaml": "9221468d19fdfbb0026113b1ef64abac64f27607975aff2410361b8b38f0e0bb",
+                f"{_CRDS}referencegrants.yaml": "a8902c486eed0b7339f5bb8a476ccaba0918eb038048402bdc01cbb69b0fbb51",
+                f"{_CRDS}tlsroutes.yaml": "818e4827c469a40e2527a2851591e656782c50fea8dd44812c900d219da09345",
             },
         ),
         pod_security=None,
         crds=("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"),
     ),
     Addon.TRAEFIK: Release(
-        version="3.6.6",
+        version="3.7.12",
         sources=_raw(
             "traefik/traefik",
-            "v3.6.6",
+            "v3.7.12",
             {
                 "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml": (
-                    "b571cc05f2e34c647e05a82db21f48eaae044ac28eba147a0e839f74c60dbdc5"
+                    "1d5e8558803804562238b0d4a57174aadd6d87c36e3c4c55199ebcc356a9406c"
                 ),
             },
         ),
@@ -225,5 +227,5 @@ CATALOG: dict[Addon, Release] = {
 }
 """Every addon, in the order of installing: what one needs stands before it."""
 
-TRAEFIK_IMAGE = "docker.io/library/traefik:v3.6.6"
+TRAEFIK_IMAGE = "docker.io/library/traefik:v3.7.12"
 """Traefik has no release manifest (its chart only), so tierstack writes its objects; this is the vendor's image."""

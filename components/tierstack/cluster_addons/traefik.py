@@ -8,6 +8,7 @@ from tierstack.cluster_addons.catalog import CATALOG, TRAEFIK_IMAGE, Addon
 from tierstack.cluster_addons.tuning import apart, disruption_budget, tolerations
 from tierstack.gateway import traefik
 from tierstack.gateway.args import TRAEFIK_CLASS
+from tierstack.gateway.sizing import runtime
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, millicores
 
 Manifest = dict[str, Any]
@@ -80,12 +81,20 @@ def configuration(args: ClusterAddonsArgs) -> list[str]:
     leaving = {"requestAcceptGraceTimeout": f"{LEAVE_SECONDS}s", "graceTimeOut": f"{args.stop_seconds}s"}
     read = traefik.reading(args.read_timeout_seconds)
     kept = {"keepAliveMaxTime": f"{KEEP_SECONDS}s", "lifeCycle": leaving, **read}
-    point = {"forwardedHeaders": forwarded, "transport": kept}
+    point = {"forwardedHeaders": forwarded, "transport": kept, "http": traefik.REQUESTS}
     options: Manifest = {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-        **traefik.LOGGING,
+        **traefik.OBSERVED,
         "ping": {"entryPoint": "internal"},
-        "metrics": {"prometheus": {"entryPoint": "internal", "addRoutersLabels": True}},
+        # The Gateway's routes have no transport of their own, so this one is every application's.
+        "serversTransport": {
+            "maxIdleConnsPerHost": traefik.IDLE_TO_SERVER,
+            "forwardingTimeouts": {
+                "dialTimeout": f"{traefik.DIAL_SECONDS}s",
+                "responseHeaderTimeout": f"{args.response_timeout_seconds}s",
+                "idleConnTimeout": f"{traefik.IDLE_SERVER_SECONDS}s",
+            },
+        },
         "providers": {
             "providersThrottleDuration": "100ms",
             "kubernetesGateway": {"statusAddress": {"service": dict(_META)}},
@@ -163,6 +172,7 @@ def _deployment(args: ClusterAddonsArgs) -> Manifest:
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/local/bin/traefik"],
         "args": configuration(args),
+        "env": [{"name": key, "value": value} for key, value in runtime(args.traefik_memory_mb).items()],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
         "readinessProbe": {**ping, "periodSeconds": 2, "failureThreshold": 1},
         "livenessProbe": {**ping, "periodSeconds": 10, "failureThreshold": 3, "initialDelaySeconds": 5},

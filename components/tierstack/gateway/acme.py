@@ -48,12 +48,12 @@ _DAY = 24 * 60
 RENEWALS = (
     Renewal(1, 20, 1),
     Renewal(24, 6 * 60, 10),
-    Renewal(7 * 24, _DAY, 60),
+    Renewal(7 * 24, 2 * _DAY, 2 * 60),
     Renewal(30 * 24, 10 * _DAY, _DAY // 2),
     Renewal(90 * 24, 30 * _DAY, _DAY),
     Renewal(365 * 24, 120 * _DAY, 7 * _DAY),
 )
-"""The table of Traefik 3.6.6. From 3.6.7 on the third row is 2 days, looked at every 2 hours: earlier, never later."""
+"""The table of Traefik 3.7.12, and of every version from 3.6.7 on (which choose the third row from 6 days on)."""
 
 
 def renewal(lifetime_hours: int, percent: int) -> Renewal | None:

@@ -22,7 +22,7 @@ class GatewayArgs:
     certificate: Certificate
     """The certificate it shows, from TLS. A renewed one is taken up while running."""
     image: str | None = None
-    """Docker: image of Traefik 3, by digest. Required there. On Kubernetes the cluster runs its own proxy."""
+    """Docker: image of Traefik 3.7.12 or newer, by digest. Required there. On Kubernetes the cluster runs its own."""
     tools_image: str | None = None
     """Docker: any image by digest with /bin/sh, mkdir, mv and rm, which writes configuration into volumes.
     Required there."""
@@ -40,8 +40,8 @@ class GatewayArgs:
     """Networks (CIDR) of load balancers or a CDN in front, whose X-Forwarded-For is believed. Rate limits and logs then
     count the client that they name. Kubernetes: those that the cluster's proxy trusts (`trusted_proxies` of
     ClusterAddons). None: nobody's."""
-    memory_mb: int = 256
-    """Docker: hard limit in MiB."""
+    memory_mb: int = 512
+    """Docker: hard limit in MiB. (MiB - 96) × 1024 ÷ 40 open connections fit into it: 10,649."""
     stop_seconds: int = 30
     """Docker: how long running requests may take when it stops, in seconds."""
     read_timeout_seconds: int = READ_SECONDS

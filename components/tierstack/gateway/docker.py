@@ -8,6 +8,7 @@ import pulumi
 
 from tierstack.gateway import acme, traefik
 from tierstack.gateway.args import GatewayArgs
+from tierstack.gateway.sizing import runtime
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.platform.revision import revision
 from tierstack.wiring import AcmeClient, Certificate, GatewayEndpoint
@@ -51,7 +52,7 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
             memory_mb=args.memory_mb,
             # Through the files' own resource, so that they are there when Traefik starts.
             mounts=[Mount(volume=files.volume, path=traefik.HOME, read_only=True), *source.mounts],
-            environment=source.environment,
+            environment={**runtime(args.memory_mb), **source.environment},
             ports=[(args.http_port, traefik.HTTP), (args.https_port, traefik.HTTPS)],
             host_ip=args.bind_address,
             health=Health(command=[*command, "healthcheck", configuration], interval=3),

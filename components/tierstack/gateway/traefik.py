@@ -6,6 +6,8 @@ JSON is YAML, so the files are JSON under names that Traefik looks for.
 import json
 from typing import Any
 
+from tierstack.gateway.sizing import IDLE_SECONDS
+
 HOME = "/etc/tierstack/gateway"
 """Where the configuration volume is mounted."""
 STATIC = "static.yaml"
@@ -25,18 +27,56 @@ _CIPHERS = [
     for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256")
     for kind in ("ECDHE_ECDSA", "ECDHE_RSA")
 ]
-# Query strings carry tokens (password resets, signed links), and headers carry sessions: neither is logged.
-_UNLOGGED = ("RequestPath", "RequestLine", "ClientUsername")
+# Every further field costs CPU at each request. Query strings carry tokens (password resets, signed links), and headers
+# carry sessions: neither is logged, so there is no field of a path.
+_LOGGED = (
+    *("StartUTC", "ClientHost", "RequestMethod", "RequestHost", "RequestContentSize", "TLSVersion"),
+    *("RouterName", "ServiceAddr", "RetryAttempts"),
+    *("DownstreamStatus", "DownstreamContentSize", "Duration", "OriginStatus", "OriginDuration"),
+)
 
-LOGGING: dict[str, Any] = {
+OBSERVED: dict[str, Any] = {
     "log": {"level": "INFO", "format": "json"},
     "accessLog": {
         "format": "json",
         "bufferingSize": 100,
-        "fields": {"names": dict.fromkeys(_UNLOGGED, "drop"), "headers": {"defaultMode": "drop"}},
+        "fields": {
+            "defaultMode": "drop",
+            "names": dict.fromkeys(_LOGGED, "keep"),
+            "headers": {"defaultMode": "drop"},
+        },
+    },
+    # A request is counted once, by its router. Counting it by its entry point and its service too costs CPU and says
+    # the same again: a router has one of each.
+    "metrics": {
+        "prometheus": {
+            "entryPoint": "internal",
+            "addEntryPointsLabels": False,
+            "addRoutersLabels": True,
+            "addServicesLabels": False,
+        }
     },
 }
-"""The part of the static configuration that says what is logged, on every platform."""
+"""The part of the static configuration that says what is logged and counted, on every platform."""
+# Characters that a path may hold in encoded form, as in `/search/100%25` or `/tag/C%23`: they reach the application as
+# they were sent. The proxy routes by host alone, so no rule of its own can be passed by with them; nginx decodes a path
+# once, before it looks for files or compares it with a location, and refuses one that leaves the document root. The
+# zero byte has no use in a path, and programs in C end a name there.
+_ENCODED = {
+    **{f"allowEncoded{one}": True for one in ("Slash", "BackSlash", "Semicolon", "Percent", "QuestionMark", "Hash")},
+    "allowEncodedNullCharacter": False,
+}
+REQUESTS: dict[str, Any] = {
+    "encodedCharacters": _ENCODED,
+    # In CGI and PHP, `X_Forwarded_For` and `X.Forwarded.For` become the variable of the header that the proxy writes.
+    "aliasHeadersStrategy": "delete",
+}
+"""The part of an entry point's `http` that says which requests it takes, on every platform."""
+IDLE_TO_SERVER, IDLE_SERVER_SECONDS = 256, 60
+"""Idle connections that are kept to a server, and for how many seconds: shorter than servers keep them, so that the
+proxy closes first and no request meets a closing connection."""
+DIAL_SECONDS = 2
+"""How long the proxy tries to reach a server. One whose host is gone does not answer at all; the next one is tried."""
 TLS_PROFILE: dict[str, Any] = {"minVersion": "VersionTLS12", "cipherSuites": _CIPHERS}
 """TLS 1.2 and up with forward secrecy (Mozilla's `intermediate` profile), on every platform."""
 
@@ -49,8 +89,9 @@ def read_seconds(max_body_mb: int) -> int:
 
 
 def reading(read_timeout_seconds: int) -> dict[str, Any]:
-    """The part of an entry point's `transport` that says how long a client may take to send a request."""
-    return {"respondingTimeouts": {"readTimeout": f"{read_timeout_seconds}s"}}
+    """The part of an entry point's `transport` that says how long a client may take to send a request, and how long it
+    may then be idle."""
+    return {"respondingTimeouts": {"readTimeout": f"{read_timeout_seconds}s", "idleTimeout": f"{IDLE_SECONDS}s"}}
 
 
 def static(
@@ -67,9 +108,8 @@ def static(
     return dump(
         {
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-            **LOGGING,
+            **OBSERVED,
             "ping": {"entryPoint": "internal"},
-            "metrics": {"prometheus": {"entryPoint": "internal", "addRoutersLabels": True}},
             "providers": {
                 "providersThrottleDuration": "100ms",
                 "file": {"directory": f"{HOME}/dynamic", "watch": True},
@@ -78,12 +118,13 @@ def static(
                 "http": {
                     "address": f":{HTTP}",
                     "forwardedHeaders": forwarded,
-                    "http": {"redirections": {"entryPoint": redirect}},
+                    "http": {**REQUESTS, "redirections": {"entryPoint": redirect}},
+                    "transport": {"respondingTimeouts": {"idleTimeout": f"{IDLE_SECONDS}s"}},
                 },
                 "https": {
                     "address": f":{HTTPS}",
                     "forwardedHeaders": forwarded,
-                    "http": {"tls": {}},
+                    "http": {**REQUESTS, "tls": {}},
                     "transport": {
                         "lifeCycle": {"graceTimeOut": f"{stop_seconds}s"},
                         **reading(read_timeout_seconds),

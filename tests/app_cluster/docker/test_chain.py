@@ -102,7 +102,7 @@ class Chain:
             "large": LARGE,
             "shop": shop,
             "probe": probe_image(shop),
-            "traefik": image("traefik:3.6"),
+            "traefik": image("traefik:3.7"),
             "http_port": free_port(),
             "https_port": free_port(),
             "read": READ_SECONDS,

@@ -56,7 +56,7 @@ class Shop:
             "name": NAME,
             "domain": "example.org",
             "secret": SECRET,
-            "traefik": image("traefik:3.6"),
+            "traefik": image("traefik:3.7"),
             "tools": image("shop:1"),
             "shop": image("shop:1"),
             "http_port": free_port(),

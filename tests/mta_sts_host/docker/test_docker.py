@@ -56,7 +56,7 @@ class Host:
         self.ports = {"http_port": free_port(), "https_port": free_port()}
 
     def up(self, mode: str) -> None:
-        images = {"traefik": image("traefik:3.6"), "shop": image("shop:1")}
+        images = {"traefik": image("traefik:3.7"), "shop": image("shop:1")}
         self.stack.write(PROGRAM.format(name=NAME, host=HOST, mode=mode, **images, **self.ports))
         self.stack.up()
         self.outputs = self.stack.outputs()
@@ -80,7 +80,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    image("traefik:3.6")  # skips here, before anything is made
+    image("traefik:3.7")  # skips here, before anything is made
     made = Host(Stack(tmp_path, NAME))
     made.up("testing")
     yield made

@@ -65,7 +65,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.stack = Stack(folder, "acme")
         self.ports = {"http_port": free_port(), "https_port": free_port()}
-        self.images = {"traefik": image("traefik:3.6"), "shop": image("shop:1")}
+        self.images = {"traefik": image("traefik:3.7"), "shop": image("shop:1")}
 
     def up(self, ca: Authority, hostnames: list[str], more: str = "", stop_seconds: int = 5) -> None:
         program = PROGRAM.format(

@@ -36,7 +36,7 @@ Gateway("gateway", GatewayArgs(
 class Site:
     def __init__(self, stack: Stack) -> None:
         self.stack, self.port = stack, free_port()
-        images = {"traefik": image("traefik:3.6"), "shop": image("shop:1")}
+        images = {"traefik": image("traefik:3.7"), "shop": image("shop:1")}
         ports = {"http_port": free_port(), "https_port": self.port}
         self.program = PROGRAM.format(name=NAME, host=HOST, **images, **ports)
 
