@@ -16,7 +16,7 @@ from tests.dns_records.samples import CASES, rsa_key
 from tierstack.arguments import load
 from tierstack.dns_records import dkim, pasted, providers, vendors
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.findings import Finding, errors
+from tierstack.dns_records.findings import Finding, Severity, errors
 from tierstack.dns_records.zone import Zone
 
 DATA = yaml.safe_load((CASES / "pasted.yaml").read_text())
@@ -90,6 +90,15 @@ def test_a_code_of_brevo_keeps_its_capitals(code: str) -> None:
     texts = zone(mail={"brevo": {"code": code}, "fastmail": {}}).get("shop.example", "TXT")
     assert texts
     assert "brevo-code:0123456789abcdef0123456789ABCDEF" in texts.values
+
+
+@pytest.mark.parametrize("provider", ["brevo", "postmark"])
+def test_a_key_of_1024_bits_that_the_provider_gives_is_used_with_a_warning(provider: str) -> None:
+    """RFC 8301 §3.2: signers must use 1024 bits and should use 2048; the customer cannot choose."""
+    options = {"dkim_key": f"k=rsa;p={rsa_key(1024)}", **({"selector": "pm"} if provider == "postmark" else {})}
+    found = zone(mail={provider: options, "fastmail": {}})
+    assert not codes(found)
+    assert finding(found, "dkim-key-short").severity is Severity.WARNING
 
 
 # --- Microsoft 365
