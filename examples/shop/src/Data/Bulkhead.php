@@ -16,9 +16,9 @@ use RuntimeException;
  */
 final class Bulkhead
 {
-    private const BOUND = 0.5; // seconds that the database has for an answer
+    private const BOUND = 2.0; // seconds that the database has for an answer: a restart of a server or a pooler is shorter
     private const FRESH = 0.2; // seconds that what was found counts
-    private const ABANDONED = 2; // seconds after which whoever looked is taken for dead
+    private const ABANDONED = 4; // seconds after which whoever looked is taken for dead
 
     private ?bool $open = null;
 
@@ -40,7 +40,7 @@ final class Bulkhead
 
     private function answers(): bool
     {
-        $deadline = microtime(true) + 2 * self::BOUND;
+        $deadline = microtime(true) + self::BOUND + 0.5;
         do {
             [$answers, $time] = apcu_fetch('database:found') ?: [null, 0.0];
             if (microtime(true) - $time < self::FRESH) {
@@ -59,12 +59,18 @@ final class Bulkhead
 
     private function find(): bool
     {
-        try {
-            $this->probe->ask('SELECT 1', self::BOUND);
-            $answers = true;
-        } catch (RuntimeException $error) {
+        $deadline = microtime(true) + self::BOUND;
+        $answers = false;
+        while (!$answers && ($left = $deadline - microtime(true)) > 0) {
+            try {
+                $this->probe->ask('SELECT 1', $left);
+                $answers = true;
+            } catch (RuntimeException $error) {
+                usleep(50_000); // a connection that breaks says nothing of the next one
+            }
+        }
+        if (!$answers) {
             error_log("database: {$error->getMessage()}");
-            $answers = false;
         }
         apcu_store('database:found', [$answers, microtime(true)]);
         apcu_delete('database:asked');
