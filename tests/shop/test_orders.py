@@ -149,7 +149,7 @@ def test_an_order_is_refused_while_the_database_is_away(fresh: Stand, site: Site
 
 def test_a_silent_database_leaves_children_for_the_rest(fresh: Stand, site: Site) -> None:
     """Nobody refuses: connections stay, and no answer comes. Three times as many orders as PHP-FPM has children."""
-    fresh.postgres.pause()
+    fresh.pooler.kill("SIGSTOP")
     try:
         with ThreadPoolExecutor(24) as customers:
             orders = [customers.submit(site.order, key()) for _ in range(24)]
@@ -158,12 +158,10 @@ def test_a_silent_database_leaves_children_for_the_rest(fresh: Stand, site: Site
             assert requests.get(f"{site.address}/api/monitoring/health", timeout=7).status_code == 503
             until("orders to be refused without a wait", lambda: sum(one.done() for one in orders) >= 8)
             assert {one.result().status_code for one in orders if one.done()} == {503}
-            fresh.postgres.unpause()
+            fresh.pooler.kill("SIGCONT")
             assert {one.result().status_code for one in orders} <= {201, 503}
     finally:
-        fresh.postgres.reload()
-        if fresh.postgres.status == "paused":
-            fresh.postgres.unpause()
+        fresh.pooler.kill("SIGCONT")
     until("the database to be back", lambda: site.get("/api/health").status_code == 200)
 
 
