@@ -176,15 +176,10 @@ def _check_issuer(one: Property, subject: str) -> list[Finding]:
 def _check_issuer_name(one: Property, subject: str) -> list[Finding]:
     if not _ISSUER.match(one.issuer):
         message = f"`{one.issuer}` is not the domain of an issuer"
-        return [
-            error(
-                "caa-issuer",
-                subject,
-                message,
-                "RFC 8659 §4.2",
-                "write `letsencrypt.org`, or another issuer's domain",
-            )
-        ]
+        # Only what was written is repeated: the name of another CA would let that one issue.
+        meant = url_parts(one.issuer).netloc
+        fix = f"write `{meant}`" if _ISSUER.match(meant) else "write the domain that your CA states, and nothing else"
+        return [error("caa-issuer", subject, message, "RFC 8659 §4.2", fix)]
     name, _, suffix = one.issuer.rpartition(".")
     meant = next((known for known in ISSUERS if _slip_of(name, suffix, known)), None)
     if one.issuer not in ISSUERS and meant:

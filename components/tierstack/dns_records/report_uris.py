@@ -9,6 +9,7 @@ from tierstack.dns_records.records import RecordError, absolute
 from tierstack.dns_records.texts import odd_character, url_parts
 
 _MAILBOX = re.compile(r"^[^@\s\"(),:;<>\[\]\\]{1,64}@[^@\s]+$")
+_DOMAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _RESERVED = {",": "%2C", "!": "%21", ";": "%3B", "?": "%3F", "&": "%26", "#": "%23"}
 
 
@@ -39,7 +40,7 @@ def report_uri_slip(uri: str) -> Slip | None:
 
 def is_mailbox(address: str) -> bool:
     """Whether a text is a mail address at a full domain name."""
-    if not _MAILBOX.match(address):
+    if not _MAILBOX.match(address) or not _DOMAIN.fullmatch(address.rpartition("@")[2]):
         return False
     try:
         return "." in absolute(address.rpartition("@")[2] + ".", "invalid.")
