@@ -141,6 +141,8 @@ class _NoMocks(mocks.Mocks):
         raise AssertionError(f"reads {args.name}")
 
     def call(self, args: mocks.MockCallArgs) -> Any:
+        if args.token == "pulumi:pulumi:readStackResourceOutputs":
+            return {}  # there is no state
         raise AssertionError(f"asks for {args.token}: a component must not look anything up")
 
 

@@ -12,6 +12,7 @@ from tests.projects import Checkout
 from tierstack.cli import target
 from tierstack.cli.project import UsageError
 
+NOT_ASKED = "was not asked: shop has no address here"
 CREATED = [
     {"resourcePreEvent": {"metadata": {"op": "create", "urn": "urn:pulumi:local::shop::a:b:C::web"}}},
     {"summaryEvent": {"resourceChanges": {"create": 2, "same": 0}}},
@@ -37,8 +38,9 @@ def test_up_makes_the_stack_and_brings_it_up(tierstack: Command, pulumi: Fake) -
         "result": "succeeded",
         "changes": {"create": 2},
         "outputs": {"url": "https://shop"},
+        "parts": [{"name": "https://shop/api/monitoring/health", "health": "unknown", "since": None, "why": NOT_ASKED}],
     }
-    assert pulumi.verbs() == ["stack init", "up", "stack output"]
+    assert pulumi.verbs() == ["stack init", "up", "stack output", "stack export", "stack output"]
     assert {"--yes", "--skip-preview"} <= set(pulumi.calls()[1]["arguments"])
 
 
@@ -179,6 +181,55 @@ def test_render_leaves_other_files_alone(tierstack: Command, pulumi: Fake, tmp_p
     assert "holds other files" in str(done.exception)
     assert (mine / "thesis.txt").exists()
     assert pulumi.calls() == []
+
+
+APPLIED = {"out": json.dumps({"deployment": {"resources": [{"type": "docker:index/volume:Volume", "urn": "u"}]}})}
+
+
+@pytest.mark.parametrize("verb", ["up", "preview"])
+def test_without_docker_a_stack_that_runs_is_an_error(
+    tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, target._no_docker)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    pulumi.say(stack_export=APPLIED)
+    done = tierstack(verb, "-s", "local")
+    assert isinstance(done.exception, target.UnreachableError)
+    assert done.exception.code == 1
+    said = str(done.exception)
+    assert (
+        "no Docker daemon answers at tcp://127.0.0.1:1, and local runs there. Nothing was changed. Start Docker" in said
+    )
+    assert "--platform render" in said
+    assert verb not in pulumi.verbs()
+    # Manifests can be written all the same, by those who ask for them.
+    assert tierstack(verb, "-s", "local", "--platform", "render").exit_code == 0
+
+
+def test_without_the_docker_host_that_is_configured_nothing_is_rendered(
+    tierstack: Command, pulumi: Fake, project: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, target._no_docker)
+    project.config("local", lambda config: config["platform"].update(docker_host="tcp://127.0.0.1:1"))
+    done = tierstack("up", "-s", "local")
+    assert isinstance(done.exception, target.UnreachableError)
+    assert pulumi.calls() == []
+
+
+def test_up_and_preview_look_at_what_is_there(tierstack: Command, pulumi: Fake) -> None:
+    tierstack("up", "-s", "local", "--yes")
+    assert "--refresh" not in pulumi.calls()[1]["arguments"]  # of a new stack nothing is there
+    pulumi.say(stack_init={"code": 255, "err": "error: stack 'local' already exists"})
+    for verb in ("up", "preview"):
+        tierstack(verb, "-s", "local", "--json")
+        assert "--refresh" in next(one for one in reversed(pulumi.calls()) if verb in one["arguments"])["arguments"]
+
+
+def test_adopting_is_for_one_run(tierstack: Command, pulumi: Fake, project: Checkout) -> None:
+    before = (project.folder / "Pulumi.local.yaml").read_text()
+    tierstack("up", "-s", "local", "--yes", "--adopt")
+    assert config_of(pulumi.calls()[1])["config"]["shop:platform"] == {"kind": "docker", "adopt": True}
+    assert (project.folder / "Pulumi.local.yaml").read_text() == before
 
 
 def test_without_docker_up_renders(tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

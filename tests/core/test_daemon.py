@@ -1,6 +1,8 @@
 """What is asked of the Docker daemon, and what is said when it goes wrong, against a daemon that only keeps notes.
 `tests/core/docker` does the same with a real one."""
 
+import io
+import tarfile
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +10,7 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from tierstack.platform import files, ready, run_once
+from tierstack.platform import files, pulled_image, ready, run_once
 
 
 class Container:
@@ -16,10 +18,27 @@ class Container:
 
     def __init__(self, daemon: "Daemon", given: dict[str, Any]) -> None:
         self.daemon, self.given, self.status, self.states = daemon, given, daemon.status, list(daemon.states)
-        self.attrs = {"State": self.states.pop(0)} if self.states else {}
+        self.attrs: dict[str, Any] = {"State": self.states.pop(0)} if self.states else {}
+        self.attrs["Config"] = {"StopTimeout": daemon.stop_timeout}
+        self.labels = daemon.labels
 
     def put_archive(self, path: str, data: bytes) -> None:
         self.daemon.notes.append(f"archive {path} {len(data) > 0}")
+
+    def get_archive(self, path: str) -> tuple[list[bytes], None]:
+        """A file of the volume as the daemon hands it out: a tar with its owner and mode."""
+        if path not in self.daemon.files:
+            raise docker.errors.NotFound("no such file")
+        uid, gid, mode, content = self.daemon.files[path]
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            entry = tarfile.TarInfo(path)
+            entry.uid, entry.gid, entry.mode, entry.size = uid, gid, mode, len(content)
+            tar.addfile(entry, io.BytesIO(content))
+        return [buffer.getvalue()], None
+
+    def restart(self, timeout: int) -> None:
+        self.daemon.notes.append(f"restart {timeout}")
 
     def start(self) -> None:
         self.daemon.notes.append("start")
@@ -33,7 +52,7 @@ class Container:
 
     def reload(self) -> None:
         if self.states:
-            self.attrs = {"State": self.states.pop(0)}
+            self.attrs["State"] = self.states.pop(0)
 
     def logs(self, **_: int) -> bytes:
         return b"the log\n"
@@ -49,10 +68,28 @@ class Daemon:
         self.code, self.states, self.status = code, states or [], status
         self.notes: list[str] = []
         self.created: dict[str, Any] = {}
+        self.labels = {"app.kubernetes.io/managed-by": "tierstack"}
+        self.files: dict[str, tuple[int, int, int, bytes]] = {"/volume/a": (1, 2, 0o400, b"1")}
+        self.here, self.registry = {"i"}, {"r@sha256:1"}
+        self.images = SimpleNamespace(get=self.image)
+        self.api = SimpleNamespace(pull=self.pull)
         self.present = True
+        self.stop_timeout: int | None = None
         self.containers = SimpleNamespace(create=self.create, get=self.get)
         self.volumes = SimpleNamespace(list=lambda: [SimpleNamespace(name="v")])
         self.networks = SimpleNamespace(get=lambda name: SimpleNamespace(connect=lambda _: self.notes.append(name)))
+
+    def image(self, name: str) -> SimpleNamespace:
+        if name not in self.here:
+            raise docker.errors.ImageNotFound(f"No such image: {name}")
+        return SimpleNamespace(id=name)
+
+    def pull(self, repository: str, tag: str, **_: bool) -> list[dict[str, str]]:
+        self.notes.append(f"pull {repository} {tag}")
+        if f"{repository}@{tag}" not in self.registry:
+            return [{"status": "Pulling"}, {"error": "manifest unknown"}]
+        self.here.add(f"{repository}@{tag}")
+        return [{"status": "Pulled"}]
 
     def create(self, image: str, **given: Any) -> Container:
         self.created = {"image": image, **given}
@@ -67,7 +104,7 @@ class Daemon:
 @pytest.fixture
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Daemon:
     found = Daemon()
-    for module in (files, run_once, ready):
+    for module in (files, run_once, ready, pulled_image):
         monkeypatch.setattr(module, "client", lambda _: found)
     return found
 
@@ -116,6 +153,73 @@ class TestFiles:
         files._Provider().delete("id", FILES)
         assert "rm -f -- a" in daemon.created["entrypoint"][-1]
 
+    @pytest.mark.parametrize(
+        "now", [{}, {"/volume/a": (1, 2, 0o400, b"2")}, {"/volume/a": (0, 2, 0o400, b"1")}, {"/volume/a": (1, 2, 0o644, b"1")}]
+    )  # fmt: skip
+    def test_what_somebody_else_changed_is_seen_and_not_deleted(self, daemon: Daemon, now: dict[str, Any]) -> None:
+        provider = files._Provider()
+        as_written = provider.read("id", FILES).outs
+        assert not provider.diff("id", as_written, FILES).changes
+        daemon.files = now
+        seen = provider.read("id", FILES).outs
+        assert seen["files"] == {}
+        assert provider.diff("id", seen, FILES).changes
+        provider.delete("id", FILES)
+        assert "rm -f -- a" not in daemon.created["entrypoint"][-1]
+
+    def test_a_volume_that_is_gone_is_seen(self, daemon: Daemon) -> None:
+        daemon.volumes.list = list
+        assert files._Provider().read("id", FILES).id == ""
+        assert daemon.created == {}
+
+    def test_without_its_image_nothing_is_seen_and_nothing_breaks(self, daemon: Daemon) -> None:
+        daemon.here.clear()
+        assert files._Provider().read("id", FILES).outs["files"] == FILES["files"]
+        files._Provider().delete("id", FILES)
+        assert daemon.created == {}
+
+
+class TestImages:
+    def test_what_is_there_is_not_pulled(self, daemon: Daemon) -> None:
+        files._Provider().create(FILES)
+        run_once._Provider().create(RUN)
+        assert not any("pull" in note for note in daemon.notes)
+
+    @pytest.mark.parametrize("image", ["r@sha256:1", "r:1.2@sha256:1"])
+    def test_what_is_not_there_is_pulled_by_digest(self, daemon: Daemon, image: str) -> None:
+        files._Provider().create({**FILES, "image": image})
+        run_once._Provider().create({**RUN, "image": image})
+        made = pulled_image._Provider().create({"image": image})
+        assert next(note for note in daemon.notes if "pull" in note) == "pull r sha256:1"
+        assert daemon.created["image"] == made.id == "r@sha256:1"
+
+    @pytest.mark.parametrize(
+        ("image", "said"),
+        [
+            ("sha256:2", "image sha256:2 is not on the Docker host; build or load it there"),
+            ("r.example:5000/s@sha256:2", "image r.example:5000/s@sha256:2 cannot be pulled: manifest unknown; check its name"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_had(self, daemon: Daemon, image: str, said: str) -> None:
+        with pytest.raises(RuntimeError, match=said):
+            run_once._Provider().create({**RUN, "image": image})
+        assert daemon.created == {}
+
+    def test_a_registry_that_wants_to_know_who_asks(self, daemon: Daemon) -> None:
+        def refuse(*_: str, **__: object) -> None:
+            raise docker.errors.APIError("500", explanation="unauthorized: authentication required")
+
+        daemon.api.pull = refuse
+        with pytest.raises(RuntimeError, match=r"run `docker login r\.example:5000` on the machine"):
+            pulled_image._Provider().create({"image": "r.example:5000/s@sha256:2"})
+
+    def test_an_image_that_was_removed_is_pulled_again(self, daemon: Daemon) -> None:
+        provider = pulled_image._Provider()
+        made = provider.create({"image": "r@sha256:1"})
+        assert provider.read(made.id, made.outs).id == made.id
+        daemon.here.clear()
+        assert provider.read(made.id, made.outs).id == ""
+
 
 class TestRunOnce:
     def test_success(self, daemon: Daemon) -> None:
@@ -140,6 +244,12 @@ class TestRunOnce:
             run_once._Provider().create(RUN)
         assert str(raised.value) == f"{said}nothing that needs it was started:\nthe log"
         assert daemon.notes[-1] == "remove True"
+
+    def test_a_container_of_somebody_else_is_left_alone(self, daemon: Daemon) -> None:
+        daemon.labels = {}
+        with pytest.raises(RuntimeError, match="container shop-migrate exists, and tierstack did not make it"):
+            run_once._Provider().create(RUN)
+        assert daemon.notes == []
 
     def test_what_is_undone_when_it_goes(self, daemon: Daemon) -> None:
         run_once._Provider().delete("id", RUN)
@@ -168,6 +278,23 @@ class TestReady:
         daemon.status, daemon.states = "created", [{"Running": False, "Status": "created"}, HEALTHY]
         ready._Provider().create(READY)
         assert daemon.notes == ["start"]
+
+    def test_a_container_that_is_not_well_is_seen_and_restarted(self, daemon: Daemon) -> None:
+        provider, hangs = ready._Provider(), {"Running": True, "Health": {"Status": "unhealthy"}}
+        daemon.states = [HEALTHY]
+        assert not provider.diff("id", provider.read("id", READY).outs, READY).changes
+        daemon.states = [hangs]
+        seen = provider.read("id", READY).outs
+        assert provider.diff("id", seen, READY).changes
+        daemon.states = [hangs, HEALTHY]
+        daemon.stop_timeout = 7
+        provider.update("id", seen, READY)
+        assert daemon.notes == ["restart 7"]
+
+    def test_an_unhealthy_container_of_another_release_is_only_waited_for(self, daemon: Daemon) -> None:
+        daemon.states = [{"Running": True, "Health": {"Status": "unhealthy"}}, HEALTHY]
+        ready._Provider().update("id", {**READY, "container": "another"}, {**READY, "wait_seconds": 60})
+        assert daemon.notes == []
 
     def test_a_container_that_is_gone(self, daemon: Daemon) -> None:
         daemon.present = False

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tierstack.cli import certificates, check, dns, down, preview, render, topology, up
+from tierstack.cli import certificates, check, dns, down, preview, render, status, topology, up
 from tierstack.cli.project import UsageError
 from tierstack.errors import ArgumentError
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     "Exit code 0: done; 1: problems, or a change failed; 2: the command was not understood.",
     epilog="Start with: [bold]tierstack check --stack local[/bold], then [bold]tierstack up --stack local[/bold]",
 )
-for verb in (check, up, preview, render, down, topology):
+for verb in (check, up, preview, status, render, down, topology):
     app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLES)(verb.run)
 app.add_typer(dns.app, name="dns")
 app.add_typer(certificates.app, name="certificates")

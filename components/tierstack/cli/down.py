@@ -7,9 +7,9 @@ import typer
 
 from tierstack.cli import render, resume, show
 from tierstack.cli.engine import Engine, engine
-from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.project import Folder, Json, Stack, UsageError, find
 from tierstack.cli.show import at_terminal as _at_terminal
-from tierstack.platform import DataProtection
+from tierstack.platform import DataProtection, claim
 
 EXAMPLES = "Examples: [bold]tierstack down -s local[/bold]; [bold]tierstack down -s local --delete-data --yes[/bold]"
 
@@ -31,6 +31,7 @@ def run(
         if not pulumi.exists():
             _done(stack, [], "there is nothing to take down", resume.Resumed(), json=json)
             return
+        _refuse_taken_over(pulumi, stack)
         if delete_data:
             _refuse_retained(pulumi)
         question = f"Delete everything in {stack}, data too, for good?" if delete_data else f"Take {stack} down?"
@@ -53,6 +54,25 @@ def run(
         if not kept:
             pulumi.remove_stack()
         _done(stack, [_name(one) for one in kept], "nothing is left of it", resumed, json=json)
+
+
+def _refuse_taken_over(pulumi: Engine, stack: str) -> None:
+    """What another state has taken over is no longer this one's to remove."""
+    from docker.errors import DockerException
+
+    for one in pulumi.resources():
+        try:
+            if one["type"] != claim.TYPE or not claim.is_taken_over(one["outputs"]):
+                continue
+        except DockerException as error:
+            raise UsageError(claim.unreachable(one["outputs"].get("docker_host"), str(error))) from None
+        show.err.print(
+            f"[bold red]refused:[/] another state has taken over what {stack} ran on the Docker host "
+            f"(platform.name = {one['outputs']['name']}). Nothing was changed.\n"
+            f"  To forget this state: [bold]pulumi stack rm {stack} --force[/]\n"
+            f"  To take the stack back: [bold]tierstack up -s {stack} --adopt[/]"
+        )
+        raise typer.Exit(1)
 
 
 def _refuse_retained(pulumi: Engine) -> None:

@@ -43,7 +43,12 @@ class Outcome:
 
     def only_creates(self) -> bool:
         """Whether nothing that exists is touched."""
-        return set(self.changes) <= {"create", "same", "read"}
+        return set(self.changes) <= {"create", "same", "read", "refresh"}
+
+    @property
+    def changing(self) -> list[tuple[str, str]]:
+        """The steps that change something; looking at what is there does not."""
+        return [(operation, urn) for operation, urn in self.steps if operation not in ("same", "refresh")]
 
 
 @dataclass(frozen=True)

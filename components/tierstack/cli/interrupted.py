@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
+from tierstack.platform import claim
 from tierstack.platform.files import WRITES
 
 OURS = {"app.kubernetes.io/managed-by": "tierstack"}
@@ -129,11 +130,13 @@ class Pending:
     @property
     def leftovers(self) -> tuple[str, dict[str, Any]] | None:
         """What a Docker daemon may hold of it that is in the way of making it again, or would stay for good:
-        `containers` or `networks`, and filters of the daemon's API that fit nothing else. None: nothing."""
+        `containers`, `networks` or `volumes`, and filters of the daemon's API that fit nothing else. None: nothing."""
         name = {"name": f"^{re.escape(str(self.inputs.get('name')))}$"}
         if self.type in (_CONTAINER, _NETWORK) and self.creates and self.is_ours:
             kind = "containers" if self.type == _CONTAINER else "networks"
             return kind, {**name, "label": [f"{key}={value}" for key, value in self.labels.items()]}
+        if self.type == claim.TYPE and self.creates:
+            return "volumes", {"label": [f"{claim.OWNER}={self.inputs.get('owner')}"]}
         if self.type == f"{_DYNAMIC}docker:RunOnce":
             return "containers", {**name, "label": [f"{key}={value}" for key, value in OURS.items()]}
         if self.type == f"{_DYNAMIC}docker:VolumeFiles":

@@ -8,7 +8,7 @@ import typer
 from tierstack.cli import show
 from tierstack.cli.engine import engine
 from tierstack.cli.project import Folder, Json, Stack, find
-from tierstack.cli.target import On, Target, aim
+from tierstack.cli.target import On, Target, aim, refuse_if_applied
 
 EXAMPLES = "Examples: [bold]tierstack preview -s local[/bold]; [bold]tierstack preview -s prod --diff[/bold]"
 
@@ -20,18 +20,24 @@ def run(
     json: Json = False,
     cwd: Folder = Path(),
 ) -> None:
-    """What `up` would change; nothing is touched. A stack that is rendered needs neither cluster nor credentials."""
+    """Show what `up` would change, and change nothing.
+
+    On a Docker host the stack is first compared with what is there. A rendered stack needs no cluster or credentials.
+    """
     project = find(cwd)
     found = aim(project, stack, platform)
+    refuse_if_applied(project, stack, found)
     if found.reason and not json:
         show.err.print(f"[yellow]{found.reason}:[/] this is the preview of the manifests")
     arguments = ["--diff"] if diff else []
     with engine(project, stack, found.config, throwaway=found.target is Target.RENDER) as pulumi:
-        pulumi.create_stack()
+        is_new = pulumi.create_stack()
+        if found.target is Target.DOCKER and not is_new:
+            arguments.append("--refresh")
         outcome = pulumi.run("preview", "--suppress-progress", *arguments, quiet=json)
     if json:
         result = "succeeded" if outcome.ok else "failed"
-        steps = [{"operation": operation, "urn": urn} for operation, urn in outcome.steps if operation != "same"]
+        steps = [{"operation": operation, "urn": urn} for operation, urn in outcome.changing]
         about = {"stack": stack, "platform": found.target.value, "result": result, "messages": outcome.messages}
         show.as_json({**about, "changes": outcome.changes, "steps": steps})
     raise typer.Exit(0 if outcome.ok else 1)

@@ -34,7 +34,7 @@ from tierstack.cli.interrupted import (
     to_be_deleted,
 )
 from tierstack.cli.preflight import ANSWER_SECONDS
-from tierstack.platform.files import client
+from tierstack.platform.daemon import client
 
 _MANAGER = "pulumi-kubernetes-"
 
@@ -173,8 +173,12 @@ def _manager(one: Pending, live: Mapping[str, Any] | None) -> str | None:
 
 
 def _kubectl(one: Pending, *arguments: str) -> str:
+    return kubectl(one.provider, *arguments)
+
+
+def kubectl(provider: Mapping[str, Any], *arguments: str) -> str:
     """What kubectl says. Raises UnansweredError; a kind that the cluster does not know counts as no object."""
-    context = ["--context", str(one.provider["context"])] if "context" in one.provider else []
+    context = ["--context", str(provider["context"])] if "context" in provider else []
     command = ["kubectl", *context, *arguments, f"--request-timeout={ANSWER_SECONDS}s"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -192,16 +196,13 @@ def _remove_leftovers(one: Pending, ids: set[str]) -> bool:
     if not one.leftovers:
         return False
     kind, filters = one.leftovers
-    containers, removed = kind == "containers", False
+    every, force = ({"all": True}, {"force": True}) if kind == "containers" else ({}, {})
+    removed = False
     try:
-        daemon = client(one.docker_host)
-        listed = (
-            daemon.containers.list(all=True, filters=filters) if containers else daemon.networks.list(filters=filters)
-        )
-        for found in listed:
+        for found in getattr(client(one.docker_host), kind).list(**every, filters=filters):
             if found.id not in ids:
                 with suppress(APIError):  # then the update says what is in its way
-                    found.remove(**({"force": True} if containers else {}))
+                    found.remove(**force)
                     removed = True
     except DockerException as error:
         raise UnansweredError(str(error)) from None

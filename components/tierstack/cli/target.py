@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli.project import Project, StackConfig, Verdict
+from tierstack.cli.engine import engine
+from tierstack.cli.project import Project, StackConfig, UsageError, Verdict
 from tierstack.errors import ArgumentError
 from tierstack.platform import Platform, PlatformKind
 
@@ -42,8 +43,9 @@ class Aim:
 def aim(project: Project, stack: str, asked: Target | None, *, falls_back: bool = True) -> Aim:
     """The target that is asked for, else the one that the configuration names and that answers.
 
-    `falls_back`: where no Docker daemon, or no cluster, is there, manifests are rendered instead. Raises ArgumentError
-    with every problem of the configuration for that target.
+    `falls_back`: where no Docker daemon, or no cluster, is there, manifests are rendered instead; but for a daemon that
+    the configuration names. Raises ArgumentError with every problem of the configuration for that target, and
+    UnreachableError.
     """
     config = project.config(stack)
     if asked is not None:
@@ -55,8 +57,36 @@ def aim(project: Project, stack: str, asked: Target | None, *, falls_back: bool 
         return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), None)
     configured = Target(verdict.platform.kind.value)
     if falls_back and (missing := _ABSENT[configured](verdict.platform)):
+        if configured is Target.DOCKER and verdict.platform.docker_host:
+            raise UnreachableError(f"{missing}. {_INSTEAD[configured].format(stack=stack)}")
         return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), missing)
     return _aimed(project, stack, configured, config, None)
+
+
+def refuse_if_applied(project: Project, stack: str, found: Aim) -> None:
+    """Raise UnreachableError where manifests would be written of a stack that runs somewhere: its certificates,
+    files and releases would not be looked after, and nobody would know."""
+    if not found.reason:
+        return
+    with engine(project, stack, found.config) as pulumi:
+        applied = [one["type"] for one in pulumi.resources()] if pulumi.exists() else []
+    if any(not type_.startswith("pulumi:") for type_ in applied):
+        kind = Target.DOCKER if any(type_.startswith("docker:") for type_ in applied) else Target.KUBERNETES
+        wrong = f"{found.reason}, and {stack} runs there. Nothing was changed."
+        raise UnreachableError(f"{wrong} {_INSTEAD[kind].format(stack=stack)}")
+
+
+class UnreachableError(UsageError):
+    """What the stack runs on does not answer."""
+
+    code = 1
+
+
+_INSTEAD = {
+    Target.DOCKER: "Start Docker, or set `platform.docker_host` or DOCKER_HOST; "
+    "to write Kubernetes manifests instead: `tierstack up -s {stack} --platform render`.",
+    Target.KUBERNETES: "Set KUBECONFIG; to write manifests instead: `tierstack up -s {stack} --platform render`.",
+}
 
 
 def on(config: StackConfig, target: Target, stack: str) -> StackConfig:

@@ -1,15 +1,17 @@
 """`tierstack up`: bring a stack up, or bring it to what its configuration now says."""
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tierstack.cli import preflight, protected, render, resume, show
+from tierstack.cli import preflight, protected, render, resume, show, status
 from tierstack.cli.engine import Engine, Outcome, engine
-from tierstack.cli.project import Folder, Json, Stack, find
+from tierstack.cli.health import is_well_altogether, summary
+from tierstack.cli.project import Folder, Json, Stack, StackConfig, find
 from tierstack.cli.show import at_terminal as _at_terminal
-from tierstack.cli.target import On, Target, aim
+from tierstack.cli.target import Aim, On, Target, aim, refuse_if_applied
 
 EXAMPLES = (
     "Examples: [bold]tierstack up -s local[/bold]; [bold]tierstack up -s prod --platform kubernetes[/bold]; "
@@ -24,18 +26,29 @@ def run(
     delete_data: Annotated[
         bool, typer.Option("--delete-data", help="Delete data, too, that the configuration does without.")
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Take over what another state made under this platform name; keeps its data."),
+    ] = False,
     json: Json = False,
     cwd: Folder = Path(),
 ) -> None:
-    """Make what is there what the configuration says.
+    """Create or update the stack to match its configuration.
 
-    Asks before it changes or deletes what exists, where a terminal can be asked; data is kept without --delete-data.
-    Where the configured Docker daemon does not answer, manifests are rendered to rendered/STACK instead.
+    Asks at a terminal before it changes or deletes anything; keeps data unless --delete-data is given. Ends with the
+    health of each part, and with exit code 1 if one is not healthy. A stack that was never applied is rendered to
+    rendered/STACK if no Docker daemon answers.
     """
     project = find(cwd)
     found = aim(project, stack, platform)
+    refuse_if_applied(project, stack, found)
     if found.reason and not json:
-        show.err.print(f"[yellow]{found.reason}:[/] Kubernetes manifests are written instead")
+        show.err.print(
+            f"[yellow]{found.reason}:[/] Kubernetes manifests are written instead. Nothing is started; "
+            f"{stack} was never applied"
+        )
+    if adopt:
+        found = dataclasses.replace(found, config=_adopting(found.config))
     if found.target is Target.RENDER:
         made = render.rendered(project, stack, found, delete_data=delete_data, quiet=json)
         render.tell(made, stack, json=json)
@@ -45,22 +58,31 @@ def run(
         if unasked and not json:
             show.err.print(f"[yellow]the cluster was not asked for its operators:[/] {unasked}")
     with engine(project, stack, found.config) as pulumi:
-        resumed = resume.Resumed() if pulumi.create_stack() else resume.begin(pulumi)
+        is_new = pulumi.create_stack()
+        resumed = resume.Resumed() if is_new else resume.begin(pulumi)
         resume.tell(stack, resumed, json=json)
+        # What was removed, stopped or changed by hand is seen only where somebody looks.
+        look = ["--refresh"] if found.target is Target.DOCKER and not is_new else []
         if not yes and not json and _at_terminal():
-            _ask(pulumi, stack, delete_data=delete_data)
-        outcome = _update(pulumi, stack, delete_data=delete_data, quiet=json)
+            _ask(pulumi, stack, look, delete_data=delete_data, adopt=adopt)
+        outcome = _update(pulumi, stack, look, delete_data=delete_data, quiet=json)
         if not outcome.ok:
             if json:
                 render.fail(stack, outcome, json=True)
             raise typer.Exit(1)
         resume.finish(pulumi, resumed)
-        _tell(pulumi, stack, found.target, outcome, resumed, json=json)
+        _tell(pulumi, stack, found, outcome, resumed, json=json)
 
 
-def _update(pulumi: Engine, stack: str, *, delete_data: bool, quiet: bool) -> Outcome:
+def _adopting(config: StackConfig) -> StackConfig:
+    """The configuration, for one run with `platform.adopt`."""
+    platform: dict[str, Any] = config.values.get("platform") or {}
+    return dataclasses.replace(config, values={**config.values, "platform": {**platform, "adopt": True}})
+
+
+def _update(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, quiet: bool) -> Outcome:
     """The update itself. What is protected the engine refuses to delete, at the end of an update that did the rest."""
-    flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
+    flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *look)
     outcome = pulumi.run("up", *flags, quiet=quiet)
     data = protected.refused(outcome.messages)
     if data and delete_data:
@@ -73,34 +95,49 @@ def _update(pulumi: Engine, stack: str, *, delete_data: bool, quiet: bool) -> Ou
     return outcome
 
 
-def _ask(pulumi: Engine, stack: str, *, delete_data: bool) -> None:
+def _ask(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, adopt: bool) -> None:
     """Show what would change, and ask where that touches something that exists."""
-    planned = pulumi.run("preview", "--suppress-outputs", quiet=True)
+    planned = pulumi.run("preview", "--suppress-outputs", *look, quiet=True)
     data = protected.refused(planned.messages)
     if data and not delete_data:
         planned.messages = [protected.explained(stack, data)]
     if not planned.ok and not (data and delete_data):
         render.fail(stack, planned, json=False)
-    if planned.only_creates() and not data:
+    if planned.only_creates() and not data and not adopt:
         return
     for urn in data:
         show.out.print(f"  [bold red]delete data[/]        {urn.rpartition('::')[2]}")
-    for operation, urn in planned.steps:
-        if operation != "same":
-            show.out.print(f"  {operation:<18} {urn.rpartition('::')[2]}  [dim]{urn.split('::')[-2].split('$')[-1]}[/]")
+    for operation, urn in planned.changing:
+        show.out.print(f"  {operation:<18} {urn.rpartition('::')[2]}  [dim]{urn.split('::')[-2].split('$')[-1]}[/]")
+    if adopt:
+        show.out.print("  [bold red]remove[/]             containers and networks of the other state, if it has any")
     if not typer.confirm(f"Make these changes to {stack}?"):
         raise typer.Exit(1)
 
 
-def _tell(pulumi: Engine, stack: str, target: Target, outcome: Outcome, resumed: resume.Resumed, *, json: bool) -> None:
+def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: resume.Resumed, *, json: bool) -> None:
+    """What changed, where the stack is, and how its parts are. Raises typer.Exit(1) where one is not well."""
     outputs = {key: value for key, value in pulumi.outputs().items() if value is not None}
+    parts = status.after_update(pulumi, found.target, found.platform, found.config)
+    well = is_well_altogether(parts)
     if json:
-        about = {"stack": stack, "platform": target.value, "result": "succeeded", **resumed.as_json()}
-        show.as_json({**about, "changes": outcome.changes, "outputs": outputs})
-        return
-    if url := outputs.get("url"):
-        show.out.print(f"\n[bold green]{stack} is up:[/] [bold]{url}[/]")
-        if outputs.get("ca"):
-            ca = f"pulumi stack output ca -s {stack} > ca.pem"
-            show.out.print(f"  Its certificate is of a CA of its own. To trust it: [bold]{ca}[/]")
-            show.out.print(f"  Then: [bold]curl --cacert ca.pem {url}/api/health[/]")
+        result = "succeeded" if well else "unhealthy"
+        about = {"stack": stack, "platform": found.target.value, "result": result, **resumed.as_json()}
+        show.as_json(
+            {**about, "changes": outcome.changes, "outputs": outputs, "parts": [one.as_json() for one in parts]}
+        )
+        raise typer.Exit(0 if well else 1)
+    url = outputs.get("url")
+    if url and outputs.get("ca"):
+        ca = f"pulumi stack output ca -s {stack} > ca.pem"
+        show.out.print(f"\nThe certificate is signed by this stack's local CA. To trust it: [bold]{ca}[/]")
+        show.out.print(f"  Then: [bold]curl --cacert ca.pem {url}/api/health[/]")
+    for one in parts:
+        if not one.is_well or one.why:
+            show.out.print(status.line(one))
+    if not well:
+        show.out.print(f"[bold red]{summary(stack, parts)}[/]{f': {url}' if url else ''}")
+        raise typer.Exit(1)
+    show.out.print(
+        f"[bold green]{stack} is up{f':[/] [bold]{url}' if url else ''}[/] ({len(parts)} parts, all healthy)"
+    )

@@ -95,6 +95,10 @@ class Platform:
     """Label of everything that is made: `local`, `staging`, `prod`. It decides nothing."""
     data_protection: DataProtection = DataProtection.PROTECT
     """What happens to data on a delete. Default: `protect`."""
+    adopt: bool = False
+    """Take the name over from another state: one that is lost, or that nobody uses any more. On a Docker host, volumes
+    with data are kept; containers, networks, passwords and certificates are made anew. On Kubernetes, fields that the
+    other state applied are overwritten. False: what belongs to another state is refused."""
     docker_host: str | None = None
     """Docker: the daemon's address (`unix:///var/run/docker.sock`, `ssh://deploy@shop1`, which needs the Python
     package paramiko). None: `DOCKER_HOST` of the environment, else the default socket."""

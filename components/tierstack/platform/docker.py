@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
-from tierstack.platform import DataProtection, Platform
+from tierstack.platform import DataProtection, Platform, own_state
+from tierstack.platform.claim import Claim, Claimed, claim, refuse_taken
+from tierstack.platform.daemon import is_in_registry
 from tierstack.platform.files import VolumeFiles
+from tierstack.platform.pulled_image import PulledImage, image_suffix
 from tierstack.platform.ready import Ready
 from tierstack.platform.reload import Reload
 from tierstack.platform.run_once import RunOnce
@@ -97,19 +100,49 @@ class Host:
         self._ready: dict[pulumi.Resource, Ready] = once_per_run(
             lambda _: dict[pulumi.Resource, Ready](), ("ready", key)
         )
+        self._claim, self._claimed = once_per_run(lambda _: self._take(), ("claim", key))
 
     def _provider(self) -> docker.Provider | None:
         address = self.platform.docker_host
         if not address:
             return None
-        key = platform_key(self.platform, None)
-        name = current_run().name(f"{self.platform.name}-docker", key, address.rpartition("/")[2])
-        return docker.Provider(name, host=address, opts=shared_options(self._component))
+        return docker.Provider(self._shared_name("docker"), host=address, opts=shared_options(self._component))
 
-    def options(self, parent: pulumi.Resource, **more: object) -> pulumi.ResourceOptions:
-        """Options of a resource on this host under `parent`."""
-        opts = pulumi.ResourceOptions(parent=parent, provider=self.provider, **more)  # pyright: ignore
+    def _take(self) -> tuple[Claim | None, Claimed | None]:
+        opts = shared_options(self._component)
+        resources, stack = own_state.resources(), own_state.stack_name()
+        return claim(self._shared_name("claim"), self.platform, resources, stack, opts)
+
+    def _shared_name(self, kind: str) -> str:
+        """The logical name of what all components of the platform share."""
+        platform = self.platform
+        which = (platform.docker_host or "").rpartition("/")[2]
+        return current_run().name(f"{platform.name}-{kind}", platform_key(platform, None), which)
+
+    def options(
+        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = (), **more: object
+    ) -> pulumi.ResourceOptions:
+        """Options of a resource on this host under `parent`: it comes after the claim to the platform's name."""
+        before = [*depends_on, *([self._claim] if self._claim else [])]
+        opts = pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=before, **more)  # pyright: ignore
         return waiting(opts, parent)
+
+    def image(self, reference: str) -> pulumi.Input[str]:
+        """What a container is made from: the id of an image that is pulled first, if it is one of a registry."""
+        if not is_in_registry(reference):
+            return reference
+        key = ("image", platform_key(self.platform, None), reference)
+        return once_per_run(lambda _: self._pulled(reference), key).image_id
+
+    def _pulled(self, reference: str) -> PulledImage:
+        name, opts = self._shared_name(image_suffix(reference)), shared_options(self._component)
+        return PulledImage(name, image=reference, docker_host=self.platform.docker_host, opts=opts)
+
+    def _refuse_taken(self, kind: str, name: pulumi.Input[str]) -> None:
+        """Raise RunError where somebody else's object has the name of one that is to be made."""
+        taken = self._claimed.taken() if self._claimed else {}
+        if isinstance(name, str) and (one := taken.get((kind, name))):
+            raise pulumi.RunError(refuse_taken(one))
 
     def after(self, resources: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         """What to depend on to start after `resources`: after a container means once it is ready."""
@@ -124,6 +157,7 @@ class Host:
 
     def network(self, name: str, parent: pulumi.Resource, *, internal: bool = False) -> docker.Network:
         """A bridge network; `internal` has no way out of the host."""
+        self._refuse_taken("network", self.name(name))
         return docker.Network(
             name,
             name=self.name(name),
@@ -148,6 +182,7 @@ class Host:
         `called`: its name on the host after the platform's, where that is not `name`. `memory_owner`: it lies in
         memory, for sockets, and belongs to this (uid, gid); it is empty again when no container uses it.
         """
+        self._refuse_taken("volume", self._called(name, called))
         protection = self.platform.data_protection if data else DataProtection.NONE
         memory = None
         if memory_owner:
@@ -260,11 +295,12 @@ class Host:
         `single`: there can be only one of it (it owns a volume, a port or its name), so a replace stops the old one
         first. False for containers whose names carry their release: the new one starts beside the old one.
         """
+        self._refuse_taken("container", self._called(name, called))
         health = service.health
         container = docker.Container(
             name,
             name=self._called(name, called),
-            image=service.image,
+            image=self.image(service.image),
             entrypoints=service.command[:1],
             command=service.command[1:],
             user=service.user,

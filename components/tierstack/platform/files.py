@@ -5,6 +5,7 @@ is an update: the new files are put beside the old ones and renamed over them, s
 watcher never sees half a file, and no container restarts.
 """
 
+import contextlib
 import hashlib
 import io
 import posixpath
@@ -14,7 +15,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from tierstack.platform.daemon import ImageError, client, pulled, state
 
 _MOUNT = "/volume"
 WRITES = "tierstack.dev/writes"
@@ -77,45 +80,32 @@ class _Provider(ResourceProvider):
         moved = [key for key in ("volume", "docker_host") if _olds.get(key) != _news.get(key)]
         return DiffResult(changes=changed or bool(moved), replaces=moved, delete_before_replace=False)
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        from docker.errors import NotFound
-
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        daemon = client(props.get("docker_host"))
+        if not _has_volume(daemon, props["volume"]):
+            return ReadResult("", {})
         try:
-            _apply({**_props, "files": {}}, _props["files"])
-        except NotFound:
-            return  # the volume, or the image of the helper, is gone already
+            as_written = _as_written(daemon, props)
+        except ImageError:  # nothing can look into the volume; an update says so if it has to write
+            return ReadResult(id_, state(props))
+        # What the volume does not hold as it was written is missing from the state, and the next update writes it.
+        return ReadResult(id_, {**state(props), "files": {path: props["files"][path] for path in as_written}})
 
-
-def state(props: dict[str, Any]) -> dict[str, Any]:
-    """The properties of a dynamic resource as its outputs: without the engine's own (its pickled provider)."""
-    return {key: value for key, value in props.items() if not key.startswith("__")}
-
-
-def client(docker_host: str | None) -> Any:
-    """A Docker client of the host, or of the environment's daemon."""
-    import docker  # only the process that runs dynamic resources needs the SDK
-
-    return docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()  # pyright: ignore
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        daemon = client(_props.get("docker_host"))
+        if not _has_volume(daemon, _props["volume"]):
+            return
+        with contextlib.suppress(ImageError):  # then the files go with their volume
+            # A file that somebody else has written since is theirs.
+            _apply({**_props, "files": {}}, dict.fromkeys(_as_written(daemon, _props), ""))
 
 
 def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
     files: dict[str, str] = props["files"]
     daemon = client(props.get("docker_host"))
-    if not files and not any(volume.name == props["volume"] for volume in daemon.volumes.list()):
-        return  # nothing to remove from a volume that is gone; starting the helper would make it anew
     uid, gid = int(props["uid"]), int(props["gid"])
     gone = [path for path in before if path not in files]
-    helper = daemon.containers.create(
-        props["image"],
-        entrypoint=["/bin/sh", "-c", script(list(files), gone, uid, gid)],
-        user="0:0",
-        network_mode="none",
-        cap_drop=["ALL"],
-        cap_add=["DAC_OVERRIDE", "FOWNER", "CHOWN"],
-        security_opt=["no-new-privileges:true"],
-        volumes={props["volume"]: {"bind": _MOUNT, "mode": "rw"}},
-        labels={"app.kubernetes.io/managed-by": "tierstack", WRITES: props["volume"]},
-    )
+    helper = _helper(daemon, props, script(list(files), gone, uid, gid))
     try:
         helper.put_archive(_MOUNT, archive(files, uid, gid, int(props["mode"])))
         helper.start()
@@ -124,6 +114,52 @@ def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
             raise RuntimeError(f"writing files into volume {props['volume']} failed ({code}): {helper.logs().decode()}")
     finally:
         helper.remove(force=True)
+
+
+def _helper(daemon: Any, props: dict[str, Any], lines: str) -> Any:
+    """A container, not started, that has the volume: files can be put into it and read from it as it is."""
+    return daemon.containers.create(
+        pulled(daemon, props["image"]),
+        entrypoint=["/bin/sh", "-c", lines],
+        user="0:0",
+        network_mode="none",
+        cap_drop=["ALL"],
+        cap_add=["DAC_OVERRIDE", "FOWNER", "CHOWN"],
+        security_opt=["no-new-privileges:true"],
+        volumes={props["volume"]: {"bind": _MOUNT, "mode": "rw"}},
+        labels={"app.kubernetes.io/managed-by": "tierstack", WRITES: props["volume"]},
+    )
+
+
+def _has_volume(daemon: Any, name: str) -> bool:
+    """Whether the volume is there; a helper would make it anew."""
+    return any(volume.name == name for volume in daemon.volumes.list())
+
+
+def _as_written(daemon: Any, props: dict[str, Any]) -> list[str]:
+    """The paths whose content, owner and mode are what was written."""
+    from docker.errors import NotFound
+
+    owned = int(props["uid"]), int(props["gid"]), int(props["mode"])
+    same: list[str] = []
+    helper = _helper(daemon, props, "true")
+    try:
+        for path, content in props["files"].items():
+            with contextlib.suppress(NotFound):
+                chunks, _ = helper.get_archive(posixpath.join(_MOUNT, path))
+                if entry_of(b"".join(chunks)) == (*owned, content.encode()):
+                    same.append(path)
+    finally:
+        helper.remove(force=True)
+    return same
+
+
+def entry_of(archived: bytes) -> tuple[int, int, int, bytes] | None:
+    """(uid, gid, mode, content) of the one file in a tar; None where it is no plain file."""
+    with tarfile.open(fileobj=io.BytesIO(archived)) as tar:
+        member = tar.next()
+        content = tar.extractfile(member) if member and member.isfile() else None
+        return (member.uid, member.gid, member.mode & 0o7777, content.read()) if member and content else None
 
 
 class VolumeFiles(Resource, module="docker", name="VolumeFiles"):

@@ -9,9 +9,14 @@ import time
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from tierstack.platform.files import client, state
+from tierstack.platform.daemon import client, state
+
+NOT_WELL = "(not well when it was last looked at)"
+"""What the state holds in place of a container's id after a refresh that found it unhealthy or stopped."""
+_STOP_SECONDS = 10
+"""How long a stop may take where the container says nothing: Docker's own default."""
 
 
 def verdict(state: dict[str, Any]) -> str | None:
@@ -32,14 +37,26 @@ class _Provider(ResourceProvider):
         return CreateResult(props["name"], state(props))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        _wait(_news)
+        _wait(_news, restart=_olds.get("container") == NOT_WELL)
         return UpdateResult(state(_news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         return DiffResult(changes=_olds.get("container") != _news.get("container"))
 
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        from docker.errors import NotFound
 
-def _wait(props: dict[str, Any]) -> None:
+        try:
+            attrs = client(props.get("docker_host")).containers.get(props["container"]).attrs
+        except NotFound:
+            return ReadResult("", {})
+        # A container that is not well counts as one that was never waited for: the next update does.
+        return ReadResult(id_, {**state(props), **({"container": NOT_WELL} if verdict(attrs["State"]) else {})})
+
+
+def _wait(props: dict[str, Any], *, restart: bool = False) -> None:
+    """Wait until the container is ready. `restart`: it was found unhealthy, and what it read when it started may have
+    been put right by this update; a container that hangs is helped as well."""
     from docker.errors import NotFound
 
     name, seconds = props["name"], int(props["wait_seconds"])
@@ -47,6 +64,9 @@ def _wait(props: dict[str, Any]) -> None:
         container = client(props.get("docker_host")).containers.get(props["container"])
         if container.status == "created":  # its start failed (a port in use), and the provider does not try again
             container.start()
+            container.reload()
+        elif restart and container.attrs["State"].get("Health", {}).get("Status") == "unhealthy":
+            container.restart(timeout=container.attrs["Config"].get("StopTimeout") or _STOP_SECONDS)
             container.reload()
         deadline = time.monotonic() + seconds
         while (wrong := verdict(container.attrs["State"])) and time.monotonic() < deadline:

@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from tierstack.platform.files import client, state
+from tierstack.platform.daemon import client, state
 
 
 class _Provider(ResourceProvider):

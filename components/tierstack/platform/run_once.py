@@ -10,8 +10,9 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from tierstack.platform.files import client, state
+from tierstack.platform.daemon import ImageError, client, pulled, state
 
+_LABELS = {"app.kubernetes.io/managed-by": "tierstack"}
 _RERUN = ("image", "command", "triggers", "docker_host")
 
 
@@ -32,7 +33,9 @@ class _Provider(ResourceProvider):
         from docker.errors import NotFound
 
         if _props.get("undo"):
-            with contextlib.suppress(NotFound):  # its network or image is gone, and with it what there was to undo
+            with contextlib.suppress(
+                NotFound, ImageError
+            ):  # its network or image is gone, and with it what there was to undo
                 _run({**_props, "command": _props["undo"]})
 
 
@@ -42,10 +45,13 @@ def _run(props: dict[str, Any]) -> None:
 
     daemon = client(props.get("docker_host"))
     with contextlib.suppress(NotFound):  # what an interrupted run left behind
-        daemon.containers.get(props["name"]).remove(force=True)
+        before = daemon.containers.get(props["name"])
+        if not _LABELS.items() <= before.labels.items():
+            raise RuntimeError(f"container {props['name']} exists, and tierstack did not make it; remove or rename it")
+        before.remove(force=True)
     first, *others = dict.fromkeys(props["networks"])  # two connections may name the same network
     container = daemon.containers.create(
-        props["image"],
+        pulled(daemon, props["image"]),
         command=props["command"][1:],
         entrypoint=props["command"][:1],
         name=props["name"],
@@ -59,7 +65,7 @@ def _run(props: dict[str, Any]) -> None:
         init=True,
         mem_limit=f"{int(props['memory_mb'])}m",
         volumes={volume: {"bind": path, "mode": "ro"} for path, volume in props["mounts"].items()},
-        labels={"app.kubernetes.io/managed-by": "tierstack"},
+        labels=_LABELS,
     )
     try:
         for network in others:

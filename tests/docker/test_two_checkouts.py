@@ -1,0 +1,173 @@
+"""Two checkouts with one platform name on a real daemon: the second one touches nothing, until it is told to adopt;
+and what is changed by hand is seen and put right."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docker.test_shop import free_port
+from tests.projects import Checkout
+from tests.support import containers_of, docker_client, image
+
+PREFIX, STACK = "t-two", "two"
+SECRETS = ("db-secrets", "redis-config", "gateway-config")
+
+
+def project(folder: Path) -> Checkout:
+    """A small stack: one of each, no backups."""
+    one = Checkout.make(folder)
+
+    def change(config: dict[str, Any]) -> None:
+        config["platform"]["name"] = PREFIX
+        config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
+        config["app"] |= {"replicas": 1, "workers": 1}
+        del config["backups"]
+
+    one.config(STACK, change, base="local")
+    return one
+
+
+@pytest.fixture(scope="module")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checkout, Checkout]]:
+    docker_client()
+    for one in ("postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.6", "shop:1"):
+        image(one)
+    first, second = (project(tmp_path_factory.mktemp(name) / "shop") for name in ("first", "second"))
+    first.tierstack("up", "-s", STACK, "--yes")
+    yield first, second
+    # Whoever owns it in the end, also where a test failed.
+    for one in containers_of(PREFIX):
+        one.remove(force=True)
+    daemon, filters = docker_client(), {"label": f"app.kubernetes.io/part-of={PREFIX}"}
+    for found in [*daemon.networks.list(filters=filters), *daemon.volumes.list(filters=filters)]:
+        found.remove()
+
+
+def sums() -> dict[str, str]:
+    """A checksum of each volume that holds secrets."""
+    found = {}
+    for name in SECRETS:
+        helper = docker_client().containers.create(image("valkey:8.1"), volumes={f"{PREFIX}-{name}": {"bind": "/v"}})
+        try:
+            found[name] = hashlib.sha256(b"".join(helper.get_archive("/v")[0])).hexdigest()
+        finally:
+            helper.remove()
+    return found
+
+
+def everything() -> dict[str, str]:
+    """All that bears the stack's name, by kind and name."""
+    daemon, filters = docker_client(), {"label": f"app.kubernetes.io/part-of={PREFIX}"}
+    found = {f"container {one.name}": f"{one.id} {one.attrs['State']['StartedAt']}" for one in containers_of(PREFIX)}
+    found |= {f"network {one.name}": one.id for one in daemon.networks.list(filters=filters)}
+    found |= {f"volume {one.name}": one.attrs["CreatedAt"] for one in daemon.volumes.list(filters=filters)}
+    return found | sums()
+
+
+def test_the_second_checkout_is_refused_and_touches_nothing(checkouts: tuple[Checkout, Checkout]) -> None:
+    first, second = checkouts
+    before = everything()
+    for verb in (["preview", "-s", STACK], ["up", "-s", STACK, "--yes"]):
+        done = second.tierstack(*verb, code=1)
+        said = done.stdout + done.stderr
+        assert f"platform.name = '{PREFIX}': the Docker host has" in said
+        assert f"owner: stack organization/shop/{STACK}, claimed by " in said
+        assert "Traceback" not in said
+    assert "belong to another state" in second.pulumi("up", "--yes", "-s", STACK, code=255).stdout
+    assert everything() == before
+    assert [one["type"] for one in second.state(STACK).get("resources", []) if one["type"].startswith("docker:")] == []
+    second.tierstack("down", "-s", STACK, "--yes")
+    assert everything() == before
+    first.tierstack("status", "-s", STACK)
+    assert first.json("up", "-s", STACK)["changes"].keys() <= {"same", "refresh"}
+    assert everything() == before
+
+
+def test_what_is_changed_by_hand_is_seen_and_put_right(checkouts: tuple[Checkout, Checkout]) -> None:
+    first, _ = checkouts
+    before, daemon = sums(), docker_client()
+    daemon.containers.get(f"{PREFIX}-redis").remove(force=True)
+    config = {f"{PREFIX}-redis-config": {"bind": "/v"}}
+    daemon.containers.run(
+        image("valkey:8.1"), ["sh", "-c", "for f in $(find /v -type f); do : > $f; done"], user="0", volumes=config,
+        remove=True,
+    )  # fmt: skip
+    assert sums() != before
+    state = first.json("status", "-s", STACK, code=1)
+    assert {"name": f"{PREFIX}-redis", "health": "unhealthy", "since": None, "why": "is not on the Docker host"} in (
+        state["parts"]
+    )
+    assert first.json("preview", "-s", STACK)["steps"]
+    done = first.tierstack("up", "-s", STACK, "--yes")
+    assert f"{STACK} is up: https://" in done.stdout
+    assert "all healthy" in done.stdout
+    assert sums() == before
+    assert first.json("preview", "-s", STACK)["steps"] == []
+
+
+def test_a_daemon_that_is_away_is_an_error_once_the_stack_is_up(checkouts: tuple[Checkout, Checkout]) -> None:
+    first, _ = checkouts
+    for verb in ("up", "preview", "status", "down"):
+        done = first.tierstack(verb, "-s", STACK, code=None, DOCKER_HOST="unix:///nonexistent")
+        assert done.returncode == 1, (verb, done.stdout, done.stderr)
+        assert "no Docker daemon answers at unix:///nonexistent" in done.stderr, verb
+    assert not (first.folder / "rendered").exists()
+
+
+def test_down_keeps_the_data_for_the_same_checkout(checkouts: tuple[Checkout, Checkout]) -> None:
+    first, second = checkouts
+    first.tierstack("down", "-s", STACK, "--yes")
+    kept = everything_of_volumes()
+    assert f"{PREFIX}-db-data" in kept
+    assert "belong to another state" in second.tierstack("up", "-s", STACK, "--yes", code=1).stdout
+    first.tierstack("up", "-s", STACK, "--yes")
+    assert kept.items() <= everything_of_volumes().items()
+
+
+def everything_of_volumes() -> dict[str, str]:
+    filters = {"label": f"app.kubernetes.io/part-of={PREFIX}"}
+    return {one.name: one.attrs["CreatedAt"] for one in docker_client().volumes.list(filters=filters)}
+
+
+def test_adopting_takes_the_stack_over_with_its_data(checkouts: tuple[Checkout, Checkout]) -> None:
+    first, second = checkouts
+    shutil.rmtree(second.folder / "state")
+    (second.folder / "state").mkdir()
+    data = everything_of_volumes()[f"{PREFIX}-db-data"]
+    done = second.tierstack("up", "-s", STACK, "--yes", "--adopt")
+    assert f"{STACK} is up: https://" in done.stdout
+    assert "all healthy" in done.stdout
+    assert everything_of_volumes()[f"{PREFIX}-db-data"] == data
+    before = everything()
+    for verb in ("up", "down"):
+        done = first.tierstack(verb, "-s", STACK, "--yes", code=1)
+        assert "another state" in done.stdout + done.stderr
+    assert everything() == before
+    assert second.json("preview", "-s", STACK)["steps"] == []
+    assert git_is_clean(second.folder)
+    second.tierstack("down", "-s", STACK, "--yes", "--delete-data")
+    assert everything_of_volumes() == {}
+
+
+def git_is_clean(folder: Path) -> bool:
+    """Whether no file of the project was changed: the configuration has no salt in it."""
+    return "encryptionsalt" not in (folder / f"Pulumi.{STACK}.yaml").read_text()
+
+
+def test_a_name_that_somebody_else_uses_is_left_alone(tmp_path: Path) -> None:
+    daemon = docker_client()
+    volume = daemon.volumes.create("t-mine-db-data", labels={"project": "thesis"})
+    try:
+        one = project(tmp_path / "shop")
+        one.config(STACK, lambda config: config["platform"].update(name="t-mine"))
+        said = one.tierstack("up", "-s", STACK, "--yes", code=1).stdout
+        assert "volume t-mine-db-data exists on the Docker host, and this stack did not make it" in said
+        assert "labels: project=thesis" in said
+        one.tierstack("down", "-s", STACK, "--yes", "--delete-data")
+        assert [one.name for one in daemon.volumes.list(filters={"name": "t-mine"})] == ["t-mine-db-data"]
+    finally:
+        volume.remove()
