@@ -158,6 +158,25 @@ def test_the_configuration_of_a_run_keeps_what_is_encrypted(
     assert file.read_text() == before
 
 
+def test_a_salt_that_encrypts_nothing_is_no_obstacle(tierstack: Command, pulumi: Fake, project: Checkout) -> None:
+    """Committed by another clone, it would ask for that clone's passphrase."""
+    file = project.folder / "Pulumi.local.yaml"
+    file.write_text(file.read_text() + "encryptionsalt: v1:salt\n")
+    tierstack("up", "-s", "local")
+    assert "encryptionsalt" not in config_of(pulumi.calls()[1])
+    file.write_text(file.read_text() + "secretsprovider: awskms://alias/shop\n")
+    tierstack("up", "-s", "local")
+    updates = [one for one in pulumi.calls() if "up" in one["arguments"]]
+    assert config_of(updates[-1])["secretsprovider"] == "awskms://alias/shop"
+
+
+def test_another_passphrase_is_told(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(up={"code": 255, "err": "", "out": "error: getting secrets manager: incorrect passphrase"})
+    done = tierstack("up", "-s", "local", "--yes")
+    assert done.exit_code == 1
+    assert "Pulumi.local.yaml, or the state of local, is encrypted with another passphrase" in done.stderr
+
+
 def test_rendering_needs_neither_passphrase_nor_state(tierstack: Command, pulumi: Fake, project: Checkout) -> None:
     project.config("local", lambda config: config["app"].update(secrets={"KEY": {"secure": "v1:abc"}}))
     # The stand-in writes no manifests, so what comes is the run without any.

@@ -1,5 +1,6 @@
 """Before an update the cluster is asked for its operators; kubectl is a stand-in."""
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -21,7 +22,7 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "kubectl"
     program.write_text(
         f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n'
-        'for one in "$@"; do case $one in customresourcedefinitions|gatewayclasses) kind=$one;; esac; done\n'
+        'for one in "$@"; do case $one in customresourcedefinitions|gatewayclasses|namespace) kind=$one;; esac; done\n'
         f"cat {tmp_path}/$kind\n"
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -67,3 +68,25 @@ def test_no_kubectl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_who_needs_nothing_asks_nothing(kubectl: Path, needs: Needs | None) -> None:
     assert preflight.check(needs, HERE, "prod") is None
     assert not (kubectl / "calls").exists()
+
+
+NAMESPACE = {"metadata": {"name": "shop", "creationTimestamp": "2026-11-25T20:13:44Z", "labels": HERE.labels}}
+
+
+def test_another_state_s_namespace_is_refused(kubectl: Path) -> None:
+    (kubectl / "namespace").write_text(json.dumps(NAMESPACE))
+    with pytest.raises(ArgumentError) as raised:
+        preflight.refuse_foreign(HERE, has_namespace=False)
+    said = str(raised.value)
+    assert "platform.name = 'shop': is a namespace of another state (made 2026-11-25T20:13:44Z; labels" in said
+    assert "tierstack.dev/environment=local" in said
+    assert "tierstack up --adopt" in said
+    preflight.refuse_foreign(HERE, has_namespace=True)
+    preflight.refuse_foreign(Kubernetes(name="shop", adopt=True), has_namespace=False)
+    preflight.refuse_foreign(Kubernetes(name="shop", create_namespace=False), has_namespace=False)
+
+
+@pytest.mark.parametrize("answer", ["", '{"metadata": {"name": "shop", "labels": {"team": "a"}}}', "no JSON"])
+def test_a_namespace_of_nobody_is_taken(kubectl: Path, answer: str) -> None:
+    (kubectl / "namespace").write_text(answer)
+    preflight.refuse_foreign(HERE, has_namespace=False)

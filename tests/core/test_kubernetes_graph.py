@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import Recorder, Secret, run_program
 from tierstack import DataProtection, Kubernetes, Platform
-from tierstack.platform import kubernetes
+from tierstack.platform import kubernetes, own_state
 
 pytestmark = pytest.mark.graph
 APPLIED, RENDERED = Kubernetes(name="shop"), Kubernetes(name="shop", render_to="out", secret_store="vault")
@@ -39,6 +39,28 @@ def test_a_namespace_that_exists_is_left_alone() -> None:
         lambda cluster, root: cluster.object("data", root, CLAIM), Kubernetes(name="shop", create_namespace=False)
     )
     assert sorted(one.name for one in made.made) == ["data", "root"]  # nor are others' pods in it closed
+
+
+def test_the_namespace_names_the_state_that_it_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server refuses another state's value of the annotation: it is a field of the first one's."""
+
+    def owner(state: dict[str, Any], platform: Platform = APPLIED) -> Any:
+        monkeypatch.setattr(own_state, "resources", lambda: state)
+        made = made_by(lambda cluster, root: cluster.object("data", root, CLAIM), platform)
+        return made.named("shop-namespace").inputs["metadata"].get("annotations", {}).get(kubernetes.OWNER)
+
+    metadata = {"name": "shop", "annotations": {kubernetes.OWNER: "a"}}
+    namespace = {"type": "kubernetes:core/v1:Namespace", "outputs": {"metadata": metadata}}
+    assert owner({"u": namespace}) == "a"
+    assert len(owner({})) == 32 != owner({})
+    assert len(owner({"u": {**namespace, "outputs": {"metadata": {"name": "shop"}}}})) == 32  # of an earlier release
+    assert owner({}, RENDERED) is None
+
+
+def test_adopting_forces_every_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = made_by(lambda cluster, root: cluster.object("data", root, CLAIM), Kubernetes(name="shop", adopt=True))
+    for name in ("data", "shop-namespace"):
+        assert made.named(name).inputs["metadata"]["annotations"]["pulumi.com/patchForce"] == "true"
 
 
 @pytest.mark.parametrize(

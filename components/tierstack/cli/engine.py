@@ -22,6 +22,7 @@ from tierstack.cli import show
 from tierstack.cli.locks import Lock, explained, is_refusal, locks
 from tierstack.cli.project import LockedError, Project, StackConfig, UsageError
 
+_WRONG_PASSPHRASE = "incorrect passphrase"
 _NOISE = (
     "warning: using pulumi-",  # the set-up puts providers on PATH on purpose
     "The resources in the stack have been deleted, but",
@@ -137,7 +138,19 @@ class Engine:
         outcome = _outcome(log, process.wait() == 0)
         if not outcome.ok and not outcome.messages:
             outcome.messages = [line for line in said if line][-20:]
+        if any(_WRONG_PASSPHRASE in line for line in (*outcome.messages, *said)):
+            outcome.messages = [self._wrong_passphrase()]
+            if not quiet:
+                show.err.print(outcome.messages[0], markup=False)
         return outcome
+
+    def _wrong_passphrase(self) -> str:
+        return (
+            f"Pulumi.{self.stack}.yaml, or the state of {self.stack}, is encrypted with another passphrase. Set that "
+            "one: PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE (`make setup` writes another one to "
+            ".state/passphrase in each clone). If it is lost and the stack was never applied: remove "
+            "`encryptionsalt` from the file, and set its secrets again with `pulumi config set --secret`"
+        )
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs; secrets stay masked."""
@@ -221,10 +234,14 @@ def _document(project: Project, config: StackConfig, *, masked: bool) -> dict[st
     if masked:
         document = {key: value for key, value in config.document.items() if key not in _ENCRYPTION}
         return {**document, "config": {**written, **values}}
+    document = config.document
+    if '"secure"' not in json.dumps(given):
+        # The salt belongs to one passphrase. Where nothing is encrypted with it, another one will do as well.
+        document = {key: value for key, value in document.items() if key != "encryptionsalt"}
     # Sections with secrets keep what is encrypted in them.
     hidden = {f"{project.name}:{key}" for key in config.secret_keys}
     return {
-        **config.document,
+        **document,
         "config": {**written, **{key: value for key, value in values.items() if key not in hidden}},
     }
 

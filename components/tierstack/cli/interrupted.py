@@ -202,6 +202,12 @@ def objects(deployment: Mapping[str, Any]) -> set[Object]:
     return {found for one in resources(deployment) if (found := object_of(one))}
 
 
+def has_namespace(deployment: Mapping[str, Any], name: str) -> bool:
+    """Whether the state has the namespace, or was about to."""
+    under_way = [one.object for one in pending(deployment)]
+    return any(one and (one.kind, one.name) == ("Namespace", name) for one in [*objects(deployment), *under_way])
+
+
 def adopted_object(item: Pending, field_manager: str) -> dict[str, Any]:
     """The resource of a Kubernetes object that was made, as the state would hold it; a refresh completes it.
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli import show
+from tierstack.cli import preflight, show
 from tierstack.cli.engine import engine
+from tierstack.cli.interrupted import has_namespace
 from tierstack.cli.project import Folder, Json, Stack, find
 from tierstack.cli.target import On, Target, aim, refuse_if_applied
 
@@ -32,6 +33,8 @@ def run(
     arguments = ["--diff"] if diff else []
     with engine(project, stack, found.config, throwaway=found.target is Target.RENDER) as pulumi:
         is_new = pulumi.create_stack()
+        if found.target is Target.KUBERNETES:
+            preflight.refuse_foreign(found.platform, has_namespace(pulumi.deployment(), found.platform.name))
         if found.target is Target.DOCKER and not is_new:
             arguments.append("--refresh")
         outcome = pulumi.run("preview", "--suppress-progress", *arguments, quiet=json)

@@ -9,6 +9,7 @@ import typer
 from tierstack.cli import preflight, protected, render, resume, show, status
 from tierstack.cli.engine import Engine, Outcome, engine
 from tierstack.cli.health import is_well_altogether, summary
+from tierstack.cli.interrupted import has_namespace
 from tierstack.cli.project import Folder, Json, Stack, StackConfig, find
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.cli.target import Aim, On, Target, aim, refuse_if_applied
@@ -61,6 +62,8 @@ def run(
         is_new = pulumi.create_stack()
         resumed = resume.Resumed() if is_new else resume.begin(pulumi)
         resume.tell(stack, resumed, json=json)
+        if found.target is Target.KUBERNETES and not adopt:
+            preflight.refuse_foreign(found.platform, has_namespace(pulumi.deployment(), found.platform.name))
         # What was removed, stopped or changed by hand is seen only where somebody looks.
         look = ["--refresh"] if found.target is Target.DOCKER and not is_new else []
         if not yes and not json and _at_terminal():

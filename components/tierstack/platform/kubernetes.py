@@ -8,13 +8,14 @@ import functools
 import importlib.metadata
 import math
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
 import pulumi_random as random
 
-from tierstack.platform import DataProtection, Platform, gitops, pods, policies
+from tierstack.platform import DataProtection, Platform, gitops, own_state, pods, policies
 from tierstack.platform.defaults import written_out
 from tierstack.platform.gitops import Step
 from tierstack.platform.shared import (
@@ -77,6 +78,17 @@ class Object(pulumi.CustomResource):
         )
 
 
+OWNER = "tierstack.dev/owner"
+"""Annotation of the namespace: the id of the state that it belongs to."""
+
+
+def forced(manifest: Manifest) -> Manifest:
+    """`manifest`, applied also where another state has set its fields."""
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), "pulumi.com/patchForce": "true"}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
 class Cluster:
     """A namespace of a cluster during a run; `component` is the first that asked for it, whose caller's options hold
     for what all share."""
@@ -120,13 +132,14 @@ class Cluster:
     def _namespace(self) -> Object:
         protection = self.platform.data_protection
         level = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": self.platform.name, "labels": {**self.platform.labels, **level}},
-        }
+        metadata: Manifest = {"name": self.platform.name, "labels": {**self.platform.labels, **level}}
+        if owner := self._owner():
+            metadata["annotations"] = {OWNER: owner}
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         if self.platform.renders:
             manifest = gitops.rendered(manifest, Step.BASE, protection)
+        elif self.platform.adopt:
+            manifest = forced(manifest)
         # Deleting a namespace deletes every volume claim in it, so it is data.
         protected = protection is not DataProtection.NONE and not self.platform.renders
         opts = pulumi.ResourceOptions(
@@ -147,6 +160,23 @@ class Cluster:
         opts = pulumi.ResourceOptions(provider=self.provider, depends_on=[namespace, *self._before])
         opts = pulumi.ResourceOptions.merge(shared_options(self._component), opts)
         Object(self._shared_name("default-deny"), policy, opts)
+
+    def _owner(self) -> str | None:
+        """The id of the state that the namespace belongs to; None where nothing is applied.
+
+        The API server takes a namespace that exists for one to be changed. Two states that apply it give it different
+        ids, and it refuses the second one, in a preview too: a field that another manager has set conflicts
+        (Kubernetes reference, "Server-Side Apply").
+        """
+        state = None if self.platform.renders else own_state.resources()
+        if state is None:
+            return None
+        for one in state.values():
+            metadata: Manifest = one["outputs"].get("metadata") or {}
+            annotations: dict[str, str] = metadata.get("annotations") or {}
+            if one["type"] == "kubernetes:core/v1:Namespace" and metadata.get("name") == self.platform.name:
+                return annotations.get(OWNER) or uuid.uuid4().hex
+        return uuid.uuid4().hex
 
     def object(
         self,
@@ -198,6 +228,8 @@ class Cluster:
 
         Otherwise as `object`. Where manifests are rendered, it tells GitOps tools what the engine would be told.
         """
+        if self.platform.adopt and not self.platform.renders:
+            manifest = forced(manifest)
         protection = self.platform.data_protection if data else DataProtection.NONE
         if self.platform.renders:
             manifest = gitops.rendered(manifest, step, protection if data else None)
