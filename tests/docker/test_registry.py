@@ -47,8 +47,8 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     client, address = docker_client(), f"127.0.0.1:{free_port()}"
     config = tmp_path / "registry.yml"
     users = tmp_path / "htpasswd"
-    made = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, text=True, check=True)
-    users.write_text(made.stdout)
+    hashing = ["php", "-r", f"echo password_hash('{PASSWORD}', PASSWORD_BCRYPT);"]
+    users.write_text(f"{USER}:{client.containers.run(image('php:8.4'), hashing, remove=True).decode()}\n")
     config.write_text(
         json.dumps(
             {
@@ -71,7 +71,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
             container = client.containers.create(base.id, ["true"])
             own = container.commit(repository, "1", conf={"Labels": {"test": uuid.uuid4().hex}})
             container.remove()
-            pushed = [line for line in client.images.push(repository, "1", auth_config=auth, stream=True, decode=True)]
+            pushed = list(client.images.push(repository, "1", auth_config=auth, stream=True, decode=True))
             digest = next(line["aux"]["Digest"] for line in pushed if "aux" in line)
             names.append(f"{repository}:1@{digest}")
             client.images.remove(own.id, force=True)
@@ -86,7 +86,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         log.close()
 
 
-@pytest.mark.needs("registry", "htpasswd")
+@pytest.mark.needs("registry")
 def test_private_images_that_are_not_on_the_host(registry: Registry, tmp_path: Path) -> None:
     name = f"t-{uuid.uuid4().hex[:8]}"
     stack = Stack(tmp_path / "stack", name="pull", environment={"NAME": name, "IMAGE": registry.image, "TOOLS": registry.tools})  # fmt: skip
