@@ -123,6 +123,33 @@ def test_render_writes_manifests_without_secrets_and_leaves_the_checkout_alone(c
     assert judged.returncode == 0, judged.stdout
 
 
+def test_manifests_of_data_stay_until_told_and_refused_changes_are_named(checkout: Checkout) -> None:
+    """A GitOps tool deletes what leaves the folder, so the folder keeps data that the configuration has lost."""
+    folder = checkout.folder / "rendered" / "prod"
+    first = checkout.json("render", "-s", "prod")
+    assert (first["kept"], first["refused"]) == ([], [])
+    before = manifests(folder)
+    lost = [f"PersistentVolumeClaim data-redis-node-{index}" for index in (1, 2)]
+
+    def smaller(config: dict[str, Any]) -> None:
+        config["redis"] = {"nodes": 1}
+        config["platform"]["storage_class"] = "fast"
+
+    checkout.config("prod", smaller)
+    kept = checkout.json("render", "-s", "prod", code=1)
+    assert kept["kept"] == lost
+    assert "Cluster db" in {line.partition(":")[0] for line in kept["refused"]}
+    assert (
+        before["PersistentVolumeClaim/data-redis-node-1"]
+        == manifests(folder)["PersistentVolumeClaim/data-redis-node-1"]
+    )
+    assert "StatefulSet/redis-sentinel" not in manifests(folder)
+
+    told = checkout.json("render", "-s", "prod", "--delete-data")
+    assert (told["kept"], told["gone"]) == ([], lost)
+    assert "PersistentVolumeClaim/data-redis-node-1" not in manifests(folder)
+
+
 def test_without_docker_the_local_stack_is_rendered(checkout: Checkout) -> None:
     done = checkout.tierstack("up", "-s", "local", DOCKER_HOST="tcp://127.0.0.1:1")
     assert "no Docker daemon answers at tcp://127.0.0.1:1" in done.stderr
