@@ -3,32 +3,70 @@
 import os
 import secrets
 import shlex
+import shutil
 from pathlib import Path
 
 from toolchain import find, place, schemas
-from toolchain.pins import GROUPS, Pins
+from toolchain.pins import GROUPS, Pins, Tool
+
+ENGINE = "pulumi"
 
 
-def link_farm(pins: Pins) -> Path:
-    """One directory with a link to every program found, so that PATH gets one entry. Rewritten atomically."""
+def ours(pins: Pins) -> dict[Tool, Path]:
+    """The programs that the set-up has fetched or built; the others are found by whoever runs them."""
+    found = {tool: find.find(tool, pins) for tool in pins.group(*GROUPS)}
+    return {tool: one.path for tool, one in found.items() if one and one.source in ("built", "download")}
+
+
+def link_farm(programs: dict[Tool, Path]) -> Path:
+    """One directory with every program but the plugins, so that PATH gets one entry. Rewritten atomically.
+
+    The engine warns of a language host on PATH unless it lies beside the engine's own file, so that one is no symbolic
+    link (workspace.getPluginInfoAndPath in the engine's SDK).
+    """
     target = place.state() / "bin"
     target.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Path] = {}
-    for tool in pins.group(*GROUPS):
-        found = find.find(tool, pins)
-        if found and found.source in ("built", "download"):
-            for program in found.path.parent.iterdir():
+    for tool, path in programs.items():
+        if not tool.plugin:
+            for program in path.parent.iterdir():
                 wanted.setdefault(program.name, program)
     for old in target.iterdir():
         if old.name not in wanted:
             old.unlink()
     for name, program in wanted.items():
-        link = target / name
-        if not link.is_symlink() or link.readlink() != program:
-            fresh = target / f".{name}.{os.getpid()}"
-            fresh.symlink_to(program)
-            fresh.replace(link)
+        (put_file if name == ENGINE else put_link)(target / name, program)
     return target
+
+
+def install_plugins(programs: dict[Tool, Path]) -> None:
+    """The plugins where the engine looks for those that it installed itself: found on PATH, it warns of each."""
+    for tool, path in programs.items():
+        if tool.plugin:
+            folder = place.pulumi_home() / "plugins" / f"resource-{tool.plugin}-v{tool.version}"
+            folder.mkdir(parents=True, exist_ok=True)
+            put_link(folder / tool.name, path)
+
+
+def put_link(link: Path, program: Path) -> None:
+    if not link.is_symlink() or link.readlink() != program:
+        fresh = link.with_name(f".{link.name}.{os.getpid()}")
+        fresh.symlink_to(program)
+        fresh.replace(link)
+
+
+def put_file(file: Path, program: Path) -> None:
+    """The same file under a second name, or a copy where the two lie on different file systems."""
+    if not file.is_symlink() and file.exists():
+        there, wanted = file.stat(), program.stat()
+        if (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
+            return
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        fresh.hardlink_to(program)
+    except OSError:
+        shutil.copy2(program, fresh)
+    fresh.replace(file)
 
 
 def passphrase_file() -> Path:
@@ -56,7 +94,9 @@ def variables() -> dict[str, str]:
 
 def script(pins: Pins) -> str:
     """POSIX shell that sets the environment. Contains no secret."""
-    path = os.pathsep.join((str(place.venv() / "bin"), str(link_farm(pins))))
+    programs = ours(pins)
+    install_plugins(programs)
+    path = os.pathsep.join((str(place.venv() / "bin"), str(link_farm(programs))))
     lines = [
         "# Written by toolchain/setup.py. Use it with: . .state/env.sh",
         f'export PATH={shlex.quote(path)}:"$PATH"',

@@ -65,7 +65,9 @@ def in_plugins(tool: Tool) -> Found | None:
         program = folder / tool.name
         # The engine marks an installation that it has not finished with a .partial file.
         partial = folder.with_name(f"{folder.name}.partial").exists()
-        if version and at_least(version, tool.minimum) and os.access(program, os.X_OK) and not partial:
+        usable = os.access(program, os.X_OK) and not partial
+        # A link of the set-up leads to its build of some moment; `in_cache` knows the one of now.
+        if version and at_least(version, tool.minimum) and usable and not program.is_symlink():
             found = Found(program, ".".join(map(str, version)), "plugins")
             best = max(best, (version, found), key=lambda b: b[0]) if best else (version, found)
     return best[1] if best else None

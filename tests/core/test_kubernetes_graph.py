@@ -107,6 +107,18 @@ def test_nothing_is_waited_for_when_rendering() -> None:
     assert "customTimeouts" not in made.named("x").options
 
 
+def test_a_file_holds_nothing_that_directs_the_engine_at_a_cluster() -> None:
+    own = {"pulumi.com/replaceUnready": "true", "cert-manager.io/cluster-issuer": "tests"}
+    for annotations in (own, {"pulumi.com/skipAwait": "true"}):
+        manifest = {**CLAIM, "metadata": {"name": "data", "annotations": annotations}}
+        applied = made_by(lambda cluster, root, it=manifest: cluster.object("x", root, it))
+        assert applied.named("x").inputs["metadata"]["annotations"] == annotations
+        rendered = made_by(lambda cluster, root, it=manifest: cluster.object("x", root, it), RENDERED)
+        kept = rendered.named("x").inputs["metadata"]["annotations"]
+        assert not [key for key in kept if key.startswith("pulumi.com/")]
+        assert ("cert-manager.io/cluster-issuer" in kept) is (annotations is own)
+
+
 @pytest.mark.parametrize(
     ("protection", "protect", "retain"),
     [(DataProtection.NONE, False, False), (DataProtection.PROTECT, True, False), (DataProtection.RETAIN, True, True)],

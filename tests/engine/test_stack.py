@@ -38,6 +38,11 @@ def events(output: str) -> list[tuple[str, str]]:
     return [(step["op"], "::".join(step["urn"].split("::")[-2:])) for step in steps]
 
 
+def without_warnings(done: subprocess.CompletedProcess[str]) -> None:
+    """A warning that means nothing hides one that does."""
+    assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+
+
 def on_files(checkout: Checkout, stack: str, **settings: Any) -> None:
     """Make `stack` one that `pulumi up` itself renders."""
 
@@ -51,11 +56,11 @@ def on_files(checkout: Checkout, stack: str, **settings: Any) -> None:
 def test_up_twice_then_the_larger_tier_then_destroy(checkout: Checkout) -> None:
     on_files(checkout, "staging")
     checkout.pulumi("stack", "init", "staging")
-    checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging")
+    without_warnings(checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging"))
     small = manifests(checkout.folder / "out")
     assert {name.partition("/")[0] for name in small} >= {"Cluster", "StatefulSet", "Deployment", "HTTPRoute"}
 
-    checkout.pulumi("preview", "--expect-no-changes", "--stack=staging")
+    without_warnings(checkout.pulumi("preview", "--expect-no-changes", "--stack=staging"))
 
     haproxy = yaml.safe_load((checkout.folder / "Pulumi.prod.yaml").read_text())["config"]["shop:images"]["haproxy"]
     on_files(checkout, "staging", tier="1M")
@@ -70,11 +75,11 @@ def test_up_twice_then_the_larger_tier_then_destroy(checkout: Checkout) -> None:
     assert lost == []
     assert any(operation == "update" and "postgresql.cnpg.io" in name for operation, name in steps), steps
 
-    checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging")
+    without_warnings(checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging"))
     large = manifests(checkout.folder / "out")
     assert large["Cluster/db"]["spec"]["instances"] > small["Cluster/db"]["spec"]["instances"]
 
-    checkout.pulumi("destroy", "--yes", "--skip-preview", "--stack=staging")
+    without_warnings(checkout.pulumi("destroy", "--yes", "--skip-preview", "--stack=staging"))
     assert (
         json.loads(checkout.pulumi("stack", "export", "--stack=staging").stdout)["deployment"].get("resources", [])
         == []

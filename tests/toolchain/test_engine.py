@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from toolchain import find
+from toolchain.pins import load
+
 pytestmark = pytest.mark.engine
 
 PROGRAM = """
@@ -79,9 +82,10 @@ def test_dynamic_and_bridged_resources_live_a_whole_life(project: Path, pulumi_b
 
 def test_kubernetes_and_docker_providers_start(tmp_path: Path) -> None:
     """Each prints its port when the engine starts it; a provider that cannot start never does."""
+    pins = load()
     for name in ("docker", "kubernetes", "random", "tls"):
         process = subprocess.Popen(
-            [f"pulumi-resource-{name}", "127.0.0.1:1"],
+            [find.find(pins.tools[f"pulumi-resource-{name}"], pins).path, "127.0.0.1:1"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -33,16 +33,45 @@ def test_programs_of_the_set_up_come_first(few: Pins, home: Path, program: Progr
 
 
 def test_links_follow_a_new_build_and_drop_what_is_gone(few: Pins, program: Program) -> None:
-    engine, plugin = few.tools["pulumi"], few.tools["pulumi-resource-random"]
-    program(plugin.name, "", find.build_home(plugin) / "bin")
-    old = program(engine.name, "", find.build_home(engine) / "bin")
-    farm = environment.link_farm(few)
-    assert (farm / "pulumi").readlink() == old
+    engine = few.tools["pulumi"]
+    host = few.tools["pulumi-language-python"]
+    program(host.name, "", find.build_home(host) / "bin")
+    old = program(engine.name, "old", find.build_home(engine) / "bin")
+    farm = environment.link_farm(environment.ours(few))
+    assert sorted(link.name for link in farm.iterdir()) == ["pulumi", "pulumi-language-python"]
+    assert (farm / "pulumi").samefile(old)
     (engine.source / "go.sum").write_text("new")
-    new = program(engine.name, "", find.build_home(engine) / "bin")
-    (find.build_home(plugin) / "bin" / plugin.name).unlink()
-    environment.link_farm(few)
-    assert [(link.name, link.readlink()) for link in farm.iterdir()] == [("pulumi", new)]
+    new = program(engine.name, "new", find.build_home(engine) / "bin")
+    (find.build_home(host) / "bin" / host.name).unlink()
+    environment.link_farm(environment.ours(few))
+    assert [link.name for link in farm.iterdir()] == ["pulumi"]
+    assert (farm / "pulumi").samefile(new)
+
+
+def test_the_engine_lies_beside_its_host_and_finds_plugins_where_it_installs_them(
+    few: Pins, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anything else makes it warn: a host beside a symbolic link is not beside the engine, and PATH is for developers."""
+    engine, plugin = few.tools["pulumi"], few.tools["pulumi-resource-random"]
+    made = program(plugin.name, "", find.build_home(plugin) / "bin")
+    program(engine.name, "", find.build_home(engine) / "bin")
+    environment.write(few)
+    farm = place.state() / "bin"
+    assert not (farm / "pulumi").is_symlink()
+    assert not (farm / plugin.name).exists()
+    link = place.pulumi_home() / "plugins" / "resource-random-v4.21.4" / plugin.name
+    assert link.readlink() == made
+    found = find.find(plugin, few)
+    assert found is not None
+    assert (found.source, found.path) == ("built", made)  # and not the link, which would outlive a new build
+    (plugin.source / "go.sum").write_text("new")
+    assert find.find(plugin, few) is None
+    monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("another file system")))
+    (farm / "pulumi").unlink()
+    environment.write(few)
+    before = (farm / "pulumi").stat().st_ino
+    environment.write(few)
+    assert (farm / "pulumi").stat().st_ino == before  # a copy is made once
 
 
 def test_state_stays_in_the_checkout_unless_told_otherwise(few: Pins, home: Path) -> None:

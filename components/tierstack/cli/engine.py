@@ -24,7 +24,6 @@ from tierstack.cli.project import LockedError, Project, StackConfig, UsageError
 
 _WRONG_PASSPHRASE = "incorrect passphrase"
 _NOISE = (
-    "warning: using pulumi-",  # the set-up puts providers on PATH on purpose
     "The resources in the stack have been deleted, but",
     "If you want to remove the stack completely",  # `down` has done it, or says why not
 )
