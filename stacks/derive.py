@@ -13,7 +13,7 @@ import textwrap
 import types
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin
 
 import pulumi
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
@@ -27,6 +27,8 @@ class Section(BaseModel):
     """A part of the settings: unknown keys are errors, and a number in quotes is a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    arguments: ClassVar[type[Any] | None] = None
+    """What the section was made from; its source documents the keys."""
 
     def given(self, protect: Callable[[str], Any] = str) -> dict[str, Any]:
         """The keys that the user wrote, each secret as `protect` makes it: what a component's arguments are made of."""
@@ -36,23 +38,23 @@ class Section(BaseModel):
 def section(args: type[Any], without: Collection[str] = ()) -> type[Section]:
     """The section of `args` (a dataclass) without the fields that the program gives."""
     types_of = hints(args)
-    documentation = attribute_documentation(args)
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(args):
         if field.name in without or not field.init:
             continue
         hint = _model_type(types_of[field.name], secret=bool(field.metadata.get("secret")))
-        text = documentation.get(field.name, "")
         if field.default is not dataclasses.MISSING:
-            info = Field(default=field.default, description=text)
+            info = Field(default=field.default)
         elif field.default_factory is not dataclasses.MISSING:
-            info = Field(default_factory=field.default_factory, description=text)
+            info = Field(default_factory=field.default_factory)
         else:
-            info = Field(description=text)
+            info = Field()
         fields[field.name] = (hint, info)
     name = f"{args.__name__.removesuffix('Args')}Settings"
     # The doc string of the class itself; an inherited one would be pydantic's.
-    return cast(type[Section], create_model(name, __base__=Section, __doc__=args.__doc__, **fields))
+    made = cast(type[Section], create_model(name, __base__=Section, __doc__=args.__doc__, **fields))
+    made.arguments = args
+    return made
 
 
 @functools.cache

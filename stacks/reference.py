@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from stacks.derive import type_name
+from stacks.derive import Section, attribute_documentation, type_name
 from stacks.settings import Images, Settings
 
 _HEAD = """\
@@ -68,9 +68,15 @@ def _nested(model: type[BaseModel], path: str) -> list[str]:
 def _table(model: type[BaseModel]) -> str:
     rows = ["| key | value | default | |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        text = " ".join((field.description or "").split()).replace("|", "\\|")
+        text = " ".join((field.description or _documentation(model).get(name, "")).split()).replace("|", "\\|")
         rows.append(f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {text} |")
     return "\n".join(rows)
+
+
+def _documentation(model: type[BaseModel]) -> dict[str, str]:
+    """The texts below the fields that a section was made from: read here only, because that takes long."""
+    arguments = model.arguments if issubclass(model, Section) else None
+    return attribute_documentation(arguments) if arguments else {}
 
 
 def _type(hint: Any) -> str:

@@ -17,7 +17,7 @@ from stacks.settings import MASKED, Images
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.arguments import load
 from tierstack.backup_schedule.args import BackupScheduleArgs
-from tierstack.backup_schedule.kubernetes import object_store_name
+from tierstack.backup_schedule.names import object_store_name
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import Addon
 from tierstack.cluster_addons.required import AddonsMode, Needs

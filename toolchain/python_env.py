@@ -83,7 +83,8 @@ def ensure() -> None:
             only_uv.flush()
             run([python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", only_uv.name])
         uv = str(place.venv() / "bin" / "uv")
-    run([uv, "pip", "sync", "-q", "--python", python, "--require-hashes", LOCK])
+    # Compiled now, because where PYTHONDONTWRITEBYTECODE is set every start would compile the engine's SDK again.
+    run([uv, "pip", "sync", "-q", "--compile-bytecode", "--python", python, "--require-hashes", LOCK])
     run(
         [
             uv,
@@ -98,4 +99,6 @@ def ensure() -> None:
             place.ROOT,
         ]
     )
+    sources = [place.ROOT / name for name in ("components", "stacks") if (place.ROOT / name).is_dir()]
+    run([python, "-m", "compileall", "-q", *sources])
     stamp_file().write_text(stamp())

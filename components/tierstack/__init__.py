@@ -1,18 +1,22 @@
 """tierstack: Pulumi components that grow a web shop from one Docker host to Kubernetes by configuration."""
 
-from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
-from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
-from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
-from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
-from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
-from tierstack.errors import ArgumentError, Problem
-from tierstack.gateway import Gateway, GatewayArgs
-from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs
-from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
-from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
-from tierstack.tier import TIERS, Tier
-from tierstack.tls import TLS, Issuer, TLSArgs
-from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
+    from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
+    from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
+    from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
+    from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
+    from tierstack.errors import ArgumentError, Problem
+    from tierstack.gateway import Gateway, GatewayArgs
+    from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs
+    from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
+    from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
+    from tierstack.tier import TIERS, Tier
+    from tierstack.tls import TLS, Issuer, TLSArgs
+    from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
 
 __all__ = [
     "TIERS",
@@ -56,3 +60,29 @@ __all__ = [
     "WebHostArgs",
     "object_store_name",
 ]
+
+
+if not TYPE_CHECKING:
+    # A name is imported when it is used: who needs the arguments of one component needs not wait for all of them.
+    _HOMES = {
+        "app_cluster": ("AppCluster", "AppClusterArgs", "SecretDelivery", "ServerKind"),
+        "backup_schedule": ("BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"),
+        "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
+        "database": ("DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
+        "dns_records": ("DNSRecords", "DNSRecordsArgs", "WebHostArgs"),
+        "errors": ("ArgumentError", "Problem"),
+        "gateway": ("Gateway", "GatewayArgs"),
+        "mta_sts_host": ("MtaStsHost", "MtaStsHostArgs"),
+        "platform": ("DataProtection", "DockerHost", "Kubernetes", "Platform", "PlatformKind"),
+        "redis_cluster": ("RedisCluster", "RedisClusterArgs", "RedisPurpose"),
+        "tier": ("TIERS", "Tier"),
+        "tls": ("TLS", "Issuer", "TLSArgs"),
+        "wiring": ("Certificate", "DatabaseConnection", "GatewayEndpoint", "RedisConnection", "SecretRef"),
+    }
+
+    def __getattr__(name: str) -> object:
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+        return value

@@ -4,7 +4,7 @@ import pulumi
 
 from tierstack.backup_schedule import alerts, docker, kubernetes
 from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
-from tierstack.backup_schedule.kubernetes import object_store_name
+from tierstack.backup_schedule.names import object_store_name
 from tierstack.component import Component
 from tierstack.platform import PlatformKind
 from tierstack.program import NameRule

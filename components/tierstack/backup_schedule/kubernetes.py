@@ -9,16 +9,12 @@ import pulumi
 
 from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
 from tierstack.backup_schedule.cron import six_fields
+from tierstack.backup_schedule.names import object_store_name
 from tierstack.backup_schedule.restore import PLUGIN
 from tierstack.platform import policies
 from tierstack.platform.kubernetes import Manifest, cluster, mebibytes, millicores
 
 ACCESS_KEY, SECRET_KEY = "access-key-id", "secret-access-key"
-
-
-def object_store_name(name: str) -> str:
-    """Name of the ObjectStore of the BackupSchedule `name`: what `DatabaseWithReplicasArgs.archive` takes."""
-    return name
 
 
 def location(destination: BackupDestination) -> str:

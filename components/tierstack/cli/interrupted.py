@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Any, cast
 
 from tierstack.platform import claim
-from tierstack.platform.files import WRITES
 
 OURS = {"app.kubernetes.io/managed-by": "tierstack"}
 """The label of everything that tierstack makes, on a cluster and on a Docker host."""
@@ -140,6 +139,8 @@ class Pending:
         if self.type == f"{_DYNAMIC}docker:RunOnce":
             return "containers", {**name, "label": [f"{key}={value}" for key, value in OURS.items()]}
         if self.type == f"{_DYNAMIC}docker:VolumeFiles":
+            from tierstack.platform.files import WRITES  # its module needs Pulumi, which takes long to import
+
             return "containers", {"label": [f"{WRITES}={self.inputs.get('volume')}"]}
         return None
 
