@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from toolchain import find, place
-from toolchain.pins import BUILD_FLAGS, Tool
+from toolchain.pins import BUILD_FLAGS, LAUNCHERS, Tool
 
 REPORT_SECONDS = 30.0
 
@@ -115,6 +115,8 @@ def build(tool: Tool, position: str = "") -> None:
         shutil.rmtree(home, ignore_errors=True)
         result.rename(home)
     place.say(f"{position}Built {tool.name} in {time.monotonic() - started:.0f} s.")
+    if tool.note:
+        place.say(f"  {tool.note}")
 
 
 def compile_with_progress(tool: Tool, command: list[str], cwd: Path, started: float) -> None:
@@ -162,6 +164,11 @@ def add_launchers(tool: Tool, into: Path) -> None:
         for file in sorted(upstream.glob(pattern)):
             shutil.copyfile(file, into / file.name)
             (into / file.name).chmod(0o755)
+    # Ours go before those of the same names, which they start in the end.
+    for file in sorted((tool.source / LAUNCHERS).glob("*")):
+        (into / file.name).rename(into / f"{file.name}.sdk")
+        shutil.copyfile(file, into / file.name)
+        (into / file.name).chmod(0o755)
 
 
 def sweep() -> None:

@@ -17,6 +17,9 @@ GROUPS = ("core", "test", "images", "cluster")
 # package would recompile everything below it. No DWARF: nobody debugs these, and compiling is faster.
 BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false", "-pgo=off", "-gcflags=all=-dwarf=false")
 
+LAUNCHERS = "launchers"
+"""Folder of a module with scripts of our own that go before those of upstream."""
+
 Version = tuple[int, ...]
 
 
@@ -65,6 +68,7 @@ class Tool:
     launcher_files: tuple[str, ...] = ()
     embed_module: str = ""
     embed_files: tuple[str, ...] = ()
+    note: str = ""  # what a user of this build has to know
 
     @property
     def source(self) -> Path:
@@ -74,9 +78,12 @@ class Tool:
     def key(self) -> str:
         """Changes exactly when the binary would: definition, sources, checksums, flags, machine type."""
         digest = hashlib.sha256()
-        definition = {k: v for k, v in self.__dict__.items() if k not in ("minutes", "minimum", "group")}
+        definition = {k: v for k, v in self.__dict__.items() if k not in ("minutes", "minimum", "group", "note")}
         digest.update(json.dumps([definition, BUILD_FLAGS, os_arch()], sort_keys=True).encode())
-        for file in sorted(p for p in self.source.rglob("*") if p.suffix in (".go", ".mod", ".sum")):
+        sources = (
+            p for p in self.source.rglob("*") if p.suffix in (".go", ".mod", ".sum") or p.parent.name == LAUNCHERS
+        )
+        for file in sorted(sources):
             digest.update(f"{file.relative_to(self.source).as_posix()}\0".encode() + file.read_bytes() + b"\0")
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
