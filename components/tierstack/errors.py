@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
-from pulumi import RunError
+import pulumi
 
 _SHOWN = 60  # characters of a value that an error shows; longer ones say nothing more to a reader
 
@@ -43,7 +43,7 @@ HIDDEN = _Marker("(hidden)")
 """The value of a problem whose path holds a secret."""
 
 
-class ArgumentError(RunError, ValueError):
+class ArgumentError(pulumi.RunError, ValueError):
     """Raised by a component's constructor, before it registers anything, with all problems of its arguments.
 
     The engine prints a RunError as it stands, without a traceback.

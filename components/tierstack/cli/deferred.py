@@ -39,10 +39,20 @@ class Output(Generic[T]):
     """In annotations, `pulumi.Output` while nothing has needed Pulumi itself: no value is of this type."""
 
 
+class Resource:
+    """The same of `pulumi.Resource`."""
+
+
+class RunError(Exception):
+    """What `ArgumentError` is derived from, in place of `pulumi.RunError`: only the engine cares for the difference."""
+
+
 Input = Union[T, Awaitable[T], Output[T]]  # noqa: UP007
-"""The same of `pulumi.Input`."""
-STAND_INS: dict[str, dict[str, Any]] = {"pulumi": {"Output": Output, "Input": Input}}
-"""What annotations use of a library, and what they get until it runs."""
+"""The same as `Output` of `pulumi.Input`."""
+STAND_INS: dict[str, dict[str, Any]] = {
+    "pulumi": {"Input": Input, "Output": Output, "Resource": Resource, "RunError": RunError}
+}
+"""What the arguments of components use of a library, and what they get until it runs."""
 
 _PATH = "_path_of_deferred"
 _running = threading.RLock()
