@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,26 @@ key = tls.PrivateKey("key", algorithm="ED25519")
 pulumi.export("doubled", Doubled("doubled", number).doubled)
 pulumi.export("password", password.result)
 pulumi.export("public", key.public_key_openssh)
+"""
+
+
+WHERE = """
+import sys
+import pulumi
+from pulumi import dynamic
+
+class Provider(dynamic.ResourceProvider):
+    def create(self, inputs):
+        import sys
+        return dynamic.CreateResult("id-1", {"prefix": sys.prefix})
+
+class Where(dynamic.Resource):
+    prefix: pulumi.Output[str]
+    def __init__(self, name):
+        super().__init__(Provider(), name, {"prefix": None})
+
+pulumi.export("program", sys.prefix)
+pulumi.export("resource", Where("where").prefix)
 """
 
 
@@ -78,6 +100,22 @@ def test_dynamic_and_bridged_resources_live_a_whole_life(project: Path, pulumi_b
     assert json.loads(pulumi(project, "stack", "output", "--json"))["doubled"] == 8
     pulumi(project, "destroy", "--yes", "--skip-preview")
     pulumi(project, "stack", "rm", "dev", "--yes")  # refuses while a resource is left
+
+
+def test_a_program_and_its_dynamic_resources_run_in_the_project_s_own_environment(project: Path) -> None:
+    """`sys.prefix` of both; the environment finds the SDK where the tests do."""
+    environment = project / "my-env"
+    venv.create(environment, with_pip=False, symlinks=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text(sysconfig.get_path("purelib"))
+    runtime = "{name: python, options: {toolchain: pip, virtualenv: my-env}}"
+    (project / "Pulumi.yaml").write_text(f"name: probe\nruntime: {runtime}\n")
+    (project / "__main__.py").write_text(WHERE)
+    pulumi(project, "stack", "init", "dev")
+    said = pulumi(project, "up", "--yes", "--skip-preview")
+    assert "warning" not in said.lower()
+    outputs = json.loads(pulumi(project, "stack", "output", "--json"))
+    assert outputs == {"program": str(environment), "resource": str(environment)}
 
 
 def test_kubernetes_and_docker_providers_start(tmp_path: Path) -> None:
