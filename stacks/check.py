@@ -1,5 +1,7 @@
 """What can be said of a configuration without an engine: every problem, advice, and what it carries."""
 
+import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from tierstack.errors import ArgumentError, Problem
 from tierstack.platform import Platform
 from tierstack.tier import Limit
 
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -67,7 +70,8 @@ def judge(
         platform = _platform(settings, stack, project)
         settled = images.settled(settings.images, platform.kind, lookup(platform.docker_host))
     except ArgumentError as error:
-        return Verdict(None, error.problems, [], [])
+        beside = _beside(config, error.problems, lambda rest: judge(rest, secret_keys, stack, project, lookup))
+        return Verdict(None, error.problems + beside, [], [])
     rooms = Rooms(settings, settled, platform)
     problems = rules.secrets_in_clear(settings, config, secret_keys) + rooms.problems()
     if not problems:
@@ -75,6 +79,27 @@ def judge(
     if problems:
         return Verdict(rooms, problems, [], [])
     return Verdict(rooms, [], rules.advice(rooms), rules.capacity(rooms), rules.notes(rooms))
+
+
+def _beside(
+    config: Mapping[str, Any], shape: list[Problem], judged: Callable[[Mapping[str, Any]], Verdict]
+) -> list[Problem]:
+    """What the rules say of the configuration without its keys of wrong shape, so that a reader sees all in one round.
+    What names such a key, or the one that it may have meant, cannot be judged."""
+    rest = copy.deepcopy(dict(config))
+    for problem in shape:
+        *parents, last = [int(index) if index else key for key, index in _STEP.findall(problem.path)]
+        inside: Any = rest
+        try:
+            for step in parents:
+                inside = inside[step]
+            del inside[last]
+        except (KeyError, IndexError, TypeError):
+            return []  # a key is missing: what depends on it cannot be judged
+    doubtful = {re.split(r"[.\[]", problem.path)[-1] for problem in shape}
+    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.instead)}
+    found = judged(rest).problems
+    return [one for one in found if one not in shape and not doubtful & set(re.findall(r"\w+", str(one)))]
 
 
 def _platform(settings: Any, stack: str, project: str) -> Platform:

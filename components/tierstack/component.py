@@ -50,6 +50,7 @@ class Component(pulumi.ComponentResource):
             raise ArgumentError(subject, problems)
         loaded = checked(args_type, args, subject, lambda args: program.problems(name, args, opts, self.names))
         program.claim(loaded, subject)
+        loaded = program.with_judged_images(loaded, subject)
         self._caller_options = opts
         """What `platform.shared` reads for what all components of a platform share."""
         self.physical_name = program.physical_name(name, loaded)

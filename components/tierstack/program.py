@@ -5,15 +5,16 @@ options, and what only one component can have. Judged before the component is re
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pulumi
 
-from tierstack.errors import HIDDEN, Problem
+from tierstack.errors import HIDDEN, ArgumentError, Problem
 from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems
 from tierstack.platform.claims import Claim
-from tierstack.platform.shared import current_run, given_provider
+from tierstack.platform.shared import current_run, given_provider, is_hosted
 
+T = TypeVar("T")
 _PACKAGES = {PlatformKind.KUBERNETES: "kubernetes", PlatformKind.DOCKER: "docker"}
 
 
@@ -60,6 +61,32 @@ def claim(args: object, owner: str) -> None:
     claims = current_run().claims
     for one in _claims(args):
         claims.setdefault(one.what, []).append((one, owner))
+
+
+def with_judged_images(args: T, subject: str) -> T:
+    """`args` with each image that comes from another resource or stack judged as soon as it is known: by the same rules
+    as one that is known at preview. Raises ArgumentError then."""
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(cast(Any, args))}
+    late = {
+        name: pulumi.Output.from_input(value)
+        for name, value in given.items()
+        if name.endswith("image") and value is not None and not isinstance(value, str)
+    }
+    if not late:
+        return args
+
+    def judged(known: dict[str, Any]) -> dict[str, Any]:
+        found = dataclasses.replace(cast(Any, args), **known).problems()
+        if found:
+            raise ArgumentError(subject, found)
+        return known
+
+    images = pulumi.Output.all(**late).apply(judged)
+    if not is_hosted():
+        # Beside the resources that take the image: an error inside them would come with the SDK's tracebacks.
+        return args
+    settled = {name: images.apply(lambda known, at=name: known[at]) for name in late}
+    return dataclasses.replace(cast(Any, args), **settled)
 
 
 def _claims(args: object) -> Sequence[Claim]:
@@ -121,6 +148,8 @@ def _links(args: object, platform: Platform) -> list[Problem]:
     found: list[Problem] = []
     for field in dataclasses.fields(cast(Any, args)):
         link = getattr(args, field.name)
+        if not dataclasses.is_dataclass(link):
+            continue  # an Output would give an Output for any attribute
         place, source = getattr(link, "place", None), getattr(link, "source", "another")
         if isinstance(place, str) and is_elsewhere(place, platform.place):
             wrong = f"is at {place}, and this component at {platform.place}"

@@ -323,3 +323,12 @@ def test_what_an_ipv6_client_of_a_docker_host_meets_is_said(base: dict[str, Any]
     (bridged,) = said(bind_address="::")
     assert bridged.startswith("gateway.bind_address: ::")
     assert said(trusted_proxies=["192.0.2.0/24"]) == []
+
+
+def test_shapes_and_rules_are_told_in_one_round(base: dict[str, Any]) -> None:
+    base["app"]["uploads_gbx"] = 100
+    base["redis"] = {**base.get("redis", {}), "memory_mb": 1}
+    assert said(base) == [
+        "app.uploads_gbx: is not a known key; did you mean `uploads_gb`?",
+        "redis.memory_mb = 1: must be at least 16; write a number from 16 to 65536 MiB",
+    ]

@@ -82,7 +82,7 @@ class AppClusterArgs:
     """Where it runs."""
     tier: Tier
     """What it is sized for: gives every count and size left out."""
-    image: str
+    image: pulumi.Input[str]
     """The application's image, by digest. All processes run from it."""
     hostnames: list[str]
     """Names that it answers to, in lower case; the first is in `url`. `*.example.org` covers one label (not for the
@@ -104,7 +104,7 @@ class AppClusterArgs:
     the PATH, as in the official image; Debian's own package calls it `php-fpm8.4`."""
     nginx_command: list[str] | None = None
     """php-fpm: how to start nginx. None: `["nginx"]`."""
-    nginx_image: str | None = None
+    nginx_image: pulumi.Input[str] | None = None
     """php-fpm: image of nginx by digest, where the application's has none; it sees a copy of the document root. None:
     the application's image."""
     php_settings: dict[str, str] | None = None

@@ -23,7 +23,7 @@ from tierstack.platform.revision import revision
 class Built:
     """What a platform gives back to the component."""
 
-    release: str
+    release: pulumi.Input[str]
     ready: pulumi.Output[bool]
     """True once the release gets traffic."""
 

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from tierstack.app_cluster import manifests, processes
+from tierstack.app_cluster import manifests
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
@@ -40,7 +40,7 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     # A release that does not get ready takes no job: the old one keeps its workers and its scheduler.
     for one in app.background():
         on.object(one["metadata"]["name"], parent, one, depends_on=[routed])
-    return Built(processes.release(args), routed.id.apply(lambda _: True))
+    return Built(app.release, routed.id.apply(lambda _: True))
 
 
 _SHORT = {"horizontalpodautoscaler": "autoscaler", "scaledobject": "autoscaler", "poddisruptionbudget": "budget"}

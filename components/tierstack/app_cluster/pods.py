@@ -1,5 +1,7 @@
 """Pods of an AppCluster on Kubernetes, and what runs them: functions of the arguments, nothing registered here."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -30,6 +32,18 @@ _PATIENT = [
 """Before a command that asks others as soon as it starts, and may run again: tried five times within 15 s."""
 
 
+def release_of(args: AppClusterArgs) -> pulumi.Input[str]:
+    """The name of the release; an output where an image comes from another resource or stack."""
+    if all(image is None or isinstance(image, str) for image in (args.image, args.nginx_image)):
+        return processes.release(args)
+    known = pulumi.Output.all(args.image, args.nginx_image)
+    return known.apply(lambda images: processes.release(replace(args, image=str(images[0]), nginx_image=images[1])))
+
+
+def _called(release: pulumi.Input[str], name: Callable[[str], str]) -> pulumi.Input[str]:
+    return name(release) if isinstance(release, str) else pulumi.Output.from_input(release).apply(name)
+
+
 class Pods:
     """The processes of one application in one namespace."""
 
@@ -37,7 +51,7 @@ class Pods:
         self, name: str, args: AppClusterArgs, secrets: dict[str, SecretRef], revision: pulumi.Input[str]
     ) -> None:
         self.name, self.args, self.secrets, self.revision = name, args, secrets, revision
-        self.release = processes.release(args)
+        self.release = release_of(args)
         files = processes.files(args)
         self.configuration = f"{name}-config-{processes.digest(files, 8)}" if files else None
 
@@ -285,15 +299,16 @@ class Pods:
             },
             direct=True,
         )
-        shape: list[object] = [self.release, args.migrate_command, args.migrate_timeout_seconds, len(waits)]
+        shape: list[object] = [args.migrate_command, args.migrate_timeout_seconds, len(waits)]
         if settled := settings(args.platform):
             shape.append(settled)
-        what = processes.digest(shape, 10)
+        name = _called(self.release, lambda release: f"{self.name}-migrate-{processes.digest([release, *shape], 10)}")
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": {
-                **self.metadata("migration", f"-migrate-{what}"),
+                **self.metadata("migration"),
+                "name": name,
                 # A Job that has failed never runs again, so the next `up` makes it anew instead of waiting for it.
                 "annotations": {"pulumi.com/replaceUnready": "true"},
             },

@@ -77,9 +77,13 @@ def _queue(args: AppClusterArgs) -> list[Problem]:
 
 
 def _images(args: AppClusterArgs) -> list[Problem]:
-    found = image_problems("image", args.image, args.platform.kind) + user_problems("user", args.user)
-    if args.nginx_image is not None:
-        found += image_problems("nginx_image", args.nginx_image, args.platform.kind)
+    found = user_problems("user", args.user)
+    for path, image in (("image", args.image), ("nginx_image", args.nginx_image)):
+        found += image_problems(path, image, args.platform.kind)
+        if args.platform.kind is PlatformKind.DOCKER and image is not None and not isinstance(image, str):
+            wrong = "is known only during the update, but names the containers of a release on a Docker host"
+            instead = "write it by digest, or make the component in an async function that awaits the image"
+            found.append(Problem(path, HIDDEN, wrong, instead))
     return found
 
 

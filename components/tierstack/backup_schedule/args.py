@@ -57,7 +57,7 @@ class BackupScheduleArgs:
     """Where the database runs: `DockerHost(…)` or `Kubernetes(…)`."""
     database: DatabaseConnection
     """The database to back up: `DatabaseWithReplicas.connection`."""
-    image: str | None = None
+    image: pulumi.Input[str] | None = None
     """Docker: image with Barman ≥ 3.11, Python ≥ 3.11 and PostgreSQL's client programs of the server's version, by
     digest (`repo@sha256:…`) or image id. None on Kubernetes, where the plugin brings its own."""
     schedule: str = "30 3 * * *"

@@ -4,6 +4,8 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
+import pulumi
+
 from tierstack.database import sizing
 from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.internal_ca import TLSMode, generation_problems
@@ -34,10 +36,10 @@ class DatabaseWithReplicasArgs:
     """Where it runs."""
     tier: Tier
     """What every size that is left out comes from."""
-    image: str
+    image: pulumi.Input[str]
     """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do.
     Docker: it needs `sh`, and the programs of PostgreSQL on its PATH. Kubernetes: its tag starts with the version."""
-    pooler_image: str | None = None
+    pooler_image: pulumi.Input[str] | None = None
     """PgBouncer image by digest. Docker: required; it runs as user 998 and needs `pgbouncer` and `pg_isready`.
     Kubernetes: None is the image of the operator."""
     database: str = "app"
@@ -209,7 +211,9 @@ class DatabaseWithReplicasArgs:
         return found
 
 
-def _version_problems(image: str, kind: PlatformKind) -> list[Problem]:
+def _version_problems(image: object, kind: PlatformKind) -> list[Problem]:
+    if not isinstance(image, str):
+        return []  # judged once it is known
     tag = _TAG.search(image)
     version = re.match(r"[0-9]+", tag[1]) if tag else None
     if version is None:

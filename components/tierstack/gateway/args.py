@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+import pulumi
+
 from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.gateway.forwarded import network_problems
 from tierstack.gateway.traefik import READ_SECONDS
@@ -21,9 +23,9 @@ class GatewayArgs:
     """Where it runs."""
     certificate: Certificate
     """The certificate it shows, from TLS. A renewed one is taken up while running."""
-    image: str | None = None
+    image: pulumi.Input[str] | None = None
     """Docker: image of Traefik 3.7.12 or newer, by digest. Required there. On Kubernetes the cluster runs its own."""
-    tools_image: str | None = None
+    tools_image: pulumi.Input[str] | None = None
     """Docker: any image by digest with /bin/sh, mkdir, mv and rm, which writes configuration into volumes.
     Required there."""
     command: list[str] | None = None

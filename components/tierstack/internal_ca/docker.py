@@ -21,7 +21,14 @@ class Authority:
     """The CA of one component, and the volume in which its clients find what they trust."""
 
     def __init__(
-        self, name: str, parent: pulumi.Resource, on: Host, *, generation: int, image: str, owner: tuple[int, int]
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        on: Host,
+        *,
+        generation: int,
+        image: pulumi.Input[str],
+        owner: tuple[int, int],
     ) -> None:
         """`image` writes the files (see `Host.files`). Beside the CA of this generation, the one before is trusted."""
         self.name, self.parent, self.on, self.image = name, parent, on, image

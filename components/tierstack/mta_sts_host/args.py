@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pulumi
+
 from tierstack.dns_records.check import domain_problem
 from tierstack.dns_records.mta_sts import host_name, policy_problem
 from tierstack.dns_records.mta_sts_fetch import PATH
@@ -24,7 +26,7 @@ class MtaStsHostArgs:
     """The mail domain: `example.org`. The host is `mta-sts.example.org`."""
     policy: str
     """The text of the policy, `mta_sts_policy` of DNSRecordsArgs: then record and policy always agree."""
-    image: str
+    image: pulumi.Input[str]
     """An image with nginx and a shell, by digest."""
     nginx_command: list[str] | None = None
     """How to start nginx. None: `["nginx"]`."""

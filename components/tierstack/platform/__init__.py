@@ -269,13 +269,16 @@ _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _EXAMPLE = "registry.example/shop:1@sha256:…"
 
 
-def image_problems(path: str, value: str, kind: PlatformKind) -> list[Problem]:
+def image_problems(path: str, value: object, kind: PlatformKind) -> list[Problem]:
     """The rules of an image: named by digest, so that the same program always runs the same bytes.
 
     Accepted is `repository[:tag]@sha256:<64 hex digits>` (OCI distribution specification), and on Docker also the id
     of an image on the host, `sha256:<64 hex digits>`; on Kubernetes also `tierstack.local/name:tag`, an image that was
-    loaded into the nodes and that no registry has. A tag alone can be moved to other bytes, and is refused.
+    loaded into the nodes and that no registry has. A tag alone can be moved to other bytes, and is refused. An image
+    that comes from another resource or stack is judged once it is known.
     """
+    if not isinstance(value, str):
+        return []
     on_host = _IMAGE_ID if kind is PlatformKind.DOCKER else _ON_THE_NODE
     if _BY_DIGEST.fullmatch(value) or on_host.fullmatch(value):
         return []

@@ -56,7 +56,7 @@ class Health:
 class Service:
     """A long-running container."""
 
-    image: str
+    image: pulumi.Input[str]
     """Image id (`sha256:…`) or reference by digest."""
     command: list[str]
     """The whole command line: the image's own entry point is not used."""
@@ -213,7 +213,7 @@ class Host:
         *,
         volume: docker.Volume | pulumi.Input[str],
         files: dict[str, pulumi.Input[str]],
-        image: str,
+        image: pulumi.Input[str],
         owner: tuple[int, int],
         mode: int = 0o400,
         depends_on: Sequence[pulumi.Resource] = (),

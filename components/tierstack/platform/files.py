@@ -174,7 +174,7 @@ class VolumeFiles(Resource, module="docker", name="VolumeFiles"):
         *,
         volume: pulumi.Input[str],
         files: pulumi.Input[dict[str, pulumi.Input[str]]],
-        image: str,
+        image: pulumi.Input[str],
         uid: int,
         gid: int,
         mode: int = 0o400,

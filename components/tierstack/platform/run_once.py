@@ -91,7 +91,7 @@ class RunOnce(Resource, module="docker", name="RunOnce"):
         name: str,
         *,
         container_name: str,
-        image: str,
+        image: pulumi.Input[str],
         command: list[str],
         user: str,
         networks: list[pulumi.Input[str]],

@@ -65,6 +65,11 @@ def hosted(run: Run) -> Generator[None]:
         _hosted.reset(token)
 
 
+def is_hosted() -> bool:
+    """Whether a component host constructs the component."""
+    return _hosted.get() is not None
+
+
 def once_per_run(make: Callable[[K], T], key: K) -> T:
     """`make(key)`, or what was made for an equal key earlier in this run."""
     made = current_run().made

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+import pulumi
+
 from tierstack.errors import MISSING, Problem, out_of_range
 from tierstack.internal_ca import TLSMode, generation_problems
 from tierstack.platform import Platform, PlatformKind, image_problems
@@ -25,11 +27,11 @@ class RedisClusterArgs:
 
     platform: Platform
     """Where it runs."""
-    image: str
+    image: pulumi.Input[str]
     """Valkey 8 or Redis 7 and newer, by digest; it must have a shell (`/bin/sh`) and the command-line client."""
     tier: Tier = Tier.USERS_100K
     """Counts and sizes of everything that is left out here. Default: `100k`."""
-    proxy_image: str | None = None
+    proxy_image: pulumi.Input[str] | None = None
     """Kubernetes with three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary."""
     purpose: RedisPurpose = RedisPurpose.QUEUE
     """`queue` (default) keeps what it is given; `cache` may drop it. A shop that needs both makes two."""

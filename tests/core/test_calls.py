@@ -1,0 +1,216 @@
+"""Wrong calls and keywords: one clean error, as for any other mistake."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+import tierstack as ts
+from tests.support import refused, run_program
+
+pytestmark = pytest.mark.graph
+IMAGE = "registry.example/x:17@sha256:" + "a" * 64
+K = ts.Kubernetes(name="shop")
+
+
+def told(make: Any) -> list[str]:
+    return str(refused(make)).split("\n")
+
+
+def test_the_engine_prints_it_without_a_traceback() -> None:
+    assert issubclass(ts.ArgumentError, pulumi.RunError)
+
+
+def test_a_misspelt_keyword_is_told_with_every_other_mistake() -> None:
+    args: dict[str, Any] = {"platform": K, "image": IMAGE, "memry_mb": 512, "storage_gb": 0}
+    assert told(lambda: ts.RedisClusterArgs(**args)) == [
+        "RedisClusterArgs: 2 problems",
+        "  memry_mb: is not a known key; did you mean `memory_mb`?",
+        "  storage_gb = 0: must be at least 1; write a number from 1 to 4096 GiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (lambda: ts.RedisClusterArgs(), "  platform: is required; give a Platform"),  # type: ignore[call-arg]
+        (lambda: ts.Kubernetes(nam="shop"), "  nam: is not a known key; did you mean `name`?"),  # type: ignore[call-arg]
+        (lambda: ts.BackupDestination(buket="x"), "  buket: is not a known key; did you mean `bucket`?"),  # type: ignore[call-arg]
+        (
+            lambda: ts.RedisClusterArgs(K),  # type: ignore[call-arg, misc]
+            "  RedisClusterArgs = (a Kubernetes): is given without its keyword; write each argument as `keyword=value`",
+        ),
+    ],
+)
+def test_keywords(make: Any, line: str) -> None:
+    assert line in told(make)
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda: ts.RedisCluster("queue"), "missing a required argument: 'args'"),  # type: ignore[call-arg]
+        (
+            lambda: ts.RedisCluster("queue", platform=K),  # type: ignore[call-arg]
+            'platform: is an argument of RedisClusterArgs, or of nothing; write RedisCluster("name", RedisClusterArgs(…)',
+        ),
+        (lambda: ts.RedisCluster("", {}), "name = '': is not a name"),  # type: ignore[arg-type]
+        (lambda: ts.RedisCluster("queue", {}, {}), "opts = {}: is not a ResourceOptions"),  # type: ignore[arg-type]
+        (lambda: ts.RedisCluster("queue", None), "is not a RedisClusterArgs"),  # type: ignore[arg-type]
+    ],
+)
+def test_calls(make: Any, part: str) -> None:
+    assert part in str(refused(make))
+
+
+def test_a_component_in_place_of_what_it_hands_over() -> None:
+    said: list[str] = []
+
+    def program() -> None:
+        tls = ts.TLS("tls", ts.TLSArgs(platform=K, hostnames=["shop.example.org"]))
+        gateway = ts.Gateway("gateway", ts.GatewayArgs(platform=K, certificate=tls.certificate))
+        queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=K, image=IMAGE))
+        size = {"tier": ts.Tier.USERS_100K, "image": IMAGE}
+        db = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(platform=K, **size))
+        wrong: list[dict[str, Any]] = [
+            {"platform": "kubernetes"},
+            {"gateway": gateway},
+            {"redis": queue, "database": db},
+            {"redis": db, "database": queue.connection},
+        ]
+        for more in wrong:
+            given = {"platform": K, **size, "hostnames": ["shop.example.org"], "document_root": "/srv"}
+            try:
+                ts.AppCluster("web", ts.AppClusterArgs(**{**given, "gateway": gateway.endpoint, **more}))
+            except ts.ArgumentError as error:
+                said.extend(str(one) for one in error.problems)
+        try:
+            ts.Gateway("other", ts.GatewayArgs(platform=K, certificate=tls))  # type: ignore[arg-type]
+        except ts.ArgumentError as error:
+            said.extend(str(one) for one in error.problems)
+
+    run_program(program)
+    assert sorted(said) == sorted(
+        [
+            "platform = 'kubernetes': is not a Platform; pass `Kubernetes(name=…)` or `DockerHost(name=…)`",
+            "gateway = (a Gateway): is the Gateway itself; pass `gateway.endpoint`",
+            "redis = (a RedisCluster): is the RedisCluster itself; pass `queue.connection`",
+            "database = (a DatabaseWithReplicas): is the DatabaseWithReplicas itself; pass `db.connection`",
+            "redis = (a DatabaseWithReplicas): is a DatabaseWithReplicas; pass `connection` of a RedisCluster",
+            "database = (a RedisConnection): is not a DatabaseConnection; pass `connection` of a DatabaseWithReplicas",
+            "certificate = (a TLS): is the TLS itself; pass `tls.certificate`",
+        ]
+    )
+
+
+class TestTheRestOfTheProgram:
+    def refused_second(self, make: Any) -> str:
+        said: list[str] = []
+
+        def program() -> None:
+            try:
+                make()
+            except ts.ArgumentError as error:
+                said.append(str(error))
+
+        run_program(program)
+        return "".join(said)
+
+    def app(self, name: str, gateway: ts.Gateway, hostnames: list[str], platform: ts.Platform = K, **more: Any) -> None:
+        given: dict[str, Any] = {"tier": ts.Tier.USERS_100K, "image": IMAGE, "document_root": "/srv", **more}
+        args = ts.AppClusterArgs(platform=platform, hostnames=hostnames, gateway=gateway.endpoint, **given)
+        ts.AppCluster(name, args)
+
+    def gateway(self, hostnames: list[str], name: str = "gateway", platform: ts.Platform = K) -> ts.Gateway:
+        tls = ts.TLS(f"{name}-tls", ts.TLSArgs(platform=platform, hostnames=hostnames))
+        return ts.Gateway(name, ts.GatewayArgs(platform=platform, certificate=tls.certificate))
+
+    @pytest.mark.parametrize(
+        ("certificate", "hostname", "good"),
+        [
+            (["a.example.org"], "a.example.org", True),
+            (["*.example.org"], "a.example.org", True),
+            (["*.example.org"], "*.example.org", False),  # the first name must be a single one
+            (["*.example.org"], "a.b.example.org", False),
+            (["*.example.org"], "example.org", False),
+            (["a.example.org"], "b.example.org", False),
+        ],
+    )
+    def test_a_hostname_that_the_certificate_lacks(self, certificate: list[str], hostname: str, good: bool) -> None:
+        said = self.refused_second(lambda: self.app("a", self.gateway(certificate), [hostname]))
+        assert (said == "") == good
+        assert good or "hostnames[0]" in said
+
+    def test_two_applications_with_one_hostname(self) -> None:
+        def program() -> None:
+            gateway = self.gateway(["*.example.org"])
+            self.app("a", gateway, ["a.example.org", "shop.example.org"])
+            self.app("b", gateway, ["b.example.org", "shop.example.org"])
+
+        said = self.refused_second(program)
+        assert (
+            "hostnames[1] = 'shop.example.org': is a hostname of AppCluster \"a\" too, behind the same Gateway" in said
+        )
+
+    def test_one_hostname_behind_two_gateways(self) -> None:
+        def program() -> None:
+            for name in ("inside", "outside"):
+                self.app(f"{name}-app", self.gateway(["a.example.org"], name), ["a.example.org"])
+
+        assert self.refused_second(program) == ""
+
+    @pytest.mark.parametrize(
+        ("other", "good"),
+        [
+            (ts.Kubernetes(name="shop", environment="prod"), True),
+            (ts.Kubernetes(name="data"), False),
+            (ts.Kubernetes(name="data", create_namespace=False), False),
+            (ts.DockerHost(name="shop"), False),
+        ],
+    )
+    def test_a_redis_of_another_place(self, other: ts.Platform, good: bool) -> None:
+        def program() -> None:
+            queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=other, image=IMAGE))
+            self.app("a", self.gateway(["a.example.org"]), ["a.example.org"], redis=queue.connection)
+
+        said = self.refused_second(program)
+        assert (said == "") == good
+        assert good or f"redis = (hidden): is at {other.place}, and this component at kubernetes/shop" in said
+
+    def test_two_clusters(self) -> None:
+        def program() -> None:
+            eu, us = (ts.Kubernetes(name="shop", context=context) for context in ("eu", "us"))
+            queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=eu, image=IMAGE))
+            gateway = self.gateway(["a.example.org"], platform=us)
+            self.app("a", gateway, ["a.example.org"], us, redis=queue.connection)
+
+        assert "is at kubernetes/shop@eu, and this component at kubernetes/shop@us" in self.refused_second(program)
+
+
+class TestArchive:
+    """The README's composition, moved to Kubernetes: the database must archive to what BackupSchedule makes."""
+
+    def make(self, name: str = "backups", **archive: str) -> None:
+        args = {"platform": K, "tier": ts.Tier.USERS_100K, "image": IMAGE, **archive}
+        db = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(**args))  # type: ignore[arg-type]
+        bucket = ts.BackupDestination(
+            bucket="shop-backups", region="eu-central-1", access_key_id="key", secret_access_key="hunter2"
+        )
+        ts.BackupSchedule(name, ts.BackupScheduleArgs(platform=K, database=db.connection, destination=bucket))
+
+    @pytest.mark.parametrize("archive", [{}, {"archive": "backupz"}])
+    def test_it_is_refused(self, archive: dict[str, str]) -> None:
+        said: list[str] = []
+
+        def program() -> None:
+            try:
+                self.make(**archive)
+            except ts.ArgumentError as error:
+                said.append(str(error))
+
+        assert not run_program(program).of_type("ScheduledBackup")
+        assert "nothing could be restored" in said[0]
+        assert 'give DatabaseWithReplicas `archive=object_store_name("backups")`' in said[0]
+
+    def test_the_right_one_passes(self) -> None:
+        assert run_program(lambda: self.make(archive=ts.object_store_name("backups"))).of_type("ScheduledBackup")
