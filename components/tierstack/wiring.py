@@ -73,7 +73,7 @@ class DatabaseConnection:
     """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
     archive: str | None = None
     """Kubernetes: name of the ObjectStore that its write-ahead log is archived to. None: none."""
-    client_image: str | None = None
+    client_image: pulumi.Input[str] | None = None
     """Kubernetes: image with `pg_isready`, by which a migration waits for the database. None: it waits by trying."""
     ca: TrustedCA | None = None
     """What clients verify both endpoints by (`sslmode=verify-full`). None: they verify nothing."""

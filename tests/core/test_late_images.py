@@ -63,7 +63,14 @@ def late(value: Any) -> Any:
 
 
 def registered(made: Recorder) -> dict[str, Any]:
-    return {one.urn: (one.inputs, one.options) for one in made.made}
+    """All registrations, but for the label with the image's tag, which an image that is not known has not."""
+    return {one.urn: (_without_version(one.inputs), one.options) for one in made.made}
+
+
+def _without_version(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_version(entry) for key, entry in value.items() if key != "app.kubernetes.io/version"}
+    return [_without_version(entry) for entry in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(("make", "platform", "image"), CASES, ids=IDS)
