@@ -127,9 +127,10 @@ class Host:
         opts = pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=before, **more)  # pyright: ignore
         return waiting(opts, parent)
 
-    def image(self, reference: str) -> pulumi.Input[str]:
-        """What a container is made from: the id of an image that is pulled first, if it is one of a registry."""
-        if not is_in_registry(reference):
+    def image(self, reference: pulumi.Input[str]) -> pulumi.Input[str]:
+        """What a container is made from: the id of an image that is pulled first, if it is one of a registry. One that
+        comes from a build or another stack is left to the provider: its reference would name the pull."""
+        if not isinstance(reference, str) or not is_in_registry(reference):
             return reference
         key = ("image", platform_key(self.platform, None), reference)
         return once_per_run(lambda _: self._pulled(reference), key).image_id
