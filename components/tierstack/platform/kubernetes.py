@@ -352,7 +352,8 @@ def _of_component(parent: pulumi.Resource) -> dict[str, str]:
     """The recommended labels of an object whose manifest has none of its own: after the component that makes it."""
     kind = parent.pulumi_resource_type.rpartition(":")[2]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", kind).lower()
-    return {"app.kubernetes.io/name": parent.pulumi_resource_name, "app.kubernetes.io/component": words}
+    called = getattr(parent, "physical_name", parent.pulumi_resource_name)
+    return {"app.kubernetes.io/name": called, "app.kubernetes.io/component": words}
 
 
 def _name_of(secret: Object, name: str) -> pulumi.Output[str]:
