@@ -32,7 +32,7 @@ PACKAGES = frozenset(
     )
 )
 """Packages with a component in their `__init__`."""
-LIBRARIES = frozenset({"pulumi", "dns.resolver", "tierstack.platform.claim"})
+LIBRARIES = frozenset({"pulumi", "dns.resolver", "tierstack.platform.claim", "tierstack.platform.ready"})
 """What takes long to import, and is asked for by modules that mostly do without."""
 
 

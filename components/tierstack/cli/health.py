@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from tierstack.platform.ready import verdict
+from tierstack.platform import ready
 
 _SECONDS = 10
 """How long the public address may take to answer."""
@@ -53,7 +53,7 @@ def container_part(name: str, attrs: Mapping[str, Any] | None) -> Part:
     state: dict[str, Any] = attrs["State"]
     check: dict[str, Any] = state.get("Health") or {}
     log: list[dict[str, Any]] = check.get("Log") or []
-    why = verdict(state)
+    why = ready.verdict(state)
     if why is None:
         return Part(name, Health.HEALTHY, _time(state.get("StartedAt")))
     if check.get("Status") == "starting":
