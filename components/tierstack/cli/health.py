@@ -35,6 +35,8 @@ class Part:
     """When that began (RFC 3339), at the latest; None where nobody knows."""
     why: str | None = None
     """What is wrong with it."""
+    may_settle: bool = False
+    """Whether it may become well without anybody: it is starting, or a controller is at it."""
 
     @property
     def is_well(self) -> bool:
@@ -57,7 +59,7 @@ def container_part(name: str, attrs: Mapping[str, Any] | None) -> Part:
     if why is None:
         return Part(name, Health.HEALTHY, _time(state.get("StartedAt")))
     if check.get("Status") == "starting":
-        return Part(name, Health.STARTING, _time(state.get("StartedAt")), " ".join(why.split()))
+        return Part(name, Health.STARTING, _time(state.get("StartedAt")), " ".join(why.split()), may_settle=True)
     failing: list[dict[str, Any]] = []
     for entry in reversed(log):
         if entry.get("ExitCode") == 0:
@@ -97,7 +99,10 @@ def workload_part(found: Mapping[str, Any]) -> Part | None:
     else:
         return None
     since = condition.get("lastTransitionTime")
-    return Part(name, Health.HEALTHY, since) if ready >= wanted else Part(name, Health.UNHEALTHY, since, why)
+    if ready >= wanted:
+        return Part(name, Health.HEALTHY, since)
+    # An autoscaler asks for more pods at any time, and they take a moment; a failed Job stays failed.
+    return Part(name, Health.UNHEALTHY, since, why, may_settle=kind != "Job")
 
 
 def address_part(url: str, path: str, ca: str | None) -> Part:
@@ -120,17 +125,17 @@ def address_part(url: str, path: str, ca: str | None) -> Part:
             status = connection.getresponse().status
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        return Part(name, Health.UNHEALTHY, None, f"does not answer: {error}")
+        return Part(name, Health.UNHEALTHY, None, f"does not answer: {error}", may_settle=True)
     if status >= 400:
-        return Part(name, Health.UNHEALTHY, None, f"answers {status}")
+        return Part(name, Health.UNHEALTHY, None, f"answers {status}", may_settle=True)
     return Part(name, Health.HEALTHY)
 
 
 def may_change(parts: Iterable[Part]) -> bool:
-    """Whether it makes sense to look again in a moment: a part is starting, or the public address does not answer yet.
-    A container that is missing or unhealthy stays so."""
+    """Whether it makes sense to look again in a moment: whatever is not well may settle. A container that is missing or
+    unhealthy stays so."""
     ill = [one for one in parts if not one.is_well]
-    return bool(ill) and all(one.health is Health.STARTING or "://" in one.name for one in ill)
+    return bool(ill) and all(one.may_settle for one in ill)
 
 
 def is_well_altogether(parts: Iterable[Part]) -> bool:

@@ -124,8 +124,9 @@ def _path(values: Mapping[str, Any]) -> str:
 
 def after_update(pulumi: Engine, target: Target, platform: Platform, config: StackConfig) -> list[Part]:
     """The parts some time after an update: what has just been started may need a moment."""
-    return waited(lambda: parts_of(pulumi, target, platform, config), _SETTLING_SECONDS)
+    return waited(lambda: parts_of(pulumi, target, platform, config), _SETTLING_SECONDS[target])
 
 
-_SETTLING_SECONDS = 60
-"""How long an update waits for what its own health checks have not waited for."""
+_SETTLING_SECONDS = {Target.DOCKER: 60, Target.KUBERNETES: 180}
+"""How long an update waits for what its own checks have not waited for. On a cluster that is what an autoscaler adds at
+once: its pods may need a node, a volume and an image first."""
