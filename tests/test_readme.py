@@ -45,3 +45,11 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
     missing = [one for one in links if "://" not in one and not (page.parent / one).exists()]
     assert missing == []
+
+
+def test_each_release_has_the_headings_of_keep_a_changelog_once_and_in_order() -> None:
+    order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    releases = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1:]
+    for release in releases:
+        headings = re.findall(r"^### (.*)$", release, flags=re.MULTILINE)
+        assert headings == [one for one in order if one in headings], release.partition("\n")[0]
