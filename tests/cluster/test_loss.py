@@ -17,7 +17,7 @@ from tests.cluster.load import Account, Customers
 from tests.cluster.shop import SIZES, Shop, kubectl, wait_until
 
 PATIENCE = 15
-"""Seconds that the shop waits for its database: customers see what takes longer."""
+"""Seconds without orders that customers bear; the shop itself waits 25 for its database."""
 APP = {"replicas": 2, "max_replicas": 3, "workers": 1, "max_workers": 2}
 
 

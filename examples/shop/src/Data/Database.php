@@ -20,7 +20,9 @@ final class Database
     // What libpq says of a broken connection, without and with TLS.
     private const LOST = '/server closed the connection|no connection to the server|connection not open'
         . '|SSL (SYSCALL )?error|SSL connection has been closed/';
-    private const PATIENCE = 15.0; // seconds: longer than most failovers, shorter than a browser waits
+    // Seconds: longer than a planned switchover on a busy cluster (19.5 s seen), shorter than PgBouncer's query_wait_timeout
+    // (30 s) and than a request may take. The bulkhead bounds how many children wait.
+    private const PATIENCE = 25.0;
     private const LONGEST_PAUSE = 0.4; // seconds before a statement is sent again
 
     private ?PDO $pdo = null;
