@@ -10,10 +10,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from bench.handwritten.app import web
-from bench.handwritten.common import LABELS
+from bench.handwritten.common import KEPT, LABELS
 from bench.handwritten.database import backups, db
 from bench.handwritten.edge import gateway, tls
 from bench.handwritten.jobs import jobs
+from bench.handwritten.network import default_deny
 from bench.handwritten.redis import redis
 
 
@@ -36,9 +37,10 @@ def program() -> None:
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
     namespace = k8s.core.v1.Namespace(
         "bench-namespace",
-        metadata=k8s.meta.v1.ObjectMetaArgs(name="bench", labels={**LABELS, **levels}),
+        metadata=k8s.meta.v1.ObjectMetaArgs(name="bench", labels={**LABELS, **levels}, annotations=KEPT),
         opts=pulumi.ResourceOptions(provider=provider),
     )
+    default_deny(pulumi.ResourceOptions(provider=provider, depends_on=[namespace]))
     for number in range(int(os.environ["SHOPS"])):
         shop(str(number), provider, namespace)
 

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from bench.handwritten.common import CA_MOUNT, ENCRYPTION, ca_volume, image, text
+from bench.handwritten.common import CA_MOUNTS, CONNECTIONS, KEPT, ORDER, ca_volumes, image, text
 
 
 def web(number: str, opts: pulumi.ResourceOptions) -> None:
@@ -42,6 +42,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
 
     metadata = k8s.meta.v1.ObjectMetaArgs(
         namespace="bench",
+        annotations=ORDER["2"],
         name=f"web-{number}",
         labels={
             "app.kubernetes.io/managed-by": "tierstack",
@@ -57,6 +58,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
         kind="ExternalSecret",
         metadata=k8s.meta.v1.ObjectMetaArgs(
             namespace="bench",
+            annotations=ORDER["2"],
             name=f"web-{number}-secrets",
             labels={
                 "app.kubernetes.io/managed-by": "tierstack",
@@ -77,7 +79,9 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
     k8s.core.v1.ServiceAccount(f"web-{number}", metadata=metadata, automount_service_account_token=False, opts=opts)
     k8s.core.v1.ConfigMap(
         f"web-{number}-config",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"web-{number}-config", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"web-{number}-config", labels=labels, annotations=ORDER["2"]
+        ),
         data={"php-fpm.conf": text("php-fpm.conf", number), "nginx.conf": text("nginx.conf", number)},
         immutable=True,
         opts=opts,
@@ -85,7 +89,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
     k8s.core.v1.PersistentVolumeClaim(
         f"web-{number}-uploads",
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench", name=f"web-{number}-uploads", annotations={"pulumi.com/skipAwait": "true"}, labels=labels
+            namespace="bench", name=f"web-{number}-uploads", annotations=KEPT, labels=labels
         ),
         spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
             access_modes=["ReadWriteMany"],
@@ -152,7 +156,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
     k8s.core.v1.Service(
         f"web-{number}-service",
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench", name=f"web-{number}", annotations={"pulumi.com/skipAwait": "true"}, labels=labels
+            namespace="bench", name=f"web-{number}", annotations=ORDER["2"], labels=labels
         ),
         spec=k8s.core.v1.ServiceSpecArgs(
             selector={"app.kubernetes.io/name": f"web-{number}", "app.kubernetes.io/component": "web"},
@@ -196,7 +200,9 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
         f"web-{number}-rate-limit",
         api_version="traefik.io/v1alpha1",
         kind="Middleware",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"web-{number}-rate-limit", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"web-{number}-rate-limit", labels=labels, annotations=ORDER["2"]
+        ),
         spec={"rateLimit": {"period": "1s", "burst": 200, "average": 100}},
         opts=opts,
     )
@@ -204,7 +210,9 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
         f"web-{number}-retry",
         api_version="traefik.io/v1alpha1",
         kind="Middleware",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"web-{number}-retry", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"web-{number}-retry", labels=labels, annotations=ORDER["2"]
+        ),
         spec={"retry": {"initialInterval": "50ms", "attempts": 4}},
         opts=opts,
     )
@@ -241,7 +249,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="128Mi"),
                             name="tmp",
                         ),
-                        ca_volume(number),
+                        *ca_volumes(number),
                         k8s.core.v1.VolumeArgs(
                             name="uploads",
                             persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(
@@ -272,14 +280,14 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             ],
                             security_context=security_context,
                             env=[
-                                *ENCRYPTION,
+                                *CONNECTIONS,
                                 k8s.core.v1.EnvVarArgs(name="DB_CONNECTION", value="pgsql"),
                                 k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
                                 k8s.core.v1.EnvVarArgs(name="DB_HOST", value=f"db-{number}-pooler"),
                                 k8s.core.v1.EnvVarArgs(name="DB_PORT", value="5432"),
                                 k8s.core.v1.EnvVarArgs(name="DB_USERNAME", value="app"),
                                 k8s.core.v1.EnvVarArgs(name="REDIS_HOST", value=f"redis-{number}"),
-                                k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6379"),
+                                k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6380"),
                                 k8s.core.v1.EnvVarArgs(name="UPLOADS_DIR", value="/srv/uploads"),
                                 k8s.core.v1.EnvVarArgs(
                                     name="APP_KEY",
@@ -309,7 +317,7 @@ def web(number: str, opts: pulumi.ResourceOptions) -> None:
                             volume_mounts=[
                                 k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="tmp"),
                                 k8s.core.v1.VolumeMountArgs(mount_path="/srv/uploads", name="uploads"),
-                                CA_MOUNT,
+                                *CA_MOUNTS,
                                 k8s.core.v1.VolumeMountArgs(
                                     read_only=True, mount_path="/etc/tierstack/app", name="config"
                                 ),

@@ -3,36 +3,32 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from bench.handwritten.common import image
+from bench.handwritten.common import KEPT, ORDER, image, labels
+from bench.handwritten.network import bucket, database
 
 
 def db(number: str, opts: pulumi.ResourceOptions) -> None:
     """PostgreSQL with its pooler."""
-    labels = {
-        "app.kubernetes.io/managed-by": "tierstack",
-        "app.kubernetes.io/part-of": "bench",
-        "tierstack.dev/environment": "local",
-    }
+    marks = labels(f"db-{number}", "database-with-replicas")
     metadata = k8s.meta.v1.ObjectMetaArgs(
         namespace="bench",
+        annotations=ORDER["2"],
         name=f"db-{number}-pooler",
-        labels={
-            "app.kubernetes.io/managed-by": "tierstack",
-            "app.kubernetes.io/part-of": "bench",
-            "tierstack.dev/environment": "local",
-        },
+        labels=labels(f"db-{number}", "database-with-replicas"),
     )
     k8s.apiextensions.CustomResource(
         f"db-{number}-app-generator",
         api_version="generators.external-secrets.io/v1alpha1",
         kind="Password",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}-app", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}-app", labels=marks, annotations=KEPT),
         spec={"symbols": 0, "noUpper": False, "digits": 8, "length": 32, "allowRepeat": True},
         opts=opts,
     )
     k8s.networking.v1.NetworkPolicy(
         f"db-{number}-server-policy",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}-server", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"db-{number}-server", labels=marks, annotations=ORDER["2"]
+        ),
         spec=k8s.networking.v1.NetworkPolicySpecArgs(
             ingress=[
                 k8s.networking.v1.NetworkPolicyIngressRuleArgs(
@@ -111,7 +107,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
         f"db-{number}-app",
         api_version="external-secrets.io/v1",
         kind="ExternalSecret",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}-app", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}-app", labels=marks, annotations=KEPT),
         spec={
             "target": {
                 "name": f"db-{number}-app",
@@ -139,7 +135,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
         f"db-{number}",
         api_version="postgresql.cnpg.io/v1",
         kind="Cluster",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"db-{number}", labels=marks, annotations=KEPT),
         spec={
             "certificates": {
                 "serverAltDNSNames": [
@@ -161,13 +157,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
                 }
             },
             "instances": 1,
-            "inheritedMetadata": {
-                "labels": {
-                    "app.kubernetes.io/managed-by": "tierstack",
-                    "app.kubernetes.io/part-of": "bench",
-                    "tierstack.dev/environment": "local",
-                }
-            },
+            "inheritedMetadata": {"labels": labels(f"db-{number}", "database-with-replicas")},
             "primaryUpdateMethod": "switchover",
             "resources": {
                 "limits": {"cpu": "2000m", "memory": "2048Mi"},
@@ -240,13 +230,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
             "type": "rw",
             "cluster": {"name": f"db-{number}"},
             "template": {
-                "metadata": {
-                    "labels": {
-                        "app.kubernetes.io/managed-by": "tierstack",
-                        "app.kubernetes.io/part-of": "bench",
-                        "tierstack.dev/environment": "local",
-                    }
-                },
+                "metadata": {"labels": labels(f"db-{number}", "database-with-replicas")},
                 "spec": {
                     "topologySpreadConstraints": [
                         {
@@ -295,20 +279,19 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
         },
         opts=opts,
     )
+    database(number, opts)
 
 
 def backups(number: str, opts: pulumi.ResourceOptions) -> None:
     """Base backups and WAL into a bucket."""
-    labels = {
-        "app.kubernetes.io/managed-by": "tierstack",
-        "app.kubernetes.io/part-of": "bench",
-        "tierstack.dev/environment": "local",
-    }
+    marks = labels(f"backups-{number}", "backup-schedule")
     k8s.apiextensions.CustomResource(
         f"backups-{number}-s3",
         api_version="external-secrets.io/v1",
         kind="ExternalSecret",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"backups-{number}-s3", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"backups-{number}-s3", labels=marks, annotations=ORDER["2"]
+        ),
         spec={
             "target": {"name": f"backups-{number}-s3"},
             "secretStoreRef": {"kind": "ClusterSecretStore", "name": "vault"},
@@ -330,7 +313,9 @@ def backups(number: str, opts: pulumi.ResourceOptions) -> None:
         f"backups-{number}-store",
         api_version="barmancloud.cnpg.io/v1",
         kind="ObjectStore",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"backups-{number}", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"backups-{number}", labels=marks, annotations=ORDER["2"]
+        ),
         spec={
             "configuration": {
                 "wal": {"maxParallel": 4, "compression": "gzip"},
@@ -353,7 +338,9 @@ def backups(number: str, opts: pulumi.ResourceOptions) -> None:
         f"backups-{number}-schedule",
         api_version="postgresql.cnpg.io/v1",
         kind="ScheduledBackup",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"backups-{number}", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"backups-{number}", labels=marks, annotations=ORDER["2"]
+        ),
         spec={
             "target": "prefer-standby",
             "method": "plugin",
@@ -365,3 +352,4 @@ def backups(number: str, opts: pulumi.ResourceOptions) -> None:
         },
         opts=opts,
     )
+    bucket(number, opts)

@@ -3,90 +3,27 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
+from bench.handwritten.authority import authority
+from bench.handwritten.common import ORDER, labels
+from bench.handwritten.network import acme_solver
+
 
 def tls(number: str, opts: pulumi.ResourceOptions) -> None:
     """A CA of its own and the certificate."""
-    labels = {
-        "app.kubernetes.io/managed-by": "tierstack",
-        "app.kubernetes.io/part-of": "bench",
-        "tierstack.dev/environment": "local",
-    }
-    k8s.apiextensions.CustomResource(
-        f"tls-{number}-self-signed",
-        api_version="cert-manager.io/v1",
-        kind="Issuer",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"tls-{number}-self-signed", labels=labels),
-        spec={"selfSigned": {}},
-        opts=opts,
-    )
-    k8s.apiextensions.CustomResource(
-        f"tls-{number}-ca-certificate",
-        api_version="cert-manager.io/v1",
-        kind="Certificate",
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench",
-            name=f"tls-{number}-ca",
-            labels=labels,
-            annotations={"pulumi.com/waitFor": "condition=Ready"},
-        ),
-        spec={
-            "issuerRef": {"kind": "Issuer", "group": "cert-manager.io", "name": f"tls-{number}-self-signed"},
-            "duration": "87600h0m0s",
-            "isCA": True,
-            "commonName": f"bench tls-{number} local CA",
-            "secretName": f"tls-{number}-ca",
-            "privateKey": {"rotationPolicy": "Never", "encoding": "PKCS8", "algorithm": "ECDSA", "size": 256},
-            "subject": {"organizations": ["tierstack"]},
-            "renewBefore": "2160h0m0s",
-            "usages": ["cert sign", "crl sign"],
-            "revisionHistoryLimit": 1,
-        },
-        opts=opts,
-    )
-    k8s.apiextensions.CustomResource(
-        f"tls-{number}-ca",
-        api_version="cert-manager.io/v1",
-        kind="Issuer",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"tls-{number}-ca", labels=labels),
-        spec={"ca": {"secretName": f"tls-{number}-ca"}},
-        opts=opts,
-    )
-    k8s.apiextensions.CustomResource(
-        f"tls-{number}-certificate",
-        api_version="cert-manager.io/v1",
-        kind="Certificate",
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench",
-            name=f"tls-{number}-certificate",
-            labels=labels,
-            annotations={"pulumi.com/waitFor": "condition=Ready"},
-        ),
-        spec={
-            "issuerRef": {"kind": "Issuer", "group": "cert-manager.io", "name": f"tls-{number}-ca"},
-            "renewBeforePercentage": 34,
-            "duration": "2160h0m0s",
-            "secretName": f"tls-{number}-certificate",
-            "privateKey": {"rotationPolicy": "Always", "encoding": "PKCS8", "algorithm": "ECDSA", "size": 256},
-            "dnsNames": [f"shop-{number}.example.org"],
-            "usages": ["digital signature", "server auth"],
-            "revisionHistoryLimit": 1,
-        },
-        opts=opts,
-    )
+    marks = labels(f"tls-{number}", "tls")
+    authority(f"tls-{number}", "certificate", "local", [f"shop-{number}.example.org"], marks, opts)
 
 
 def gateway(number: str, opts: pulumi.ResourceOptions) -> None:
     """The listener and the redirect to TLS."""
-    labels = {
-        "app.kubernetes.io/managed-by": "tierstack",
-        "app.kubernetes.io/part-of": "bench",
-        "tierstack.dev/environment": "local",
-    }
+    marks = labels(f"gateway-{number}", "gateway")
     k8s.apiextensions.CustomResource(
         f"gateway-{number}",
         api_version="gateway.networking.k8s.io/v1",
         kind="Gateway",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"gateway-{number}", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"gateway-{number}", labels=marks, annotations=ORDER["2"]
+        ),
         spec={
             "listeners": [
                 {"protocol": "HTTP", "name": "http", "port": 80, "allowedRoutes": {"namespaces": {"from": "Same"}}},
@@ -109,7 +46,9 @@ def gateway(number: str, opts: pulumi.ResourceOptions) -> None:
         f"gateway-{number}-redirect",
         api_version="gateway.networking.k8s.io/v1",
         kind="HTTPRoute",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"gateway-{number}-redirect", labels=labels),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"gateway-{number}-redirect", labels=marks, annotations=ORDER["2"]
+        ),
         spec={
             "parentRefs": [{"sectionName": "http", "name": f"gateway-{number}"}],
             "rules": [
@@ -126,3 +65,4 @@ def gateway(number: str, opts: pulumi.ResourceOptions) -> None:
         },
         opts=opts,
     )
+    acme_solver(number, opts)

@@ -3,7 +3,10 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from bench.handwritten.common import CA_MOUNT, ENCRYPTION, ca_volume, image
+from bench.handwritten.common import CA_MOUNTS, CONNECTIONS, ORDER, ca_volumes, image
+
+AGAIN = 'for pause in 1 2 4 8; do "$@" && exit 0; sleep $pause; done; exec "$@"'
+WAIT = 'until pg_isready -q -t 3 -h "$DB_HOST" -p "$DB_PORT" -U app -d app; do sleep 2; done'
 
 
 def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
@@ -14,7 +17,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
     volume_mounts = [
         k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="tmp"),
         k8s.core.v1.VolumeMountArgs(mount_path="/srv/uploads", name="uploads"),
-        CA_MOUNT,
+        *CA_MOUNTS,
     ]
     security_context_2 = k8s.core.v1.SecurityContextArgs(
         read_only_root_filesystem=True,
@@ -33,7 +36,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         k8s.core.v1.VolumeArgs(
             empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="64Mi"), name="tmp"
         ),
-        ca_volume(number),
+        *ca_volumes(number),
         k8s.core.v1.VolumeArgs(
             name="uploads",
             persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(
@@ -43,6 +46,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
     ]
     metadata = k8s.meta.v1.ObjectMetaArgs(
         namespace="bench",
+        annotations=ORDER["2"],
         name=f"web-{number}-worker",
         labels={
             "app.kubernetes.io/managed-by": "tierstack",
@@ -53,14 +57,14 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         },
     )
     env = [
-        *ENCRYPTION,
+        *CONNECTIONS,
         k8s.core.v1.EnvVarArgs(name="DB_CONNECTION", value="pgsql"),
         k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
         k8s.core.v1.EnvVarArgs(name="DB_HOST", value=f"db-{number}-pooler"),
         k8s.core.v1.EnvVarArgs(name="DB_PORT", value="5432"),
         k8s.core.v1.EnvVarArgs(name="DB_USERNAME", value="app"),
         k8s.core.v1.EnvVarArgs(name="REDIS_HOST", value=f"redis-{number}"),
-        k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6379"),
+        k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6380"),
         k8s.core.v1.EnvVarArgs(name="UPLOADS_DIR", value="/srv/uploads"),
         k8s.core.v1.EnvVarArgs(
             name="APP_KEY",
@@ -109,7 +113,12 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         f"web-{number}-migrate",
         metadata=k8s.meta.v1.ObjectMetaArgs(
             namespace="bench",
-            name=f"web-{number}-migrate-2ef3de5742",
+            annotations={
+                "argocd.argoproj.io/hook": "Sync",
+                "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation,HookSucceeded",
+                **ORDER["4"],
+            },
+            name=f"web-{number}-migrate-f81de3862f",
             labels={
                 "app.kubernetes.io/managed-by": "tierstack",
                 "app.kubernetes.io/part-of": "bench",
@@ -119,7 +128,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
             },
         ),
         spec=k8s.batch.v1.JobSpecArgs(
-            backoff_limit=2,
+            backoff_limit=4,
             template=k8s.core.v1.PodTemplateSpecArgs(
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     annotations={"tierstack.dev/revision": "13715e"},
@@ -136,13 +145,28 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                     },
                 ),
                 spec=k8s.core.v1.PodSpecArgs(
+                    init_containers=[
+                        k8s.core.v1.ContainerArgs(
+                            name="database",
+                            image=image("postgresql:17.6"),
+                            command=["/bin/sh", "-c", WAIT],
+                            env=[
+                                k8s.core.v1.EnvVarArgs(name="DB_HOST", value=f"db-{number}-rw"),
+                                k8s.core.v1.EnvVarArgs(name="DB_PORT", value="5432"),
+                            ],
+                            resources=k8s.core.v1.ResourceRequirementsArgs(
+                                limits={"memory": "32Mi"}, requests={"cpu": "10m", "memory": "32Mi"}
+                            ),
+                            security_context=security_context_2,
+                        )
+                    ],
                     containers=[
                         k8s.core.v1.ContainerArgs(
-                            command=["php", "bin/migrate.php"],
+                            command=["/bin/sh", "-c", AGAIN, "sh", "php", "bin/migrate.php"],
                             resources=resources,
                             security_context=security_context_2,
                             env=[
-                                *ENCRYPTION,
+                                *CONNECTIONS,
                                 k8s.core.v1.EnvVarArgs(name="DB_CONNECTION", value="pgsql"),
                                 k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
                                 k8s.core.v1.EnvVarArgs(name="DB_DIRECT_HOST", value=f"db-{number}-rw"),
@@ -151,7 +175,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                                 k8s.core.v1.EnvVarArgs(name="DB_PORT", value="5432"),
                                 k8s.core.v1.EnvVarArgs(name="DB_USERNAME", value="app"),
                                 k8s.core.v1.EnvVarArgs(name="REDIS_HOST", value=f"redis-{number}"),
-                                k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6379"),
+                                k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6380"),
                                 k8s.core.v1.EnvVarArgs(name="UPLOADS_DIR", value="/srv/uploads"),
                                 k8s.core.v1.EnvVarArgs(
                                     name="APP_KEY",
@@ -191,7 +215,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                     enable_service_links=False,
                 ),
             ),
-            active_deadline_seconds=900,
+            active_deadline_seconds=1500,
         ),
         opts=opts,
     )
@@ -249,6 +273,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         f"web-{number}-scheduler",
         metadata=k8s.meta.v1.ObjectMetaArgs(
             namespace="bench",
+            annotations=ORDER["2"],
             name=f"web-{number}-scheduler",
             labels={
                 "app.kubernetes.io/managed-by": "tierstack",

@@ -3,26 +3,21 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from bench.handwritten.common import image, text
+from bench.handwritten.authority import authority
+from bench.handwritten.common import KEPT, ORDER, image, labels, text
+from bench.handwritten.network import Peer, pods, store, tcp
 
 
 def redis(number: str, opts: pulumi.ResourceOptions) -> None:
     """One node of Redis."""
-    labels_2 = {
-        "app.kubernetes.io/managed-by": "tierstack",
-        "app.kubernetes.io/part-of": "bench",
-        "tierstack.dev/environment": "local",
-    }
+    marks = {**labels("redis", "store"), "app.kubernetes.io/instance": f"redis-{number}"}
     metadata = k8s.meta.v1.ObjectMetaArgs(
         namespace="bench",
+        annotations=ORDER["2"],
         name=f"redis-{number}-node",
-        labels={
-            "app.kubernetes.io/managed-by": "tierstack",
-            "app.kubernetes.io/part-of": "bench",
-            "tierstack.dev/environment": "local",
-        },
+        labels={**labels("redis", "store"), "app.kubernetes.io/instance": f"redis-{number}"},
     )
-    labels = {
+    node = {
         "app.kubernetes.io/managed-by": "tierstack",
         "app.kubernetes.io/part-of": "bench",
         "app.kubernetes.io/instance": f"redis-{number}",
@@ -30,17 +25,36 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         "tierstack.dev/environment": "local",
         "app.kubernetes.io/component": "node",
     }
+
+    def part_of(component: str) -> k8s.meta.v1.LabelSelectorArgs:
+        return pods(
+            **{
+                "app.kubernetes.io/instance": f"redis-{number}",
+                "app.kubernetes.io/name": "redis",
+                "app.kubernetes.io/component": component,
+            }
+        )
+
+    def peer(component: str) -> Peer:
+        return Peer(pod_selector=part_of(component))
+
+    nodes = part_of("node")
+    clients = Peer(pod_selector=pods(**{f"tierstack.dev/client-of-redis-{number}": "true"}))
     k8s.apiextensions.CustomResource(
         f"redis-{number}-password-generator",
         api_version="generators.external-secrets.io/v1alpha1",
         kind="Password",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-password", labels=labels_2),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"redis-{number}-password", labels=marks, annotations=KEPT
+        ),
         spec={"symbols": 0, "noUpper": False, "digits": 8, "length": 32, "allowRepeat": True},
         opts=opts,
     )
     k8s.core.v1.ConfigMap(
         f"redis-{number}-node-config",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-node-145b1ac7d6", labels=labels_2),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"redis-{number}-node-cd98d40360", labels=marks, annotations=ORDER["2"]
+        ),
         data={
             "stop.sh": text("stop.sh", number),
             "alone.sh": text("alone.sh", number),
@@ -56,8 +70,8 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         metadata=k8s.meta.v1.ObjectMetaArgs(
             namespace="bench",
             name=f"data-redis-{number}-node-0",
-            annotations={"pulumi.com/skipAwait": "true"},
-            labels=labels,
+            annotations=KEPT,
+            labels=node,
         ),
         spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
             access_modes=["ReadWriteOnce"],
@@ -70,8 +84,8 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         metadata=k8s.meta.v1.ObjectMetaArgs(
             namespace="bench",
             name=f"redis-{number}-node",
-            labels=labels_2,
-            annotations={"pulumi.com/skipAwait": "true"},
+            labels=marks,
+            annotations=ORDER["2"],
         ),
         spec=k8s.core.v1.ServiceSpecArgs(
             publish_not_ready_addresses=True,
@@ -91,15 +105,9 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         spec=k8s.networking.v1.NetworkPolicySpecArgs(
             ingress=[
                 k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-                    from_=[
-                        k8s.networking.v1.NetworkPolicyPeerArgs(
-                            pod_selector=k8s.meta.v1.LabelSelectorArgs(
-                                match_labels={f"tierstack.dev/client-of-redis-{number}": "true"}
-                            )
-                        )
-                    ],
-                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(protocol="TCP", port=6379)],
-                )
+                    from_=[peer(part) for part in ("node", "sentinel", "proxy", "handover")], ports=tcp(6379)
+                ),
+                k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=[clients, peer("proxy")], ports=tcp(6380)),
             ],
             policy_types=["Ingress"],
             pod_selector=k8s.meta.v1.LabelSelectorArgs(
@@ -116,7 +124,9 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         f"redis-{number}-password",
         api_version="external-secrets.io/v1",
         kind="ExternalSecret",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}-password", labels=labels_2),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"redis-{number}-password", labels=marks, annotations=KEPT
+        ),
         spec={
             "target": {
                 "name": f"redis-{number}-password",
@@ -146,7 +156,7 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                     metadata=k8s.meta.v1.ObjectMetaArgs(name="data"),
                     spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
                         access_modes=["ReadWriteOnce"],
-                        resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": "1Gi"}),
+                        resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": "5Gi"}),
                     ),
                 )
             ],
@@ -163,7 +173,7 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
             min_ready_seconds=10,
             update_strategy=k8s.apps.v1.StatefulSetUpdateStrategyArgs(type="RollingUpdate"),
             template=k8s.core.v1.PodTemplateSpecArgs(
-                metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels),
+                metadata=k8s.meta.v1.ObjectMetaArgs(labels=node),
                 spec=k8s.core.v1.PodSpecArgs(
                     security_context=k8s.core.v1.PodSecurityContextArgs(
                         run_as_non_root=True,
@@ -179,7 +189,7 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                                 sources=[
                                     k8s.core.v1.VolumeProjectionArgs(
                                         config_map=k8s.core.v1.ConfigMapProjectionArgs(
-                                            name=f"redis-{number}-node-145b1ac7d6"
+                                            name=f"redis-{number}-node-cd98d40360"
                                         )
                                     ),
                                     k8s.core.v1.VolumeProjectionArgs(
@@ -196,6 +206,16 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                         k8s.core.v1.VolumeArgs(
                             empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit="16Mi"),
                             name="tmp",
+                        ),
+                        k8s.core.v1.VolumeArgs(
+                            name="certificate",
+                            secret=k8s.core.v1.SecretVolumeSourceArgs(
+                                secret_name=f"redis-{number}-server-tls",
+                                items=[
+                                    k8s.core.v1.KeyToPathArgs(key=name, path=name) for name in ("tls.crt", "tls.key")
+                                ],
+                                default_mode=288,
+                            ),
                         ),
                     ],
                     containers=[
@@ -216,9 +236,15 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                                 k8s.core.v1.VolumeMountArgs(mount_path="/data", name="data"),
                                 k8s.core.v1.VolumeMountArgs(read_only=True, mount_path="/etc/redis", name="config"),
                                 k8s.core.v1.VolumeMountArgs(mount_path="/tmp", name="tmp"),
+                                k8s.core.v1.VolumeMountArgs(
+                                    read_only=True, mount_path="/etc/tierstack/tls", name="certificate"
+                                ),
                             ],
                             image=image("valkey:8.1"),
-                            ports=[k8s.core.v1.ContainerPortArgs(container_port=6379, protocol="TCP", name="redis")],
+                            ports=[
+                                k8s.core.v1.ContainerPortArgs(container_port=6379, protocol="TCP", name="redis"),
+                                k8s.core.v1.ContainerPortArgs(container_port=6380, protocol="TCP", name="redis-tls"),
+                            ],
                             readiness_probe=k8s.core.v1.ProbeArgs(
                                 timeout_seconds=5,
                                 failure_threshold=2,
@@ -237,24 +263,25 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                                 )
                             ),
                             resources=k8s.core.v1.ResourceRequirementsArgs(
-                                limits={"memory": "800Mi"}, requests={"cpu": "100m", "memory": "800Mi"}
+                                limits={"memory": "800Mi"}, requests={"cpu": "250m", "memory": "800Mi"}
                             ),
                         )
                     ],
                     automount_service_account_token=False,
+                    affinity=k8s.core.v1.AffinityArgs(
+                        pod_anti_affinity=k8s.core.v1.PodAntiAffinityArgs(
+                            required_during_scheduling_ignored_during_execution=[
+                                k8s.core.v1.PodAffinityTermArgs(
+                                    label_selector=nodes, topology_key="kubernetes.io/hostname"
+                                )
+                            ]
+                        )
+                    ),
                     topology_spread_constraints=[
                         k8s.core.v1.TopologySpreadConstraintArgs(
-                            topology_key="kubernetes.io/hostname",
-                            label_selector=k8s.meta.v1.LabelSelectorArgs(
-                                match_labels={
-                                    "app.kubernetes.io/instance": f"redis-{number}",
-                                    "app.kubernetes.io/name": "redis",
-                                    "app.kubernetes.io/component": "node",
-                                }
-                            ),
-                            max_skew=1,
-                            when_unsatisfiable="ScheduleAnyway",
+                            topology_key=key, label_selector=nodes, max_skew=1, when_unsatisfiable="ScheduleAnyway"
                         )
+                        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
                     ],
                     dns_config=k8s.core.v1.PodDNSConfigArgs(
                         options=[
@@ -273,7 +300,9 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
     )
     k8s.core.v1.Service(
         f"redis-{number}",
-        metadata=k8s.meta.v1.ObjectMetaArgs(namespace="bench", name=f"redis-{number}", labels=labels_2),
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            namespace="bench", name=f"redis-{number}", labels=marks, annotations=ORDER["2"]
+        ),
         spec=k8s.core.v1.ServiceSpecArgs(
             type="ClusterIP",
             selector={
@@ -282,7 +311,11 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                 "statefulset.kubernetes.io/pod-name": f"redis-{number}-node-0",
                 "app.kubernetes.io/component": "node",
             },
-            ports=[k8s.core.v1.ServicePortArgs(protocol="TCP", name="redis", target_port=6379, port=6379)],
+            ports=[k8s.core.v1.ServicePortArgs(protocol="TCP", name="redis-tls", target_port=6380, port=6380)],
         ),
         opts=opts,
     )
+    host = f"redis-{number}"
+    names = [host, f"{host}.bench", f"{host}.bench.svc", f"{host}.bench.svc.cluster.local"]
+    authority(host, "server-tls", "internal", names, marks, opts)
+    store(number, marks, opts)
