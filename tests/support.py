@@ -161,6 +161,7 @@ COMPUTED: dict[str, Callable[[Registered], dict[str, Any]]] = {
     "tls:index/selfSignedCert:SelfSignedCert": lambda one: {"certPem": f"certificate {one.name}\n"},
     "tls:index/locallySignedCert:LocallySignedCert": lambda one: {"certPem": f"certificate {one.name}\n"},
     "tls:index/certRequest:CertRequest": lambda one: {"certRequestPem": f"request {one.name}\n"},
+    "pulumi-python:dynamic/docker:PulledImage": lambda one: {"image_id": f"id of {one.inputs['image']}"},
 }
 """Outputs of providers that are not inputs, made up so that a reader sees where each comes from."""
 
