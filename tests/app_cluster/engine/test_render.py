@@ -18,7 +18,8 @@ from tierstack.wiring import Certificate
 platform = Kubernetes(name="shop", render_to="rendered", secret_store="vault")
 image = "registry.example/shop:{image}@sha256:" + "{image}" * 64
 gateway = Gateway("gateway", GatewayArgs(
-    platform=platform, certificate=Certificate(hostnames=["shop.example.org"], secret_name="tls")))
+    platform=platform,
+    certificate=Certificate(hostnames=["shop.example.org", "api.example.org"], secret_name="tls")))
 common = dict(
     platform=platform, tier=Tier("{tier}"), image=image, gateway=gateway.endpoint, secrets={{"APP_KEY": "sesame"}},
     worker_command=["w"], scheduler_command=["s"], migrate_command=["m"], uploads_path="/srv/uploads")
