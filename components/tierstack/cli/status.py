@@ -49,7 +49,7 @@ def run(stack: Stack, platform: On = None, json: Json = False, cwd: Folder = Pat
 
 def parts_of(pulumi: Engine, target: Target, platform: Platform, config: StackConfig) -> list[Part]:
     """Every part as it is now. Raises UsageError where it cannot be asked."""
-    parts = _containers(pulumi, platform) if target is Target.DOCKER else _workloads(platform)
+    parts = _containers(pulumi, platform) if target is Target.DOCKER else _workloads(pulumi, platform)
     outputs = pulumi.outputs()
     if url := outputs.get("url"):
         parts.append(address_part(str(url), _path(config.values), outputs.get("ca")))
@@ -103,9 +103,11 @@ def _containers(pulumi: Engine, platform: Platform) -> list[Part]:
     return [container_part(name, there.get(id_)) for id_, name in sorted(wanted.items(), key=lambda one: one[1])]
 
 
-def _workloads(platform: Platform) -> list[Part]:
+def _workloads(pulumi: Engine, platform: Platform) -> list[Part]:
     import json
 
+    if not any(one["type"].startswith("kubernetes:") and not one.get("delete") for one in pulumi.resources()):
+        return []  # nothing of this stack is there: as little is asked as of a Docker daemon
     provider = {"context": platform.context} if platform.context else {}
     try:
         answers = [kubectl(provider, "get", kind, "-n", platform.name, "-o", "json") for kind in _KINDS]
