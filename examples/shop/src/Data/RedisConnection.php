@@ -35,8 +35,8 @@ final class RedisConnection
     {
         try {
             $this->redis?->close();
-        } catch (RedisException) {
-            // closing a broken connection may fail; it is gone either way
+        } catch (RedisException | \ErrorException) {
+            // Closing a broken connection may fail or warn (TLS), and warnings are exceptions here; it is gone either way.
         }
         $this->redis = null;
     }
