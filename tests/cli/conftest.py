@@ -64,6 +64,13 @@ class Fake:
         return [" ".join(one[:2]) if one[0] in ("stack", "state") else one[0] for one in words]
 
 
+@pytest.fixture(autouse=True)
+def nothing_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test of the command's logic depends on the daemon or the cluster that this machine happens to have."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-daemon.sock")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-cluster"))
+
+
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     folder = tmp_path / "bin"

@@ -9,14 +9,16 @@ import re
 import socket
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Command, Fake
 from tests.cli.test_interrupted import OURS, PROVIDER, container, deployment, resource, state
-from tierstack.cli import resume, target
+from tierstack.cli import resume, status, target
 from tierstack.cli.project import LockedError
 
 STACK = resource("pulumi:pulumi:Stack", "shop")
@@ -32,6 +34,7 @@ def docker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def daemon(monkeypatch: pytest.MonkeyPatch) -> "Daemon":
     one = Daemon()
     monkeypatch.setattr(resume, "client", one.at)
+    monkeypatch.setattr(status, "client", one.at)
     return one
 
 
@@ -41,6 +44,7 @@ class Thing:
     def __init__(self, kind: str, name: str, labels: dict[str, str] = OURS, refused: bool = False) -> None:
         self.kind, self.name, self.labels, self.refused = kind, name, labels, refused
         self.id, self.removed = f"id-of-{name}", False
+        self.attrs = {"State": {"Status": "running", "Running": True}}
 
     def remove(self, force: bool = False) -> None:
         from docker.errors import APIError
@@ -69,7 +73,9 @@ class Daemon:
     def __getattr__(self, kind: str) -> Any:
         from types import SimpleNamespace
 
-        def listed(filters: dict[str, Any], all: bool = False) -> list[Thing]:
+        def listed(
+            filters: Mapping[str, Any] = MappingProxyType({}), all: bool = False, ignore_removed: bool = False
+        ) -> list[Thing]:
             pairs = [one.partition("=") for one in filters.get("label", [])]
             return [
                 one
@@ -359,6 +365,18 @@ def test_half_made_containers_and_networks_are_removed(
         "looked-up",
     ]
     assert [name for name, thing in things.items() if thing.removed] == ["made", "network", "helper"]
+    assert [(one["name"], one["health"]) for one in done["parts"]] == [("shop-db", "healthy")]
+
+
+def test_an_update_whose_health_nobody_can_tell_says_so_and_what_it_changed(
+    tierstack: Command, pulumi: Fake, daemon: Daemon, imported: list[dict[str, Any]]
+) -> None:
+    left(pulumi, resources=[{**container(name="shop-db"), "id": "id-of-shop-db"}])
+    daemon.absent = True
+    said = tierstack("up", "-s", "local", "--json")
+    done = json.loads(said.stdout)
+    assert (said.exit_code, done["result"]) == (1, "unhealthy")
+    assert done["parts"][0]["why"] == "could not be asked: the Docker daemon does not answer: connection refused"
 
 
 def test_what_the_daemon_does_not_let_go_is_told_by_the_update(

@@ -10,6 +10,7 @@ import typer
 from tierstack.cli import show
 from tierstack.cli.engine import Engine, engine
 from tierstack.cli.health import (
+    Health,
     Part,
     address_part,
     container_part,
@@ -125,8 +126,14 @@ def _path(values: Mapping[str, Any]) -> str:
 
 
 def after_update(pulumi: Engine, target: Target, platform: Platform, config: StackConfig) -> list[Part]:
-    """The parts some time after an update: what has just been started may need a moment."""
-    return waited(lambda: parts_of(pulumi, target, platform, config), _SETTLING_SECONDS[target])
+    """The parts some time after an update: what has just been started may need a moment.
+
+    Where nobody answers any more that is one unhealthy part: what the update changed is still to be told.
+    """
+    try:
+        return waited(lambda: parts_of(pulumi, target, platform, config), _SETTLING_SECONDS[target])
+    except UsageError as error:
+        return [Part("stack", Health.UNHEALTHY, None, f"could not be asked: {error}")]
 
 
 _SETTLING_SECONDS = {Target.DOCKER: 60, Target.KUBERNETES: 180}
