@@ -11,7 +11,7 @@ from tierstack import (
     MtaStsHost,
     RedisCluster,
 )
-from tierstack.component_host import component_provider_host
+from tierstack.core.component_host import component_provider_host
 
 if __name__ == "__main__":
     component_provider_host(

@@ -1,5 +1,8 @@
-"""What the engine runs: the stack that the configuration describes."""
+"""The stack that the configuration describes: the engine builds it, and `tierstack check` asks it."""
 
-from stacks.environment import program
+from tierstack.stack import Stack
 
-program()
+stack = Stack()
+
+if __name__ == "__main__":
+    stack.build()

@@ -17,7 +17,7 @@ from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
-from tierstack.errors import ArgumentError
+from tierstack.core.errors import ArgumentError
 
 GOLDEN = Path(__file__).parent / "cases" / "golden"
 UNKNOWN = "(known after the update)"

@@ -9,9 +9,9 @@ from pulumi.provider.experimental.component import ComponentProvider
 
 import tierstack
 from tests.support import golden
-from tierstack.arguments import camel_case
-from tierstack.component import Component
-from tierstack.component_host import ComponentHost
+from tierstack.core.arguments import camel_case
+from tierstack.core.component import Component
+from tierstack.core.component_host import ComponentHost
 
 HOST = Path(__file__).parent.parent / "components" / "__main__.py"
 

@@ -7,16 +7,16 @@ if TYPE_CHECKING:
     from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
     from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
+    from tierstack.core.errors import ArgumentError, Problem
+    from tierstack.core.tier import TIERS, Tier
     from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
     from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
-    from tierstack.errors import ArgumentError, Problem
     from tierstack.gateway import Gateway, GatewayArgs
+    from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
     from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs
     from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
     from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
-    from tierstack.tier import TIERS, Tier
     from tierstack.tls import TLS, Issuer, TLSArgs
-    from tierstack.wiring import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
 
 __all__ = [
     "TIERS",
@@ -68,16 +68,16 @@ if not TYPE_CHECKING:
         "app_cluster": ("AppCluster", "AppClusterArgs", "SecretDelivery", "ServerKind"),
         "backup_schedule": ("BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"),
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
+        "core.errors": ("ArgumentError", "Problem"),
+        "core.tier": ("TIERS", "Tier"),
         "database": ("DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
         "dns_records": ("DNSRecords", "DNSRecordsArgs", "WebHostArgs"),
-        "errors": ("ArgumentError", "Problem"),
         "gateway": ("Gateway", "GatewayArgs"),
+        "links": ("Certificate", "DatabaseConnection", "GatewayEndpoint", "RedisConnection", "SecretRef"),
         "mta_sts_host": ("MtaStsHost", "MtaStsHostArgs"),
         "platform": ("DataProtection", "DockerHost", "Kubernetes", "Platform", "PlatformKind"),
         "redis_cluster": ("RedisCluster", "RedisClusterArgs", "RedisPurpose"),
-        "tier": ("TIERS", "Tier"),
         "tls": ("TLS", "Issuer", "TLSArgs"),
-        "wiring": ("Certificate", "DatabaseConnection", "GatewayEndpoint", "RedisConnection", "SecretRef"),
     }
 
     def __getattr__(name: str) -> object:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tierstack.app_cluster import AppClusterArgs
+from tierstack.core.tier import Tier
+from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import DockerHost, Kubernetes, Platform
-from tierstack.tier import Tier
-from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 
 DIGEST = "0" * 64
 PLATFORMS: dict[str, Platform] = {

@@ -9,7 +9,7 @@ import yaml
 from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, gateway, given
 from tests.support import refused
 from tierstack.app_cluster import AppCluster
-from tierstack.tier import TIERS, Tier
+from tierstack.core.tier import TIERS, Tier
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/app_cluster/wrong_args.yaml").read_text())
 

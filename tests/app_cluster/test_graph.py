@@ -9,8 +9,8 @@ import pytest
 from tests.app_cluster.samples import FULL, args, given
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind, processes, server
+from tierstack.core.tier import Tier
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
-from tierstack.tier import Tier
 
 pytestmark = pytest.mark.graph
 

@@ -15,9 +15,9 @@ import pytest
 from tests.app_cluster.samples import FULL, args
 from tierstack.app_cluster import ServerKind, limits, processes, server, traffic
 from tierstack.app_cluster.traffic import Mirror, Release
+from tierstack.core.tier import Tier
 from tierstack.platform import DockerHost
 from tierstack.platform.revision import revision
-from tierstack.tier import Tier
 
 HTTP: dict[str, Any] = {
     "server": ServerKind.HTTP,

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, config, restore
+from tierstack.links import DatabaseConnection, SecretRef
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
-from tierstack.wiring import DatabaseConnection, SecretRef
 
 pytestmark = pytest.mark.graph
 

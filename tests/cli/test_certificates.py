@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.tls.pairs import NOW, Pair
-from tierstack.cli.project import UsageError
+from tierstack.engine.project import UsageError
 
 
 @contextmanager

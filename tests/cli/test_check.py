@@ -12,7 +12,7 @@ from tests.cli.conftest import Command
 from tests.dns_records.samples import rsa_key
 from tests.projects import Checkout
 from tierstack.cli import main
-from tierstack.cli.project import UsageError, find
+from tierstack.engine.project import UsageError, find
 
 
 def test_a_right_configuration_says_what_it_carries(tierstack: Command) -> None:

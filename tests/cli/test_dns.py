@@ -9,9 +9,9 @@ import pytest
 
 from tests.cli.conftest import Command
 from tierstack.cli import dns
-from tierstack.cli.project import UsageError
 from tierstack.dns_records.findings import error
 from tierstack.dns_records.spf_lookups import LookupUnavailableError
+from tierstack.engine.project import UsageError
 
 WRONG = """$ORIGIN example.org.
 @ 3600 IN TXT "v=spf1 +all"

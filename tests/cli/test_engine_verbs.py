@@ -9,8 +9,8 @@ import yaml
 
 from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
-from tierstack.cli import target
-from tierstack.cli.project import UsageError
+from tierstack.engine import target
+from tierstack.engine.project import UsageError
 
 NOT_ASKED = "was not asked: shop has no address here"
 CREATED = [

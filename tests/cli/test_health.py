@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tierstack.cli import status
-from tierstack.cli.health import (
+from tierstack.engine.health import (
     Health,
     Part,
     address_part,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tierstack.cli.interrupted import (
+from tierstack.engine.interrupted import (
     Object,
     Pending,
     Then,

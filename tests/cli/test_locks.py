@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tierstack.cli import locks as module
-from tierstack.cli.locks import Lock, explained, is_refusal, locks
+from tierstack.engine import locks as module
+from tierstack.engine.locks import Lock, explained, is_refusal, locks
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REFUSAL = """error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the \

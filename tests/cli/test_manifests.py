@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tierstack.cli import manifests
+from tierstack.engine import manifests
 from tierstack.platform.gitops import PROTECTION, WAVE
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tierstack import Addon, Kubernetes
-from tierstack.cli import preflight
 from tierstack.cluster_addons.required import Needs
-from tierstack.errors import ArgumentError
+from tierstack.core.errors import ArgumentError
+from tierstack.engine import preflight
 
 NEEDS = Needs((Addon.CERT_MANAGER,), "traefik")
 HERE = Kubernetes(name="shop", context="staging")

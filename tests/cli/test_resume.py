@@ -18,8 +18,9 @@ import pytest
 
 from tests.cli.conftest import Command, Fake
 from tests.cli.test_interrupted import OURS, PROVIDER, container, deployment, resource, state
-from tierstack.cli import resume, status, target
-from tierstack.cli.project import LockedError
+from tierstack.cli import status
+from tierstack.engine import resume, target
+from tierstack.engine.project import LockedError
 
 STACK = resource("pulumi:pulumi:Stack", "shop")
 MANAGER = "pulumi-kubernetes-1234"
@@ -147,7 +148,7 @@ def left(pulumi: Fake, *under_way: tuple[str, dict[str, Any]], resources: list[d
 @pytest.fixture
 def imported(pulumi: Fake, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The states that were put in place of what the killed run left."""
-    from tierstack.cli.engine import Engine
+    from tierstack.engine.run import Engine
 
     found: list[dict[str, Any]] = []
     monkeypatch.setattr(Engine, "change_deployment", lambda self, change: found.append(change(self.deployment())))
@@ -453,7 +454,7 @@ def refusal(file: Path, pid: int, host: str) -> str:
 
 @pytest.fixture
 def gone(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("tierstack.cli.locks._sees_all_processes", lambda: True)
+    monkeypatch.setattr("tierstack.engine.locks._sees_all_processes", lambda: True)
     process = subprocess.Popen(["true"])
     process.wait()
     return process.pid

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tierstack.cli.picture import Edge, Node, Topology, svg
+from tierstack.stack.picture import Edge, Node, Topology, svg
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
 

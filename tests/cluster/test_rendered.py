@@ -16,7 +16,7 @@ import pytest
 
 from tests.cluster.shop import kubectl, wait_until
 from tests.projects import Checkout
-from tierstack.cli.manifests import read
+from tierstack.engine.manifests import read
 
 NAMESPACE = "t-rendered"
 STEPS = ("2-base", "3-data", "4-migration", "5-app")

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.errors import Problem, out_of_range
-from tierstack.tier import Tier
-from tierstack.wiring import SecretRef
+from tierstack.core.errors import Problem, out_of_range
+from tierstack.core.tier import Tier
+from tierstack.links import SecretRef
 
 
 @dataclass(kw_only=True)

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.samples import Inner, Sample
-from tierstack.arguments import checked, load
-from tierstack.errors import ArgumentError, Problem
+from tierstack.core.arguments import checked, load
+from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.tier import Tier
+from tierstack.links import SecretRef
 from tierstack.platform import DockerHost, Kubernetes, Platform, PlatformKind
-from tierstack.tier import Tier
-from tierstack.wiring import SecretRef
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "core" / "shapes.yaml").read_text())
 

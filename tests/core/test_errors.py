@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierstack.errors import HIDDEN, MISSING, ArgumentError, Problem, nearest, out_of_range, shorten, unknown_key
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, nearest, out_of_range, shorten, unknown_key
 
 
 @pytest.mark.parametrize(

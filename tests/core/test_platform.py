@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support import run_program
 from tierstack import DockerHost, Kubernetes, Platform
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.platform import name_problems
 from tierstack.platform.shared import once_per_run
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierstack import tier as t
-from tierstack.tier import CEILING, RESERVED_CONNECTIONS, TIERS, Tier
+from tierstack.core import tier as t
+from tierstack.core.tier import CEILING, RESERVED_CONNECTIONS, TIERS, Tier
 
 COUNTS = st.integers(1, 1000)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tierstack import tier as t
-from tierstack.tier import TIERS, Tier
+from tierstack.core import tier as t
+from tierstack.core.tier import TIERS, Tier
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tiers.md").read_text()
 

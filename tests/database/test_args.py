@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tests.support import refused
+from tierstack.core.tier import TIERS, Tier
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.database.args import OLDEST_VERSION
 from tierstack.platform import DockerHost, Kubernetes, Platform
-from tierstack.tier import TIERS, Tier
 
 DIGEST = "0" * 64
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/database/wrong_args.yaml").read_text())

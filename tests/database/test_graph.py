@@ -6,10 +6,10 @@ import pytest
 
 from tests.database.test_args import PLATFORMS, args
 from tests.support import COMPUTED, Recorder, Secret, golden, run_program, secret, value_of
+from tierstack.core.tier import Tier
 from tierstack.database import DatabaseWithReplicas
-from tierstack.internal_ca import TLSMode
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
-from tierstack.tier import Tier
+from tierstack.platform.internal_ca import TLSMode
 
 pytestmark = pytest.mark.graph
 

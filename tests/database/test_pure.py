@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tierstack.core.tier import TIERS, DatabaseSize, Tier
 from tierstack.database import files, scram, sizing
-from tierstack.internal_ca import TLSMode
-from tierstack.tier import TIERS, DatabaseSize, Tier
+from tierstack.platform.internal_ca import TLSMode
 
 SIZE = TIERS[Tier.USERS_100K].database
 

@@ -11,6 +11,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from tests.dns_records.samples import CASES
+from tierstack.core.errors import ArgumentError
 from tierstack.dns_records import (
     BrevoArgs,
     DkimAlgorithm,
@@ -21,7 +22,6 @@ from tierstack.dns_records import (
     OwnMailServerArgs,
     WebHostArgs,
 )
-from tierstack.errors import ArgumentError
 
 pytestmark = pytest.mark.graph
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dns_records.samples import rsa_key
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.dns_records import dkim, dkim_rotation
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.dkim_rotation import Keys

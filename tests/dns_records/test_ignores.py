@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.dns_records import ignores
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.summary import summarize

@@ -6,13 +6,13 @@ import pytest
 
 from tests.dns_records import world
 from tests.dns_records.test_spf import Fixed
+from tierstack.core.errors import ArgumentError, Problem
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Recording
 from tierstack.dns_records.options import DmarcArgs, DmarcStage, MailArgs, OwnMailServerArgs
 from tierstack.dns_records.spf_lookups import LookupUnavailableError
 from tierstack.dns_records.summary import summarize
-from tierstack.errors import ArgumentError, Problem
 
 LIVE = Fixed(
     {
@@ -37,7 +37,7 @@ def described(answers: Path | None) -> DNSRecordsArgs:
 
 
 def loaded(answers: Path | None) -> DNSRecordsArgs:
-    from tierstack.arguments import checked
+    from tierstack.core.arguments import checked
 
     return checked(DNSRecordsArgs, described(answers), "dns")
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.dns_records.samples import CASES, rsa_key
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.dns_records import dkim, pasted, providers, vendors
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.findings import Finding, Severity, errors

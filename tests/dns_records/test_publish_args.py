@@ -9,7 +9,7 @@ import yaml
 
 from tests.dns_records.samples import CASES
 from tests.support import Recorder, Secret, golden, refused, run_program
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.dns_records import (
     CloudflareArgs,
     DNSRecords,

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tests.dns_records.samples import CASES, substitute
-from tierstack.arguments import checked, load
+from tierstack.core.arguments import checked, load
+from tierstack.core.errors import ArgumentError
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.findings import errors
-from tierstack.errors import ArgumentError
 
 DATA = yaml.safe_load((CASES / "wrong_args.yaml").read_text())
 

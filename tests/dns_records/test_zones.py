@@ -12,7 +12,7 @@ import yaml
 
 from tests.dns_records.samples import CASES, substitute
 from tests.dns_records.test_spf import Fixed
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.findings import Severity, errors

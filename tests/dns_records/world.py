@@ -14,7 +14,7 @@ import dns.rrset
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from tierstack.arguments import load
+from tierstack.core.arguments import load
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.records import RecordSet, chunks, quoted
 from tierstack.dns_records.spf_lookups import LookupUnavailableError

@@ -7,8 +7,8 @@ import pytest
 
 from tests.cli.test_interrupted import container, creating, dynamic
 from tests.support import docker_client, image
-from tierstack.cli.interrupted import Pending
-from tierstack.cli.resume import _has_volume, _remove_leftovers
+from tierstack.engine.interrupted import Pending
+from tierstack.engine.resume import _has_volume, _remove_leftovers
 from tierstack.platform import DockerHost
 from tierstack.platform.files import WRITES
 

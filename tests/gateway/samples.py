@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tierstack.links import Certificate
 from tierstack.platform import DockerHost, Kubernetes, Platform
-from tierstack.wiring import Certificate
 
 DIGEST = "0" * 64
 PLATFORMS: dict[str, Platform] = {"docker": DockerHost(name="shop"), "kubernetes": Kubernetes(name="shop")}

@@ -3,7 +3,7 @@
 import pytest
 
 from tierstack.gateway import acme
-from tierstack.wiring import AcmeClient, DnsUpdates
+from tierstack.links import AcmeClient, DnsUpdates
 
 DAY = 24 * 60
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tierstack.links import GatewayEndpoint
 from tierstack.platform import DockerHost, Kubernetes, Platform
-from tierstack.wiring import GatewayEndpoint
 
 DIGEST = "0" * 64
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.org\r\nmax_age: 604800\r\n"

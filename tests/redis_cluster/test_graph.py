@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from tests.support import Recorder, Secret, golden, run_program
-from tierstack.internal_ca import TLSMode
+from tierstack.core.tier import Tier
+from tierstack.links import SecretRef
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose, kubernetes
-from tierstack.tier import Tier
-from tierstack.wiring import SecretRef
 
 pytestmark = pytest.mark.graph
 

@@ -6,11 +6,11 @@ from enum import Enum
 
 import pulumi
 
-from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.tier import TIERS, Tier
+from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.platform import Platform
 from tierstack.platform.claims import Claim
-from tierstack.tier import TIERS, Tier
-from tierstack.wiring import DatabaseConnection, GatewayEndpoint, RedisConnection
 
 
 class ServerKind(Enum):

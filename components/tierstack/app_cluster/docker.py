@@ -13,9 +13,9 @@ import pulumi
 
 from tierstack.app_cluster import limits, processes, server, traffic
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
-from tierstack.internal_ca import ca_directory
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.platform.files import VolumeFiles
+from tierstack.platform.internal_ca import ca_directory
 from tierstack.platform.revision import revision
 
 

@@ -6,10 +6,10 @@ from tierstack.app_cluster import manifests
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
+from tierstack.links import SecretRef
 from tierstack.platform.gitops import Step
 from tierstack.platform.kubernetes import Object, cluster
 from tierstack.platform.revision import revision
-from tierstack.wiring import SecretRef
 
 
 def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:

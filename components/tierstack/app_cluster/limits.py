@@ -26,7 +26,7 @@ An answer is passed on at the client's speed, so its child is busy until the cli
 import re
 
 from tierstack.app_cluster.args import AppClusterArgs
-from tierstack.tier import web_memory_mb as children_memory_mb
+from tierstack.core.tier import web_memory_mb as children_memory_mb
 
 STALL_SECONDS = 60
 """How long a client may send nothing in the middle of a body, in seconds."""

@@ -6,8 +6,8 @@ from tierstack.app_cluster import processes, traffic
 from tierstack.app_cluster.pods import Pods
 from tierstack.gateway.args import TRAEFIK_CLASS
 from tierstack.gateway.kubernetes import API as GATEWAY_API
-from tierstack.internal_ca import CA_FILE
 from tierstack.platform import policies
+from tierstack.platform.internal_ca import CA_FILE
 from tierstack.platform.kubernetes import Manifest
 
 _KEDA = "keda.sh/v1alpha1"

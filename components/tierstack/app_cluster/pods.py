@@ -8,10 +8,10 @@ import pulumi
 
 from tierstack.app_cluster import limits, processes, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
-from tierstack.internal_ca import CA_FILE, ca_directory
+from tierstack.links import SecretRef
+from tierstack.platform.internal_ca import CA_FILE, ca_directory
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
 from tierstack.platform.pods import settings
-from tierstack.wiring import SecretRef
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
 _DEADLINE_SECONDS = 600

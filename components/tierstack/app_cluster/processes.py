@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
-from tierstack import tier
 from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
-from tierstack.internal_ca import ca_path
-from tierstack.wiring import TrustedCA
+from tierstack.core import tier
+from tierstack.links import TrustedCA
+from tierstack.platform.internal_ca import ca_path
 
 SECRETS = "/run/tierstack/secrets"
 """Where secrets are mounted as files: one for each, named like its variable."""

@@ -7,7 +7,7 @@ from tierstack.app_cluster import limits
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.app_cluster.processes import SECRETS, secret_names, trusted
 from tierstack.app_cluster.server import CONFIG, PROBES, SOCKETS
-from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
 from tierstack.tls.hostnames import hostname_problems, uncovered_problems

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pulumi
 
 from tierstack.backup_schedule.cron import CronError, parse
-from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.links import DatabaseConnection
 from tierstack.platform import Platform, PlatformKind, image_problems
-from tierstack.wiring import DatabaseConnection
 
 LONGEST_RETENTION_DAYS = 3650
 """Ten years: beyond it a number is more likely a slip than a wish."""

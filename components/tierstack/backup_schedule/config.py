@@ -4,7 +4,7 @@ import json
 from importlib import resources
 
 from tierstack.backup_schedule import agent
-from tierstack.internal_ca import ca_path
+from tierstack.platform.internal_ca import ca_path
 
 DELIVERED = ("cron.py", "metrics.py", "status.py", "target.py", "agent.py")
 """Modules of this package that run in the container, under the same name as here."""

@@ -7,9 +7,9 @@ import pulumi
 from tierstack.backup_schedule import agent, alerts, config
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.restore import ENVIRONMENT, PYTHON
-from tierstack.internal_ca import ca_directory
+from tierstack.links import SecretRef
 from tierstack.platform.docker import Attachment, Health, Mount, Service, host
-from tierstack.wiring import SecretRef
+from tierstack.platform.internal_ca import ca_directory
 
 OWNER = (26, 26)
 """User and group of the container, as PostgreSQL's: what it restores then belongs to the server. The image's

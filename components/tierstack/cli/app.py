@@ -5,8 +5,8 @@ import sys
 import typer
 
 from tierstack.cli import certificates, check, dns, down, preview, render, status, topology, up
-from tierstack.cli.project import UsageError
-from tierstack.errors import ArgumentError
+from tierstack.core.errors import ArgumentError
+from tierstack.engine.project import UsageError
 
 app = typer.Typer(
     name="tierstack",

@@ -5,8 +5,8 @@ from pathlib import Path
 import typer
 
 from tierstack.cli import show
-from tierstack.cli.project import Folder, Json, Stack, find
-from tierstack.cli.target import On, on
+from tierstack.engine.project import Folder, Json, Stack, find
+from tierstack.engine.target import On, on
 
 EXAMPLES = (
     "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"
@@ -22,7 +22,7 @@ def run(
     """All problems of a stack's configuration, and what it carries. Needs no engine, no credentials and no network."""
     project = find(cwd)
     config = project.config(stack)
-    found = project.judge(stack, on(config, platform, stack) if platform else config)
+    found = project.check(stack, on(config, platform, stack) if platform else config)
     if json:
         show.as_json(
             {

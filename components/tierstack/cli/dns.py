@@ -9,7 +9,6 @@ import typer
 from rich.markup import escape
 
 from tierstack.cli import show
-from tierstack.cli.project import Json, UsageError
 from tierstack.dns_records import ignores
 from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.findings import Severity
@@ -17,6 +16,7 @@ from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Re
 from tierstack.dns_records.mta_sts_fetch import fetch
 from tierstack.dns_records.observe import check_live
 from tierstack.dns_records.spf_lookups import DnsResolver
+from tierstack.engine.project import Json, UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Records of a domain.")
 

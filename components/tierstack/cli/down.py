@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tierstack.cli import render, resume, show
-from tierstack.cli.engine import Engine, engine
-from tierstack.cli.project import Folder, Json, Stack, UsageError, find
+from tierstack.cli import render, show
 from tierstack.cli.show import at_terminal as _at_terminal
+from tierstack.engine import resume
+from tierstack.engine.project import Folder, Json, Stack, UsageError, find
+from tierstack.engine.run import Engine, engine
 from tierstack.platform import DataProtection, claim
 
 EXAMPLES = "Examples: [bold]tierstack down -s local[/bold]; [bold]tierstack down -s local --delete-data --yes[/bold]"

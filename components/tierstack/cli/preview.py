@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli import preflight, show
-from tierstack.cli.engine import engine
-from tierstack.cli.interrupted import has_namespace
-from tierstack.cli.project import Folder, Json, Stack, find
-from tierstack.cli.target import On, Target, aim, refuse_if_applied
+from tierstack.cli import show
+from tierstack.engine import preflight
+from tierstack.engine.interrupted import has_namespace
+from tierstack.engine.project import Folder, Json, Stack, find
+from tierstack.engine.run import engine
+from tierstack.engine.target import On, Target, aim, refuse_if_applied
 
 EXAMPLES = "Examples: [bold]tierstack preview -s local[/bold]; [bold]tierstack preview -s prod --diff[/bold]"
 

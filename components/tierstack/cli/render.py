@@ -9,10 +9,11 @@ from typing import Annotated, Any, cast
 import typer
 import yaml
 
-from tierstack.cli import manifests, show
-from tierstack.cli.engine import Outcome, engine
-from tierstack.cli.project import Folder, Json, Project, Stack, UsageError, find
-from tierstack.cli.target import Aim, Target, aim
+from tierstack.cli import show
+from tierstack.engine import manifests
+from tierstack.engine.project import Folder, Json, Project, Stack, UsageError, find
+from tierstack.engine.run import Outcome, engine
+from tierstack.engine.target import Aim, Target, aim
 from tierstack.platform import PlatformKind
 
 EXAMPLES = "Examples: [bold]tierstack render -s prod[/bold]; [bold]tierstack render -s prod --output deploy/prod[/bold]"

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from tierstack.cli.project import Verdict
-from tierstack.errors import HIDDEN, MISSING, Problem
+from tierstack.core.errors import HIDDEN, MISSING, Problem
+from tierstack.stack.protocol import CheckReport
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -41,7 +41,7 @@ def problems(title: str, found: list[Problem]) -> None:
         err.print(f"  [bold]{escape(where)}[/]{escape(said)}")
 
 
-def verdict(stack: str, found: Verdict) -> None:
+def verdict(stack: str, found: CheckReport) -> None:
     """A verdict for people."""
     platform = found.platform
     kind = platform.kind.value if platform else "?"

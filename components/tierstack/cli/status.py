@@ -8,8 +8,7 @@ from typing import Any, cast
 import typer
 
 from tierstack.cli import show
-from tierstack.cli.engine import Engine, engine
-from tierstack.cli.health import (
+from tierstack.engine.health import (
     Health,
     Part,
     address_part,
@@ -19,9 +18,10 @@ from tierstack.cli.health import (
     summary,
     workload_part,
 )
-from tierstack.cli.project import Folder, Json, Stack, StackConfig, UsageError, find
-from tierstack.cli.resume import UnansweredError, kubectl
-from tierstack.cli.target import On, Target, aim
+from tierstack.engine.project import Folder, Json, Stack, StackConfig, UsageError, find
+from tierstack.engine.resume import UnansweredError, kubectl
+from tierstack.engine.run import Engine, engine
+from tierstack.engine.target import On, Target, aim
 from tierstack.platform import Platform
 from tierstack.platform.daemon import client
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tierstack.cli import picture
-from tierstack.cli.project import Folder, Stack, find
-from tierstack.cli.target import On, on
-from tierstack.errors import ArgumentError
+from tierstack.core.errors import ArgumentError
+from tierstack.engine.project import Folder, Stack, find
+from tierstack.engine.target import On, on
+from tierstack.stack import picture
 
 EXAMPLES = (
     "Examples: [bold]tierstack topology -s prod -o prod.svg[/bold]; "
@@ -36,7 +36,7 @@ def run(
     """A picture of what runs and who calls whom, made from the configuration."""
     project = find(cwd)
     config = project.config(stack)
-    found = project.judge(stack, on(config, platform, stack) if platform else config)
+    found = project.check(stack, on(config, platform, stack) if platform else config)
     if found.problems:
         raise ArgumentError(f"configuration of stack {stack}", found.problems)
     topology: picture.Topology = found.topology()

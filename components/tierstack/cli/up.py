@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tierstack.cli import preflight, protected, render, resume, show, status
-from tierstack.cli.engine import Engine, Outcome, engine
-from tierstack.cli.health import is_well_altogether, summary
-from tierstack.cli.interrupted import has_namespace
-from tierstack.cli.project import Folder, Json, Stack, StackConfig, find
+from tierstack.cli import render, show, status
 from tierstack.cli.show import at_terminal as _at_terminal
-from tierstack.cli.target import Aim, On, Target, aim, refuse_if_applied
+from tierstack.engine import preflight, protected, resume
+from tierstack.engine.health import is_well_altogether, summary
+from tierstack.engine.interrupted import has_namespace
+from tierstack.engine.project import Folder, Json, Stack, StackConfig, find
+from tierstack.engine.run import Engine, Outcome, engine
+from tierstack.engine.target import Aim, On, Target, aim, refuse_if_applied
 
 EXAMPLES = (
     "Examples: [bold]tierstack up -s local[/bold]; [bold]tierstack up -s prod --platform kubernetes[/bold]; "

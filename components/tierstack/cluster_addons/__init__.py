@@ -5,7 +5,7 @@ import pulumi
 from tierstack.cluster_addons import kubernetes
 from tierstack.cluster_addons.args import ClusterAddonsArgs, ServiceType
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.component import Component
+from tierstack.core.component import Component
 from tierstack.gateway.args import TRAEFIK_CLASS
 
 __all__ = ["Addon", "ClusterAddons", "ClusterAddonsArgs", "ServiceType"]

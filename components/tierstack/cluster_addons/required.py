@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.errors import Problem
+from tierstack.core.errors import Problem
 
 PAGE = "docs/components/cluster-addons.md"
 

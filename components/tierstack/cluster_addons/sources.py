@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon, Source
-from tierstack.errors import MISSING, Problem
+from tierstack.core.errors import MISSING, Problem
 
 STALL_SECONDS = 20.0
 """A transfer that stands still this long has failed."""

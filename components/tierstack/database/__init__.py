@@ -2,11 +2,11 @@
 
 import pulumi
 
-from tierstack.component import Component
+from tierstack.core.component import Component
+from tierstack.core.program import NameRule
 from tierstack.database import docker, kubernetes
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.platform import PlatformKind
-from tierstack.program import NameRule
 
 __all__ = ["DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 

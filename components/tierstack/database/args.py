@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pulumi
 
+from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database import sizing
-from tierstack.errors import MISSING, Problem, out_of_range
-from tierstack.internal_ca import TLSMode, generation_problems
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
-from tierstack.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
+from tierstack.platform.internal_ca import TLSMode, generation_problems
 
 MOST_REPLICAS = 4
 """Standbys of one primary on Kubernetes; each takes the whole log."""

@@ -14,14 +14,14 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 
+from tierstack.core.tier import DatabaseSize
 from tierstack.database import files, sizing
 from tierstack.database.args import MOST_DOCKER_REPLICAS, DatabaseWithReplicasArgs
 from tierstack.database.scram import salt_of, verifier
-from tierstack.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
-from tierstack.internal_ca.docker import Authority, ServerCertificate, fingerprint
+from tierstack.links import DatabaseConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
-from tierstack.tier import DatabaseSize
-from tierstack.wiring import DatabaseConnection, SecretRef
+from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
+from tierstack.platform.internal_ca.docker import Authority, ServerCertificate, fingerprint
 
 _SERVER = (26, 26)
 _POOLER = (998, 998)

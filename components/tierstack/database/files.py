@@ -5,9 +5,9 @@ The images bring programs only: how a server is made, configured and started sta
 
 from collections.abc import Mapping
 
+from tierstack.core.tier import DatabaseSize
 from tierstack.database import sizing
-from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
-from tierstack.tier import DatabaseSize
+from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 
 CONFIG = "/etc/tierstack/postgresql"
 """Where servers and standbys find their configuration and start scripts."""

@@ -9,14 +9,14 @@ pooler and server, and between servers, it demands TLS by itself. Here clients a
 
 import pulumi
 
+from tierstack.core.tier import DatabaseSize, poolers_in_rollout
 from tierstack.database import sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.internal_ca import TLSMode
+from tierstack.links import DatabaseConnection, TrustedCA
 from tierstack.platform import policies
 from tierstack.platform.gitops import Step
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform.kubernetes import Manifest, cluster, mebibytes, millicores
-from tierstack.tier import DatabaseSize, poolers_in_rollout
-from tierstack.wiring import DatabaseConnection, TrustedCA
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
 _PORT = 5432

@@ -6,7 +6,7 @@ Sources: PostgreSQL 17 manual, "Server Configuration" (named below as the manual
 import math
 import re
 
-from tierstack.tier import RESERVED_CONNECTIONS, DatabaseSize, server_connections
+from tierstack.core.tier import RESERVED_CONNECTIONS, DatabaseSize, server_connections
 
 REPLICATION_SLOTS = 16
 """max_replication_slots and max_wal_senders: standbys, backups and logical moves, with room. A constant, because

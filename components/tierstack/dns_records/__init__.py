@@ -6,7 +6,8 @@ from typing import Any
 import pulumi
 import pulumi_tls as tls
 
-from tierstack.component import Component
+from tierstack.core.component import Component
+from tierstack.core.errors import ArgumentError
 from tierstack.dns_records import dkim_rotation
 from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs, problems_of
 from tierstack.dns_records.dkim_keys import DkimRotation, key_pair
@@ -51,7 +52,6 @@ from tierstack.dns_records.records import RecordSet
 from tierstack.dns_records.summary import summarize
 from tierstack.dns_records.zone import Zone
 from tierstack.dns_records.zone_records import ZoneRecords, as_inputs
-from tierstack.errors import ArgumentError
 from tierstack.platform import DataProtection
 from tierstack.platform.kubernetes import cluster
 

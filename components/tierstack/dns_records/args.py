@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pulumi
 
+from tierstack.core.errors import MISSING, Problem
 from tierstack.dns_records import dkim, ignores, names
 from tierstack.dns_records.findings import Finding, errors
 from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError
@@ -23,7 +24,6 @@ from tierstack.dns_records.publish.switch import WebSwitchArgs
 from tierstack.dns_records.records import DEFAULT_TTL
 from tierstack.dns_records.spf_lookups import system_resolver
 from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
-from tierstack.errors import MISSING, Problem
 from tierstack.platform import Platform, PlatformKind
 
 # They stand for addresses that are known only during the update, so that the rest is judged at preview.

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tierstack.core.errors import MISSING, Problem, nearest
 from tierstack.dns_records.findings import Finding
 from tierstack.dns_records.rules import RULES
-from tierstack.errors import MISSING, Problem, nearest
 
 
 @dataclass(frozen=True)

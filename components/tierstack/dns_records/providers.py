@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tierstack.core.errors import nearest
 from tierstack.dns_records import dkim, dkim_rotation, names, pasted
 from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.options import (
@@ -26,7 +27,6 @@ from tierstack.dns_records.options import (
 )
 from tierstack.dns_records.records import Record, RecordError, record
 from tierstack.dns_records.vendors import SES_OWN_DKIM_DOMAIN, SES_REGIONS, ses_dkim_domain, value, values
-from tierstack.errors import nearest
 
 REPORT_RECEIVERS = (value("brevo.reports").partition("@")[2],)
 """Domains that accept the DMARC reports of everybody (a wildcard below `_report._dmarc`)."""

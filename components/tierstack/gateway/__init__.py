@@ -2,11 +2,11 @@
 
 import pulumi
 
-from tierstack.component import Component
+from tierstack.core.component import Component
+from tierstack.core.program import NameRule
 from tierstack.gateway import docker, kubernetes
 from tierstack.gateway.args import GatewayArgs
 from tierstack.platform import PlatformKind
-from tierstack.program import NameRule
 
 __all__ = ["Gateway", "GatewayArgs"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from tierstack.wiring import AcmeClient, DnsUpdates
+from tierstack.links import AcmeClient, DnsUpdates
 
 STORAGE = "/var/lib/tierstack/acme"
 """Where the volume with account and certificates is mounted."""

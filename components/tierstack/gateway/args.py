@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Problem, out_of_range
 from tierstack.gateway.forwarded import network_problems
 from tierstack.gateway.traefik import READ_SECONDS
+from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
-from tierstack.wiring import Certificate
 
 TRAEFIK_CLASS = "traefik"
 

@@ -9,9 +9,9 @@ import pulumi
 from tierstack.gateway import acme, traefik
 from tierstack.gateway.args import GatewayArgs
 from tierstack.gateway.sizing import runtime
+from tierstack.links import AcmeClient, Certificate, GatewayEndpoint
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.platform.revision import revision
-from tierstack.wiring import AcmeClient, Certificate, GatewayEndpoint
 
 
 def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpoint:

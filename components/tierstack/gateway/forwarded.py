@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
-from tierstack.errors import Problem
+from tierstack.core.errors import Problem
 
 _IPV6_CLIENT = 64
 """Prefix of an IPv6 client: a subscriber is given at least a /64 (RFC 6177), and may use any address of it."""

@@ -3,9 +3,9 @@
 import pulumi
 
 from tierstack.gateway.args import GatewayArgs
+from tierstack.links import GatewayEndpoint
 from tierstack.platform import policies
 from tierstack.platform.kubernetes import Manifest, cluster
-from tierstack.wiring import GatewayEndpoint
 
 API = "gateway.networking.k8s.io/v1"
 _SOLVER_PORT = 8089

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pulumi
 
+from tierstack.core.errors import MISSING, Problem, out_of_range
 from tierstack.dns_records.check import domain_problem
 from tierstack.dns_records.mta_sts import host_name, policy_problem
 from tierstack.dns_records.mta_sts_fetch import PATH
-from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.links import GatewayEndpoint
 from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
 from tierstack.platform.claims import Claim
 from tierstack.tls.hostnames import covers
-from tierstack.wiring import GatewayEndpoint
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tierstack.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Problem, out_of_range
 
 
 class PlatformKind(Enum):

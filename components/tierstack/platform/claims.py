@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tierstack.errors import Problem
+from tierstack.core.errors import Problem
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - addresses to compare with, nothing listens
 

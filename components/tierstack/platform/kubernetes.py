@@ -15,6 +15,7 @@ from typing import Any, cast
 import pulumi
 import pulumi_random as random
 
+from tierstack.links import SecretRef
 from tierstack.platform import DataProtection, Platform, gitops, own_state, pods, policies
 from tierstack.platform.defaults import written_out
 from tierstack.platform.gitops import Step
@@ -26,7 +27,6 @@ from tierstack.platform.shared import (
     shared_options,
     waiting,
 )
-from tierstack.wiring import SecretRef
 
 Manifest = dict[str, Any]
 

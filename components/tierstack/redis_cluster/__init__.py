@@ -2,9 +2,9 @@
 
 import pulumi
 
-from tierstack.component import Component
+from tierstack.core.component import Component
+from tierstack.core.program import NameRule
 from tierstack.platform import PlatformKind
-from tierstack.program import NameRule
 from tierstack.redis_cluster import docker, kubernetes
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 

@@ -6,10 +6,10 @@ from enum import Enum
 
 import pulumi
 
-from tierstack.errors import MISSING, Problem, out_of_range
-from tierstack.internal_ca import TLSMode, generation_problems
+from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.tier import TIERS, RedisSize, Tier
 from tierstack.platform import Platform, PlatformKind, image_problems
-from tierstack.tier import TIERS, RedisSize, Tier
+from tierstack.platform.internal_ca import TLSMode, generation_problems
 
 
 class RedisPurpose(Enum):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_random as random
 
-from tierstack.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
-from tierstack.internal_ca.docker import Authority, ServerCertificate
+from tierstack.links import RedisConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Mount, Service, host
+from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
+from tierstack.platform.internal_ca.docker import Authority, ServerCertificate
 from tierstack.redis_cluster import node
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
-from tierstack.wiring import RedisConnection, SecretRef
 
 PASSWORD_LENGTH = 32
 _OWNER = (node.UID, node.UID)

@@ -14,16 +14,16 @@ from collections.abc import Mapping
 
 import pulumi
 
-from tierstack.internal_ca import TLSMode
-from tierstack.internal_ca import kubernetes as certificates
+from tierstack.links import RedisConnection, SecretRef, TrustedCA
 from tierstack.platform.gitops import Step
+from tierstack.platform.internal_ca import TLSMode
+from tierstack.platform.internal_ca import kubernetes as certificates
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, Manifest, cluster, millicores
 from tierstack.platform.pods import settings
 from tierstack.redis_cluster import handover, node, pods, policies, services, topology
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 from tierstack.redis_cluster.policies import client_labels, labels
 from tierstack.redis_cluster.topology import Topology
-from tierstack.wiring import RedisConnection, SecretRef, TrustedCA
 
 _PROXY_UID = 99
 _PROXY_HEALTH_PORT = 8404

@@ -6,7 +6,7 @@ configuration with the password in it is written to /tmp, which is memory.
 
 from collections.abc import Mapping
 
-from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
+from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 from tierstack.redis_cluster.args import RedisPurpose
 
 PORT = 6379

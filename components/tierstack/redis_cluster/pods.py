@@ -1,11 +1,11 @@
 """Pods of a RedisCluster on Kubernetes (pure): where they run, and which files they have."""
 
-from tierstack.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY
-from tierstack.internal_ca import kubernetes as certificates
+from tierstack.links import SecretRef
+from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY
+from tierstack.platform.internal_ca import kubernetes as certificates
 from tierstack.platform.kubernetes import POD_SECURITY, Manifest
 from tierstack.redis_cluster import node
 from tierstack.redis_cluster.policies import labels
-from tierstack.wiring import SecretRef
 
 _ZONE, _NODE = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 

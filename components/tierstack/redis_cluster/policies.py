@@ -1,7 +1,7 @@
 """Who may speak with the pods of a RedisCluster on Kubernetes."""
 
-from tierstack.internal_ca import TLSMode
 from tierstack.platform import policies
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform.kubernetes import Manifest
 from tierstack.redis_cluster import node, topology
 

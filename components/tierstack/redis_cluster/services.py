@@ -1,6 +1,6 @@
 """The Services of a RedisCluster on Kubernetes: names of single pods, and the one endpoint of clients."""
 
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform.kubernetes import Manifest
 from tierstack.redis_cluster import node
 from tierstack.redis_cluster.args import RedisClusterArgs

@@ -12,7 +12,7 @@ Sources: valkey.io/topics/sentinel, valkey.io/topics/replication, HAProxy's conf
 
 from dataclasses import dataclass
 
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.redis_cluster.node import CLIENT, CONFIG_DIR, DATA_DIR, PORT, RUN_CONFIG, SERVER, TLS_PORT
 
 COUNT = 3

@@ -2,9 +2,9 @@
 
 import pulumi
 
-from tierstack.component import Component
+from tierstack.core.component import Component
+from tierstack.core.program import NameRule
 from tierstack.platform import PlatformKind
-from tierstack.program import NameRule
 from tierstack.tls import alerts, docker, kubernetes
 from tierstack.tls.args import ExternalAccountArgs, Issuer, TLSArgs
 

@@ -5,8 +5,8 @@ from enum import Enum
 
 import pulumi
 
+from tierstack.core.errors import Problem
 from tierstack.dns_records.publish.args import Rfc2136Args
-from tierstack.errors import Problem
 from tierstack.platform import Platform
 
 LOCAL_LIFETIME_DAYS = 90

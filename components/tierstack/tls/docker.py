@@ -4,8 +4,8 @@ got by the Gateway's proxy itself."""
 import pulumi
 import pulumi_tls as tls
 
+from tierstack.links import AcmeClient, Certificate, DnsUpdates
 from tierstack.tls.args import Issuer, TLSArgs
-from tierstack.wiring import AcmeClient, Certificate, DnsUpdates
 
 HOURS_PER_DAY = 24
 LONGEST_COMMON_NAME = 64

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tierstack.errors import HIDDEN, MISSING, ArgumentError, Problem
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem
 from tierstack.tls import pem
 from tierstack.tls.args import TLSArgs
 from tierstack.tls.observe import percent_left

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-from tierstack.errors import Problem
+from tierstack.core.errors import Problem
 
 MOST = 100
 """Names that one certificate can have (Let's Encrypt, "Rate limits")."""

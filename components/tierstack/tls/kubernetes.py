@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import pulumi
 
 from tierstack.gateway.acme import ordered
+from tierstack.links import Certificate
 from tierstack.platform import cert_manager
 from tierstack.platform.kubernetes import Manifest, cluster
 from tierstack.tls.args import Issuer, TLSArgs
-from tierstack.wiring import Certificate
 
 _TSIG_KEY, _EAB_KEY = "tsig-secret", "hmac-key"
 """Keys inside the Secrets."""

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from tierstack.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.gateway.acme import possible_percent, renewal
 from tierstack.platform import PlatformKind, name_problems
 from tierstack.tls.args import LETS_ENCRYPT, ExternalAccountArgs, Issuer, TLSArgs

@@ -23,7 +23,7 @@ import pulumi
 from tierstack.app_cluster import AppCluster, AppClusterArgs
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
-from tierstack.tier import Tier
+from tierstack.core.tier import Tier
 from tierstack.tls import TLS, TLSArgs
 
 platform = DockerHost(name="{name}", data_protection=DataProtection.NONE)

@@ -12,8 +12,8 @@ PROGRAM = """\
 from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import Kubernetes
-from tierstack.tier import Tier
-from tierstack.wiring import Certificate
+from tierstack.core.tier import Tier
+from tierstack.links import Certificate
 
 platform = Kubernetes(name="shop", render_to="rendered", secret_store="vault")
 image = "registry.example/shop:{image}@sha256:" + "{image}" * 64

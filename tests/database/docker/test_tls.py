@@ -17,7 +17,7 @@ CA = "/run/tierstack/ca/database/ca.crt"
 PROGRAM = """\
 import pulumi
 from tierstack import DatabaseWithReplicas, DatabaseWithReplicasArgs, DataProtection, DockerHost, Tier
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 
 db = DatabaseWithReplicas("db", DatabaseWithReplicasArgs(
     platform=DockerHost(name="{name}", data_protection=DataProtection.NONE), tier=Tier.USERS_1M,

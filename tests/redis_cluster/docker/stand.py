@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import docker_client, image
-from tierstack.internal_ca import CA_FILE, CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.platform import Kubernetes
+from tierstack.platform.internal_ca import CA_FILE, CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.redis_cluster import RedisClusterArgs, kubernetes, node, topology
 
 PASSWORD = "a-password-of-the-tests"

@@ -11,7 +11,7 @@ from tests.support import Stack, docker_client, image
 PLATFORM = "t-redis-one"
 PROGRAM = """
 import pulumi
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform import DataProtection, DockerHost
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs
 

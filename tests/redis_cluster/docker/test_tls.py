@@ -20,7 +20,7 @@ PLATFORM = "t-redis-tls"
 CA = "/run/tierstack/ca/redis/ca.crt"
 PROGRAM = """
 import pulumi
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform import DataProtection, DockerHost
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs
 

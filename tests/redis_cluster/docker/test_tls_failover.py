@@ -6,7 +6,7 @@ import pytest
 
 from tests.redis_cluster.docker.stand import Client, Stand, TLSClient, Writer, authority, stand, until
 from tests.redis_cluster.docker.test_failover import settled
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from tests.support import Stack
 
 PROGRAM = """
-from tierstack.internal_ca import TLSMode
+from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform import Kubernetes
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs
-from tierstack.tier import Tier
+from tierstack.core.tier import Tier
 
 digest = "@sha256:" + "a" * 64
 RedisCluster("redis", RedisClusterArgs(

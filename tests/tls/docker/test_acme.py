@@ -33,7 +33,7 @@ from tierstack.app_cluster import AppCluster, AppClusterArgs
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
-from tierstack.tier import Tier
+from tierstack.core.tier import Tier
 from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
 
 platform = DockerHost(name="{name}", data_protection=DataProtection.NONE)

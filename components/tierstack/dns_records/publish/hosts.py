@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tierstack.core.errors import Problem
 from tierstack.dns_records.publish.plan import Limits, Sets, adopted, refusals, unusable
 from tierstack.dns_records.records import RecordSet, canonical_value, quoted
-from tierstack.errors import Problem
 
 # Module, class and constant settings of each host's octoDNS provider.
 _PROVIDERS: dict[str, tuple[str, str, dict[str, Any]]] = {

@@ -6,8 +6,8 @@ A record set belongs to the stack in whose state it stands. Everything else at t
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from tierstack.core.errors import MISSING, Problem
 from tierstack.dns_records.records import RecordSet
-from tierstack.errors import MISSING, Problem
 
 Sets = Mapping[str, RecordSet]
 """Record sets by their key, `www.example.org A`."""

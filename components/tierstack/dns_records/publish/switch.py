@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pulumi
 
+from tierstack.core.errors import MISSING, Problem, out_of_range
 from tierstack.dns_records.records import RecordSet
-from tierstack.errors import MISSING, Problem, out_of_range
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,104 @@
+"""The base of every tierstack component."""
+
+import copy
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pulumi
+
+from tierstack.core import program
+from tierstack.core.arguments import checked, prepare
+from tierstack.core.errors import MISSING, ArgumentError, Problem, a_or_an
+
+PACKAGE = "tierstack"
+T = TypeVar("T")
+
+
+def token(cls_name: str) -> str:
+    """The type token of a component: `tierstack:index:AppCluster`. Changing one is a breaking change."""
+    return f"{PACKAGE}:index:{cls_name}"
+
+
+class Component(pulumi.ComponentResource):
+    """A component whose arguments are checked before it, or anything inside it, is registered.
+
+    A subclass calls `self.begin` first, builds its children with `parent=self`, assigns its outputs and calls
+    `self.finish`. The class's own annotations are its outputs, as the component host reads them.
+    """
+
+    names = program.NameRule()
+    """Which names a component of this class may have."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Let a wrong call of the constructor, and wrong keywords of its args classes, end as any other mistake."""
+        super().__init_subclass__(**more)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _with_clear_calls(cls, cls.__init__)
+            if args_type := inspect.get_annotations(cls.__init__).get("args"):
+                prepare(args_type)
+
+    def begin(self, name: str, args: object, args_type: type[T], opts: pulumi.ResourceOptions | None) -> T:
+        """Check `args` (an args object or a plain dict) and register the component.
+
+        Raises ArgumentError with every problem; nothing is registered then.
+        """
+        cls_name = type(self).__name__
+        subject = f'{cls_name} "{name}"'
+        if problems := _call_problems(name, opts):
+            raise ArgumentError(subject, problems)
+        loaded = checked(args_type, args, subject, lambda args: program.problems(name, args, opts, self.names))
+        program.claim(loaded, subject)
+        loaded = program.with_judged_images(loaded, subject)
+        self._caller_options = opts
+        """What `platform.shared` reads for what all components of a platform share."""
+        self.physical_name = program.physical_name(name, loaded)
+        """What names in the cluster or on the host begin with: the component's name, or the one it was made with."""
+        super().__init__(token(cls_name), name, {}, opts)
+        return loaded
+
+    def child(self, **options: Any) -> pulumi.ResourceOptions:
+        """Options of a child of this component, with the further ones given."""
+        return pulumi.ResourceOptions(parent=self, **options)
+
+    def finish(self, outputs: Mapping[str, Any]) -> None:
+        """Assign the outputs to the attributes of the same names, and register them: the last call of a constructor."""
+        for name, value in outputs.items():
+            setattr(self, name, pulumi.Output.from_input(value))
+        self.register_outputs(dict(outputs))
+
+
+def merged(base: pulumi.ResourceOptions, extra: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """`base` with `extra` laid over it; neither is changed."""
+    return pulumi.ResourceOptions.merge(copy.copy(base), extra)
+
+
+def _call_problems(name: object, opts: object) -> list[Problem]:
+    found: list[Problem] = []
+    if not isinstance(name, str) or not name:
+        found.append(Problem("name", name, "is not a name", "write a text that is not empty"))
+    if opts is not None and not isinstance(opts, pulumi.ResourceOptions):
+        found.append(Problem("opts", opts, "is not a ResourceOptions", "pass pulumi.ResourceOptions(…)"))
+    return found
+
+
+def _with_clear_calls(cls: type[Component], init: Any) -> Any:
+    """`init`, where a call that does not fit its parameters raises ArgumentError."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def wrapped(self: Component, *given: Any, **named: Any) -> None:
+        unknown = [key for key in named if key not in signature.parameters]
+        try:
+            signature.bind(self, *given, **named)
+        except TypeError as error:
+            args_type = inspect.get_annotations(init)["args"].__name__
+            instead = f'write {cls.__name__}("name", {args_type}(…), opts=…)'
+            wrong = f"is an argument of {args_type}, or of nothing"
+            problems = [Problem(key, MISSING, wrong, instead) for key in unknown]
+            problems = problems or [Problem(cls.__name__, MISSING, f"is called with {error}", instead)]
+            raise ArgumentError(a_or_an(cls.__name__), problems) from None
+        init(self, *given, **named)
+
+    return wrapped

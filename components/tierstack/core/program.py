@@ -1,0 +1,157 @@
+"""What a component must agree on with the rest of its program: its name, where other components are, its caller's
+options, and what only one component can have. Judged before the component is registered.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import pulumi
+
+from tierstack.core.errors import HIDDEN, ArgumentError, Problem
+from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems
+from tierstack.platform.claims import Claim
+from tierstack.platform.shared import current_run, given_provider, is_hosted
+
+T = TypeVar("T")
+_PACKAGES = {PlatformKind.KUBERNETES: "kubernetes", PlatformKind.DOCKER: "docker"}
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """Which names a class of components may have, because names of objects are made from them."""
+
+    docker: int = 0
+    """Docker: characters that leave room for the longest suffix in a DNS label (63, RFC 1035 section 2.3.4)."""
+    kubernetes: int = 0
+    """Kubernetes: the same for the strictest kind of object. 0: no object is named by the component."""
+    prefixed: bool = False
+    """Docker: whether the platform's name and a hyphen stand before it in that label."""
+    service: bool = False
+    """Whether a Service has the name, which then starts with a letter (RFC 1035 section 2.3.1)."""
+
+    def longest(self, platform: Platform) -> int:
+        """Characters that a name may have on `platform`; 0 where any name is good."""
+        if platform.kind is PlatformKind.KUBERNETES:
+            return self.kubernetes
+        return self.docker - (len(platform.name) + 1 if self.prefixed else 0)
+
+
+def problems(name: str, args: object, opts: pulumi.ResourceOptions | None, rule: NameRule) -> list[Problem]:
+    """Everything that does not fit the rest of the program."""
+    platform = getattr(args, "platform", None)
+    found = _in_its_name(name, args)
+    if isinstance(platform, Platform) and not platform.problems():
+        found += [
+            *_name(name, args, platform, rule),
+            *_provider(platform, opts),
+            *_links(args, platform),
+        ]
+    return found + _claimed(args)
+
+
+def physical_name(name: str, args: object) -> str:
+    """What the names of a component's objects begin with."""
+    return cast(str | None, getattr(args, "physical_name", None)) or name
+
+
+def claim(args: object, owner: str) -> None:
+    """Remember what the component has now, for those that come after it."""
+    claims = current_run().claims
+    for one in _claims(args):
+        claims.setdefault(one.what, []).append((one, owner))
+
+
+def with_judged_images(args: T, subject: str) -> T:
+    """`args` with each image that comes from another resource or stack judged as soon as it is known: by the same rules
+    as one that is known at preview. Raises ArgumentError then."""
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(cast(Any, args))}
+    late = {
+        name: pulumi.Output.from_input(value)
+        for name, value in given.items()
+        if name.endswith("image") and value is not None and not isinstance(value, str)
+    }
+    if not late:
+        return args
+
+    def judged(known: dict[str, Any]) -> dict[str, Any]:
+        found = dataclasses.replace(cast(Any, args), **known).problems()
+        if found:
+            raise ArgumentError(subject, found)
+        return known
+
+    images = pulumi.Output.all(**late).apply(judged)
+    if not is_hosted():
+        # Beside the resources that take the image: an error inside them would come with the SDK's tracebacks.
+        return args
+    settled = {name: images.apply(lambda known, at=name: known[at]) for name in late}
+    return dataclasses.replace(cast(Any, args), **settled)
+
+
+def _claims(args: object) -> Sequence[Claim]:
+    claims = cast(Callable[[], Sequence[Claim]] | None, getattr(args, "claims", None))
+    return claims() if claims else []
+
+
+def _claimed(args: object) -> list[Problem]:
+    held = current_run().claims
+    return [
+        dataclasses.replace(one.problem, wrong=one.problem.wrong.format(owner=owner))
+        for one in _claims(args)
+        for other, owner in held.get(one.what, [])
+        if one.clashes(other)
+    ]
+
+
+def _in_its_name(name: str, args: object) -> list[Problem]:
+    """The rules of arguments that depend on the component's name."""
+    rules = cast(Callable[[str], list[Problem]] | None, getattr(args, "problems_as", None))
+    return rules(physical_name(name, args)) if rules else []
+
+
+def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[Problem]:
+    longest = rule.longest(platform)
+    if not longest:
+        return []
+    physical = physical_name(name, args)
+    path = "name" if physical == name else "physical_name"
+    found = name_problems(path, physical, longest)
+    if len(physical) > longest:
+        wrong = f"has {len(physical)} characters; with the suffixes of what is made from it, names would be too long"
+        found = [Problem(path, physical, wrong, f"write at most {longest} characters")]
+    elif not found and rule.service and platform.kind is PlatformKind.KUBERNETES and not physical[0].isalpha():
+        wrong = "starts with a digit, and a Kubernetes Service cannot (RFC 1035)"
+        found = [Problem(path, physical, wrong, f"write a letter first, such as `a{physical}`")]
+    if found and path == "name":
+        instead = f"{found[0].instead}; where the component must keep its name, give `physical_name`"
+        found = [dataclasses.replace(found[0], instead=instead)]
+    return found
+
+
+def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[Problem]:
+    """A provider that the caller gives beside a target that the platform names: one of the two would be ignored."""
+    given = given_provider(_PACKAGES[platform.kind], opts)
+    if given is None:
+        return []
+    fields = ("render_to", "context") if platform.kind is PlatformKind.KUBERNETES else ("docker_host",)
+    wrong = f"cannot be combined with the {_PACKAGES[platform.kind]} provider that the component's options give"
+    return [
+        Problem(f"platform.{field}", value, wrong, "remove one of the two")
+        for field in fields
+        if (value := getattr(platform, field)) is not None
+    ]
+
+
+def _links(args: object, platform: Platform) -> list[Problem]:
+    """What other components handed over must be where this one is."""
+    found: list[Problem] = []
+    for field in dataclasses.fields(cast(Any, args)):
+        link = getattr(args, field.name)
+        if not dataclasses.is_dataclass(link):
+            continue  # an Output would give an Output for any attribute
+        place, source = getattr(link, "place", None), getattr(link, "source", "another")
+        if isinstance(place, str) and is_elsewhere(place, platform.place):
+            wrong = f"is at {place}, and this component at {platform.place}"
+            found.append(Problem(field.name, HIDDEN, wrong, f"pass {source} on the same platform"))
+    return found

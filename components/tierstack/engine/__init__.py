@@ -1,0 +1,1 @@
+"""Running the Pulumi engine on a stack: locks, interrupted runs, protection, targets."""

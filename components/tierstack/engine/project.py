@@ -1,0 +1,176 @@
+"""The project that a command works on: its Pulumi.yaml, a stack's configuration, and the stack that its program exports."""
+
+import ast
+import copy
+import os
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+import yaml
+
+from tierstack.core.errors import nearest
+from tierstack.platform import PlatformKind
+from tierstack.stack.protocol import CheckReport, Configuration, ExportedStack
+
+SECRET = "(secret)"
+"""What stands for a secret value that only the engine can decrypt."""
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the part of Pulumi.NAME.yaml.")]
+Folder = Annotated[Path, typer.Option("--cwd", "-C", help="A directory in the project.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given."""
+
+    code = 2
+    """Exit code."""
+
+
+class LockedError(UsageError):
+    """Another run holds the stack."""
+
+    code = 1
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """The configuration of one stack, as it stands in its file."""
+
+    document: dict[str, Any]
+    """The whole file."""
+    values: dict[str, Any]
+    """The keys of the project's namespace, without it; secrets as `SECRET`."""
+    secret_keys: frozenset[str]
+    """The keys that hold a secret."""
+
+    def on(self, kind: PlatformKind, render_to: str | None) -> "StackConfig":
+        """The same configuration on another kind of platform; with `render_to`, written to files."""
+        values = copy.deepcopy(self.values)
+        places = [values.setdefault("platform", {})]
+        places += [values[one].get("platform") for one in ("docker", "kubernetes") if isinstance(values.get(one), dict)]
+        for place in places:
+            if isinstance(place, dict):
+                place.pop("kind", None)  # pyright: ignore[reportUnknownMemberType]
+                place.pop("render_to", None)  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(values["platform"], dict):
+            values["platform"] |= {"kind": kind.value, **({"render_to": render_to} if render_to else {})}
+        return StackConfig(self.document, values, self.secret_keys)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Pulumi project on the disk."""
+
+    root: Path
+    name: str
+    main: str | None
+    """The program, relative to the root: a directory or a file. None: the root itself."""
+    python: bool = True
+    """Whether the program is written in Python."""
+
+    def stacks(self) -> list[str]:
+        """The stacks that have a configuration file."""
+        return sorted(path.name.split(".")[1] for path in self.root.glob("Pulumi.*.yaml"))
+
+    def config(self, stack: str) -> StackConfig:
+        """The configuration of `stack`. Raises UsageError where there is no such file or it is not YAML."""
+        path = self.root / f"Pulumi.{stack}.yaml"
+        if not path.is_file():
+            guess = nearest(stack, self.stacks())
+            hint = f"did you mean `{guess}`?" if guess else f"there are: {', '.join(self.stacks()) or 'none'}"
+            raise UsageError(f"no stack `{stack}`: {path.name} does not exist; {hint}")
+        try:
+            document: Any = yaml.safe_load(path.read_text()) or {}
+        except yaml.YAMLError as error:
+            raise UsageError(f"{path.name} is not YAML: {error}") from None
+        given: Any = cast(dict[str, Any], document).get("config") or {} if isinstance(document, dict) else None
+        if not isinstance(given, dict):
+            raise UsageError(f"{path.name}: `config` is not a map")
+        values: dict[str, Any] = {}
+        secret: set[str] = set()
+        for full, value in cast(dict[str, Any], given).items():
+            namespace, _, key = full.rpartition(":")
+            if namespace in ("", self.name):
+                values[key], hides = _masked(value)
+                if hides:
+                    secret.add(key)
+        return StackConfig(cast(dict[str, Any], document), values, frozenset(secret))
+
+    def exported(self) -> ExportedStack | None:
+        """The stack that the program exports, as `tierstack.stack.protocol` describes it; None where it exports none.
+
+        Only a program that says so is loaded: any other one may do anything when it runs. Raises UsageError where
+        loading it fails.
+        """
+        if not self.python:
+            return None
+        folder = self.root / (self.main or "")
+        file = folder / "__main__.py" if folder.is_dir() else folder
+        if not file.is_file() or not _says_that_it_exports(file.read_text()):
+            return None
+        try:
+            found = runpy.run_path(str(folder), run_name="tierstack_program").get("stack")
+        except Exception as error:
+            raise UsageError(
+                f"{os.path.relpath(file)} cannot be loaded: {type(error).__name__}: {error}. Run the command in the "
+                "program's own Python environment, and build resources only where `__name__` is `__main__`"
+            ) from None
+        return cast(ExportedStack, found) if callable(getattr(found, "check", None)) else None
+
+    def check(self, stack: str, config: StackConfig) -> CheckReport:
+        """What the stack that the program exports says of a configuration. Raises UsageError where there is none."""
+        exported = self.exported()
+        if exported is None:
+            raise UsageError(
+                f"the program of {self.name} exports no stack, so its configuration cannot be checked; `tierstack "
+                "preview` works. To export one, see docs/cli.md"
+            )
+        return exported.check(Configuration(config.values, config.secret_keys, stack, self.name, self.root))
+
+
+def find(folder: Path) -> Project:
+    """The project that `folder` is in. Raises UsageError where there is none."""
+    start = folder.resolve()
+    for candidate in (start, *start.parents):
+        path = candidate / "Pulumi.yaml"
+        if path.is_file():
+            document: Mapping[str, Any] = yaml.safe_load(path.read_text()) or {}
+            runtime: Any = document.get("runtime")
+            language = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
+            name = str(document.get("name", candidate.name))
+            return Project(candidate, name, document.get("main"), language == "python")
+    raise UsageError(f"no Pulumi.yaml in {start} or above it; name a project with -C")
+
+
+def _says_that_it_exports(source: str) -> bool:
+    """Whether a program imports `tierstack.stack`, and binds `stack` at its top level."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError:
+        return False  # the engine says where
+    imported = any(
+        (isinstance(one, ast.ImportFrom) and (one.module or "").split(".")[:2] == ["tierstack", "stack"])
+        or (isinstance(one, ast.Import) and any(name.name.startswith("tierstack.stack") for name in one.names))
+        for one in lines
+    )
+    targets = [target for one in lines if isinstance(one, ast.Assign) for target in one.targets]
+    targets += [one.target for one in lines if isinstance(one, ast.AnnAssign)]
+    return imported and any(isinstance(one, ast.Name) and one.id == "stack" for one in targets)
+
+
+def _masked(value: Any) -> tuple[Any, bool]:
+    """`value` with every encrypted part masked, and whether there was one."""
+    if isinstance(value, dict):
+        if set(cast(dict[str, Any], value)) == {"secure"}:
+            return SECRET, True
+        parts = {key: _masked(one) for key, one in cast(dict[str, Any], value).items()}
+        return {key: one for key, (one, _) in parts.items()}, any(hides for _, hides in parts.values())
+    if isinstance(value, list):
+        items = [_masked(one) for one in cast(list[Any], value)]
+        return [one for one, _ in items], any(hides for _, hides in items)
+    return value, False

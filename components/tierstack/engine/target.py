@@ -1,0 +1,129 @@
+"""Where a verb acts: on Docker, on a cluster, or on files; and what it does where none of them answers."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierstack.core.errors import ArgumentError
+from tierstack.engine.project import Project, StackConfig, UsageError
+from tierstack.engine.run import engine
+from tierstack.platform import Platform, PlatformKind
+from tierstack.stack.protocol import CheckReport
+
+
+class Target(Enum):
+    """What `--platform` may say."""
+
+    DOCKER = "docker"
+    KUBERNETES = "kubernetes"
+    RENDER = "render"
+    """Kubernetes manifests, written to rendered/<stack>/."""
+
+
+On = Annotated[Target | None, typer.Option("--platform", help="Where, if not as configured.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Where a verb acts in the end."""
+
+    target: Target
+    config: StackConfig
+    """The configuration that makes the program act there."""
+    platform: Platform
+    verdict: CheckReport
+    reason: str | None = None
+    """Why it is not what the configuration says; None where it is."""
+
+
+def aim(project: Project, stack: str, asked: Target | None, *, falls_back: bool = True) -> Aim:
+    """The target that is asked for, else the one that the configuration names and that answers.
+
+    `falls_back`: where no Docker daemon, or no cluster, is there, manifests are rendered instead; but for a daemon that
+    the configuration names. Raises ArgumentError with every problem of the configuration for that target, and
+    UnreachableError.
+    """
+    config = project.config(stack)
+    if asked is not None:
+        return _aimed(project, stack, asked, on(config, asked, stack), None)
+    verdict = project.check(stack, config)
+    if verdict.platform is None:
+        raise ArgumentError(f"configuration of stack {stack}", verdict.problems)
+    if verdict.platform.renders:
+        return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), None)
+    configured = Target(verdict.platform.kind.value)
+    if falls_back and (missing := _ABSENT[configured](verdict.platform)):
+        if configured is Target.DOCKER and verdict.platform.docker_host:
+            raise UnreachableError(f"{missing}. {_INSTEAD[configured].format(stack=stack)}")
+        return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), missing)
+    return _aimed(project, stack, configured, config, None)
+
+
+def refuse_if_applied(project: Project, stack: str, found: Aim) -> None:
+    """Raise UnreachableError where manifests would be written of a stack that runs somewhere: its certificates,
+    files and releases would not be looked after, and nobody would know."""
+    if not found.reason:
+        return
+    with engine(project, stack, found.config) as pulumi:
+        applied = [one["type"] for one in pulumi.resources()] if pulumi.exists() else []
+    if any(not type_.startswith("pulumi:") for type_ in applied):
+        kind = Target.DOCKER if any(type_.startswith("docker:") for type_ in applied) else Target.KUBERNETES
+        wrong = f"{found.reason}, and {stack} runs there. Nothing was changed."
+        raise UnreachableError(f"{wrong} {_INSTEAD[kind].format(stack=stack)}")
+
+
+class UnreachableError(UsageError):
+    """What the stack runs on does not answer."""
+
+    code = 1
+
+
+_INSTEAD = {
+    Target.DOCKER: "Start Docker, or set `platform.docker_host` or DOCKER_HOST; "
+    "to write Kubernetes manifests instead: `tierstack up -s {stack} --platform render`.",
+    Target.KUBERNETES: "Set KUBECONFIG; to write manifests instead: `tierstack up -s {stack} --platform render`.",
+}
+
+
+def on(config: StackConfig, target: Target, stack: str) -> StackConfig:
+    """The configuration with the target in place of what it names."""
+    kind = PlatformKind.DOCKER if target is Target.DOCKER else PlatformKind.KUBERNETES
+    return config.on(kind, f"rendered/{stack}" if target is Target.RENDER else None)
+
+
+def _aimed(project: Project, stack: str, target: Target, config: StackConfig, reason: str | None) -> Aim:
+    verdict = project.check(stack, config)
+    if verdict.problems or verdict.platform is None:
+        raise ArgumentError(f"configuration of stack {stack}", verdict.problems)
+    return Aim(target, config, verdict.platform, verdict, reason)
+
+
+def _no_docker(platform: Platform) -> str | None:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.DockerClient(base_url=platform.docker_host) if platform.docker_host else docker.from_env()
+        client.ping()  # pyright: ignore[reportUnknownMemberType]
+    except DockerException:
+        address = platform.docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
+        return f"no Docker daemon answers at {address}"
+    return None
+
+
+def _no_cluster(_platform: Platform) -> str | None:
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    files = [Path(one) for one in named if one] or [Path.home() / ".kube" / "config"]
+    inside = "KUBERNETES_SERVICE_HOST" in os.environ
+    return None if inside or any(one.is_file() for one in files) else "no cluster is configured (kubeconfig)"
+
+
+_ABSENT: dict[Target, Callable[[Platform], str | None]] = {
+    Target.DOCKER: _no_docker,
+    Target.KUBERNETES: _no_cluster,
+}

@@ -1,0 +1,18 @@
+"""What one component hands to another: endpoints, credentials, certificates. The same types on both platforms."""
+
+from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
+from tierstack.links.database import DatabaseConnection
+from tierstack.links.gateway import GatewayEndpoint
+from tierstack.links.redis import RedisConnection
+from tierstack.links.secrets import SecretRef
+
+__all__ = [
+    "AcmeClient",
+    "Certificate",
+    "DatabaseConnection",
+    "DnsUpdates",
+    "GatewayEndpoint",
+    "RedisConnection",
+    "SecretRef",
+    "TrustedCA",
+]

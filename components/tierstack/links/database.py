@@ -1,0 +1,53 @@
+"""A database that a component hands on: endpoints and credentials."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from tierstack.links.certificate import TrustedCA
+from tierstack.links.secrets import SecretRef
+
+
+@dataclass(kw_only=True)
+class DatabaseConnection:
+    """How to reach a PostgreSQL of DatabaseWithReplicas."""
+
+    source = "`connection` of a DatabaseWithReplicas"
+
+    host: pulumi.Input[str]
+    """Host of the pooler (transaction mode): what an application uses."""
+    port: pulumi.Input[str]
+    """Port of the pooler, as text."""
+    direct_host: pulumi.Input[str]
+    """Host of the primary itself: migrations, advisory locks, LISTEN."""
+    direct_port: pulumi.Input[str]
+    """Port of the primary, as text."""
+    database: str
+    """Name of the database."""
+    user: str
+    """Role that owns the database."""
+    password: SecretRef
+    """Password of the role."""
+    network: pulumi.Input[str] | None = None
+    """Docker: network in which the pooler answers."""
+    direct_network: pulumi.Input[str] | None = None
+    """Docker: network in which the primary answers."""
+    client_labels: dict[str, str] | None = None
+    """Kubernetes: labels a pod must carry to be let through to the pooler."""
+    direct_client_labels: dict[str, str] | None = None
+    """Kubernetes: labels a pod must carry to be let through to the primary itself."""
+    backup_user: str | None = None
+    """Docker: role with REPLICATION that backups connect as, in the database `postgres`. None on Kubernetes,
+    where the operator does it."""
+    backup_password: SecretRef | None = None
+    """Docker: its password."""
+    cluster: str | None = None
+    """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
+    archive: str | None = None
+    """Kubernetes: name of the ObjectStore that its write-ahead log is archived to. None: none."""
+    client_image: pulumi.Input[str] | None = None
+    """Kubernetes: image with `pg_isready`, by which a migration waits for the database. None: it waits by trying."""
+    ca: TrustedCA | None = None
+    """What clients verify both endpoints by (`sslmode=verify-full`). None: they verify nothing."""
+    place: str | None = None
+    """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""

@@ -1,0 +1,92 @@
+"""The rules between the certificate, the records of its domain, and the way in. Pure."""
+
+from collections.abc import Sequence
+
+from tierstack.core.errors import MISSING, Problem
+from tierstack.dns_records import caa
+from tierstack.dns_records.args import DNSRecordsArgs, problem_of
+from tierstack.dns_records.ignores import set_aside
+from tierstack.gateway.acme import ordered
+from tierstack.platform import PlatformKind
+from tierstack.stack.wiring import Rooms, stand_ins
+from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.authorities import caa_name
+
+_HTTP_01_PORT = 80
+"""RFC 8555 section 8.3."""
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+def problems(dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
+    """Where the domain's CAA records keep the CA from issuing what `tls` asks it for (RFC 8659, RFC 8657)."""
+    if dns is None or tls.issuer is not Issuer.ACME:
+        return []
+    known = tls.acme_caa or (None if tls.cluster_issuer else caa_name(tls.acme_directory))
+    stated = dns.certificate.issuer.strip().lower() if dns.certificate else None
+    if known is None and tls.acme_ca is not None:
+        return []  # a private CA without a name has no record that could name it
+    if stated is None:
+        wrong = "is required where certificates come from a public CA: nothing else checks that CAA lets it issue"
+        instead = f"write `{{issuer: {known or 'letsencrypt.org'}}}`" + (
+            "" if known else ", or the CAA name of your CA"
+        )
+        return [Problem("dns.certificate", MISSING, wrong, instead)]
+    if known is None and tls.cluster_issuer is None:
+        wrong = f"is required: nothing says by which name {tls.acme_directory} calls itself in CAA records"
+        return [Problem("tls.acme_caa", MISSING, wrong, "write the CA's domain, as its practice statement has it")]
+    found = _stated(dns, tls, known, stated)
+    return found or _records(dns, tls, known or stated)
+
+
+def _stated(dns: DNSRecordsArgs, tls: TLSArgs, known: str | None, stated: str) -> list[Problem]:
+    """What `dns.certificate` says against what `tls` does."""
+    found: list[Problem] = []
+    if known is not None and stated != known:
+        wrong = f"is not the CA of `tls`, which calls itself {known} in CAA records"
+        found.append(Problem("dns.certificate.issuer", stated, wrong, f"write `{known}`, or change the CA of `tls`"))
+    method = dns.certificate.validation_method if dns.certificate else None
+    if method is not None and tls.validation_method is not None and method != tls.validation_method:
+        wrong = f"is not how `tls` proves its names, {tls.validation_method}"
+        instead = f"write `{tls.validation_method}`, or leave it out"
+        found.append(Problem("dns.certificate.validation_method", method, wrong, instead))
+    return found
+
+
+def _records(dns: DNSRecordsArgs, tls: TLSArgs, issuer: str) -> list[Problem]:
+    account = dns.certificate.account_uri if dns.certificate else None
+    zone = dns.zone()
+    disagreements = [
+        one
+        for name in _inside(ordered(tls.hostnames), dns.domain)
+        for one in caa.agrees(zone.sets, dns.domain, name, issuer, account, tls.validation_method)
+    ]
+    stay, _ = set_aside(dict.fromkeys(disagreements), dns.ignore or {}, dns.domain)
+    found = [problem_of(zone, one) for one in stay]
+    return [Problem(f"dns.{one.path}", one.value, one.wrong, one.instead) for one in found]
+
+
+def _inside(names: Sequence[str], domain: str) -> list[str]:
+    return [name for name in names if f".{name.removeprefix('*.')}".endswith(f".{domain}")]
+
+
+def advice(rooms: Rooms) -> list[str]:
+    """What keeps a CA from looking, or a certificate from being renewed."""
+    tls = rooms.tls()
+    if tls.issuer is Issuer.GIVEN:
+        from tierstack.tls import given  # what it needs to read certificates takes long to import
+
+        return given.advice(tls)
+    if tls.validation_method != "http-01" or tls.acme_ca is not None:
+        return []
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    gateway = rooms.gateway(certificate)
+    found: list[str] = []
+    if rooms.platform.kind is PlatformKind.DOCKER:
+        if gateway.http_port != _HTTP_01_PORT:
+            found.append(
+                f"tls: the CA looks for HTTP-01 at port 80, and `gateway.http_port` is {gateway.http_port}: unless "
+                "something leads port 80 there, no certificate comes; or use `acme_dns`"
+            )
+        if gateway.bind_address in _LOOPBACK:
+            found.append("tls: the CA looks from outside, and `gateway.bind_address` keeps it out; or use `acme_dns`")
+    return found

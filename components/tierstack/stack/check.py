@@ -1,0 +1,113 @@
+"""What can be said of a configuration without an engine: every problem, advice, and what it carries."""
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from tierstack.cluster_addons.required import Needs
+from tierstack.core.arguments import load
+from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.tier import Limit
+from tierstack.platform import Platform
+from tierstack.stack import images, rules
+from tierstack.stack.picture import Topology
+from tierstack.stack.settings import read
+from tierstack.stack.topology import topology
+from tierstack.stack.wiring import Rooms
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of a configuration without an engine."""
+
+    rooms: Rooms | None
+    """The arguments of every component; None where the settings cannot be read."""
+    problems: list[Problem]
+    """Everything that is wrong."""
+    advice: list[str]
+    """What is allowed, and rarely meant."""
+    capacity: list[Limit]
+    """What the configuration carries in requests/s, the bottleneck first."""
+    notes: list[str] = field(default_factory=list[str])
+    """What it holds beside that."""
+
+    @property
+    def platform(self) -> Platform | None:
+        """Where the stack runs; None where the settings cannot be read."""
+        return self.rooms.platform if self.rooms else None
+
+    @property
+    def needs(self) -> Needs | None:
+        """What must be in the cluster before an update."""
+        return self.rooms.needs() if self.rooms else None
+
+    def warnings(self) -> list[dict[str, str]]:
+        """The warnings about DNS records, each with the `path` of the setting; `reason` where it is ignored."""
+        return rules.dns_warnings(self.rooms) if self.rooms else []
+
+    def topology(self) -> Topology:
+        """What runs, for a picture. Needs a configuration without problems."""
+        assert self.rooms
+        return topology(self.rooms)
+
+
+def judge(
+    config: Mapping[str, Any],
+    secret_keys: frozenset[str],
+    stack: str,
+    project: str,
+    root: Path = Path(),
+    lookup: Callable[[str | None], images.Lookup] = lambda _: images.unasked,
+) -> Verdict:
+    """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing."""
+    try:
+        settings = read(config)
+        platform = _platform(settings, stack, project, root)
+        settled = images.settled(settings.images, platform.kind, lookup(platform.docker_host))
+    except ArgumentError as error:
+        beside = _beside(config, error.problems, lambda rest: judge(rest, secret_keys, stack, project, root, lookup))
+        return Verdict(None, error.problems + beside, [], [])
+    rooms = Rooms(settings, settled, platform, root)
+    problems = rules.secrets_in_clear(settings, config, secret_keys) + rooms.problems()
+    if not problems:
+        problems = rules.problems(rooms)
+    if problems:
+        return Verdict(rooms, problems, [], [])
+    return Verdict(rooms, [], rules.advice(rooms), rules.capacity(rooms), rules.notes(rooms))
+
+
+def _beside(
+    config: Mapping[str, Any], shape: list[Problem], judged: Callable[[Mapping[str, Any]], Verdict]
+) -> list[Problem]:
+    """What the rules say of the configuration without its keys of wrong shape, so that a reader sees all in one round.
+    What names such a key, or the one that it may have meant, cannot be judged."""
+    rest = copy.deepcopy(dict(config))
+    for problem in shape:
+        *parents, last = [int(index) if index else key for key, index in _STEP.findall(problem.path)]
+        inside: Any = rest
+        try:
+            for step in parents:
+                inside = inside[step]
+            del inside[last]
+        except (KeyError, IndexError, TypeError):
+            return []  # a key is missing: what depends on it cannot be judged
+    doubtful = {re.split(r"[.\[]", problem.path)[-1] for problem in shape}
+    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.instead)}
+    found = judged(rest).problems
+    return [one for one in found if one not in shape and not doubtful & set(re.findall(r"\w+", str(one)))]
+
+
+def _platform(settings: Any, stack: str, project: str, root: Path) -> Platform:
+    given = settings.platform.given()
+    given.pop("memory_mb", None)
+    if given.get("render_to"):
+        given["render_to"] = str(root / given["render_to"])  # the engine runs the program in its own directory
+    platform, problems = load(Platform, {"name": f"{project}-{stack}", **given, "environment": stack}, "platform")
+    if problems:
+        raise ArgumentError("configuration", problems)
+    return cast(Platform, platform)

@@ -1,0 +1,78 @@
+"""One direction: configuration → settings → tier → components. No name of an environment decides anything here."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from tierstack import (
+    TLS,
+    AppCluster,
+    BackupSchedule,
+    ClusterAddons,
+    DatabaseWithReplicas,
+    DNSRecords,
+    Gateway,
+    MtaStsHost,
+    RedisCluster,
+)
+from tierstack.core.errors import ArgumentError
+from tierstack.platform import PlatformKind, kubernetes
+from tierstack.stack import images
+from tierstack.stack.check import judge
+from tierstack.stack.wiring import Rooms, archive_name
+
+
+def program() -> None:
+    """Build what the stack's configuration says. Raises RunError with every problem before anything is registered."""
+    stack, project = pulumi.get_stack(), pulumi.get_project()
+    config, secret_keys = _configuration(project)
+    root = Path(pulumi.get_root_directory())
+    verdict = judge(config, secret_keys, stack, project, root, lookup=images.on_host)
+    if verdict.problems or verdict.rooms is None:
+        # RunError ends the program without a traceback, which would hide the message.
+        raise pulumi.RunError(str(ArgumentError(f"configuration of stack {stack}", verdict.problems)))
+    for line in verdict.advice:
+        pulumi.log.info(f"advice: {line}")
+    build(dataclasses.replace(verdict.rooms, protect=pulumi.Output.secret))
+
+
+def build(rooms: Rooms) -> None:
+    """The components of a stack, each given what those before it made."""
+    if addons := rooms.addons():
+        kubernetes.cluster(rooms.platform).after(ClusterAddons("addons", addons))
+    tls = TLS("tls", rooms.tls())
+    gateway = Gateway("gateway", rooms.gateway(tls.certificate))
+    database = DatabaseWithReplicas("db", rooms.database(archive_name(rooms.settings)))
+    redis = RedisCluster("redis", rooms.redis())
+    app = AppCluster("web", rooms.app(gateway.endpoint, database.connection, redis.connection))
+    if backups := rooms.backups(database.connection):
+        pulumi.export("backup_alert_rules", BackupSchedule("backups", backups).alert_rules)
+    policy = rooms.mta_sts(gateway.endpoint)
+    served = MtaStsHost("mta-sts", policy) if policy else None
+    if dns := rooms.dns(served.url if served else None):
+        records = DNSRecords("dns", dns)
+        pulumi.export("zone", records.zone_file)
+        if dns.generated_keys():
+            pulumi.export("dkim_signing_keys", records.dkim_signing_keys)
+    pulumi.export("url", app.url)
+    pulumi.export("alert_rules", tls.alert_rules)
+    if rooms.platform.kind is PlatformKind.DOCKER:
+        pulumi.export("ca", tls.ca_pem)
+
+
+def _configuration(project: str) -> tuple[dict[str, Any], frozenset[str]]:
+    """The keys of the project's namespace as the engine hands them over, and those that hold a secret."""
+    prefix = f"{project}:"
+    given: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
+    secret: list[str] = json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS", "[]"))
+    config = {key.removeprefix(prefix): _value(value) for key, value in given.items() if key.startswith(prefix)}
+    return config, frozenset(key.removeprefix(prefix) for key in secret)
+
+
+def _value(text: str) -> Any:
+    """A structured value; plain ones come as they stand."""
+    return json.loads(text) if text.startswith(("{", "[")) else text

@@ -1,0 +1,107 @@
+"""docs/configuration.md, made from the settings themselves: `python -m stacks.reference > docs/configuration.md`."""
+
+from enum import Enum
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from tierstack.stack.derive import Section, attribute_documentation, type_name
+from tierstack.stack.settings import Images, Settings
+
+_HEAD = """\
+# Configuration
+
+<!-- Made by `python -m stacks.reference`; a test compares. -->
+
+A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
+are left out take the default; an unknown key is an error that names the nearest known one. `tierstack check -s NAME`
+tells every problem at once, without an engine.
+
+```yaml
+config:
+  shop:tier: 100k
+  shop:platform: {kind: docker}
+  shop:images: {app: "registry.example/shop@sha256:…", …}
+  shop:app:
+    hostnames: [shop.example]
+    document_root: /srv/shop/public
+  shop:docker: # only where platform.kind is docker
+    gateway: {https_port: 8443}
+```
+
+**Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in clear is an
+error.
+
+**What holds on one kind of platform only** stands below `shop:docker` or `shop:kubernetes`, with the same keys, and is
+laid over the rest. So one line, `platform.kind`, moves a stack.
+"""
+
+
+def markdown() -> str:
+    """The whole page."""
+    parts = [_HEAD, "## Top level\n", _table(cast(type[BaseModel], Settings))]
+    for name, field in cast(dict[str, FieldInfo], Settings.model_fields).items():
+        model = _section(field.annotation)
+        if model is None:
+            continue
+        text = " ".join(((Images.__doc__ if model is Images else field.description) or "").split())
+        parts += [f"\n## `shop:{name}`\n", f"{text}\n", _table(model), *_nested(model, name)]
+    return "\n".join(parts)
+
+
+def _nested(model: type[BaseModel], path: str) -> list[str]:
+    """A table for each section within a section."""
+    parts: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = _section(field.annotation)
+        if inner is None:
+            continue
+        many = "[]" if "list" in str(field.annotation) else ""
+        where = f"{path}.{name}{many}"
+        parts += [f"\n### `{where}`\n", f"{' '.join((inner.__doc__ or '').split())}\n", _table(inner)]
+        parts += _nested(inner, where)
+    return parts
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = ["| key | value | default | |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        text = " ".join((field.description or _documentation(model).get(name, "")).split()).replace("|", "\\|")
+        rows.append(f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {text} |")
+    return "\n".join(rows)
+
+
+def _documentation(model: type[BaseModel]) -> dict[str, str]:
+    """The texts below the fields that a section was made from: read here only, because that takes long."""
+    arguments = model.arguments if issubclass(model, Section) else None
+    return attribute_documentation(arguments) if arguments else {}
+
+
+def _type(hint: Any) -> str:
+    return type_name(hint).replace("|", "\\|")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is None or default is PydanticUndefined or isinstance(default, BaseModel):
+        return "–"
+    if isinstance(default, Enum):
+        return f"`{default.value}`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default != "" else "empty"
+
+
+def _section(hint: Any) -> type[BaseModel] | None:
+    """The section inside a type such as `X | None` or `list[X]`."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return hint
+    return next((found for one in get_args(hint) if (found := _section(one))), None)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

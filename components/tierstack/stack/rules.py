@@ -1,0 +1,285 @@
+"""The rules between components: what no component can see by itself. Pure; the program and the check use the same."""
+
+import dataclasses
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import SecretStr
+
+from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.core.errors import HIDDEN, ArgumentError, Problem
+from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.dns_records.args import DNSRecordsArgs
+from tierstack.dns_records.findings import Finding, Severity
+from tierstack.gateway.sizing import CONNECTION_KB, IDLE_SECONDS, connections
+from tierstack.platform import DataProtection, PlatformKind
+from tierstack.stack import certificates
+from tierstack.stack.derive import Section
+from tierstack.stack.memory import HELPERS_MB, host_memory
+from tierstack.stack.settings import MASKED, key_of
+from tierstack.stack.wiring import Rooms, stand_ins
+from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.hostnames import covers
+
+
+def problems(rooms: Rooms) -> list[Problem]:
+    """Everything that is wrong between components whose own arguments are right."""
+    app, database = _app(rooms), rooms.database(None)
+    found = _connections(rooms, app, database)
+    found += _hostnames(app, rooms.tls())
+    found += _records(app, rooms.dns())
+    found += certificates.problems(rooms.dns(), rooms.tls())
+    found += _policy_host(app, rooms)
+    found += _rendered_keys(rooms)
+    found += _memory(rooms, app, database)
+    found += _proxies(rooms)
+    return found
+
+
+def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Problem]:
+    """Secrets that stand in the configuration file as anyone can read them."""
+    held: list[tuple[tuple[str, ...], SecretStr | None]] = [
+        (("app", "secrets", name), value)
+        for name, value in cast(dict[str, SecretStr], settings.app.secrets or {}).items()
+    ]
+    if settings.backups and (destination := settings.backups.destination):
+        held += [
+            (("backups", "destination", name), getattr(destination, name))
+            for name in ("access_key_id", "secret_access_key")
+        ]
+    if settings.dns and (publish := settings.dns.publish):
+        held += [
+            (("dns", "publish", host, name), value)
+            for host in cast(type[Section], type(publish)).model_fields
+            if isinstance(given := getattr(publish, host), Section)
+            for name in type(given).model_fields
+            if isinstance(value := getattr(given, name), SecretStr)
+        ]
+    held += _certificate_secrets(settings.tls)
+    found: list[Problem] = []
+    for path, value in held:
+        # The engine encrypts below a top-level key, which is that of a platform for what holds on one only.
+        place = key_of(config, *path)
+        if value and place[0] not in secret_keys and value.get_secret_value() != MASKED:
+            key = ".".join(place)
+            instead = f"write it with `pulumi config set --secret --path '{key}'`, and change the secret itself"
+            found.append(Problem(key, HIDDEN, "is a secret that stands in clear in the configuration", instead))
+    return found
+
+
+def _certificate_secrets(tls: Any) -> list[tuple[tuple[str, ...], SecretStr | None]]:
+    found: list[tuple[tuple[str, ...], SecretStr | None]] = [(("tls", "private_key_pem"), tls.private_key_pem)]
+    if tls.acme_dns:
+        found.append((("tls", "acme_dns", "key_secret"), tls.acme_dns.key_secret))
+    if tls.acme_eab:
+        found.append((("tls", "acme_eab", "hmac_key"), tls.acme_eab.hmac_key))
+    return found
+
+
+def advice(rooms: Rooms) -> list[str]:
+    """What is allowed, and rarely meant."""
+    found: list[str] = []
+    if rooms.settings.backups is None and rooms.platform.data_protection is not DataProtection.NONE:
+        found.append("backups: the data is protected, but not backed up; add a `backups` section")
+    if rooms.platform.kind is PlatformKind.DOCKER and rooms.settings.platform.memory_mb is None:
+        needed = host_memory(rooms).most
+        found.append(f"platform.memory_mb: not given, so nothing checks that {needed} MiB of limits fit the host")
+    found += certificates.advice(rooms)
+    found += addresses(rooms)
+    if rooms.policy_hosts():
+        found += _policy_advice(rooms)
+    if _app(rooms).counts.replicas < 2:
+        found.append("app.replicas: a single web container is a pause at every release; write 2 or more")
+    return found
+
+
+def dns_warnings(rooms: Rooms) -> list[dict[str, str]]:
+    """What is allowed in the records and works otherwise than it looks, and what `dns.ignore` accepts."""
+    try:
+        dns = rooms.dns()
+    except ArgumentError:
+        return []  # what is wrong with the section is told among the problems
+    if dns is None or dns.problems_before_records():
+        return []
+    zone = dns.zone()
+
+    def told(finding: Finding) -> dict[str, str]:
+        return {"path": f"dns.{zone.path(finding) or finding.subject}", **finding.as_dict()}
+
+    shown = [told(one) for one in zone.findings if one.severity is Severity.WARNING]
+    return shown + [{**told(one.finding), "reason": one.reason} for one in zone.ignored]
+
+
+def capacity(rooms: Rooms) -> list[Limit]:
+    """What the configuration carries in requests/s at rest, the bottleneck first."""
+    app, size = _app(rooms), TIERS[rooms.settings.tier].app
+    known = dataclasses.asdict(app.counts)
+    measured = {name: getattr(app, name) for name in ("service_time_ms", "cpu_time_ms") if getattr(app, name)}
+    sized = AppSize(**{**dataclasses.asdict(size), **known, **measured})
+    addons = rooms.addons()
+    assumed = Assumptions(
+        web_cpu=app.web_cpu,
+        persistent_connections=app.persistent_connections,
+        # The cluster's own proxy, and the cores of a Docker host, are not known.
+        gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
+    )
+    return limits(sized, rooms.database(None).size(), app.counts.replicas, assumed)
+
+
+def notes(rooms: Rooms) -> list[str]:
+    """What the configuration holds, beside the requests that it carries."""
+    if rooms.platform.kind is not PlatformKind.DOCKER:
+        addons = rooms.addons()
+        return [_held("Each proxy", addons.traefik_memory_mb)] if addons else []
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    return [_held("Gateway", rooms.gateway(certificate).memory_mb)]
+
+
+def _held(name: str, memory_mb: int) -> str:
+    held = connections(memory_mb)
+    return (
+        f"{name}: {held:,} open connections ({memory_mb} MiB, {CONNECTION_KB} KiB each), "
+        f"{held // IDLE_SECONDS:,} new clients per second (an idle connection is closed after {IDLE_SECONDS} s)"
+    )
+
+
+def addresses(rooms: Rooms) -> list[str]:
+    """Docker: what an IPv6 client of the published records meets."""
+    dns = rooms.dns()
+    if rooms.platform.kind is not PlatformKind.DOCKER or rooms.trusted_proxies():
+        return []  # behind a load balancer, records and addresses are the balancer's
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    bound = rooms.gateway(certificate).bind_address
+    if ipaddress.ip_address(bound).version == 6:
+        return [
+            f"gateway.bind_address: {bound} on Docker gives every IPv6 client the address of Docker's bridge, so all "
+            "of them share one rate limit; see docs/components/gateway.md, IPv6"
+        ]
+    return [
+        f"dns.web[{index}].ipv6: publishes {', '.join(map(str, one.ipv6))}, but the gateway listens on IPv4 only "
+        f"(`gateway.bind_address` is {bound}); remove it, or see docs/components/gateway.md, IPv6"
+        for index, one in enumerate((dns.web if dns else None) or [])
+        if one.ipv6
+    ]
+
+
+def _app(rooms: Rooms) -> AppClusterArgs:
+    _, gateway, database, redis = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    return rooms.app(gateway, database, redis)
+
+
+def _connections(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+    """Every child, worker and the scheduler hold one client connection; PgBouncer refuses what is above its limit."""
+    counts, size = app.counts, database.size()
+    # Where an autoscaler decides, its ceiling must be admitted too.
+    scaled = rooms.platform.kind is PlatformKind.KUBERNETES
+    replicas = counts.max_replicas if scaled else counts.replicas
+    workers = counts.max_workers if scaled else counts.workers
+    opened = client_connections(replicas, counts.children, workers)
+    admitted = size.poolers * size.max_client_connections
+    if opened <= admitted:
+        return []
+    wrong = (
+        f"admits {size.poolers} × {size.max_client_connections} = {admitted} clients, but the application opens "
+        f"{replicas} × {counts.children} + {workers} + 1 = {opened}"
+    )
+    least = -(-opened // size.poolers)
+    instead = f"write at least {least}, or fewer `app.children` or replicas"
+    return [Problem("database.max_client_connections", size.max_client_connections, wrong, instead)]
+
+
+def _hostnames(app: AppClusterArgs, tls: TLSArgs) -> list[Problem]:
+    wrong = "is not a name of the certificate, so browsers would refuse it"
+    instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
+    return [
+        Problem(f"app.hostnames[{index}]", name, wrong, instead)
+        for index, name in enumerate(app.hostnames)
+        if not any(covers(pattern, name) for pattern in tls.hostnames)
+    ]
+
+
+def _policy_host(app: AppClusterArgs, rooms: Rooms) -> list[Problem]:
+    """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
+    found: list[Problem] = []
+    for host in rooms.policy_hosts():
+        if not any(covers(pattern, host) for pattern in rooms.tls().hostnames):
+            wrong = f"does not cover {host}, where senders fetch the MTA-STS policy (RFC 8461 §3.3)"
+            instead = f"add `{host}`, leave `tls.hostnames` out, or write `served_here: false` in `mta_sts`"
+            found.append(Problem("tls.hostnames", rooms.tls().hostnames, wrong, instead))
+        if host in app.hostnames:
+            wrong = "is the host of the MTA-STS policy"
+            instead = "remove it, or write `served_here: false` in `mta_sts`"
+            found.append(Problem(f"app.hostnames[{app.hostnames.index(host)}]", host, wrong, instead))
+    return found
+
+
+def _rendered_keys(rooms: Rooms) -> list[Problem]:
+    """Rendering keeps no state, so a key that the engine makes would be another one each time."""
+    dns = rooms.dns()
+    if dns is None or not rooms.platform.renders:
+        return []
+    wrong = "makes a new key at every rendering, and mail that was signed before would fail (RFC 6376 §3.1)"
+    instead = "give `public_key` of a key that the signer keeps, or `target`"
+    return [
+        Problem(f"dns.mail.own_server.dkim[{n}].generate", key.generate.value, wrong, instead)
+        for n, key in enumerate(dns.own_keys())
+        if key.generate is not None and key.live
+    ]
+
+
+def _policy_advice(rooms: Rooms) -> list[str]:
+    """What keeps senders from a policy that is served well."""
+    found: list[str] = []
+    if rooms.tls().issuer is Issuer.LOCAL_CA:
+        found.append("mta_sts: senders do not trust the local CA, so for them there is no policy; use `issuer: acme`")
+    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
+    port = rooms.gateway(certificate).https_port
+    if rooms.platform.kind is PlatformKind.DOCKER and port != 443:
+        found.append(f"mta_sts: senders fetch the policy at port 443, and `gateway.https_port` is {port}")
+    return found
+
+
+def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None) -> list[Problem]:
+    if dns is None:
+        return []
+    hosts = [dns.domain if one.host == "@" else f"{one.host}.{dns.domain}" for one in dns.web or []]
+    return [
+        Problem(
+            f"app.hostnames[{index}]",
+            name,
+            f"has no record, though `dns` makes those of {dns.domain}",
+            "add it to `dns.web`",
+        )
+        for index, name in enumerate(app.hostnames)
+        if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(covers(host, name) for host in hosts)
+    ]
+
+
+def _proxies(rooms: Rooms) -> list[Problem]:
+    """The proxy that believes a header and the applications that count by it must mean the same networks."""
+    addons, given = rooms.settings.addons.trusted_proxies, rooms.settings.gateway.trusted_proxies
+    if rooms.addons() is None or None in (addons, given) or set(addons) == set(given):
+        return []
+    wrong = f"differs from `gateway.trusted_proxies` ({', '.join(given) or 'none'})"
+    return [Problem("addons.trusted_proxies", addons, wrong, "write the networks once, at `gateway.trusted_proxies`")]
+
+
+def _memory(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+    host = rooms.settings.platform.memory_mb
+    if host is None or rooms.platform.kind is not PlatformKind.DOCKER:
+        return []
+    needed = host_memory(rooms)
+    if needed.most <= host:
+        return []
+    counts = app.counts
+    wrong = (
+        f"is less than the {needed.most} MiB that the containers may use together during a release: {needed.rest} at "
+        f"rest, {needed.release} for the new release beside the old one, {HELPERS_MB} for helpers"
+    )
+    instead = (
+        f"write at least {needed.most}, or lower `app.children` ({counts.replicas} × {counts.children} children of "
+        f"{counts.child_memory_mb} MiB) or `database.memory_mb` ({database.size().memory_mb})"
+    )
+    return [Problem("platform.memory_mb", host, wrong, instead)]

@@ -1,1 +1,0 @@
-"""The program of the root project: configuration → settings → tier → components."""

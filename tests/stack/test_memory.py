@@ -1,0 +1,66 @@
+"""The memory that a stack is said to need on a Docker host is that of the containers it makes."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support import run_program
+from tierstack.stack.check import judge
+from tierstack.stack.memory import host_memory
+from tierstack.stack.program import build
+from tierstack.stack.wiring import Rooms
+
+pytestmark = pytest.mark.graph
+
+BASE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "cases/settings/base.yaml").read_text())
+HTTP = {
+    "server": "http",
+    "command": ["serve"],
+    "web_memory_mb": 300,
+    "document_root": None,
+    "replicas": 3,
+    "worker_command": None,
+    "worker_health_command": None,
+    "workers": None,
+}
+
+
+def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Rooms:
+    config = copy.deepcopy(BASE)
+    config |= {"platform": {"kind": "docker"}, "tier": tier, "redis": {"nodes": 1}}
+    for name, values in sections.items():
+        merged = {**config.get(name, {}), **values}
+        config[name] = {key: value for key, value in merged.items() if value is not None}
+    verdict = judge(config, frozenset(), "test", "shop")
+    assert verdict.problems == []
+    assert verdict.rooms
+    return verdict.rooms
+
+
+@pytest.mark.parametrize(
+    ("tier", "sections"),
+    [
+        ("1M", {}),
+        (
+            "100k",
+            {"app": {"children": 3, "child_memory_mb": 100, "max_body_mb": 128, "workers": 5, "worker_memory_mb": 64}},
+        ),
+        ("100k", {"app": {"scheduler_command": ["s"], "php_settings": {"opcache.memory_consumption": "256"}}}),
+        ("100k", {"app": HTTP}),
+        ("100k", {"database": {"memory_mb": 700, "max_client_connections": 900}, "redis": {"memory_mb": 77}}),
+        ("100k", {"gateway": {"memory_mb": 333}, "backups": {"memory_mb": 700}}),
+        ("100k", {"dns": {"mail": {"fastmail": {}, "mta_sts": {}}}, "mta_sts": {"memory_mb": 48}}),
+    ],
+    ids=str,
+)
+def test_the_sum_is_that_of_the_containers(tier: str, sections: dict[str, dict[str, Any]]) -> None:
+    stack = rooms(tier, sections)
+    made = [one.inputs for one in run_program(lambda: build(stack)).of_type("docker:index/container:Container")]
+    released = [one for one in made if "release" in str(one["labels"]) and not one["name"].endswith("-scheduler")]
+    found = host_memory(stack)
+    assert found.rest == sum(one["memory"] for one in made)
+    assert found.release == sum(one["memory"] for one in released) > 0
+    assert found.most > found.rest + found.release
