@@ -18,7 +18,7 @@ BASIS = ("tests/conftest.py", "tests/support.py", "tests/images", "toolchain/pin
 """What every test with containers depends on."""
 WHOLE = ("components/tierstack", "stacks", "examples/shop", *BASIS)
 """What a test of whole stacks depends on, beside its own folder."""
-_IMPORT = re.compile(r"^\s*(?:from|import)\s+(tierstack|tests|stacks)\.(\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*(?:from|import)\s+(tierstack|tests)\.(\w+)", re.MULTILINE)
 _NAMES = re.compile(r"^\s*from tierstack import (?:\(([^)]*)\)|(.*)$)", re.MULTILINE)
 _EXPORTS = re.compile(r"^\s*from tierstack\.(\w+)[\w.]* import (?:\(([^)]*)\)|(.*)$)", re.MULTILINE)
 _SHORTHAND = re.compile(r"^\s*import tierstack\b(?!\.)", re.MULTILINE)

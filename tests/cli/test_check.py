@@ -137,11 +137,11 @@ def test_a_project_is_found_from_below_and_missed_elsewhere(project: Checkout, t
         find(tmp_path / "bin")
 
 
-def test_a_program_without_a_check_says_so(project: Checkout) -> None:
+def test_a_program_that_exports_no_stack_says_so(project: Checkout) -> None:
     (project.folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "other", "runtime": "python"}))
     found = find(project.folder)
-    with pytest.raises(UsageError, match=r"no check\.py"):
-        found.judge("local", found.config("local"))
+    with pytest.raises(UsageError, match="exports no stack"):
+        found.check("local", found.config("local"))
 
 
 def test_help_shows_examples(tierstack: Command) -> None:

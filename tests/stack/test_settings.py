@@ -225,7 +225,7 @@ def test_every_key_is_explained_and_the_page_is_current() -> None:
     page = markdown()
     unexplained = [row for row in page.splitlines() if row.startswith("| `") and row.endswith("|  |")]
     assert unexplained == []
-    again = "python -m stacks.reference > docs/configuration.md"
+    again = "python -m tierstack.stack.reference > docs/configuration.md"
     assert (ROOT / "docs" / "configuration.md").read_text() == page, f"out of date; write it again: {again}"
 
 

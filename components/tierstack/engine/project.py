@@ -1,4 +1,4 @@
-"""The project that a command works on: its Pulumi.yaml, a stack's configuration, and the stack that its program exports."""
+"""The project that a command works on: its Pulumi.yaml, a stack's configuration, and what its program exports."""
 
 import ast
 import copy

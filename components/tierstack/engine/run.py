@@ -219,7 +219,7 @@ def engine(
         (workspace / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project.name, "runtime": "python"}))
         document = _document(project, config, masked=throwaway)
         (workspace / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        yield Engine(project, stack, workspace, _environment(project, workspace if throwaway else None))
+        yield Engine(project, stack, workspace, _environment(workspace if throwaway else None))
 
 
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
@@ -245,7 +245,7 @@ def _document(project: Project, config: StackConfig, *, masked: bool) -> dict[st
     }
 
 
-def _environment(project: Project, throwaway: Path | None) -> dict[str, str]:
+def _environment(throwaway: Path | None) -> dict[str, str]:
     environment = {
         **os.environ,
         "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -30,7 +30,7 @@ def program() -> None:
     """Build what the stack's configuration says. Raises RunError with every problem before anything is registered."""
     stack, project = pulumi.get_stack(), pulumi.get_project()
     config, secret_keys = _configuration(project)
-    root = Path(pulumi.get_root_directory())
+    root = _root()
     verdict = judge(config, secret_keys, stack, project, root, lookup=images.on_host)
     if verdict.problems or verdict.rooms is None:
         # RunError ends the program without a traceback, which would hide the message.
@@ -62,6 +62,13 @@ def build(rooms: Rooms) -> None:
     pulumi.export("alert_rules", tls.alert_rules)
     if rooms.platform.kind is PlatformKind.DOCKER:
         pulumi.export("ca", tls.ca_pem)
+
+
+def _root() -> Path:
+    """The project's directory. Older language hosts do not tell it; all run a program in the directory of `main`."""
+    here = Path.cwd()
+    told: str | None = pulumi.get_root_directory()
+    return Path(told) if told else next((one for one in (here, *here.parents) if (one / "Pulumi.yaml").is_file()), here)
 
 
 def _configuration(project: str) -> tuple[dict[str, Any], frozenset[str]]:

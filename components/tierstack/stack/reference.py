@@ -1,4 +1,4 @@
-"""docs/configuration.md, made from the settings themselves: `python -m stacks.reference > docs/configuration.md`."""
+"""docs/configuration.md, made from the settings: `python -m tierstack.stack.reference > docs/configuration.md`."""
 
 from enum import Enum
 from typing import Any, cast, get_args
@@ -13,7 +13,7 @@ from tierstack.stack.settings import Images, Settings
 _HEAD = """\
 # Configuration
 
-<!-- Made by `python -m stacks.reference`; a test compares. -->
+<!-- Made by `python -m tierstack.stack.reference`; a test compares. -->
 
 A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
 are left out take the default; an unknown key is an error that names the nearest known one. `tierstack check -s NAME`
