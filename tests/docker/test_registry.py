@@ -2,9 +2,12 @@
 
 import base64
 import json
+import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +17,10 @@ from tests.docker.test_shop import free_port
 from tests.support import Stack, containers_of, docker_client, image
 
 USER, PASSWORD = "puller", "4711-geheim"
+HASH = "$2y$05$F9Ff6fFYYc/0sLYs4sJUWudXk.KtWemRLyn1lge4NU83SXdTO4Awi"
+"""The password in bcrypt, cost 5: `htpasswd -nbB -C 5 puller 4711-geheim`."""
 PROGRAM = """
+import os
 import pulumi
 from tierstack import DataProtection, DockerHost
 from tierstack.platform import docker
@@ -47,8 +53,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     client, address = docker_client(), f"127.0.0.1:{free_port()}"
     config = tmp_path / "registry.yml"
     users = tmp_path / "htpasswd"
-    hashing = ["php", "-r", f"echo password_hash('{PASSWORD}', PASSWORD_BCRYPT);"]
-    users.write_text(f"{USER}:{client.containers.run(image('php:8.4'), hashing, remove=True).decode()}\n")
+    users.write_text(f"{USER}:{HASH}\n")
     config.write_text(
         json.dumps(
             {
@@ -64,6 +69,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     auth = {"username": USER, "password": PASSWORD}
     names = []
     try:
+        _wait_until_it_listens(address, process, tmp_path / "registry.log")
         for name, local in (("shop", "php:8.4"), ("tools", "valkey:8.1")):
             repository = f"{address}/{name}"
             # An image of its own, which nothing else keeps on the host.
@@ -72,7 +78,9 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
             own = container.commit(repository, "1", conf={"Labels": {"test": uuid.uuid4().hex}})
             container.remove()
             pushed = list(client.images.push(repository, "1", auth_config=auth, stream=True, decode=True))
-            digest = next(line["aux"]["Digest"] for line in pushed if "aux" in line)
+            digests = [line["aux"]["Digest"] for line in pushed if "aux" in line]
+            assert digests, f"{repository} was not pushed: {pushed[-1]}"
+            digest = digests[0]
             names.append(f"{repository}:1@{digest}")
             client.images.remove(own.id, force=True)
         folder = tmp_path / "docker"
@@ -84,6 +92,16 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         process.terminate()
         process.wait()
         log.close()
+
+
+def _wait_until_it_listens(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((host, int(port)), 1):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"the registry does not listen at {address}: {log.read_text()}")
 
 
 @pytest.mark.needs("registry")
