@@ -34,6 +34,7 @@ def _strings(text: str) -> str:
 
 WORDS = {
     **{f"RSA_{bits}": _strings(f"v=DKIM1; k=rsa; p={rsa_key(bits)}") for bits in (512, 1024, 2048, 8192)},
+    "RSA_BARE": _strings(rsa_key(2048)),
     "LONG_SPF": _strings("v=spf1 " + " ".join(f"ip4:198.51.100.{n}" for n in range(1, 40)) + " -all"),
     "LONG_LABEL": "x" * 64,
     "LONG_STRING": "x" * 300,

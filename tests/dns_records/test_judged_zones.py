@@ -11,6 +11,7 @@ from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.findings import Severity
 
 DATA = yaml.safe_load((CASES / "judged_zones.yaml").read_text())
+CLEAN = yaml.safe_load((CASES / "clean_zones.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: case["name"])
@@ -24,6 +25,17 @@ def test_the_verdict_is_right(case: dict[str, Any]) -> None:
         assert case["fix"] in found[0].fix
 
 
+@pytest.mark.parametrize("case", CLEAN["cases"], ids=lambda case: case["name"])
+def test_a_right_zone_has_no_errors(case: dict[str, Any]) -> None:
+    found = [
+        one
+        for one in check_zone(expand(case["zone"]), case.get("domain", "example.org"))
+        if one.severity is not Severity.ADVICE
+    ]
+    assert sorted(one.code for one in found) == case.get("warns", []), "\n".join(map(str, found))
+    assert {one.severity for one in found} <= {Severity.WARNING}
+
+
 def test_each_case_is_named_once() -> None:
-    names = [case["name"] for case in DATA["cases"]]
+    names = [case["name"] for case in DATA["cases"] + CLEAN["cases"]]
     assert len(names) == len(set(names))

@@ -226,6 +226,14 @@ def test_values_are_built_as_issuers_read_them() -> None:
         ([caa_set(DOMAIN, '0 issue "letsencrypt.org"', '0 issuewild ";"')], "www.example.org", "letsencrypt.org", True),
         ([caa_set(DOMAIN, '0 issue "sectigo.com"'), caa_set(f"b.{DOMAIN}", '0 issue "letsencrypt.org"')],
          "a.b.example.org", "letsencrypt.org", True),
+        # Without `issuewild`, `issue` holds for wildcards too (cert-manager/cert-manager#1587).
+        ([caa_set(DOMAIN, '0 issue "letsencrypt.org"')], "*.example.org", "letsencrypt.org", True),
+        # The set of the host to which an alias leads (kubernetes/k8s.io#3795).
+        ([RecordSet(f"docs.{DOMAIN}", "CNAME", (f"site.{DOMAIN}.",)), caa_set(f"site.{DOMAIN}", '0 issue "sectigo.com"')],
+         "docs.example.org", "letsencrypt.org", False),
+        # A CAA at the wildcard is for the hosts that it answers for (acmesh-official/acme.sh#1611).
+        ([caa_set(f"*.{DOMAIN}", '0 issue "sectigo.com"')], "*.example.org", "letsencrypt.org", True),
+        ([caa_set(f"*.{DOMAIN}", '0 issue "sectigo.com"')], "x.example.org", "letsencrypt.org", False),
     ],
 )  # fmt: skip
 def test_the_nearest_set_decides(sets: list[RecordSet], name: str, issuer: str, agreed: bool) -> None:

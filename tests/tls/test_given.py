@@ -1,6 +1,7 @@
 """Certificates from customers: what is wrong with each is said before any server shows it."""
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -59,6 +60,38 @@ def test_a_wrong_certificate(shape: dict[str, Any], message: str) -> None:
     assert message in problem
 
 
+def test_a_certificate_that_is_signed_with_sha1() -> None:
+    pair = Pair.signed_with_sha1(NAMES)
+    (problem,) = said(pair, certificate_pem=pair.leaf)
+    assert "CN=site': is signed with sha1, which can be forged" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "covered"),
+    [
+        (x509.IPAddress(ip_address("198.51.100.10")), "no host name"),
+        (x509.RFC822Name("shop@example.org"), "no host name"),
+        (x509.DNSName("*.org"), "*.org"),
+        (x509.DNSName("*.*.example.org"), "*.*.example.org"),
+        (x509.DNSName("s*.example.org"), "s*.example.org"),
+        (x509.DNSName("example.org"), "example.org"),
+    ],
+)
+def test_names_that_cover_no_host_of_the_stack(name: x509.GeneralName, covered: str) -> None:
+    (problem,) = said(Pair.make([name]))
+    assert f"is not for shop.example.org, www.example.org, but for {covered}" in problem
+
+
+def test_a_wildcard_does_not_cover_the_domain_above_it() -> None:
+    pair = Pair.make(["*.shop.example.org"])
+    (problem,) = said(pair)
+    assert "is not for shop.example.org, www.example.org, but for *.shop.example.org" in problem
+
+
+def test_names_in_capitals_are_the_same_names() -> None:
+    assert said(Pair.make(["SHOP.Example.ORG", "www.example.org"])) == []
+
+
 def test_the_key_of_another_certificate() -> None:
     assert said(Pair.make(NAMES), private_key_pem=Pair.make(NAMES).key) == [
         "private_key_pem = (hidden): is not the key of the certificate `CN=site`; "
@@ -71,15 +104,17 @@ def test_keys_that_no_server_can_read() -> None:
     (locked,) = said(pair, private_key_pem=encrypted(pair.private))
     assert "is encrypted with a passphrase" in locked
     (other,) = said(pair, private_key_pem=pair.leaf)
-    assert "is not a private key as PEM" in other
+    assert "holds a certificate and no private key" in other
     assert "BEGIN CERTIFICATE" not in other, "nothing of a secret is shown"
 
 
 def test_a_chain_in_another_order() -> None:
     pair = Pair.make(NAMES)
     root = Authority.make("another root")
-    (first,) = said(pair, certificate_pem=pair.issuers[0] + pair.leaf, private_key_pem=pair.key)[:1]
-    assert "begins with the certificate of a CA" in first
+    for chain in (pair.issuers[0] + pair.leaf, pair.root + pair.chain):
+        (first,) = said(pair, certificate_pem=chain)
+        assert "begins with the certificate of a CA" in first
+    assert said(pair, certificate_pem=pair.chain + pair.root) == [], "the root at the end is superfluous and harmless"
     (between,) = said(pair, certificate_pem=pair.leaf + root.certificate + pair.issuers[0])[:1]
     assert "is followed by `CN=another root`, which has not signed it" in between
 

@@ -5,15 +5,19 @@ from tierstack.dns_records.findings import Finding, advice, error, warning
 from tierstack.dns_records.records import host
 from tierstack.dns_records.resolve import LookupUnavailableError, Names
 
+_REVERSE = (".in-addr.arpa", ".ip6.arpa")
+
 
 def check(names: Names, *, has_keys: bool, complete: bool) -> list[Finding]:
     """What the domain of a zone lacks. `has_keys` says whether the zone holds a DKIM key or an alias to one; `complete`
     that there are no others."""
     domain = names.domain
+    if domain.endswith(_REVERSE):
+        return []  # no mail comes from names of addresses, and no certificate is for one
     texts, exchangers = names.answer(domain, "TXT"), names.answer(domain, "MX")
     found: list[Finding] = []
     senders = [text for text in texts.values if spf_grammar.is_spf(text)]
-    if not senders and not texts.unknown:
+    if not senders and not texts.unknown and not any(map(spf_grammar.nearly, texts.values)):
         message = "has no SPF record, so anybody may send as it"
         fix = "publish one; `v=spf1 -all` for a domain without mail"
         found.append(error("spf-absent", domain, message, "RFC 7208 §3", fix))
@@ -25,7 +29,7 @@ def check(names: Names, *, has_keys: bool, complete: bool) -> list[Finding]:
     elif mx.is_null(exchangers.values):
         found += [finding for text in senders for finding in _sender_without_mail(text, names)]
         found += _policy_without_mail(names)
-    elif not exchangers.unknown and not has_keys:
+    elif not exchangers.unknown and not has_keys and mx.targets(exchangers.values):
         found += _keys(names, complete=complete)
     if names.answer(domain, "CAA").absent:
         message = "has no CAA, so every issuer of the world may issue for it"

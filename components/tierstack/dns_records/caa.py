@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.records import RecordSet
 from tierstack.dns_records.resolve import Names
-from tierstack.dns_records.texts import url_parts
+from tierstack.dns_records.texts import odd_character, url_parts
 
 ISSUERS: dict[str, str] = {
     "letsencrypt.org": "Let's Encrypt",
@@ -37,9 +37,11 @@ METHODS = (
 """ACME validation methods (RFC 8555 §9.7.8 and the registry that it founds)."""
 
 _VALUE = re.compile(r'^(?P<flags>\d+)\s+(?P<tag>[A-Za-z0-9]+)\s+"(?P<value>.*)"$')
+_ESCAPE = re.compile(rb"\\(25[0-5]|2[0-4]\d|[01]\d\d|.)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ISSUER = re.compile(rf"^{_LABEL}(?:\.{_LABEL})+$")
 _PARAMETER = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]*\s*=\s*[\x21-\x3a\x3c-\x7e]*$")
+_CRITICAL = 128
 _SLIP_LENGTH = 8  # characters; a slip in a shorter name may be another name
 
 
@@ -47,11 +49,16 @@ _SLIP_LENGTH = 8  # characters; a slip in a shorter name may be another name
 class Property:
     """One CAA record, parsed."""
 
-    critical: bool
+    flags: int
     tag: str
     """Lower case."""
     value: str
     """As it stands."""
+
+    @property
+    def critical(self) -> bool:
+        """Whether nobody may issue who does not know the property (RFC 8659 §4.1)."""
+        return self.flags >= _CRITICAL
 
     @property
     def issuer(self) -> str:
@@ -70,7 +77,11 @@ def parse(value: str) -> Property | None:
     match = _VALUE.match(value)
     if not match:
         return None
-    return Property(int(match["flags"]) >= 128, match["tag"].lower(), match["value"])
+    text = match["value"].encode("latin-1", "replace")
+    text = _ESCAPE.sub(lambda one: bytes([int(one[1])]) if one[1].isdigit() else one[1], text).decode(
+        "utf-8", "replace"
+    )
+    return Property(int(match["flags"]), match["tag"].lower(), text)
 
 
 def build(tag: str, issuer: str, account_uri: str | None = None, methods: Sequence[str] = ()) -> str:
@@ -93,6 +104,11 @@ def check(values: Iterable[str], subject: str) -> list[Finding]:
             continue
         properties.append(one)
         found += _check_property(one, subject)
+    owner = subject.partition(" ")[0]
+    if owner.startswith("*.") and any(one.tag in ISSUE_TAGS for one in properties):
+        message = f"says nothing of a certificate for `{owner}`, for which CAs look at {owner[2:]}"
+        fix = f"write `issuewild` at {owner[2:]}, or keep it for the hosts that the wildcard answers for"
+        found.append(warning("caa-wildcard-name", subject, message, "RFC 8659 §3", fix))
     by_tag = {one.tag for one in properties}
     if "issuewild" in by_tag and "issue" not in by_tag:
         message = "`issuewild` alone leaves every issuer free to issue for names without a wildcard"
@@ -107,12 +123,16 @@ def check(values: Iterable[str], subject: str) -> list[Finding]:
 
 def _check_property(one: Property, subject: str) -> list[Finding]:
     found: list[Finding] = []
+    if one.flags not in (0, _CRITICAL):
+        message = f"the flags are {one.flags}, and only {_CRITICAL} (critical) means something"
+        found.append(warning("caa-flags", subject, message, "RFC 8659 §4.1", f"write 0, or {_CRITICAL}"))
     if one.tag not in TAGS:
         fix = _tag_remedy(one.tag)
         if one.critical:
             message = f"`{one.tag}` is critical and unknown, so nobody may issue"
-            return [error("caa-critical-unknown", subject, message, "RFC 8659 §4.1", fix)]
-        return [warning("caa-unknown-tag", subject, f"`{one.tag}` is not a property of CAA", "RFC 8659 §4.1", fix)]
+            return [*found, error("caa-critical-unknown", subject, message, "RFC 8659 §4.1", fix)]
+        message = f"`{one.tag}` is not a property of CAA"
+        return [*found, warning("caa-unknown-tag", subject, message, "RFC 8659 §4.1", fix)]
     if one.tag in ISSUE_TAGS:
         return found + _check_issuer(one, subject)
     if one.tag == "iodef" and url_parts(one.value).scheme not in ("mailto", "http", "https"):
@@ -179,6 +199,8 @@ def _check_issuer_name(one: Property, subject: str) -> list[Finding]:
         # Only what was written is repeated: the name of another CA would let that one issue.
         meant = url_parts(one.issuer).netloc
         fix = f"write `{meant}`" if _ISSUER.match(meant) else "write the domain that your CA states, and nothing else"
+        if odd := odd_character(one.issuer):
+            message = f"{message}: it holds {odd}"
         return [error("caa-issuer", subject, message, "RFC 8659 §4.2", fix)]
     name, _, suffix = one.issuer.rpartition(".")
     meant = next((known for known in ISSUERS if _slip_of(name, suffix, known)), None)

@@ -23,8 +23,8 @@ from tierstack.dns_records.findings import Finding, error, ordered
 from tierstack.dns_records.providers import REPORT_RECEIVERS
 from tierstack.dns_records.records import RecordError, RecordSet, absolute, host, is_below
 from tierstack.dns_records.resolve import Names, Resolver
-from tierstack.dns_records.spf_grammar import is_spf, parse
-from tierstack.dns_records.texts import odd_character, plain_space
+from tierstack.dns_records.spf_grammar import as_meant, is_spf, nearly, parse
+from tierstack.dns_records.texts import odd_character
 
 
 def domain_problem(domain: str) -> str | None:
@@ -177,15 +177,13 @@ def _check_selector(selector: str, names: Names) -> list[Finding]:
 
 def _near_spf(text: str, subject: str) -> list[Finding]:
     """A text that was meant as SPF and is not read as such."""
-    start = plain_space(text.lower()).lstrip(" \"'")
-    if is_spf(text) or start.startswith("v=spf2") or not start.startswith(("v=spf", "spf1", "v=sfp", "v = spf")):
+    if not nearly(text):
         return []
     message = f"`{text[:20]}…` looks like SPF, but does not begin with `v=spf1 `"
-    fix = "begin with `v=spf1 `"
     if odd := odd_character(text[:8]):
-        message, fix = f"{message}: it holds {odd}", "write a plain space after `v=spf1`"
-    elif start.startswith("v=spf1") and start[6:7] not in ("", " ", ";", ",", ":"):
-        fix = 'put the text in quotes, with its spaces: `"v=spf1 mx -all"`'
+        message = f"{message}: it holds {odd}"
+    meant = as_meant(text)
+    fix = f"write `{meant}`" if meant else 'put the text in quotes, with its spaces: `"v=spf1 mx -all"`'
     return [error("spf-version", subject, message, "RFC 7208 §4.5", fix)]
 
 

@@ -15,6 +15,7 @@ from tierstack.dns_records.options import DmarcStage
 from tierstack.dns_records.records import Record, is_below
 from tierstack.dns_records.report_uris import is_mailbox, mailbox, report_uri_slip
 from tierstack.dns_records.resolve import LookupUnavailableError, Resolver
+from tierstack.dns_records.texts import odd_character
 
 POLICIES = ("none", "quarantine", "reject")
 """Weakest first."""
@@ -104,10 +105,17 @@ def policy(text: str) -> str:
 def check(text: str, subject: str) -> list[Finding]:
     """What is wrong with the text of one DMARC record."""
     parsed = tags.parse(text)
-    found = [error("dmarc-syntax", subject, p.wrong, "RFC 9989 §4.8", p.fix) for p in parsed.problems]
     if not is_dmarc(text):
-        message = "does not begin with `v=DMARC1`, so receivers ignore it"
-        return [*found, error("dmarc-version", subject, message, "RFC 9989 §4.8", "begin with `v=DMARC1;`")]
+        message, fix = "does not begin with `v=DMARC1`, so receivers ignore it", "begin with `v=DMARC1;`"
+        if odd := odd_character(text[: len("v=DMARC1") + 1]):
+            message, fix = (
+                f"{message}: it holds {odd}",
+                "begin with `v=DMARC1;` in plain letters, without anything before it",
+            )
+        elif text[:1].isspace():
+            message, fix = "begins with white space, so receivers ignore it", "remove the space before `v=DMARC1;`"
+        return [error("dmarc-version", subject, message, "RFC 9989 §4.8", fix)]
+    found = [error("dmarc-syntax", subject, p.wrong, "RFC 9989 §4.8", p.fix) for p in parsed.problems]
     return found + _check_values(parsed, subject) + _check_removed(parsed, subject) + _check_policy(parsed, subject)
 
 
@@ -211,6 +219,8 @@ def _check_removed(parsed: tags.Tags, subject: str) -> list[Finding]:
 
 def _check_policy(parsed: tags.Tags, subject: str) -> list[Finding]:
     p = parsed.get("p")
+    if p is None and parsed.problems:
+        return []  # what could not be read may be the policy
     found: list[Finding] = []
     if p is None:
         fix = "write `p=none`, `p=quarantine` or `p=reject`"

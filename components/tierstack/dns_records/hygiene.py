@@ -5,9 +5,10 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
+from tierstack.dns_records import delegations, services
 from tierstack.dns_records.findings import Finding, advice, error, warning
-from tierstack.dns_records.names import TARGET_FIELDS
-from tierstack.dns_records.records import RecordSet, chunks, fields, host, is_below
+from tierstack.dns_records.names import TARGET_FIELDS, is_address, remedy
+from tierstack.dns_records.records import TYPES, RecordSet, chunks, fields, host, is_below
 from tierstack.dns_records.resolve import Names, Outcome
 
 MAX_TTL = 2**31 - 1
@@ -21,7 +22,6 @@ MAX_SET_OCTETS = 65_535
 
 _HOST_LABEL = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
 _QUOTES = "\u2018\u2019\u201c\u201d"
-_TOP_LABEL = re.compile(r"^(?:[a-z]{2,}|xn--[a-z0-9-]+)$")
 _DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
 _SHOWN_LOOP = 6  # names of a circle that a message shows
 
@@ -53,7 +53,7 @@ def check(sets: Sequence[RecordSet], names: Names) -> list[Finding]:
                     f"write the name relative to {domain}, or end it with a dot",
                 )
             )
-        found += _ttl(one)
+        found += _ttl(one) if one.type in TYPES else []
         if one.type in ("A", "AAAA"):
             found += _address_set(one)
         if one.type == "TXT":
@@ -63,34 +63,13 @@ def check(sets: Sequence[RecordSet], names: Names) -> list[Finding]:
                 found += _target(one, host(fields(value)[TARGET_FIELDS[one.type]]), names)
         if one.type == "CNAME":
             found += _alias(one, names)
-        if one.type == "DS":
-            found += _delegation_signer(one, names)
-    return found
+    return found + delegations.check(sets, names) + services.check(sets, names)
 
 
 def is_host_label(label: str) -> bool:
     """Whether a label may stand in a host name: letters, digits and inner hyphens (RFC 952, RFC 1123
     §2.1)."""
     return bool(_HOST_LABEL.match(label))
-
-
-def is_address(name: str) -> bool:
-    """Whether an address stands where a name belongs."""
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-def remedy(target: str, domain: str, otherwise: str) -> str:
-    """What to do about a name in the zone that does not exist: it may lack its final dot, or be an address."""
-    inside = target.removesuffix(f".{domain}")
-    if inside != target and is_address(inside):
-        return "a name belongs here: give the server a name, or use an A record"
-    if inside != target and "." in inside and _TOP_LABEL.match(inside.rpartition(".")[2]):
-        return f"end the name with a dot: `{inside}.`; or, if it is one of this zone, {otherwise}"
-    return otherwise
 
 
 def _ttl(one: RecordSet) -> list[Finding]:
@@ -162,8 +141,9 @@ def address(value: str, subject: str, version: int) -> list[Finding]:
         return [
             warning("address-unusable", subject, message, "RFC 6890 §2.2, RFC 5782 §2.1", "write its public address")
         ]
+    broadcast = ip == ipaddress.IPv4Address("255.255.255.255")
     mapped = isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None
-    if ip.is_unspecified or ip.is_loopback or ip.is_multicast or ip.is_link_local or mapped:
+    if ip.is_unspecified or ip.is_loopback or ip.is_multicast or ip.is_link_local or mapped or broadcast:
         return [
             error(
                 "address-unusable",
@@ -224,7 +204,8 @@ def _target(one: RecordSet, target: str, names: Names) -> list[Finding]:
     domain = names.domain
     if not target:  # `.`: there is no such service
         return []
-    if is_below(target, f"{domain}.{domain}") or target == f"{domain}.{domain}":
+    doubled = is_below(target, f"{domain}.{domain}") or target == f"{domain}.{domain}"
+    if doubled and (one.type != "MX" or not names.address(target).absent):
         message = f"`{target}` has the domain twice: a final dot is missing"
         fix = f"write `{target.removesuffix(f'.{domain}')}.`"
         return [warning("target-doubled", one.key, message, "RFC 1035 §5.1", fix)]
@@ -241,7 +222,7 @@ def _target(one: RecordSet, target: str, names: Names) -> list[Finding]:
         fix = "name the host to which the alias leads"
         return [error("target-alias", one.key, f"`{target}` is an alias", rule, fix)]
     if one.type == "NS":
-        return _name_server(one, target, names)
+        return delegations.check_server(one, target, names)
     if one.type in ("SRV", "HTTPS", "SVCB") and names.inside(target) and names.address(target).absent:
         message = f"`{target}` has no address in this zone"
         fix = remedy(target, domain, f"add an A or AAAA record for {target}")
@@ -255,18 +236,6 @@ def _alias_target(one: RecordSet, target: str, names: Names) -> list[Finding]:
     message = f"`{target}` is not in this zone"
     fix = remedy(target, names.domain, f"add {target}, or remove the alias")
     return [warning("alias-dangling", one.key, message, "RFC 1912 §2.4", fix)]
-
-
-def _name_server(one: RecordSet, target: str, names: Names) -> list[Finding]:
-    if not names.inside(target):
-        return []
-    # A server below the name that it serves is found only by an address beside the delegation.
-    own = target == one.name or is_below(target, one.name)
-    if names.held(target).keys() & {"A", "AAAA"} or not (own or names.address(target).absent):
-        return []
-    message = f"the name server `{target}` has no address in this zone"
-    fix = remedy(target, names.domain, f"add an A or AAAA record for {target}")
-    return [error("ns-no-glue", one.key, message, "RFC 1034 §4.2.1", fix)]
 
 
 def _alias(one: RecordSet, names: Names) -> list[Finding]:
@@ -287,13 +256,3 @@ def _alias(one: RecordSet, names: Names) -> list[Finding]:
         message = f"leads back to itself ({' → '.join(shown)})"
         found.append(error("alias-loop", one.key, message, "RFC 1034 §5.2.2", "let one of them name a host"))
     return found
-
-
-def _delegation_signer(one: RecordSet, names: Names) -> list[Finding]:
-    if one.name == names.domain:
-        message = "a DS stands at the top of its own zone, where nobody looks for it"
-        return [error("ds-at-apex", one.key, message, "RFC 4035 §2.4", "give it to the registrar, or the zone above")]
-    if "NS" not in names.held(one.name):
-        message = "a DS stands where nothing is delegated"
-        return [error("ds-without-ns", one.key, message, "RFC 4035 §2.4", "add the NS records of the delegation")]
-    return []

@@ -52,8 +52,12 @@ _KINDS = (
 
 
 def alias_targets(sets: Iterable[RecordSet]) -> frozenset[str]:
-    """The names to which the aliases of a zone lead: what stands there is read under another name."""
-    return frozenset(host(value) for one in sets if one.type == "CNAME" for value in one.values)
+    """The names to which the aliases of policies and keys lead: what stands there is read under another name. That of a
+    web host, which has no label with `_`, is none of them."""
+    aliases = (
+        one for one in sets if one.type == "CNAME" and any(label[:1] in ("_", "*") for label in one.name.split("."))
+    )
+    return frozenset(host(value) for one in aliases for value in one.values)
 
 
 def check(one: RecordSet, names: Names, targets: Collection[str]) -> list[Finding]:
@@ -68,9 +72,7 @@ def check(one: RecordSet, names: Names, targets: Collection[str]) -> list[Findin
         ]
         if dmarc.is_dmarc(value) and "_dmarc" not in one.name.split("."):
             found.append(_dmarc(one, names))
-        if _is_key(value) and (wrong := _key_name(one.name, names)):
-            fix = "write it as `<selector>._domainkey`, with the selector of the signer"
-            found.append(error("dkim-misplaced", one.key, wrong, "RFC 6376 §3.6.2.1", fix))
+        found += _key(one, names) if _is_key(value) else []
     return found
 
 
@@ -102,11 +104,17 @@ def _is_key(text: str) -> bool:
     return parsed.get("v") == "DKIM1" and parsed.get("p") is not None
 
 
-def _key_name(name: str, names: Names) -> str | None:
-    """What is wrong with the name of a DKIM key, or None where it may be meant."""
-    labels = relative(name, names.domain).split(".")
-    if name == names.domain or labels[0] == "_domainkey":
-        return "a DKIM key stands here, without a selector"
-    if any(one.strip("_").replace("-", "") in ("domainkey", "domainkeys") and one != "_domainkey" for one in labels):
-        return "a DKIM key stands here, and verifiers look for it below `_domainkey`"
-    return None
+def _key(one: RecordSet, names: Names) -> list[Finding]:
+    """What is wrong with the name of a DKIM key, where that is certain or likely."""
+    labels = relative(one.name, names.domain).split(".")
+    fix = "write it as `<selector>._domainkey`, with the selector of the signer"
+    message, say = "a DKIM key stands here, and verifiers look for it below `_domainkey`", error
+    if one.name == names.domain or labels[0] == "_domainkey":
+        message = "a DKIM key stands here, without a selector"
+    elif "_domainkey" in labels:
+        return []
+    elif not any(label.strip("_").replace("-", "") in ("domainkey", "domainkeys") for label in labels):
+        if len(labels) > 1 or "dkim" in labels[0]:
+            return []  # providers hold keys at names of their own, to which aliases of their customers lead
+        say = warning
+    return [say("dkim-misplaced", one.key, message, "RFC 6376 §3.6.2.1", fix)]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tierstack.dns_records import hygiene
+from tierstack.dns_records import names as host_names
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.records import RecordSet, fields, host
 from tierstack.dns_records.resolve import Names
@@ -41,7 +41,7 @@ def check(one: RecordSet, names: Names) -> list[Finding]:
 
 
 def _check_exchange(name: str, subject: str, names: Names) -> list[Finding]:
-    if hygiene.is_address(name):
+    if host_names.is_address(name):
         message = f"`{name}` is an address, and a mail exchanger is a host name"
         return [error("mx-address", subject, message, "RFC 5321 §5.1", "give the server a name with an A record")]
     if not names.inside(name):
@@ -53,6 +53,6 @@ def _check_exchange(name: str, subject: str, names: Names) -> list[Finding]:
         return [say("mx-alias", subject, message, "RFC 2181 §10.3", "name the host to which the alias leads")]
     if names.address(name).absent:
         message = f"`{name}` has no address in this zone"
-        fix = hygiene.remedy(name, names.domain, f"add an A or AAAA record for {name}")
+        fix = host_names.remedy(name, names.domain, f"add an A or AAAA record for {name}")
         return [error("mx-no-address", subject, message, "RFC 5321 §5.1", fix)]
     return []

@@ -10,6 +10,7 @@ from tierstack.dns_records.records import RecordError, absolute, is_below
 TARGET_FIELDS = {"CNAME": 0, "DNAME": 0, "NS": 0, "PTR": 0, "MX": 1, "HTTPS": 1, "SVCB": 1, "SRV": 3}
 """Where the target stands in a value of each type that has one (RFC 1035 §3.3, RFC 2782, RFC 9460)."""
 
+_TOP_LABEL = re.compile(r"^(?:[a-z]{2,}|xn--[a-z0-9-]+)$")
 _LABELS = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.IGNORECASE)
 
 
@@ -105,3 +106,22 @@ def ip_version(text: str) -> int | None:
         return ipaddress.ip_address(text.rstrip(".")).version
     except ValueError:
         return None
+
+
+def is_address(name: str) -> bool:
+    """Whether an address stands where a name belongs."""
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def remedy(target: str, domain: str, otherwise: str) -> str:
+    """What to do about a name in the zone that does not exist: it may lack its final dot, or be an address."""
+    inside = target.removesuffix(f".{domain}")
+    if inside != target and is_address(inside):
+        return "a name belongs here: give the server a name, or use an A record"
+    if inside != target and "." in inside and _TOP_LABEL.match(inside.rpartition(".")[2]):
+        return f"end the name with a dot: `{inside}.`; or, if it is one of this zone, {otherwise}"
+    return otherwise

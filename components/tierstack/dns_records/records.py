@@ -33,6 +33,10 @@ class RecordError(ValueError):
         self.fix = fix
 
 
+FLATTENED = "ALIAS"
+"""In a zone that was read: an alias that its DNS host answers with the addresses of another host."""
+
+
 @dataclass(frozen=True, order=True)
 class Record:
     """One resource record."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from tierstack.dns_records.records import RecordSet, host, is_below
+from tierstack.dns_records.records import FLATTENED, RecordSet, host, is_below
 
 _MAX_NAME = 253  # characters; a name that DNAME records make longer than that is none (RFC 6672 §2.2)
 
@@ -133,6 +133,8 @@ class Names:
         if end.outcome is not Outcome.RECORDS:
             return Answer(end.outcome, (), end.owner, end.wildcard)
         one = self.held(end.owner).get(type)
+        if one is None and type in ("A", "AAAA") and FLATTENED in self.held(end.owner):
+            return self._ask(Outcome.OUTSIDE, owner, type, end.wildcard)
         outcome = Outcome.RECORDS if one else Outcome.UNREAD if self._partly_read else Outcome.NO_DATA
         return Answer(outcome, one.values if one else (), end.owner, end.wildcard)
 

@@ -49,7 +49,7 @@ def check(text: str, subject: str, *, included_only: bool = False) -> list[Findi
 def _check_ending(spf: Spf, subject: str, *, included_only: bool) -> list[Finding]:
     every, redirects = spf.named("all"), spf.named("redirect")
     found: list[Finding] = []
-    if not every and not redirects and not included_only:
+    if not every and not redirects and not included_only and not spf.ending_broken:
         found.append(
             warning(
                 "spf-no-all",
@@ -167,7 +167,7 @@ def _check_network(term: Term, subject: str) -> list[Finding]:
                 "name the networks that really send",
             )
         )
-    if any(block.version == n.version and block.overlaps(n) for n in map(ipaddress.ip_network, _PRIVATE)):  # type: ignore[arg-type]
+    if any(block.version == n.version and block.subnet_of(n) for n in map(ipaddress.ip_network, _PRIVATE)):  # type: ignore[arg-type]
         found.append(
             warning(
                 "spf-private-network",

@@ -3,7 +3,7 @@
 import difflib
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tierstack.dns_records.findings import Slip
 from tierstack.dns_records.records import RecordError, absolute
@@ -23,6 +23,11 @@ _TOP_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.IGNORECASE)
 _HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 _RUN_TOGETHER = re.compile(r"(?<=[a-z0-9.])(?=(?:include|exists|ip4|ip6|mx|a):|redirect=)", re.IGNORECASE)
 _GUESSED = 255  # characters; nobody means anything by a longer word
+_NEARLY = re.compile(r"\W*(v\W*(spf(?!2\.0/)|sfp|fsp)|spf1)", re.IGNORECASE)
+_START = re.compile(r"\W*(?:v\W*)?s[pf]{2}[\d.]*", re.IGNORECASE)
+_MEANT_AS_ENDING = re.compile(r"all\W*$|redirect", re.IGNORECASE)
+_SIGNS = re.compile(r"([-+~?])[-+~?]+(?=[a-z])", re.IGNORECASE)
+_URL = re.compile(r"(?P<start>[-+~?]?[a-z0-9]+[:=])https?://(?P<host>[^/:]+)[^ ]*", re.IGNORECASE)
 _ENDING = re.compile(r"(?P<term>.*[^-+~?])(?P<all>[-~?+]all)", re.IGNORECASE)
 
 
@@ -39,6 +44,8 @@ class Term:
     value: str = ""
     """The domain or address, without prefix lengths; empty means the domain itself."""
     modifier: bool = False
+    broken: bool = False
+    """Whether receivers cannot read it, so that nothing is to be looked up for it."""
 
     @property
     def has_macro(self) -> bool:
@@ -52,6 +59,8 @@ class Spf:
 
     terms: tuple[Term, ...]
     problems: tuple[Slip, ...] = ()
+    ending_broken: bool = False
+    """Whether a word that cannot be read was meant as the ending: `all` or `redirect`."""
 
     def named(self, name: str) -> list[Term]:
         """The terms of that name, in order."""
@@ -73,24 +82,40 @@ def is_spf(text: str) -> bool:
     return text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
 
 
+def nearly(text: str) -> bool:
+    """Whether a TXT was meant as an SPF record, though it is none. Sender ID (`spf2.0/pra`) is something else."""
+    return not is_spf(text) and bool(_NEARLY.match(plain_space(text)))
+
+
+def as_meant(text: str) -> str | None:
+    """The record that was probably meant by a text that is nearly one; None where its spaces are lost."""
+    words = [
+        word for word in re.split(r"[\s;,\"'\u2018\u2019\u201c\u201d]+", _START.sub("", plain_space(text))) if word
+    ]
+    made = " ".join(["v=spf1", *words])
+    return None if parse(made).problems or len(made) > _GUESSED else made
+
+
 def parse(text: str) -> Spf:
     """The terms of a record (RFC 7208 §4.6.1). Never raises: what cannot be read is listed in `problems`."""
     if not is_spf(text):
         return Spf((), (Slip("does not begin with `v=spf1 `", "begin with `v=spf1 `"),))
     terms: list[Term] = []
     problems: list[Slip] = []
+    ending_broken = False
     for word in filter(None, text.split(" ")[1:]):
         term, problem = _term(word)
-        if term:
-            terms.append(term)
         if problem:
             problems.append(problem)
+            ending_broken = ending_broken or bool(_MEANT_AS_ENDING.search(word))
+        if term:
+            terms.append(replace(term, broken=True) if problem else term)
     problems += [
         Slip(f"`{name}` stands twice (RFC 7208 §6)", f"keep one `{name}=`")
         for name in MODIFIERS
         if [term.name for term in terms].count(name) > 1
     ]
-    return Spf(tuple(terms), tuple(problems))
+    return Spf(tuple(terms), tuple(problems), ending_broken)
 
 
 def _term(word: str) -> tuple[Term | None, Slip | None]:
@@ -174,7 +199,8 @@ def _network_slip(term: Term, start: str) -> Slip | None:
         return Slip(wrong, f"write `{start}:{meant}`")
     except ValueError:
         example = "ip4:198.51.100.20" if version == 4 else "ip6:2001:db8::20"
-        return Slip(wrong, f"write an address such as `{example}`, or a network such as `{example}/28`")
+        otherwise = f"write an address such as `{example}`, or a network such as `{example}/28`"
+        return Slip(wrong, _meant(term.text, otherwise))
 
 
 def _domain_slip(word: str, value: str) -> Slip | None:
@@ -235,9 +261,13 @@ def _meant(word: str, otherwise: str = "correct the term, or remove it") -> str:
     """What was probably meant by a word that is no term, as a clause."""
     if len(word) > _GUESSED:
         return otherwise
-    trimmed = word.strip("\"'").rstrip(",;")
+    trimmed = word.strip("\"'").rstrip(",;.")
     if trimmed != word and trimmed:
         return f"remove the `{word.replace(trimmed, '', 1)[:1]}`: write `{trimmed}`"
+    if url := _URL.fullmatch(word):
+        return f"write `{url['start']}{url['host']}`"
+    if _SIGNS.match(word) and _term(single := _SIGNS.sub(r"\1", word))[1] is None:
+        return f"keep one sign: write `{single}`"
     ending = _ENDING.fullmatch(word)
     if ending and _term(ending["term"])[0]:
         return f"put a space before `{ending['all']}`"

@@ -153,7 +153,7 @@ def _check_void(report: LookupReport, about: str) -> list[Finding]:
 
 def _walk(spf: Spf, domain: str, resolver: Resolver, report: LookupReport, about: str, path: tuple[str, ...]) -> None:
     for term in spf.reached:
-        if term.name not in LOOKUP_TERMS:
+        if term.name not in LOOKUP_TERMS or term.broken:
             continue
         report.lookups += 1
         # ptr, exists and macros depend on the message: one lookup each, whose answer nobody knows beforehand.

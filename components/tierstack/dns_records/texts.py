@@ -27,8 +27,10 @@ def plain_space(text: str) -> str:
 
 
 def url_parts(text: str) -> SplitResult:
-    """The parts of a URL; all empty where it is none."""
+    """The parts of a URL; all empty where it is none, or where its port is no number from 0 to 65535."""
     try:
-        return urlsplit(text)
+        found = urlsplit(text)
+        _ = found.port  # read only when it is asked for
     except ValueError:
         return SplitResult("", "", "", "", "")
+    return found

@@ -15,9 +15,11 @@ import dns.rdtypes.txtbase
 import dns.tokenizer
 import dns.zonefile
 
+from tierstack.dns_records import dialects
 from tierstack.dns_records.findings import Finding, error, warning
 from tierstack.dns_records.records import (
     DEFAULT_TTL,
+    FLATTENED,
     TYPES,
     Record,
     RecordError,
@@ -34,7 +36,17 @@ MAX_GENERATED = 200_000
 
 _MAX_PROBLEMS = 50  # lines that cannot be read; a file with more is no zone file
 _HOSTED = ("SOA", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY")  # the DNS host's own
-_PSEUDO = ("ALIAS", "ANAME", "URL", "URL301", "URL302", "REDIRECT", "FRAME", "FORWARD", "WORKER", "R53ALIAS", "FLATTEN")
+_FORMS = {
+    "CAA": '0 issue "letsencrypt.org"',
+    "MX": "10 mail.example.org.",
+    "SRV": "0 5 993 imap.example.org.",
+    "TLSA": "3 1 1 DIGEST",
+    "AAAA": "2001:db8::10",
+    "A": "198.51.100.10",
+    "CNAME": "www.example.org.",
+    "NS": "ns1.example.org.",
+}
+"""How the value of a type looks, for whoever wrote another."""
 _MARKS = re.compile(r'\\.|["();]')
 
 
@@ -110,25 +122,31 @@ def read(text: str, domain: str) -> ZoneText:
         finding = _unreadable("the file", "is binary, not text", "give the zone as text")
         return ZoneText(findings=[finding], binary=True)
     # The root as origin lets records outside the domain through, for they are ours to report.
-    collector = _Collector(dns.name.root)
+    collector, flattened = _Collector(dns.name.root), list[Record]()
+    cloudflare = dialects.is_cloudflare(text)
     reader = dns.zonefile.Reader(_tokens(""), dns.rdataclass.IN, collector, default_ttl=DEFAULT_TTL)
     reader.current_origin = reader.last_name = dns.name.from_text(f"{domain}.")
     generated = 0
     for number, entry, closed in _entries(text):
         directive = entry.split(maxsplit=1)[0].upper() if entry.startswith("$") else ""
         made = _generated(entry) if directive == "$GENERATE" else 0
-        if problem := _refused(directive, made, generated, closed=closed) or _take(reader, entry):
+        problem = _refused(directive, made, generated, closed=closed) or _take(reader, entry)
+        if problem and (own := dialects.own_type(entry)) and not _take(reader, own.standard):
+            zone.findings.append(own.finding(f"line {number}"))
+            name, ttl, _ = collector.found.pop()
+            flattened.append(Record(_owner(name), FLATTENED, "", ttl))
+        elif problem:
             zone.findings.append(_unreadable(f"line {number}", *problem))
             zone.whole = zone.whole and directive != "$INCLUDE"
         else:
             generated += made
         if len(zone.findings) >= _MAX_PROBLEMS:
             return ZoneText([], zone.findings)
-    records: list[Record] = []
+    records = flattened
     for name, ttl, rdata in collector.found:
         found = _record(name, ttl, rdata, domain)
         if isinstance(found, Record):
-            records.append(found)
+            records.append(dialects.of_cloudflare(found, domain) if cloudflare else found)
         elif found:
             zone.findings.append(found)
     zone.sets = group(records)
@@ -186,17 +204,15 @@ def _take(reader: dns.zonefile.Reader, entry: str) -> tuple[str, str] | None:
         reader.read()
     except (dns.exception.DNSException, UnicodeError, ValueError, OverflowError) as problem:
         why = re.sub(r"^zone:\d+: ", "", str(problem)).rstrip(".") or type(problem).__name__
-        return f"cannot be read: {why}", _remedy(why)
+        return f"cannot be read: {why}", _remedy(why, entry)
     return None
 
 
-def _remedy(why: str) -> str:
+def _remedy(why: str, entry: str) -> str:
     if "string too long" in why:
         return 'split the text into strings of at most 255 octets each: "…" "…"'
-    kind = re.search(r"unknown rdatatype '([^']*)'", why)
-    if kind and kind[1].upper() in _PSEUDO:
-        return f"leave the line out: {kind[1]} is a type of your DNS host only, which answers with other records"
-    return "correct the line"
+    kind = next((one for one in _FORMS if re.search(rf"\s{one}\s", entry, re.IGNORECASE)), None)
+    return f"write it in the form `{kind} {_FORMS[kind]}`" if kind else "correct the line"
 
 
 def _refused(directive: str, made: int, generated: int, *, closed: bool) -> tuple[str, str] | None:
@@ -225,8 +241,12 @@ def _unreadable(subject: str, wrong: str, fix: str) -> Finding:
     return error("zone-syntax", subject, wrong, "RFC 1035 §5.1", fix)
 
 
+def _owner(name: dns.name.Name) -> str:
+    return name.canonicalize().to_text(omit_final_dot=True)
+
+
 def _record(name: dns.name.Name, ttl: int, rdata: dns.rdata.Rdata, domain: str) -> Record | Finding | None:
-    owner = name.canonicalize().to_text(omit_final_dot=True)
+    owner = _owner(name)
     kind = dns.rdatatype.to_text(rdata.rdtype)
     if kind in _HOSTED:
         return None

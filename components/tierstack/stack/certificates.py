@@ -27,8 +27,9 @@ def problems(dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
         return []  # a private CA without a name has no record that could name it
     if stated is None:
         wrong = "is required where certificates come from a public CA: nothing else checks that CAA lets it issue"
-        instead = f"write `{{issuer: {known or 'letsencrypt.org'}}}`" + (
-            "" if known else ", or the CAA name of your CA"
+        # The name of another CA would let that one issue, and keep the right one out.
+        instead = (
+            f"write `{{issuer: {known}}}`" if known else "write `issuer` with the domain that your CA states for CAA"
         )
         return [Problem("dns.certificate", MISSING, wrong, instead)]
     if known is None and tls.cluster_issuer is None:

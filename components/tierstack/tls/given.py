@@ -51,7 +51,7 @@ def _late_key(text: str, leaf: x509.Certificate) -> str:
 
 
 def _chain_text(args: TLSArgs) -> str:
-    """The chain as it is given. Raises OSError or UnicodeDecodeError where its file cannot be read."""
+    """The chain as it is given. Raises OSError or PemError where its file cannot be read."""
     return pem.read(Path(args.certificate_path)) if args.certificate_path else args.certificate_pem or ""
 
 
@@ -74,11 +74,11 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
     }
     try:
         text = _chain_text(args)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, pem.PemError) as error:
         return [_unreadable(paths["certificate"], args.certificate_path, error)]
     try:
         key = _key_text(args)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, pem.PemError) as error:
         return [_unreadable(paths["private_key"], args.private_key_path, error)]
     try:
         chain = pem.certificates(text)
@@ -88,6 +88,13 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
             return [Problem("certificate_pem", text, wrong, instead)]
         # The text is not shown: it may be a key, pasted at the wrong place.
         return [Problem(paths["certificate"], args.certificate_path or HIDDEN, str(error), error.fix)]
+    if _is_ca(chain[0]) and len(chain) > 1:
+        # Which of them is the site's own nobody can tell, so that names and key are judged when the order is right.
+        wrong, instead = (
+            "begins with the certificate of a CA",
+            "write the site's own certificate first, then its issuers",
+        )
+        return [*found, Problem(paths["certificate"], _shown(chain[0]), wrong, instead)]
     found += _of_chain(paths["certificate"], text, chain, now or datetime.now(UTC))
     found += _names(paths["certificate"], chain[0], args.hostnames)
     # Where another resource makes the key, it is known during the update only.
@@ -136,7 +143,9 @@ def _one_of(args: TLSArgs, part: str) -> list[Problem]:
 
 
 def _unreadable(path: str, value: str | None, error: Exception) -> Problem:
-    reason = error.strerror if isinstance(error, OSError) else "it is not text"
+    if isinstance(error, pem.PemError):
+        return Problem(path, value, str(error), error.fix)
+    reason = error.strerror if isinstance(error, OSError) else str(error)
     return Problem(path, value, f"cannot be read: {reason}", "name a file with PEM text")
 
 
@@ -150,9 +159,6 @@ def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime
         wrong = "holds a private key beside the certificates"
         found.append(Problem(path, HIDDEN, wrong, "write the key in `private_key_pem` alone"))
     leaf = chain[0]
-    if _is_ca(leaf) and len(chain) > 1:
-        wrong = "begins with the certificate of a CA"
-        return [*found, Problem(path, _shown(leaf), wrong, "write the site's own certificate first, then its issuers")]
     for index, one in enumerate(chain):
         found += _dates(path, one, now)
         found += _strength(path, one)

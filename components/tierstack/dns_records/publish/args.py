@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
 
 from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
+from tierstack.dns_records.texts import url_parts
 from tierstack.platform import DataProtection
 
 _HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?", re.IGNORECASE)
@@ -111,7 +111,7 @@ class PowerDnsArgs:
 
     def problems(self, path: str) -> list[Problem]:
         """What is wrong with the address."""
-        url = urlsplit(self.url)
+        url = url_parts(self.url)
         example = "write it as `https://dns.example.org:8081`"
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.username:
             shown = HIDDEN if "@" in self.url else self.url
@@ -122,7 +122,7 @@ class PowerDnsArgs:
         return _blanks(f"{path}.api_key", self.api_key)
 
     def settings(self) -> dict[str, Any]:
-        url = urlsplit(self.url)
+        url = url_parts(self.url)
         port = url.port or (443 if url.scheme == "https" else 80)
         return {"scheme": url.scheme, "host": url.hostname, "port": port, "server_id": self.server_id}
 
