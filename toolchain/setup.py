@@ -22,7 +22,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from toolchain import addons, build, doctor, download, environment, find, place, python_env, schemas, system
+from toolchain import (
+    addons,
+    build,
+    doctor,
+    download,
+    environment,
+    find,
+    npm_packages,
+    place,
+    python_env,
+    schemas,
+    system,
+)
 from toolchain.pins import GROUPS, Pins, Tool, at_least, load, parse_version
 
 EXAMPLES = """examples:
@@ -32,7 +44,7 @@ EXAMPLES = """examples:
   python3 toolchain/setup.py dns                      BIND, Knot and PowerDNS, for tests that publish to them
   python3 toolchain/setup.py cluster images           what `make cluster` runs, from kube-apiserver to the operators
   python3 toolchain/setup.py --check cluster          build nothing: exit 1 and name what is missing
-  python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas, addons)
+  python3 toolchain/setup.py --print-path traefik     where a program is (or: schemas, addons, npm)
   eval "$(python3 toolchain/setup.py --env)"          the environment in which stacks run
   python3 toolchain/setup.py --doctor [--json]        what is there, what is missing, how to get it
 
@@ -115,6 +127,7 @@ def set_up(groups: list[str], pins: Pins) -> None:
         programs(groups, pins)
         if "test" in groups:
             make_schemas(pins)
+            npm_packages.make()
         if {"test", "cluster"} & set(groups):
             addons.make(pins)
         environment.write(pins)
@@ -124,7 +137,11 @@ def set_up(groups: list[str], pins: Pins) -> None:
         place.say(f"No Docker daemon answers at {where}. Start it: systemctl start docker, or as root: dockerd")
 
 
-FOLDERS = {"schemas": (schemas.folder, "test"), "addons": (addons.folder, "test")}
+FOLDERS = {
+    "schemas": (schemas.folder, "test"),
+    "addons": (addons.folder, "test"),
+    "npm": (lambda _: npm_packages.folder(), "test"),
+}
 """What is made beside the programs: where it is, and the group that makes it."""
 
 

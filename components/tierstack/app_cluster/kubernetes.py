@@ -40,7 +40,7 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     # A release that does not get ready takes no job: the old one keeps its workers and its scheduler.
     for one in app.background():
         on.object(one["metadata"]["name"], parent, one, depends_on=[routed])
-    return Built(app.release, routed.id.apply(lambda _: True))
+    return Built(app.release, routed.urn.apply(lambda _: True))
 
 
 _SHORT = {"horizontalpodautoscaler": "autoscaler", "scaledobject": "autoscaler", "poddisruptionbudget": "budget"}

@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar, cast, get_args, get_origin
 import pulumi
 
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, a_or_an, unknown_key
+from tierstack.core.known import Known
 
 T = TypeVar("T")
 
@@ -185,11 +186,13 @@ def _other(cls: type[Any], given: object, path: str, secret: bool) -> Problem:
 def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any or hint is object:
-        return given, []
+        return given.output() if isinstance(given, Known) else given, []
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, given, path, secret)
     if isinstance(given, pulumi.Output):
         return cast(object, given), [_late(path, hint)]
+    if isinstance(given, Known):
+        return _value(hint, given.inside(), path, secret)
     if origin is list:
         return _list(arguments[0], given, path, secret)
     if origin is dict:
@@ -207,6 +210,8 @@ def _union(options: tuple[Any, ...], given: object, path: str, secret: bool) -> 
     late = any(get_origin(option) in (pulumi.Output, Awaitable) for option in options)
     if late and (isinstance(given, pulumi.Output) or asyncio.iscoroutine(given) or asyncio.isfuture(given)):
         return cast(object, given), []
+    if late and isinstance(given, Known):
+        return given.output(), []
     plain = [o for o in options if o is not type(None) and get_origin(o) not in (pulumi.Output, Awaitable)]
     return _value(plain[0], given, path, secret)
 

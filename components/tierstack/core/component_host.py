@@ -1,14 +1,18 @@
-"""Serves the components to programs in other languages, as the SDK's component host does, with two differences.
+"""Serves the components to programs in other languages, as the SDK's component host does, with three differences.
 
-All components of one program share what they share in a Python program. And wrong arguments are told as input errors,
-in the names that other languages use.
+All components of one program share what they share in a Python program. What one component hands to another
+(`connection`, `endpoint`, `certificate`) is an output. And wrong arguments are told as input errors, in the names that
+other languages use.
 """
 
 import dataclasses
+import importlib
+import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.provider import main
@@ -16,10 +20,27 @@ from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.provider import ConstructResult
 from pulumi.provider.server import ComponentInitError
 
+from tierstack import links
 from tierstack.core.arguments import camel_case, classes_in, hints
-from tierstack.core.errors import ArgumentError
+from tierstack.core.component import PACKAGE, Component
+from tierstack.core.errors import MISSING, ArgumentError
+from tierstack.core.known import opened
 from tierstack.platform.shared import Run, hosted
 
+COMPONENTS = (
+    "AppCluster",
+    "BackupSchedule",
+    "ClusterAddons",
+    "DatabaseWithReplicas",
+    "DNSRecords",
+    "Gateway",
+    "MtaStsHost",
+    "RedisCluster",
+    "TLS",
+)
+"""The components that other languages get."""
+
+_LINKS = {f"#/types/{PACKAGE}:index:{name}" for name, _ in inspect.getmembers(links, dataclasses.is_dataclass)}
 _WORD = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 
 
@@ -29,6 +50,7 @@ class ComponentHost(ComponentProvider):
     def __init__(self, components: list[type[pulumi.ComponentResource]], name: str = "tierstack") -> None:
         # Without a version of its own the SDK of another language asks for none, and takes the one beside it.
         super().__init__(components, name, None, "0.0.0")
+        self.schema = _with_links_as_inputs(self.schema or "{}")
         # The engine gives each call a connection of its own; the program is the same.
         self._runs: dict[tuple[Any, ...], Run] = {}
         self._names = {name for component in components for name in _argument_names(component)}
@@ -44,7 +66,7 @@ class ComponentHost(ComponentProvider):
         run = self._runs.setdefault((pulumi.get_project(), pulumi.get_stack(), pulumi.runtime.is_dry_run()), Run())
         try:
             with hosted(run):
-                return super().construct(name, resource_type, dict(inputs), options)
+                return super().construct(name, resource_type, cast(dict[str, Any], opened(dict(inputs))), options)
         except ComponentInitError as error:
             if isinstance(error.inner, ArgumentError):
                 raise self._input_error(error.inner) from None
@@ -55,13 +77,22 @@ class ComponentHost(ComponentProvider):
         is wrong, where the SDK's own mapping ends at the first."""
         return inputs
 
+    def get_state(self, instance: pulumi.ComponentResource, component_def: Any) -> dict[str, Any]:
+        """The outputs of a component. What it hands to another is a map, in the names of other languages."""
+        state = super().get_state(instance, _without_links(component_def))
+        handed = {name: value for name, value in vars(instance).items() if dataclasses.is_dataclass(value)}
+        named = component_def.outputs_mapping.items()
+        return {**state, **{name: _as_map(handed[attribute]) for name, attribute in named if attribute in handed}}
+
     def _input_error(self, error: ArgumentError) -> pulumi.InputPropertiesError:
         count = len(error.problems)
         details: list[pulumi.InputPropertyErrorDetails] = []
         for problem in error.problems:
-            path = self._renamed(problem.path)
-            reason = self._renamed(str(problem)).removeprefix(path).removeprefix(": ").removeprefix(" ")
-            details.append({"property_path": path, "reason": reason})
+            # The engine shows the path, and the value of what is an input.
+            given = problem.path != "name" and problem.value is not MISSING
+            reason = str(dataclasses.replace(problem, path="", value=MISSING if given else problem.value))
+            reason = reason.removeprefix(": ").removeprefix(" = ")
+            details.append({"property_path": self._renamed(problem.path), "reason": self._renamed(reason)})
         return pulumi.InputPropertiesError(f"{error.subject}: {count} problem{'s' if count > 1 else ''}", details)
 
     def _renamed(self, text: str) -> str:
@@ -81,6 +112,35 @@ def _argument_names(component: type[Any]) -> Iterator[str]:
         waiting += [inner for hint in hints(cls).values() for inner in classes_in(hint)]
 
 
-def component_provider_host(name: str, components: list[type[pulumi.ComponentResource]]) -> None:
-    """Serve `components` to the engine that started this process, until it ends."""
-    main(ComponentHost(components, name), sys.argv[1:])
+def _with_links_as_inputs(schema: str) -> str:
+    """`schema`, where arguments that take the output of another component take outputs.
+
+    The SDK calls them plain, since the annotation names a class; the loader of the arguments opens what is known.
+    """
+    whole = json.loads(schema)
+    for one in whole["resources"].values():
+        for argument in one["inputProperties"].values():
+            if argument.get("$ref") in _LINKS:
+                argument.pop("plain", None)
+    return json.dumps(whole)
+
+
+def _without_links(component_def: Any) -> Any:
+    outputs = {name: one for name, one in component_def.outputs.items() if one.ref not in _LINKS}
+    return dataclasses.replace(component_def, outputs=outputs)
+
+
+def _as_map(link: Any) -> dict[str, Any]:
+    values = {field.name: getattr(link, field.name) for field in dataclasses.fields(link)}
+    return {
+        camel_case(name): _as_map(value) if dataclasses.is_dataclass(value) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def main_of_plugin() -> None:
+    """The program `pulumi-resource-tierstack`: serves all components to the engine that starts it, until it ends."""
+    package = importlib.import_module(PACKAGE)
+    served: list[type[Component]] = [getattr(package, name) for name in COMPONENTS]
+    main(ComponentHost([*served]), sys.argv[1:])

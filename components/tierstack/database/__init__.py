@@ -6,6 +6,7 @@ from tierstack.core.component import Component
 from tierstack.core.program import NameRule
 from tierstack.database import docker, kubernetes
 from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.links import DatabaseConnection
 from tierstack.platform import PlatformKind
 
 __all__ = ["DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
@@ -28,6 +29,8 @@ class DatabaseWithReplicas(Component):
     """Name of the database."""
     user: pulumi.Output[str]
     """Role that owns the database."""
+    connection: DatabaseConnection
+    """How to reach it: what an AppCluster and a BackupSchedule take as `database`."""
 
     def __init__(self, name: str, args: DatabaseWithReplicasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
@@ -35,7 +38,6 @@ class DatabaseWithReplicas(Component):
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
         connection = build(self.physical_name, args, self)
         self.connection = connection
-        """What other components are given: endpoints, credentials, networks or labels."""
         self.finish(
             {
                 "host": connection.host,

@@ -206,9 +206,9 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
     namespace.object(f"{name}-pooler-budget", parent, pooler_budget(name), step=data)
     return DatabaseConnection(
         # Names that are known once the object is there, so that what uses them waits for it.
-        host=pooler.id.apply(lambda _: f"{name}-pooler"),
+        host=pooler.urn.apply(lambda _: f"{name}-pooler"),
         port=str(_PORT),
-        direct_host=server.id.apply(lambda _: f"{name}-rw"),
+        direct_host=server.urn.apply(lambda _: f"{name}-rw"),
         direct_port=str(_PORT),
         database=args.database,
         user=args.user,

@@ -6,6 +6,7 @@ from tierstack.core.component import Component
 from tierstack.core.program import NameRule
 from tierstack.gateway import docker, kubernetes
 from tierstack.gateway.args import GatewayArgs
+from tierstack.links import GatewayEndpoint
 from tierstack.platform import PlatformKind
 
 __all__ = ["Gateway", "GatewayArgs"]
@@ -21,6 +22,8 @@ class Gateway(Component):
 
     https_port: pulumi.Output[str]
     """Port that clients use for HTTPS."""
+    endpoint: GatewayEndpoint
+    """Where applications attach: what an AppCluster takes as `gateway`."""
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""

@@ -60,7 +60,7 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
     on.object(f"{name}-acme-solver", parent, solver_policy(name, args))
     return GatewayEndpoint(
         https_port=443,  # what the proxy's own Service listens on, whatever port its listener has
-        name=made.id.apply(lambda _: name),
+        name=made.urn.apply(lambda _: name),
         gateway_class=args.gateway_class,
         proxy_namespace=args.proxy_namespace,
         trusted_proxies=args.trusted_proxies,

@@ -358,7 +358,7 @@ def _of_component(parent: pulumi.Resource) -> dict[str, str]:
 
 def _name_of(secret: Object, name: str) -> pulumi.Output[str]:
     """The name as an output of the object, so that what uses it waits for the object."""
-    return secret.id.apply(lambda _: name)
+    return secret.urn.apply(lambda _: name)
 
 
 def cluster(platform: Platform, component: pulumi.Resource | None = None) -> Cluster:

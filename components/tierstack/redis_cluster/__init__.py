@@ -4,6 +4,7 @@ import pulumi
 
 from tierstack.core.component import Component
 from tierstack.core.program import NameRule
+from tierstack.links import RedisConnection
 from tierstack.platform import PlatformKind
 from tierstack.redis_cluster import docker, kubernetes
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
@@ -20,6 +21,8 @@ class RedisCluster(Component):
     """Host that always leads to the primary: in the component's network (Docker) or the namespace (Kubernetes)."""
     port: pulumi.Output[str]
     """Port, as text."""
+    connection: RedisConnection
+    """How to reach it: what an AppCluster takes as `redis`."""
 
     def __init__(self, name: str, args: RedisClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with every problem of the arguments; nothing is registered then."""

@@ -4,6 +4,7 @@ import pulumi
 
 from tierstack.core.component import Component
 from tierstack.core.program import NameRule
+from tierstack.links import Certificate
 from tierstack.platform import PlatformKind
 from tierstack.tls import alerts, docker, kubernetes
 from tierstack.tls.args import ExternalAccountArgs, Issuer, TLSArgs
@@ -23,6 +24,8 @@ class TLS(Component):
     """Docker: the certificate of the local CA in PEM, for clients to trust. None elsewhere."""
     secret_name: pulumi.Output[str | None]
     """Kubernetes: the Secret with `tls.crt`, `tls.key` and, with `local-ca`, `ca.crt`. None on Docker."""
+    certificate: Certificate
+    """The certificate: what a Gateway takes as `certificate`."""
     alert_rules: pulumi.Output[str]
     """Alerting rules as YAML for Prometheus: a certificate that is not renewed in time, or that nothing reports."""
 
