@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tierstack.cli import status
+from tierstack.engine import parts
 from tierstack.engine.health import (
     Health,
     Part,
@@ -105,14 +105,14 @@ BROKEN = Part("redis", Health.UNHEALTHY)
 def test_an_update_waits_for_what_may_settle(
     looks: list[list[Part]], asked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(status.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(parts.time, "sleep", lambda seconds: None)
     seen: list[list[Part]] = []
 
     def look() -> list[Part]:
         seen.append(looks[len(seen)])
         return seen[-1]
 
-    assert status.waited(look, 600) == looks[-1]
+    assert parts.waited(look, 600) == looks[-1]
     assert len(seen) == asked
 
 

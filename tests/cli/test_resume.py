@@ -18,8 +18,7 @@ import pytest
 
 from tests.cli.conftest import Command, Fake
 from tests.cli.test_interrupted import OURS, PROVIDER, container, deployment, resource, state
-from tierstack.cli import status
-from tierstack.engine import resume, target
+from tierstack.engine import parts, resume, target
 from tierstack.engine.project import LockedError
 
 STACK = resource("pulumi:pulumi:Stack", "shop")
@@ -35,7 +34,7 @@ def docker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def daemon(monkeypatch: pytest.MonkeyPatch) -> "Daemon":
     one = Daemon()
     monkeypatch.setattr(resume, "client", one.at)
-    monkeypatch.setattr(status, "client", one.at)
+    monkeypatch.setattr(parts, "client", one.at)
     return one
 
 

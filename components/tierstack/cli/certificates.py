@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from tierstack.cli import show
-from tierstack.engine.project import Json, UsageError
+from tierstack.cli.options import Json
+from tierstack.engine.project import UsageError
 from tierstack.tls.observe import RefusedError, look
 
 app = typer.Typer(no_args_is_help=True, help="Certificates that servers show.")

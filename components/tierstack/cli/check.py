@@ -5,8 +5,9 @@ from pathlib import Path
 import typer
 
 from tierstack.cli import show
-from tierstack.engine.project import Folder, Json, Stack, find
-from tierstack.engine.target import On, on
+from tierstack.cli.options import Folder, Json, On, Stack
+from tierstack.engine.project import find
+from tierstack.engine.target import on
 
 EXAMPLES = (
     "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"

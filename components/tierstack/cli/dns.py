@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from tierstack.cli import show
+from tierstack.cli.options import Json
 from tierstack.dns_records import ignores
 from tierstack.dns_records.check import check_zone
 from tierstack.dns_records.findings import Severity
@@ -16,7 +17,7 @@ from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Re
 from tierstack.dns_records.mta_sts_fetch import fetch
 from tierstack.dns_records.observe import check_live
 from tierstack.dns_records.spf_lookups import DnsResolver
-from tierstack.engine.project import Json, UsageError
+from tierstack.engine.project import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Records of a domain.")
 

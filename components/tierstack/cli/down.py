@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tierstack.cli import render, show
+from tierstack.cli import show
+from tierstack.cli.options import Folder, Json, Stack
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import resume
-from tierstack.engine.project import Folder, Json, Stack, UsageError, find
+from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import Engine, engine
 from tierstack.platform import DataProtection, claim
 
@@ -39,7 +40,7 @@ def run(
         if not yes and not json and _at_terminal() and not typer.confirm(question):
             raise typer.Exit(1)
         resumed = resume.begin(pulumi)
-        resume.tell(stack, resumed, json=json)
+        show.resumed(stack, resumed, json=json)
         if delete_data:
             pulumi.unprotect()
         arguments = [] if delete_data else ["--exclude-protected"]
@@ -48,7 +49,7 @@ def run(
         )
         if not outcome.ok:
             if json:
-                render.fail(stack, outcome, json=True)
+                show.failure(stack, outcome.messages, json=True)
             raise typer.Exit(1)
         resume.finish(pulumi, resumed)
         kept = [one for one in pulumi.resources() if one.get("protect")]

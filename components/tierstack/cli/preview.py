@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from tierstack.cli import show
+from tierstack.cli.options import Folder, Json, On, Stack
 from tierstack.engine import preflight
 from tierstack.engine.interrupted import has_namespace
-from tierstack.engine.project import Folder, Json, Stack, find
+from tierstack.engine.project import find
 from tierstack.engine.run import engine
-from tierstack.engine.target import On, Target, aim, refuse_if_applied
+from tierstack.engine.target import Target, aim, refuse_if_applied
 
 EXAMPLES = "Examples: [bold]tierstack preview -s local[/bold]; [bold]tierstack preview -s prod --diff[/bold]"
 
@@ -34,14 +35,14 @@ def run(
     arguments = ["--diff"] if diff else []
     with engine(project, stack, found.config, throwaway=found.target is Target.RENDER) as pulumi:
         is_new = pulumi.create_stack()
-        if found.target is Target.KUBERNETES:
+        if found.target is Target.KUBERNETES and found.platform:
             preflight.refuse_foreign(found.platform, has_namespace(pulumi.deployment(), found.platform.name))
-        if found.target is Target.DOCKER and not is_new:
+        if not is_new and found.on_docker(pulumi):
             arguments.append("--refresh")
         outcome = pulumi.run("preview", "--suppress-progress", *arguments, quiet=json)
     if json:
         result = "succeeded" if outcome.ok else "failed"
         steps = [{"operation": operation, "urn": urn} for operation, urn in outcome.changing]
-        about = {"stack": stack, "platform": found.target.value, "result": result, "messages": outcome.messages}
+        about = {"stack": stack, "platform": found.shown, "result": result, "messages": outcome.messages}
         show.as_json({**about, "changes": outcome.changes, "steps": steps})
     raise typer.Exit(0 if outcome.ok else 1)

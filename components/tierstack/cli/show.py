@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
 from tierstack.core.errors import HIDDEN, MISSING, Problem
+from tierstack.engine.resume import Resumed
 from tierstack.stack.protocol import CheckReport
 
 out = Console(highlight=False, soft_wrap=True)
@@ -23,6 +25,26 @@ def at_terminal() -> bool:
 def as_json(value: Mapping[str, Any]) -> None:
     """`value` on standard output, for machines."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def failure(stack: str, messages: Sequence[str], *, json: bool) -> NoReturn:
+    """Say why the engine failed, and end with exit code 1."""
+    if json:
+        as_json({"stack": stack, "result": "failed", "messages": list(messages)})
+    else:
+        for message in messages:
+            err.print(message, markup=False)
+    raise typer.Exit(1)
+
+
+def resumed(stack: str, found: Resumed, *, json: bool) -> None:
+    """Say what an interrupted run left; raises typer.Exit where it is not possible to go on."""
+    if found.error:
+        failure(stack, found.error, json=json)
+    if found.told and not json:
+        err.print(f"[yellow]the last run of {stack} was interrupted while it was[/]")
+        for one, then in found.told:
+            err.print(f"  {one}: {then}", markup=False)
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:

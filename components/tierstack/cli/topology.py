@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tierstack.cli.options import Folder, On, Stack
 from tierstack.core.errors import ArgumentError
-from tierstack.engine.project import Folder, Stack, find
-from tierstack.engine.target import On, on
+from tierstack.engine.project import find
+from tierstack.engine.target import on
 from tierstack.stack import picture
 
 EXAMPLES = (

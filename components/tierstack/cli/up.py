@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from tierstack.cli import render, show, status
+from tierstack.cli.options import Folder, Json, On, Stack
 from tierstack.cli.show import at_terminal as _at_terminal
-from tierstack.engine import preflight, protected, resume
+from tierstack.engine import parts, preflight, protected, resume
 from tierstack.engine.health import is_well_altogether, summary
 from tierstack.engine.interrupted import has_namespace
-from tierstack.engine.project import Folder, Json, Stack, StackConfig, find
+from tierstack.engine.project import StackConfig, UsageError, find
 from tierstack.engine.run import Engine, Outcome, engine
-from tierstack.engine.target import Aim, On, Target, aim, refuse_if_applied
+from tierstack.engine.target import Aim, Target, aim, refuse_if_applied
 
 EXAMPLES = (
     "Examples: [bold]tierstack up -s local[/bold]; [bold]tierstack up -s prod --platform kubernetes[/bold]; "
@@ -49,30 +50,33 @@ def run(
             f"[yellow]{found.reason}:[/] Kubernetes manifests are written instead. Nothing is started; "
             f"{stack} was never applied"
         )
+    if adopt and found.report is None:
+        raise UsageError(
+            "--adopt needs a program that exports a stack; set `adopt=True` on the platform for one update"
+        )
     if adopt:
         found = dataclasses.replace(found, config=_adopting(found.config))
     if found.target is Target.RENDER:
-        made = render.rendered(project, stack, found, delete_data=delete_data, quiet=json)
-        render.tell(made, stack, json=json)
+        render.write(project, stack, found, delete_data=delete_data, json=json)
         return
-    if found.target is Target.KUBERNETES:
-        unasked = preflight.check(found.verdict.needs, found.platform, stack)
+    if found.target is Target.KUBERNETES and found.report and found.platform:
+        unasked = preflight.check(found.report.needs, found.platform, stack)
         if unasked and not json:
             show.err.print(f"[yellow]the cluster was not asked for its operators:[/] {unasked}")
     with engine(project, stack, found.config) as pulumi:
         is_new = pulumi.create_stack()
         resumed = resume.Resumed() if is_new else resume.begin(pulumi)
-        resume.tell(stack, resumed, json=json)
-        if found.target is Target.KUBERNETES and not adopt:
+        show.resumed(stack, resumed, json=json)
+        if found.target is Target.KUBERNETES and found.platform and not adopt:
             preflight.refuse_foreign(found.platform, has_namespace(pulumi.deployment(), found.platform.name))
         # What was removed, stopped or changed by hand is seen only where somebody looks.
-        look = ["--refresh"] if found.target is Target.DOCKER and not is_new else []
+        look = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
         if not yes and not json and _at_terminal():
             _ask(pulumi, stack, look, delete_data=delete_data, adopt=adopt)
         outcome = _update(pulumi, stack, look, delete_data=delete_data, quiet=json)
         if not outcome.ok:
             if json:
-                render.fail(stack, outcome, json=True)
+                show.failure(stack, outcome.messages, json=True)
             raise typer.Exit(1)
         resume.finish(pulumi, resumed)
         _tell(pulumi, stack, found, outcome, resumed, json=json)
@@ -106,7 +110,7 @@ def _ask(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, adop
     if data and not delete_data:
         planned.messages = [protected.explained(stack, data)]
     if not planned.ok and not (data and delete_data):
-        render.fail(stack, planned, json=False)
+        show.failure(stack, planned.messages, json=False)
     if planned.only_creates() and not data and not adopt:
         return
     for urn in data:
@@ -122,13 +126,13 @@ def _ask(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, adop
 def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: resume.Resumed, *, json: bool) -> None:
     """What changed, where the stack is, and how its parts are. Raises typer.Exit(1) where one is not well."""
     outputs = {key: value for key, value in pulumi.outputs().items() if value is not None}
-    parts = status.after_update(pulumi, found.target, found.platform, found.config)
-    well = is_well_altogether(parts)
+    seen = parts.after_update(pulumi, found.platform, found.config)
+    well = is_well_altogether(seen)
     if json:
         result = "succeeded" if well else "unhealthy"
-        about = {"stack": stack, "platform": found.target.value, "result": result, **resumed.as_json()}
+        about = {"stack": stack, "platform": found.shown, "result": result, **resumed.as_json()}
         show.as_json(
-            {**about, "changes": outcome.changes, "outputs": outputs, "parts": [one.as_json() for one in parts]}
+            {**about, "changes": outcome.changes, "outputs": outputs, "parts": [one.as_json() for one in seen]}
         )
         raise typer.Exit(0 if well else 1)
     url = outputs.get("url")
@@ -136,12 +140,11 @@ def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: res
         ca = f"pulumi stack output ca -s {stack} > ca.pem"
         show.out.print(f"\nThe certificate is signed by this stack's local CA. To trust it: [bold]{ca}[/]")
         show.out.print(f"  Then: [bold]curl --cacert ca.pem {url}/api/health[/]")
-    for one in parts:
+    for one in seen:
         if not one.is_well or one.why:
             show.out.print(status.line(one))
     if not well:
-        show.out.print(f"[bold red]{summary(stack, parts)}[/]{f': {url}' if url else ''}")
+        show.out.print(f"[bold red]{summary(stack, seen)}[/]{f': {url}' if url else ''}")
         raise typer.Exit(1)
-    show.out.print(
-        f"[bold green]{stack} is up{f':[/] [bold]{url}' if url else ''}[/] ({len(parts)} parts, all healthy)"
-    )
+    health = f"{len(seen)} parts, all healthy" if seen else "nothing in it reports its health"
+    show.out.print(f"[bold green]{stack} is up{f':[/] [bold]{url}' if url else ''}[/] ({health})")

@@ -105,11 +105,17 @@ def workload_part(found: Mapping[str, Any]) -> Part | None:
     return Part(name, Health.UNHEALTHY, since, why, may_settle=kind != "Job")
 
 
-def address_part(url: str, path: str, ca: str | None) -> Part:
-    """Ask the public address, trusting `ca` (PEM) where it is given, as a client of the stack would."""
+def address_part(url: str, path: str | None, ca: str | None) -> Part:
+    """Ask the public address, trusting `ca` (PEM) where it is given, as a client of the stack would.
+
+    `path`: a page that answers 2xx or 3xx when all is well. None: the address itself, where an application may well
+    have no page: only a server's own failure (5xx, RFC 9110 section 15.6) counts.
+    """
     where = urlsplit(url)
-    host, port = where.hostname or "", where.port or 443
-    name = f"{url}{path}"
+    encrypted = where.scheme == "https"
+    host, port = where.hostname or "", where.port or (443 if encrypted else 80)
+    asked = path or where.path or "/"
+    name = f"{url}{path}" if path else url if where.path else f"{url}/"
     # Names below `localhost` are this machine (RFC 6761 section 6.3), whatever its resolver thinks of them.
     target = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
     try:
@@ -117,16 +123,19 @@ def address_part(url: str, path: str, ca: str | None) -> Part:
     except OSError:
         return Part(name, Health.UNKNOWN, None, f"was not asked: {host} has no address here")
     try:
-        context = ssl.create_default_context(cadata=ca)
         with socket.create_connection(cast(tuple[str, int], address), _SECONDS) as plain:
-            connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS)
-            connection.sock = context.wrap_socket(plain, server_hostname=host)
-            connection.request("GET", path, headers={"User-Agent": "tierstack"})
+            if encrypted:
+                connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS)
+                connection.sock = ssl.create_default_context(cadata=ca).wrap_socket(plain, server_hostname=host)
+            else:
+                connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+                connection.sock = plain
+            connection.request("GET", asked, headers={"User-Agent": "tierstack"})
             status = connection.getresponse().status
             connection.close()
     except (OSError, http.client.HTTPException) as error:
         return Part(name, Health.UNHEALTHY, None, f"does not answer: {error}", may_settle=True)
-    if status >= 400:
+    if status >= (400 if path else 500):
         return Part(name, Health.UNHEALTHY, None, f"answers {status}", may_settle=True)
     return Part(name, Health.HEALTHY)
 
@@ -145,6 +154,8 @@ def is_well_altogether(parts: Iterable[Part]) -> bool:
 
 def summary(stack: str, parts: Sequence[Part]) -> str:
     """One line."""
+    if not parts:
+        return f"{stack}: nothing in it reports its health"
     ill = [one for one in parts if not one.is_well]
     if ill:
         return f"{stack} is not well: {len(ill)} of {len(parts)} parts"

@@ -185,7 +185,7 @@ def resources(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def pending(deployment: Mapping[str, Any]) -> list[Pending]:
     """The operations under way in an exported state, the same one once."""
-    providers = _providers(deployment)
+    providers = provider_inputs(resources(deployment))
     found: dict[tuple[str, str, Object | None], Pending] = {}
     for one in cast(list[dict[str, Any]], deployment.get("pending_operations") or []):
         item = _pending(one["type"], one["resource"], providers)
@@ -237,7 +237,7 @@ def to_be_deleted(made: dict[str, Any]) -> dict[str, Any]:
 
 def retired(deployment: Mapping[str, Any]) -> list[Pending]:
     """Our Kubernetes objects that were replaced and are still to be deleted; none that is data."""
-    providers = _providers(deployment)
+    providers = provider_inputs(resources(deployment))
     found = [_pending("deleting", one, providers) for one in resources(deployment) if one.get("delete")]
     return [one for one in found if one.object and one.is_ours and not one.is_repeatable and not one.is_protected]
 
@@ -249,9 +249,9 @@ def settled(deployment: Mapping[str, Any], adopt: Sequence[dict[str, Any]]) -> d
     return {**deployment, "resources": [*kept, *adopt], "pending_operations": []}
 
 
-def _providers(deployment: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Inputs of the providers, by what a resource calls its own."""
-    return {f"{one['urn']}::{one.get('id')}": one.get("inputs") or {} for one in resources(deployment)}
+def provider_inputs(held: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Inputs of the providers among resources, by what a resource calls its own."""
+    return {f"{one['urn']}::{one.get('id')}": one.get("inputs") or {} for one in held}
 
 
 def _pending(doing: str, resource: dict[str, Any], providers: Mapping[str, dict[str, Any]]) -> Pending:

@@ -2,14 +2,13 @@
 
 import ast
 import copy
+import functools
 import os
 import runpy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-import typer
 import yaml
 
 from tierstack.core.errors import nearest
@@ -18,10 +17,6 @@ from tierstack.stack.protocol import CheckReport, Configuration, ExportedStack
 
 SECRET = "(secret)"
 """What stands for a secret value that only the engine can decrypt."""
-
-Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the part of Pulumi.NAME.yaml.")]
-Folder = Annotated[Path, typer.Option("--cwd", "-C", help="A directory in the project.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
 
 
 class UsageError(Exception):
@@ -68,19 +63,27 @@ class Project:
 
     root: Path
     name: str
-    main: str | None
+    main: str | None = None
     """The program, relative to the root: a directory or a file. None: the root itself."""
     python: bool = True
     """Whether the program is written in Python."""
+    config_folder: Path | None = None
+    """Where `Pulumi.<stack>.yaml` files are (`stackConfigDir`), relative to the root. None: in the root."""
 
     def stacks(self) -> list[str]:
         """The stacks that have a configuration file."""
-        return sorted(path.name.split(".")[1] for path in self.root.glob("Pulumi.*.yaml"))
+        return sorted(path.name.split(".")[1] for path in self._configs.glob("Pulumi.*.yaml"))
 
     def config(self, stack: str) -> StackConfig:
-        """The configuration of `stack`. Raises UsageError where there is no such file or it is not YAML."""
-        path = self.root / f"Pulumi.{stack}.yaml"
+        """The configuration of `stack`.
+
+        A plain Pulumi project needs no file: without any, the configuration is empty. Raises UsageError where the file
+        is missing beside others, which is most likely a slip of the name, or where it is not YAML.
+        """
+        path = self._configs / f"Pulumi.{stack}.yaml"
         if not path.is_file():
+            if not self.stacks() and self.exported is None:
+                return StackConfig({}, {}, frozenset())
             guess = nearest(stack, self.stacks())
             hint = f"did you mean `{guess}`?" if guess else f"there are: {', '.join(self.stacks()) or 'none'}"
             raise UsageError(f"no stack `{stack}`: {path.name} does not exist; {hint}")
@@ -96,11 +99,16 @@ class Project:
         for full, value in cast(dict[str, Any], given).items():
             namespace, _, key = full.rpartition(":")
             if namespace in ("", self.name):
-                values[key], hides = _masked(value)
+                values[key], hides = masked(value)
                 if hides:
                     secret.add(key)
         return StackConfig(cast(dict[str, Any], document), values, frozenset(secret))
 
+    @property
+    def _configs(self) -> Path:
+        return self.root / self.config_folder if self.config_folder else self.root
+
+    @functools.cached_property
     def exported(self) -> ExportedStack | None:
         """The stack that the program exports, as `tierstack.stack.protocol` describes it; None where it exports none.
 
@@ -124,27 +132,47 @@ class Project:
 
     def check(self, stack: str, config: StackConfig) -> CheckReport:
         """What the stack that the program exports says of a configuration. Raises UsageError where there is none."""
-        exported = self.exported()
+        exported = self.exported
         if exported is None:
             raise UsageError(
-                f"the program of {self.name} exports no stack, so its configuration cannot be checked; `tierstack "
-                "preview` works. To export one, see docs/cli.md"
+                f"the program of {self.name} exports no stack, so there is no configuration to check. Export one: "
+                "`from tierstack.stack import Stack`, `stack = Stack()` in its main file (docs/cli.md, Your own "
+                "program). `preview`, `up`, `render`, `status` and `down` work without"
             )
         return exported.check(Configuration(config.values, config.secret_keys, stack, self.name, self.root))
+
+
+_FILES = ("Pulumi.yaml", "Pulumi.yml")
 
 
 def find(folder: Path) -> Project:
     """The project that `folder` is in. Raises UsageError where there is none."""
     start = folder.resolve()
     for candidate in (start, *start.parents):
-        path = candidate / "Pulumi.yaml"
-        if path.is_file():
-            document: Mapping[str, Any] = yaml.safe_load(path.read_text()) or {}
-            runtime: Any = document.get("runtime")
-            language = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
-            name = str(document.get("name", candidate.name))
-            return Project(candidate, name, document.get("main"), language == "python")
+        for path in (candidate / name for name in _FILES):
+            if path.is_file():
+                return _read(path)
     raise UsageError(f"no Pulumi.yaml in {start} or above it; name a project with -C")
+
+
+def _read(path: Path) -> Project:
+    try:
+        loaded: Any = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path.name} is not YAML: {error}") from None
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path.name} is not a map; write at least `name` and `runtime`")
+    document = cast(dict[str, Any], loaded)
+    runtime: Any = document.get("runtime")
+    language = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
+    folder = document.get("stackConfigDir") or document.get("config")
+    return Project(
+        root=path.parent,
+        name=str(document.get("name", path.parent.name)),
+        main=document.get("main"),
+        python=language == "python",
+        config_folder=Path(folder) if isinstance(folder, str) else None,
+    )
 
 
 def _says_that_it_exports(source: str) -> bool:
@@ -163,14 +191,14 @@ def _says_that_it_exports(source: str) -> bool:
     return imported and any(isinstance(one, ast.Name) and one.id == "stack" for one in targets)
 
 
-def _masked(value: Any) -> tuple[Any, bool]:
+def masked(value: Any) -> tuple[Any, bool]:
     """`value` with every encrypted part masked, and whether there was one."""
     if isinstance(value, dict):
         if set(cast(dict[str, Any], value)) == {"secure"}:
             return SECRET, True
-        parts = {key: _masked(one) for key, one in cast(dict[str, Any], value).items()}
+        parts = {key: masked(one) for key, one in cast(dict[str, Any], value).items()}
         return {key: one for key, (one, _) in parts.items()}, any(hides for _, hides in parts.values())
     if isinstance(value, list):
-        items = [_masked(one) for one in cast(list[Any], value)]
+        items = [masked(one) for one in cast(list[Any], value)]
         return [one for one, _ in items], any(hides for _, hides in items)
     return value, False

@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from tierstack.cli import render, show
 from tierstack.engine.interrupted import (
     Pending,
     Then,
@@ -33,7 +32,7 @@ from tierstack.engine.interrupted import (
     to_be_deleted,
 )
 from tierstack.engine.preflight import ANSWER_SECONDS
-from tierstack.engine.run import Engine, Outcome
+from tierstack.engine.run import Engine, note
 from tierstack.platform.daemon import client
 
 _MANAGER = "pulumi-kubernetes-"
@@ -90,16 +89,6 @@ def begin(pulumi: Engine) -> Resumed:
     return done
 
 
-def tell(stack: str, resumed: Resumed, *, json: bool) -> None:
-    """Say what was found; raises typer.Exit where it is not possible to go on."""
-    if resumed.error:
-        render.fail(stack, Outcome(False, messages=resumed.error), json=json)
-    if resumed.told and not json:
-        show.err.print(f"[yellow]the last run of {stack} was interrupted while it was[/]")
-        for one, then in resumed.told:
-            show.err.print(f"  {one}: {then}", markup=False)
-
-
 def finish(pulumi: Engine, resumed: Resumed) -> None:
     """After an update: delete the objects that were replaced, or were to replace others, and that nothing uses."""
     if not resumed.waiting:
@@ -112,9 +101,9 @@ def finish(pulumi: Engine, resumed: Resumed) -> None:
         try:
             if _manager(one, _live(one)):
                 _kubectl(one, "delete", *made.address, "--ignore-not-found", "--wait=false")
-                show.err.print(f"{made.kind} {made.name} is not used any more: removed", markup=False)
+                note(f"{made.kind} {made.name} is not used any more: removed")
         except UnansweredError as error:
-            show.err.print(f"{made.kind} {made.name} is not used any more, but not removed: {error}", markup=False)
+            note(f"{made.kind} {made.name} is not used any more, but not removed: {error}")
 
 
 def _refresh(pulumi: Engine, deployment: Mapping[str, Any], urns: Sequence[str]) -> list[str]:

@@ -18,15 +18,29 @@ from typing import Any, cast
 
 import yaml
 
-from tierstack.cli import show
 from tierstack.engine.locks import Lock, explained, is_refusal, locks
 from tierstack.engine.project import LockedError, Project, StackConfig, UsageError
+from tierstack.engine.project import masked as hidden
 
 _WRONG_PASSPHRASE = "incorrect passphrase"
 _NOISE = (
     "The resources in the stack have been deleted, but",
     "If you want to remove the stack completely",  # `down` has done it, or says why not
 )
+
+
+def note(text: str) -> None:
+    """Say something to the person who runs the command, beside the output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class RunFailedError(Exception):
+    """The engine failed."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        super().__init__("\n".join(messages))
+        self.messages = list(messages)
+        """What the engine and the program reported as errors."""
 
 
 @dataclass
@@ -38,6 +52,8 @@ class Outcome:
     """Operations by kind: create, update, replace, delete, same."""
     steps: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """(operation, URN) of every step, in their order."""
+    resources: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Each resource of a step as it will be: `type`, `urn`, `custom`, `provider`, `inputs`."""
     messages: list[str] = field(default_factory=list[str])
     """What the engine and the program reported as errors."""
 
@@ -59,6 +75,8 @@ class Engine:
     stack: str
     workspace: Path
     environment: Mapping[str, str]
+    secrets_provider: str | None = None
+    """What encrypts secrets of a new stack (`secretsprovider` of its file). None: the backend's default."""
 
     @property
     def config_file(self) -> Path:
@@ -67,7 +85,8 @@ class Engine:
 
     def create_stack(self) -> bool:
         """Make the stack in the backend; false where it exists. Runs in the workspace, away from the checkout."""
-        done = self._call("stack", "init", self.stack, "--no-select", cwd=self.workspace)
+        secrets = [f"--secrets-provider={self.secrets_provider}"] if self.secrets_provider else []
+        done = self._call("stack", "init", self.stack, "--no-select", *secrets, cwd=self.workspace)
         if held := locks(done.stderr):
             if self.exists():
                 return False  # who only looks may go on, and `run` tells who may not
@@ -95,7 +114,7 @@ class Engine:
             if not self._unlocked(held):
                 outcome.messages = [explained(self.stack, held)]
                 if not quiet:
-                    show.err.print(outcome.messages[0], markup=False)
+                    note(outcome.messages[0])
                 return outcome
             outcome = self._run(verb, arguments, quiet)
         return outcome
@@ -105,7 +124,7 @@ class Engine:
         if not all(lock.is_stale() for lock in held):
             return False
         for lock in held:
-            show.err.print(f"the last run was killed ({lock}): its lock is removed", markup=False)
+            note(f"the last run was killed ({lock}): its lock is removed")
             lock.remove()
         return True
 
@@ -140,7 +159,7 @@ class Engine:
         if any(_WRONG_PASSPHRASE in line for line in (*outcome.messages, *said)):
             outcome.messages = [self._wrong_passphrase()]
             if not quiet:
-                show.err.print(outcome.messages[0], markup=False)
+                note(outcome.messages[0])
         return outcome
 
     def _wrong_passphrase(self) -> str:
@@ -205,12 +224,17 @@ class Engine:
 
 @contextmanager
 def engine(
-    project: Project, stack: str, config: StackConfig, *, throwaway: bool = False
+    project: Project,
+    stack: str,
+    config: StackConfig,
+    *,
+    throwaway: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Generator[Engine, None, None]:
     """The engine on `stack` with `config`.
 
     `throwaway`: on an empty backend of its own that is gone afterwards, without the user's passphrase; encrypted
-    values stay masked, because nothing that is rendered may hold them.
+    values stay masked, because nothing that is rendered may hold them. `environment`: further variables.
     """
     if shutil.which("pulumi") is None:
         raise UsageError("`pulumi` is not on PATH; run `make setup` and then `. .state/env.sh`")
@@ -219,7 +243,8 @@ def engine(
         (workspace / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project.name, "runtime": "python"}))
         document = _document(project, config, masked=throwaway)
         (workspace / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        yield Engine(project, stack, workspace, _environment(workspace if throwaway else None))
+        variables = {**_environment(workspace if throwaway else None), **(environment or {})}
+        yield Engine(project, stack, workspace, variables, None if throwaway else document.get("secretsprovider"))
 
 
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
@@ -232,16 +257,16 @@ def _document(project: Project, config: StackConfig, *, masked: bool) -> dict[st
     values = {f"{project.name}:{key}": value for key, value in config.values.items()}
     if masked:
         document = {key: value for key, value in config.document.items() if key not in _ENCRYPTION}
-        return {**document, "config": {**written, **values}}
+        return {**document, "config": {**hidden(written)[0], **values}}
     document = config.document
     if '"secure"' not in json.dumps(given):
         # The salt belongs to one passphrase. Where nothing is encrypted with it, another one will do as well.
         document = {key: value for key, value in document.items() if key != "encryptionsalt"}
     # Sections with secrets keep what is encrypted in them.
-    hidden = {f"{project.name}:{key}" for key in config.secret_keys}
+    encrypted = {f"{project.name}:{key}" for key in config.secret_keys}
     return {
         **document,
-        "config": {**written, **{key: value for key, value in values.items() if key not in hidden}},
+        "config": {**written, **{key: value for key, value in values.items() if key not in encrypted}},
     }
 
 
@@ -291,6 +316,8 @@ def _outcome(log: Path, ok: bool) -> Outcome:
         if step := event.get("resourcePreEvent"):
             metadata = step["metadata"]
             outcome.steps.append((metadata["op"], metadata["urn"]))
+            if new := metadata.get("new"):
+                outcome.resources.append(new)
         said = event.get("diagnosticEvent")
         if said and said.get("severity") == "error" and said["message"].strip():
             outcome.messages.append(said["message"].strip())

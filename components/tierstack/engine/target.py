@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from tierstack.core.errors import ArgumentError
+from tierstack.engine.parts import is_on_docker
 from tierstack.engine.project import Project, StackConfig, UsageError
-from tierstack.engine.run import engine
+from tierstack.engine.run import Engine, engine
 from tierstack.platform import Platform, PlatformKind
 from tierstack.stack.protocol import CheckReport
 
@@ -25,43 +23,62 @@ class Target(Enum):
     """Kubernetes manifests, written to rendered/<stack>/."""
 
 
-On = Annotated[Target | None, typer.Option("--platform", help="Where, if not as configured.", show_default=False)]
-
-
 @dataclass(frozen=True)
 class Aim:
     """Where a verb acts in the end."""
 
-    target: Target
+    target: Target | None
+    """None: where the program decides, because it exports no stack."""
     config: StackConfig
     """The configuration that makes the program act there."""
-    platform: Platform
-    verdict: CheckReport
+    report: CheckReport | None = None
+    """What the check of that configuration says. None: the program exports no stack."""
     reason: str | None = None
     """Why it is not what the configuration says; None where it is."""
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform of the exported stack. None: only the program knows."""
+        return self.report.platform if self.report else None
+
+    def on_docker(self, pulumi: Engine) -> bool:
+        """Whether the stack is on a Docker host, where what was changed by hand is seen only by a refresh."""
+        return self.target is Target.DOCKER or (self.target is None and is_on_docker(pulumi.resources()))
+
+    @property
+    def shown(self) -> str:
+        """The target for machines: `docker`, `kubernetes`, `render`; `program` where the program decides."""
+        return self.target.value if self.target else "program"
 
 
 def aim(project: Project, stack: str, asked: Target | None, *, falls_back: bool = True) -> Aim:
     """The target that is asked for, else the one that the configuration names and that answers.
 
     `falls_back`: where no Docker daemon, or no cluster, is there, manifests are rendered instead; but for a daemon that
-    the configuration names. Raises ArgumentError with every problem of the configuration for that target, and
-    UnreachableError.
+    the configuration names. A program that exports no stack decides by itself. Raises ArgumentError with every problem
+    of the configuration for that target, UnreachableError, and UsageError where `asked` cannot be had.
     """
     config = project.config(stack)
+    if project.exported is None:
+        if asked is not None:
+            raise UsageError(
+                f"--platform {asked.value} needs a program that exports a stack, and the one of {project.name} exports "
+                "none. Change the platform in the program, or export a stack (docs/cli.md, Your own program)"
+            )
+        return Aim(None, config)
     if asked is not None:
         return _aimed(project, stack, asked, on(config, asked, stack), None)
-    verdict = project.check(stack, config)
-    if verdict.platform is None:
-        raise ArgumentError(f"configuration of stack {stack}", verdict.problems)
-    if verdict.platform.renders:
+    report = project.check(stack, config)
+    if report.platform is None:
+        raise ArgumentError(f"configuration of stack {stack}", report.problems)
+    if report.platform.renders:
         return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), None)
-    configured = Target(verdict.platform.kind.value)
-    if falls_back and (missing := _ABSENT[configured](verdict.platform)):
-        if configured is Target.DOCKER and verdict.platform.docker_host:
+    configured = Target(report.platform.kind.value)
+    if falls_back and (missing := _ABSENT[configured](report.platform)):
+        if configured is Target.DOCKER and report.platform.docker_host:
             raise UnreachableError(f"{missing}. {_INSTEAD[configured].format(stack=stack)}")
         return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), missing)
-    return _aimed(project, stack, configured, config, None)
+    return _judged(stack, Aim(configured, config, report))
 
 
 def refuse_if_applied(project: Project, stack: str, found: Aim) -> None:
@@ -97,10 +114,13 @@ def on(config: StackConfig, target: Target, stack: str) -> StackConfig:
 
 
 def _aimed(project: Project, stack: str, target: Target, config: StackConfig, reason: str | None) -> Aim:
-    verdict = project.check(stack, config)
-    if verdict.problems or verdict.platform is None:
-        raise ArgumentError(f"configuration of stack {stack}", verdict.problems)
-    return Aim(target, config, verdict.platform, verdict, reason)
+    return _judged(stack, Aim(target, config, project.check(stack, config), reason))
+
+
+def _judged(stack: str, found: Aim) -> Aim:
+    if found.report and (found.report.problems or found.platform is None):
+        raise ArgumentError(f"configuration of stack {stack}", found.report.problems)
+    return found
 
 
 def _no_docker(platform: Platform) -> str | None:

@@ -4,12 +4,17 @@ A platform is plain data, known at preview. What it shares between components (t
 once, when the first component asks for it: see `docker.host` and `kubernetes.cluster`.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
+
+RENDER_TO = "TIERSTACK_RENDER_TO"
+"""Environment variable by which `tierstack render` has any program write manifests: a directory, in place of the
+cluster that its Kubernetes platforms name."""
 
 
 class PlatformKind(Enum):
@@ -133,6 +138,12 @@ class Platform:
     """Kubernetes: annotations of every pod, such as those of a mesh. None: none."""
     extra_labels: dict[str, str] | None = field(default=None, hash=False)
     """Kubernetes: labels of every object and every pod, beside tierstack's own. None: none."""
+
+    def __post_init__(self) -> None:
+        """Render where the command asks for it, whatever the program says."""
+        if self.kind is PlatformKind.KUBERNETES and (folder := os.environ.get(RENDER_TO)):
+            object.__setattr__(self, "render_to", folder)
+            object.__setattr__(self, "context", None)
 
     @property
     def renders(self) -> bool:

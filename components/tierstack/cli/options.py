@@ -1,0 +1,20 @@
+"""Options that several verbs have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierstack.engine.target import Target
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of the stack: the part of Pulumi.NAME.yaml.")]
+Folder = Annotated[Path, typer.Option("--cwd", "-C", help="A directory in the project.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
+On = Annotated[
+    Target | None,
+    typer.Option(
+        "--platform",
+        help="Where the stack runs. Default: as configured. Only for a program that exports a stack.",
+        show_default=False,
+    ),
+]

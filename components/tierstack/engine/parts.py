@@ -1,0 +1,146 @@
+"""The parts of a stack, found in its state: containers, workloads of clusters, and the public address."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from tierstack.engine.health import Health, Part, address_part, container_part, may_change, workload_part
+from tierstack.engine.interrupted import Object, object_of, provider_inputs
+from tierstack.engine.project import StackConfig, UsageError
+from tierstack.engine.resume import UnansweredError, kubectl
+from tierstack.engine.run import Engine
+from tierstack.platform import Platform
+from tierstack.platform.daemon import client
+
+_KINDS = {
+    "Deployment": "deployments.apps",
+    "StatefulSet": "statefulsets.apps",
+    "Job": "jobs.batch",
+    "Cluster": "clusters.postgresql.cnpg.io",
+    "Certificate": "certificates.cert-manager.io",
+}
+"""Kinds of Kubernetes objects that report their health."""
+_CONTAINER = "docker:index/container:Container"
+_DOCKER_SECONDS, _KUBERNETES_SECONDS = 60, 180
+"""How long an update waits for what its own checks have not waited for. On a cluster that is what an autoscaler adds at
+once: its pods may need a node, a volume and an image first."""
+
+Resources = Sequence[Mapping[str, Any]]
+
+
+def parts_of(pulumi: Engine, platform: Platform | None, config: StackConfig) -> list[Part]:
+    """Every part as it is now. Raises UsageError where it cannot be asked.
+
+    `platform`: that of the exported stack, whose namespace is the stack's own. None: of a namespace that the state does
+    not have, only the objects of the state are parts.
+    """
+    return _seen(_held(pulumi), pulumi.outputs(), platform, config)
+
+
+def after_update(pulumi: Engine, platform: Platform | None, config: StackConfig) -> list[Part]:
+    """The parts some time after an update: what has just been started may need a moment.
+
+    Where nobody answers any more that is one unhealthy part: what the update changed is still to be told.
+    """
+    held, outputs = _held(pulumi), pulumi.outputs()
+    on_cluster = bool(_objects(held, provider_inputs(held)))
+    seconds = _KUBERNETES_SECONDS if on_cluster else _DOCKER_SECONDS if is_on_docker(held) else 0
+    try:
+        return waited(lambda: _seen(held, outputs, platform, config), seconds)
+    except UsageError as error:
+        return [Part("stack", Health.UNHEALTHY, None, f"could not be asked: {error}")]
+
+
+def _held(pulumi: Engine) -> Resources:
+    return [one for one in pulumi.resources() if not one.get("delete")]
+
+
+def _seen(held: Resources, outputs: Mapping[str, Any], platform: Platform | None, config: StackConfig) -> list[Part]:
+    providers = provider_inputs(held)
+    parts = _containers(held, providers, platform) + _workloads(held, providers, platform)
+    url, ca = outputs.get("url"), outputs.get("ca")
+    if isinstance(url, str) and url.startswith(("https://", "http://")):
+        pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
+        parts.append(address_part(url, _path(config.values), pem))
+    return parts
+
+
+def waited(look: Callable[[], list[Part]], seconds: float) -> list[Part]:
+    """The parts once none is starting and the public address answers, or as they are after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while may_change(parts := look()) and time.monotonic() < deadline:
+        time.sleep(1)
+    return parts
+
+
+def is_on_docker(held: Resources) -> bool:
+    """Whether a stack has anything on a Docker host: what was changed there by hand is seen only by a refresh."""
+    return any(str(one["type"]).startswith("docker:") for one in held)
+
+
+def _containers(held: Resources, providers: Mapping[str, Mapping[str, Any]], platform: Platform | None) -> list[Part]:
+    from docker.errors import DockerException
+
+    wanted: dict[str | None, dict[str, str]] = {}
+    for one in held:
+        if one["type"] == _CONTAINER:
+            provider = providers.get(str(one.get("provider")), {})
+            host = provider.get("host") or (platform.docker_host if platform else None)
+            shown = cast(dict[str, Any], one.get("outputs") or one.get("inputs") or {})
+            wanted.setdefault(host, {})[str(one["id"])] = str(shown.get("name"))
+    parts: list[Part] = []
+    for host, names in wanted.items():
+        try:
+            there = {one.id: one.attrs for one in client(host).containers.list(all=True, ignore_removed=True)}
+        except DockerException as error:
+            raise UsageError(f"the Docker daemon does not answer: {error}") from None
+        parts += [container_part(name, there.get(id_)) for id_, name in sorted(names.items(), key=lambda one: one[1])]
+    return parts
+
+
+def _objects(held: Resources, providers: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str | None, str], set[Object]]:
+    """The live Kubernetes objects of a state, by context and namespace; namespaces and the like below `""`."""
+    found: dict[tuple[str | None, str], set[Object]] = {}
+    for one in held:
+        provider = providers.get(str(one.get("provider")), {})
+        made = object_of(one)
+        if made and "renderYamlToDirectory" not in provider:
+            namespace = made.namespace or str(provider.get("namespace") or "")
+            found.setdefault((provider.get("context"), namespace), set()).add(made)
+    return found
+
+
+def _workloads(held: Resources, providers: Mapping[str, Mapping[str, Any]], platform: Platform | None) -> list[Part]:
+    found = _objects(held, providers)
+    own = {(context, one.name) for (context, _), objects in found.items() for one in objects if one.kind == "Namespace"}
+    if platform:
+        own |= {(context, namespace) for context, namespace in found if namespace == platform.name}
+    parts: list[Part] = []
+    for (context, namespace), objects in sorted(found.items(), key=lambda one: (one[0][0] or "", one[0][1])):
+        names = {(one.kind, one.name) for one in objects}
+        whole = (context, namespace) in own
+        kinds = [query for kind, query in _KINDS.items() if whole or any(kind == one for one, _ in names)]
+        for one in _asked(context, namespace, kinds):
+            is_part = whole or (one["kind"], one["metadata"]["name"]) in names
+            if is_part and (part := workload_part(one)):
+                parts.append(part)
+    return parts
+
+
+def _asked(context: str | None, namespace: str, kinds: Sequence[str]) -> list[dict[str, Any]]:
+    provider = {"context": context} if context else {}
+    where = ["-n", namespace] if namespace else []
+    try:
+        answers = [kubectl(provider, "get", kind, *where, "-o", "json") for kind in kinds]
+    except UnansweredError as error:
+        raise UsageError(f"the cluster does not answer: {error}") from None
+    return [one for said in answers if said.strip() for one in cast(list[dict[str, Any]], json.loads(said)["items"])]
+
+
+def _path(values: Mapping[str, Any]) -> str | None:
+    """The page that says most about the application, of those that its configuration names; None for none."""
+    app = values.get("app")
+    given = cast(dict[str, Any], app) if isinstance(app, dict) else {}
+    path = given.get("readiness_path")
+    return str(path) if path else None

@@ -1,0 +1,145 @@
+"""The layers of the package: what may import what.
+
+core ← links ← platform ← components ← stack ← engine ← cli. A component imports no other component: what it needs is
+handed to it as a link. Modules import each other in no circle. What does not hold yet is listed here; the lists may
+only get shorter.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "components" / "tierstack"
+LAYERS = ("core", "links", "platform", "components", "stack", "engine", "cli")
+COMPONENTS = (
+    "app_cluster",
+    "backup_schedule",
+    "cluster_addons",
+    "database",
+    "dns_records",
+    "gateway",
+    "mta_sts_host",
+    "redis_cluster",
+    "tls",
+)
+UPWARD = {
+    ("core.component_host", "platform.shared"),
+    ("core.program", "platform"),
+    ("core.program", "platform.claims"),
+    ("core.program", "platform.shared"),
+}
+"""Imports of a higher layer."""
+SIDEWAYS = {
+    ("app_cluster.manifests", "gateway.args"),
+    ("app_cluster.manifests", "gateway.kubernetes"),
+    ("app_cluster.rules", "tls.hostnames"),
+    ("app_cluster.traffic", "gateway.forwarded"),
+    ("app_cluster.traffic", "gateway.traefik"),
+    ("cluster_addons", "gateway.args"),
+    ("cluster_addons.args", "gateway.forwarded"),
+    ("cluster_addons.args", "gateway.traefik"),
+    ("cluster_addons.traefik", "gateway.args"),
+    ("cluster_addons.traefik", "gateway.sizing"),
+    ("cluster_addons.traefik", "gateway.traefik"),
+    ("mta_sts_host.args", "dns_records.check"),
+    ("mta_sts_host.args", "dns_records.mta_sts"),
+    ("mta_sts_host.args", "dns_records.mta_sts_fetch"),
+    ("mta_sts_host.args", "tls.hostnames"),
+    ("mta_sts_host.kubernetes", "dns_records.mta_sts_fetch"),
+    ("mta_sts_host.kubernetes", "gateway.kubernetes"),
+    ("mta_sts_host.server", "dns_records.mta_sts_fetch"),
+    ("mta_sts_host.server", "gateway.traefik"),
+    ("tls.alerts", "gateway.acme"),
+    ("tls.args", "dns_records.publish.args"),
+    ("tls.kubernetes", "gateway.acme"),
+    ("tls.rules", "gateway.acme"),
+}
+"""Imports of another component."""
+CIRCLES = {
+    frozenset({"tls.args", "tls.given", "tls.rules"}),
+    frozenset({f"app_cluster.{name}" for name in ("args", "limits", "processes", "rules", "server")}),
+}
+"""Modules that import each other."""
+
+pytestmark = pytest.mark.pure
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name below the package; a package by its own."""
+    found = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def imports(source: str, known: dict[str, Path]) -> Iterator[str]:
+    """The modules of the package that `source` imports, wherever in it and for whatever purpose."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tierstack":
+            package = (node.module or "").partition(".")[2]
+            for name in node.names:
+                inner = f"{package}.{name.name}".lstrip(".")
+                yield inner if inner in known else package
+        elif isinstance(node, ast.Import):
+            yield from (n.name.partition(".")[2] for n in node.names if n.name.split(".")[0] == "tierstack")
+
+
+def graph() -> dict[str, set[str]]:
+    known = modules()
+    return {name: set(imports(file.read_text(), known)) - {name} for name, file in known.items() if name}
+
+
+def layer(module: str) -> int:
+    package = module.split(".")[0]
+    return LAYERS.index("components" if package in COMPONENTS else package) if package else LAYERS.index("components")
+
+
+def circles(found: dict[str, set[str]]) -> list[frozenset[str]]:
+    """The strongly connected parts with more than one module (Tarjan)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    parts: list[frozenset[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(found.get(name, ())):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            part = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(part) > 1:
+                parts.append(frozenset(part))
+
+    for name in found:
+        if name not in index:
+            visit(name)
+    return parts
+
+
+def test_every_package_has_a_layer() -> None:
+    packages = {name.split(".")[0] for name in modules() if name}
+    assert packages == {*LAYERS, *COMPONENTS} - {"components"}
+
+
+def test_nothing_imports_a_higher_layer() -> None:
+    found = {(a, b) for a, others in graph().items() for b in others if layer(b) > layer(a)}
+    assert found == UPWARD
+
+
+def test_no_component_imports_another() -> None:
+    both = ((a, b) for a, others in graph().items() for b in others if layer(a) == layer(b) == 3)
+    found = {(a, b) for a, b in both if a.split(".")[0] != b.split(".")[0]}
+    assert found == SIDEWAYS
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    assert set(circles(graph())) == CIRCLES
