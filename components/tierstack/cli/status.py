@@ -22,9 +22,9 @@ def run(stack: Stack, platform: On = None, json: Json = False, cwd: Folder = Pat
     if found.target is Target.RENDER:
         raise UsageError(f"{stack} is rendered: what applies its manifests knows how it is")
     with engine(project, stack, found.config) as pulumi:
-        if not pulumi.exists():
+        if not pulumi.exists() or not (held := pulumi.resources()):
             raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
-        parts = parts_of(pulumi, found.platform, found.config)
+        parts = parts_of(held, pulumi.outputs(), found.platform, found.config)
     tell(stack, parts, json=json)
     raise typer.Exit(0 if is_well_altogether(parts) else 1)
 

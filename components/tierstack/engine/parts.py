@@ -29,13 +29,20 @@ once: its pods may need a node, a volume and an image first."""
 Resources = Sequence[Mapping[str, Any]]
 
 
-def parts_of(pulumi: Engine, platform: Platform | None, config: StackConfig) -> list[Part]:
+def parts_of(held: Resources, outputs: Mapping[str, Any], platform: Platform | None, config: StackConfig) -> list[Part]:
     """Every part as it is now. Raises UsageError where it cannot be asked.
 
-    `platform`: that of the exported stack, whose namespace is the stack's own. None: of a namespace that the state does
-    not have, only the objects of the state are parts.
+    `held`, `outputs`: the state. `platform`: that of the exported stack, whose namespace is the stack's own. None: of a
+    namespace that the state does not have, only the objects of the state are parts.
     """
-    return _seen(_held(pulumi), pulumi.outputs(), platform, config)
+    present = [one for one in held if not one.get("delete")]
+    providers = provider_inputs(present)
+    parts = _containers(present, providers, platform) + _workloads(present, providers, platform)
+    url, ca = outputs.get("url"), outputs.get("ca")
+    if isinstance(url, str) and url.startswith(("https://", "http://")):
+        pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
+        parts.append(address_part(url, _path(config.values), pem))
+    return parts
 
 
 def after_update(pulumi: Engine, platform: Platform | None, config: StackConfig) -> list[Part]:
@@ -43,27 +50,13 @@ def after_update(pulumi: Engine, platform: Platform | None, config: StackConfig)
 
     Where nobody answers any more that is one unhealthy part: what the update changed is still to be told.
     """
-    held, outputs = _held(pulumi), pulumi.outputs()
+    held, outputs = pulumi.resources(), pulumi.outputs()
     on_cluster = bool(_objects(held, provider_inputs(held)))
     seconds = _KUBERNETES_SECONDS if on_cluster else _DOCKER_SECONDS if is_on_docker(held) else 0
     try:
-        return waited(lambda: _seen(held, outputs, platform, config), seconds)
+        return waited(lambda: parts_of(held, outputs, platform, config), seconds)
     except UsageError as error:
         return [Part("stack", Health.UNHEALTHY, None, f"could not be asked: {error}")]
-
-
-def _held(pulumi: Engine) -> Resources:
-    return [one for one in pulumi.resources() if not one.get("delete")]
-
-
-def _seen(held: Resources, outputs: Mapping[str, Any], platform: Platform | None, config: StackConfig) -> list[Part]:
-    providers = provider_inputs(held)
-    parts = _containers(held, providers, platform) + _workloads(held, providers, platform)
-    url, ca = outputs.get("url"), outputs.get("ca")
-    if isinstance(url, str) and url.startswith(("https://", "http://")):
-        pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
-        parts.append(address_part(url, _path(config.values), pem))
-    return parts
 
 
 def waited(look: Callable[[], list[Part]], seconds: float) -> list[Part]:

@@ -15,11 +15,10 @@ from tierstack.engine.run import Engine, RunFailedError, engine
 from tierstack.engine.target import Aim
 from tierstack.platform import RENDER_TO, PlatformKind
 
-_HARMLESS = (
-    *("pulumi:pulumi:", "pulumi:providers:", "random:", "tls:"),
-    "pulumi-python:dynamic/tierstack:DkimRotation",
-)
+_STATE_ONLY = ("pulumi:pulumi:", "pulumi:providers:", "random:", "tls:")
 """Types of resources that exist in the state only: making them on a backend that is thrown away changes nothing."""
+_DNS = "pulumi-python:dynamic/tierstack:"
+"""Records and keys of DNSRecords: in the state only as well, unless they are published."""
 _SETTING = "kubernetes:renderYamlToDirectory"
 
 
@@ -54,7 +53,6 @@ def rendered(
     final = (output or project.root / "rendered" / stack).resolve()
     if final.exists() and not _is_ours(final):
         raise UsageError(f"{final} holds other files than rendered manifests; name an empty directory with --output")
-    final.parent.mkdir(parents=True, exist_ok=True)
     fresh = final.with_name(f".{final.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -77,6 +75,7 @@ def _write(project: Project, stack: str, found: Aim, folder: Path) -> None:
         pulumi.create_stack()
         if not found.report:
             _refuse_real(project, pulumi, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
         outcome = pulumi.run("up", *flags, quiet=True)
     if not outcome.ok:
@@ -92,8 +91,6 @@ def _to_files(config: StackConfig, folder: Path) -> StackConfig:
 def _refuse_real(project: Project, pulumi: Engine, folder: Path) -> None:
     """Raise UsageError where an update of a plain program would make anything but manifests: it would be real."""
     planned = pulumi.run("preview", "--suppress-outputs", "--suppress-progress", quiet=True)
-    if not planned.ok:
-        raise RunFailedError(planned.messages)
     real = real_resources(planned.resources, str(folder))
     if real:
         shown = "".join(f"\n  {one}" for one in real[:10]) + (f"\n  and {len(real) - 10} more" if real[10:] else "")
@@ -102,6 +99,8 @@ def _refuse_real(project: Project, pulumi: Engine, folder: Path) -> None:
             "`render` writes Kubernetes manifests only. Give components a `Kubernetes(…)` platform, leave a Kubernetes "
             f"provider of your own out where {RENDER_TO} is set, and make everything else in another project"
         )
+    if not planned.ok:  # also where a daemon or a cluster does not answer, which a rendered stack needs not
+        raise RunFailedError(planned.messages)
     if not any(str(one["type"]).startswith("kubernetes:") for one in planned.resources):
         raise UsageError(f"the program of {project.name} makes no Kubernetes objects, so there is nothing to render")
 
@@ -117,8 +116,10 @@ def real_resources(resources: Sequence[Mapping[str, Any]], folder: str) -> list[
 
     def is_harmless(one: Mapping[str, Any]) -> bool:
         type_ = str(one["type"])
-        if not one.get("custom") or type_.startswith(_HARMLESS):
+        if not one.get("custom") or type_.startswith(_STATE_ONLY):
             return True
+        if type_.startswith(_DNS):
+            return "publish" not in cast(dict[str, Any], one.get("inputs") or {})
         return type_.startswith("kubernetes:") and str(one.get("provider")).rpartition("::")[0] in rendering
 
     return [f"{one['type']} {str(one['urn']).rpartition('::')[2]}" for one in resources if not is_harmless(one)]
