@@ -67,13 +67,13 @@ def test_traefik_shows_each_pair_that_was_written_anew(tmp_path: Path) -> None:
     port = free_port()
     static = {
         "entryPoints": {"https": {"address": f"127.0.0.1:{port}", "http": {"tls": {}}}},
-        "providers": {"file": {"filename": str(tmp_path / "tls.json")}},
+        "providers": {"file": {"filename": str(tmp_path / "tls.yaml")}},
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
     }
-    (tmp_path / "tls.json").write_text(traefik.dump({"tls": {"certificates": entries}}))
-    (tmp_path / "static.json").write_text(json.dumps(static))
+    (tmp_path / "tls.yaml").write_text(traefik.dump({"tls": {"certificates": entries}}))
+    (tmp_path / "static.yaml").write_text(json.dumps(static))
     log = (tmp_path / "log").open("w")
-    command = [found.stdout.strip(), f"--configFile={tmp_path / 'static.json'}"]
+    command = [found.stdout.strip(), f"--configFile={tmp_path / 'static.yaml'}"]
     with subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
             first = ssl.PEM_cert_to_DER_cert(pairs["as it is"].leaf)
