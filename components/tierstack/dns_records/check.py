@@ -120,6 +120,8 @@ def _check_txt(one: RecordSet, context: _Context) -> list[Finding]:
         found += spf_lookups.count(text, one.name, context.names, one.key).findings
     found += [finding for text in one.values for finding in _near_spf(text, one.key)]
     found += misplaced.check(one, context.names, context.targets)
+    if escaped := _escaped(one, context.names.domain):
+        return [*found, escaped]  # what else is said of such a text follows from it
     if one.name.startswith("_dmarc."):
         found += _check_dmarc(one, context.names)
     if dkim.is_key_name(one.name, context.names.domain):
@@ -144,6 +146,15 @@ def _check_txt(one: RecordSet, context: _Context) -> list[Finding]:
         for text in texts:
             found += bimi.check(text, one.key, context.policy, known=context.policy_known)
     return found
+
+
+def _escaped(one: RecordSet, domain: str) -> Finding | None:
+    """A list of tags in which a backslash stands before `;`: it belongs into some zone files, and was escaped twice."""
+    tagged = one.name.startswith(("_dmarc.", "_mta-sts.", "_smtp._tls.")) or "._bimi." in one.name
+    if not (tagged or dkim.is_key_name(one.name, domain)) or not any("\\;" in text for text in one.values):
+        return None
+    message = "has a backslash before `;`, so that readers find no tags"
+    return error("txt-backslash", one.key, message, "RFC 1035 §5.1, RFC 6376 §3.2", "write `;` without the backslash")
 
 
 def _read(one: RecordSet, reads: Callable[[str], bool], like: str) -> tuple[list[str], int]:

@@ -193,6 +193,7 @@ RULES: dict[str, Rule] = {
         Rule("ttl-range", "error", "RFC 2181 §8"),
         Rule("ttl-short", "warning", "RFC 1912 §2.2"),
         Rule("ttl-zero", "warning", "RFC 1035 §3.2.1"),
+        Rule("txt-backslash", "error", "RFC 1035 §5.1, RFC 6376 §3.2"),
         Rule("txt-empty", "warning", "RFC 1035 §3.3.14"),
         Rule("txt-long", "error", "RFC 1035 §4.2.2"),
         Rule("txt-quotes", "warning", "RFC 1035 §5.1"),

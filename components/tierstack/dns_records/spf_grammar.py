@@ -25,6 +25,7 @@ _RUN_TOGETHER = re.compile(r"(?<=[a-z0-9.])(?=(?:include|exists|ip4|ip6|mx|a):|r
 _GUESSED = 255  # characters; nobody means anything by a longer word
 _NEARLY = re.compile(r"\W*(v\W*(spf(?!2\.0/)|sfp|fsp)|spf1)", re.IGNORECASE)
 _START = re.compile(r"\W*(?:v\W*)?s[pf]{2}[\d.]*", re.IGNORECASE)
+_ADDRESSED = re.compile(r"(?P<sign>[-~?]?)\+?(?:ip|a|mx|include|exists|host):(?P<address>.*)", re.IGNORECASE)
 _MEANT_AS_ENDING = re.compile(r"all\W*$|redirect", re.IGNORECASE)
 _SIGNS = re.compile(r"([-+~?])[-+~?]+(?=[a-z])", re.IGNORECASE)
 _URL = re.compile(r"(?P<start>[-+~?]?[a-z0-9]+[:=])https?://(?P<host>[^/:]+)[^ ]*", re.IGNORECASE)
@@ -275,8 +276,10 @@ def _meant(word: str, otherwise: str = "correct the term, or remove it") -> str:
     if len(parts) > 1 and all(_term(one)[0] for one in parts):
         return f"put a space between the terms: `{' '.join(parts)}`"
     try:
-        address = ipaddress.ip_interface(word.partition(":")[2] if word.lower().startswith("ip:") else word)
-        return f"write `ip{address.version}:{address if '/' in word else address.ip}`"
+        named = _ADDRESSED.fullmatch(word)
+        address = ipaddress.ip_interface(named["address"] if named else word)
+        sign = named["sign"] if named else ""
+        return f"write `{sign}ip{address.version}:{address if '/' in word else address.ip}`"
     except ValueError:
         pass
     name, sign, value = word.partition(":") if ":" in word else word.partition("=")
