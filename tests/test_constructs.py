@@ -16,6 +16,7 @@ from pulumi.runtime.proto import engine_pb2_grpc, errors_pb2, provider_pb2, reso
 import tierstack as ts
 from tests.support import Recorder
 from tierstack.core.component_host import ComponentHost
+from tierstack.platform import claim
 
 pytestmark = pytest.mark.graph
 PLATFORM = {"kind": "kubernetes", "name": "shop", "context": "eu"}
@@ -129,6 +130,16 @@ def test_two_components_of_one_docker_host() -> None:
 def test_another_program_starts_afresh() -> None:
     for _ in range(2):
         assert len(construct([redis("queue")]).of_type(":Namespace")) == 1
+
+
+@pytest.mark.parametrize("kind", ["kubernetes", "docker"])
+def test_a_name_that_another_component_has_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "objects_on", lambda _: [])
+    platform = {"kind": kind, "name": "shop"}
+    with pytest.raises(Refused) as refused:
+        construct([redis("queue", platform=platform), redis("cache", platform=platform, physicalName="queue")])
+    (told,) = refused.value.details.errors
+    assert 'RedisCluster "queue" and RedisCluster "cache" use the same names: ' in told.reason
 
 
 def test_wrong_arguments_are_input_errors_in_the_names_of_other_languages() -> None:

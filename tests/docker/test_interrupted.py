@@ -13,6 +13,7 @@ from tests.docker.test_shop import free_port
 from tests.kills import KILLS, Kills
 from tests.projects import Checkout, kill
 from tests.support import containers_of, docker_client, image
+from tierstack.platform import claim
 from tierstack.platform.files import WRITES
 
 PREFIX, STACK = "t-killed", "killed"
@@ -59,6 +60,8 @@ def same(state: dict[str, Any]) -> None:
         if one["type"].startswith("docker:index/") and kind in ("container", "network", "volume"):
             name = one["outputs"]["name"]
             held.add(f"{kind} {name} {one['id']}" if kind == "network" else f"{kind} {name}")
+        elif one["type"] == claim.TYPE:
+            held.add(f"volume {one['id']}")
     assert {*there()} == held
 
 

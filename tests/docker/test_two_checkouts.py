@@ -2,7 +2,9 @@
 and what is changed by hand is seen and put right."""
 
 import hashlib
+import io
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,12 +50,23 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checko
 
 
 def sums() -> dict[str, str]:
-    """A checksum of each volume that holds secrets."""
+    """A checksum of the files of each volume that holds secrets: names, owners, modes and contents."""
     found = {}
     for name in SECRETS:
         helper = docker_client().containers.create(image("valkey:8.1"), volumes={f"{PREFIX}-{name}": {"bind": "/v"}})
         try:
-            found[name] = hashlib.sha256(b"".join(helper.get_archive("/v")[0])).hexdigest()
+            with tarfile.open(fileobj=io.BytesIO(b"".join(helper.get_archive("/v")[0]))) as archive:
+                files = [
+                    (
+                        one.name,
+                        one.uid,
+                        one.gid,
+                        one.mode,
+                        opened.read() if (opened := archive.extractfile(one)) else b"",
+                    )
+                    for one in sorted(archive.getmembers(), key=lambda one: one.name)
+                ]
+            found[name] = hashlib.sha256(repr(files).encode()).hexdigest()
         finally:
             helper.remove()
     return found
@@ -167,16 +180,34 @@ def git_is_clean(folder: Path) -> bool:
     return "encryptionsalt" not in (folder / f"Pulumi.{STACK}.yaml").read_text()
 
 
-def test_a_name_that_somebody_else_uses_is_left_alone(tmp_path: Path) -> None:
-    daemon = docker_client()
-    volume = daemon.volumes.create("t-mine-db-data", labels={"project": "thesis"})
+def test_names_that_somebody_else_uses_are_left_alone(tmp_path: Path) -> None:
+    daemon, mine = docker_client(), {"project": "thesis"}
+    volume = daemon.volumes.create("t-mine-db-data", labels=mine)
+    network = daemon.networks.create("t-mine-web", labels=mine)
+
+    def named() -> set[str]:
+        there = [
+            *daemon.volumes.list(),
+            *daemon.networks.list(),
+            *daemon.containers.list(all=True, ignore_removed=True),
+        ]
+        return {one.name for one in there if one.name.startswith("t-mine")}
+
     try:
         one = project(tmp_path / "shop")
         one.config(STACK, lambda config: config["platform"].update(name="t-mine"))
-        said = one.tierstack("up", "-s", STACK, "--yes", code=1).stdout
-        assert "volume t-mine-db-data exists on the Docker host, and this stack did not make it" in said
-        assert "labels: project=thesis" in said
+        told = [one.tierstack("up", "-s", STACK, "--yes", code=1).stdout]
+        assert {entry["type"] for entry in one.state(STACK).get("resources", [])} <= {"pulumi:pulumi:Stack"}
+        told.append(one.pulumi("up", "--yes", "--skip-preview", "-s", STACK, code=None).stdout)
+        for said in told:
+            assert "2 problems. Nothing was changed." in said
+            for what in ("volume t-mine-db-data", "network t-mine-web"):
+                assert f"{what} exists on the Docker host, and this stack did not make it" in said
+            assert "labels: project=thesis" in said
+            assert "Traceback" not in said
+        assert named() == {"t-mine-db-data", "t-mine-web"}
         one.tierstack("down", "-s", STACK, "--yes", "--delete-data")
-        assert [one.name for one in daemon.volumes.list(filters={"name": "t-mine"})] == ["t-mine-db-data"]
+        assert named() == {"t-mine-db-data", "t-mine-web"}
     finally:
         volume.remove()
+        network.remove()

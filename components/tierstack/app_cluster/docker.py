@@ -13,7 +13,7 @@ import pulumi
 
 from tierstack.app_cluster import limits, processes, server, traffic
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
-from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
+from tierstack.platform.docker import Attachment, Called, Health, Host, Mount, Service, host, hyphenated
 from tierstack.platform.files import VolumeFiles
 from tierstack.platform.internal_ca import ca_directory
 from tierstack.platform.revision import revision
@@ -57,9 +57,9 @@ class _Release:
             if network is not None
         ]
 
-    def called(self, role: str) -> pulumi.Output[str]:
+    def called(self, role: str) -> Called:
         """The name on the host, after the platform's: role and revision complete what the release says."""
-        return pulumi.Output.concat(self.prefix, "-", self.revision, f"-{role}" if role else "")
+        return [self.prefix, self.revision, role]
 
     def _mounts(self) -> list[Mount]:
         """What every process of the application sees: what it trusts, its secrets and the uploads."""
@@ -128,7 +128,8 @@ class _Release:
         made: list[pulumi.Resource] = []
         addresses: list[pulumi.Output[str]] = []
         for index in range(1, self.args.counts.replicas + 1):
-            alias = self.called(str(index))
+            called = self.called(str(index))
+            alias = hyphenated(called)
             service = self._http() if self.args.server is ServerKind.HTTP else self._nginx(index, configuration, after)
             front = Attachment(network=pulumi.Output.from_input(self.args.gateway.network), aliases=[alias])  # pyright: ignore
             needs = [*after, *service.needs]
@@ -140,7 +141,7 @@ class _Release:
                 replace(service.service, networks=[front, *others]),
                 depends_on=needs,
                 single=False,
-                called=alias,
+                called=called,
             )
             made.append(container)
             addresses.append(pulumi.Output.concat(alias, f":{self.args.port}"))

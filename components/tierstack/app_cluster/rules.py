@@ -1,12 +1,12 @@
 """The rules of an AppCluster's arguments (pure): each wrong one with what to write instead."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tierstack.app_cluster import limits
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
-from tierstack.app_cluster.processes import SECRETS, secret_names, trusted
-from tierstack.app_cluster.server import CONFIG, PROBES, SOCKETS
+from tierstack.app_cluster.processes import secret_names, trusted
+from tierstack.app_cluster.server import PROBES
 from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.platform import PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -16,7 +16,9 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _FILE = re.compile(r"[A-Za-z0-9._-]+\.php")
 _SETTING = re.compile(r"[a-z0-9_.]+", re.IGNORECASE)
-_TAKEN = (CONFIG, SOCKETS, SECRETS, "/tmp", "/proc", "/sys", "/dev", "/")
+_TAKEN = ("/tmp", "/dev", "/")
+_OURS_WHOLLY = ("/etc/tierstack", "/run/tierstack", "/proc", "/sys")
+"""With everything below them: what is mounted there is read-only, or the kernel's."""
 _OURS = {
     "database": (
         *("DB_CONNECTION", "DB_HOST", "DB_PORT", "DB_DATABASE", "DB_USERNAME", "DB_PASSWORD"),
@@ -223,14 +225,42 @@ def _paths(args: AppClusterArgs) -> list[Problem]:
         if not _PATH.fullmatch(value) or ".." in value.split("/") or value != value.rstrip("/"):
             wrong = "is not an absolute directory without `..` or a slash at the end"
             found.append(Problem(path, value, wrong, "write one such as /srv/shop"))
-        elif path != "document_root" and value in _TAKEN:
+        elif {"", "."} & set(value.split("/")[1:]):
+            found.append(Problem(path, value, "has `//` or `/./` in it", "write each directory once, with one slash"))
+        elif path != "document_root" and _is_ours(value):
             found.append(Problem(path, value, "is used for something else in the container", "write another"))
+    found += _hidden_code(args.document_root, directories[1:])
     seen: dict[str, str] = {}
     for path, value in directories[1:]:
         if value is not None and value in seen:
             found.append(Problem(path, value, f"is the same as {seen[value]}", "remove one of them"))
         elif value is not None:
             seen[value] = path
+    return found
+
+
+def _is_ours(path: str) -> bool:
+    """Whether the component mounts something there itself, or nothing can be mounted there."""
+    return path in _TAKEN or any(_is_inside(path, one) for one in _OURS_WHOLLY)
+
+
+def _is_inside(path: str, directory: str) -> bool:
+    return f"{path}/".startswith(f"{directory}/")
+
+
+def _hidden_code(root: str | None, directories: Sequence[tuple[str, str | None]]) -> list[Problem]:
+    """Directories with a mount of their own that would hide the application's code."""
+    if root is None:
+        return []
+    found: list[Problem] = []
+    if any(_is_inside(root, one) for one in ("/tmp", *_OURS_WHOLLY)):
+        wrong = "is inside a directory that is mounted over in the container, which hides the application's code"
+        found.append(Problem("document_root", root, wrong, "write another, such as /srv/shop/public"))
+    for path, value in directories:
+        if value and _is_inside(root, value):
+            which = "is the same as" if value == root else "is a parent of"
+            wrong = f"{which} document_root, and a mount there hides the application's code"
+            found.append(Problem(path, value, wrong, "write a directory of its own, such as /srv/uploads"))
     return found
 
 

@@ -9,7 +9,7 @@ from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, Stack
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import resume
-from tierstack.engine.project import UsageError, find
+from tierstack.engine.project import UnreachableError, find
 from tierstack.engine.run import Engine, engine
 from tierstack.platform import DataProtection, claim
 
@@ -67,7 +67,7 @@ def _refuse_taken_over(pulumi: Engine, stack: str) -> None:
             if one["type"] != claim.TYPE or not claim.is_taken_over(one["outputs"]):
                 continue
         except DockerException as error:
-            raise UsageError(claim.unreachable(one["outputs"].get("docker_host"), str(error))) from None
+            raise UnreachableError(claim.unreachable(one["outputs"].get("docker_host"), str(error))) from None
         show.err.print(
             f"[bold red]refused:[/] another state has taken over what {stack} ran on the Docker host "
             f"(platform.name = {one['outputs']['name']}). Nothing was changed.\n"

@@ -3,6 +3,7 @@
 import copy
 import functools
 import inspect
+import weakref
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ import pulumi
 from tierstack.core import program
 from tierstack.core.arguments import checked, prepare
 from tierstack.core.errors import MISSING, ArgumentError, Problem, a_or_an
+from tierstack.platform.asked import PhysicalName
+from tierstack.platform.shared import current_run, held, is_hosted, raise_verdict
 
 PACKAGE = "tierstack"
 T = TypeVar("T")
@@ -55,7 +58,12 @@ class Component(pulumi.ComponentResource):
         """What `platform.shared` reads for what all components of a platform share."""
         self.physical_name = program.physical_name(name, loaded)
         """What names in the cluster or on the host begin with: the component's name, or the one it was made with."""
-        super().__init__(token(cls_name), name, {}, opts)
+        program.read_state(loaded)
+        if opts is None or opts.parent is None:
+            # The engine tells its resources apart by class and name.
+            for one in {name, self.physical_name}:
+                current_run().asked.add(PhysicalName("program", f"resource {cls_name}", one), self, subject)
+        super().__init__(token(cls_name), name, {}, held(opts))
         return loaded
 
     def child(self, **options: Any) -> pulumi.ResourceOptions:
@@ -67,6 +75,8 @@ class Component(pulumi.ComponentResource):
         for name, value in outputs.items():
             setattr(self, name, pulumi.Output.from_input(value))
         self.register_outputs(dict(outputs))
+        if is_hosted():
+            raise_verdict(current_run())  # the program is in another process, and each component on its own
 
 
 def merged(base: pulumi.ResourceOptions, extra: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
@@ -99,6 +109,10 @@ def _with_clear_calls(cls: type[Component], init: Any) -> Any:
             problems = [Problem(key, MISSING, wrong, instead) for key in unknown]
             problems = problems or [Problem(cls.__name__, MISSING, f"is called with {error}", instead)]
             raise ArgumentError(a_or_an(cls.__name__), problems) from None
-        init(self, *given, **named)
+        try:
+            init(self, *given, **named)
+        except pulumi.RunError as error:
+            current_run().asked.wrong = weakref.ref(error)
+            raise
 
     return wrapped

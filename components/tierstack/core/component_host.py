@@ -62,7 +62,7 @@ class ComponentHost(ComponentProvider):
         inputs: Mapping[str, Any],
         options: pulumi.ResourceOptions | None = None,
     ) -> ConstructResult:
-        """The component `name`. Raises InputPropertiesError with every wrong argument."""
+        """The component `name`. Raises InputPropertiesError with every wrong argument, or why it cannot be made."""
         run = self._runs.setdefault((pulumi.get_project(), pulumi.get_stack(), pulumi.runtime.is_dry_run()), Run())
         try:
             with hosted(run):
@@ -70,6 +70,10 @@ class ComponentHost(ComponentProvider):
         except ComponentInitError as error:
             if isinstance(error.inner, ArgumentError):
                 raise self._input_error(error.inner) from None
+            if isinstance(error.inner, pulumi.RunError):  # a name that cannot be had, or a daemon that is away
+                subject = f'{resource_type.rpartition(":")[2]} "{name}"'
+                details: pulumi.InputPropertyErrorDetails = {"property_path": "platform", "reason": str(error.inner)}
+                raise pulumi.InputPropertiesError(f"{subject} cannot be made", [details]) from None
             raise
 
     def map_inputs(self, inputs: Any, component_def: object) -> Any:

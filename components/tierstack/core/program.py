@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import pulumi
 
 from tierstack.core.errors import HIDDEN, ArgumentError, Problem
-from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems
+from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems, own_state
 from tierstack.platform.claims import Claim
 from tierstack.platform.shared import current_run, given_provider, is_hosted
 
@@ -61,6 +61,14 @@ def claim(args: object, owner: str) -> None:
     claims = current_run().claims
     for one in _claims(args):
         claims.setdefault(one.what, []).append((one, owner))
+
+
+def read_state(args: object) -> None:
+    """Read what the stack has made, where the component's platform needs it: before the component waits to be
+    registered, because asking may let what waits go on."""
+    platform = getattr(args, "platform", None)
+    if isinstance(platform, Platform) and not platform.renders:
+        own_state.resources()
 
 
 def with_judged_images(args: T, subject: str) -> T:

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from tierstack.engine.health import Health, Part, address_part, container_part, may_change, workload_part
 from tierstack.engine.interrupted import Object, object_of, provider_inputs
-from tierstack.engine.project import StackConfig, UsageError
+from tierstack.engine.project import StackConfig, UnreachableError, UsageError
 from tierstack.engine.resume import UnansweredError, kubectl
 from tierstack.engine.run import Engine
-from tierstack.platform import Platform
+from tierstack.platform import Platform, claim
 from tierstack.platform.daemon import client
 
 _KINDS = {
@@ -30,7 +30,7 @@ Resources = Sequence[Mapping[str, Any]]
 
 
 def parts_of(held: Resources, outputs: Mapping[str, Any], platform: Platform | None, config: StackConfig) -> list[Part]:
-    """Every part as it is now. Raises UsageError where it cannot be asked.
+    """Every part as it is now. Raises UnreachableError where it cannot be asked.
 
     `held`, `outputs`: the state. `platform`: that of the exported stack, whose namespace is the stack's own. None: of a
     namespace that the state does not have, only the objects of the state are parts.
@@ -87,7 +87,7 @@ def _containers(held: Resources, providers: Mapping[str, Mapping[str, Any]], pla
         try:
             there = {one.id: one.attrs for one in client(host).containers.list(all=True, ignore_removed=True)}
         except DockerException as error:
-            raise UsageError(f"the Docker daemon does not answer: {error}") from None
+            raise UnreachableError(claim.unanswered(host, str(error))) from None
         parts += [container_part(name, there.get(id_)) for id_, name in sorted(names.items(), key=lambda one: one[1])]
     return parts
 
@@ -127,7 +127,7 @@ def _asked(context: str | None, namespace: str, kinds: Sequence[str]) -> list[di
     try:
         answers = [kubectl(provider, "get", kind, *where, "-o", "json") for kind in kinds]
     except UnansweredError as error:
-        raise UsageError(f"the cluster does not answer: {error}") from None
+        raise UnreachableError(f"the cluster does not answer: {error}") from None
     return [one for said in answers if said.strip() for one in cast(list[dict[str, Any]], json.loads(said)["items"])]
 
 

@@ -26,6 +26,12 @@ class UsageError(Exception):
     """Exit code."""
 
 
+class UnreachableError(UsageError):
+    """What the stack runs on, or its backend, does not answer."""
+
+    code = 1
+
+
 class LockedError(UsageError):
     """Another run holds the stack."""
 

@@ -31,9 +31,9 @@ from tierstack.engine.interrupted import (
     settled,
     to_be_deleted,
 )
-from tierstack.engine.preflight import ANSWER_SECONDS
 from tierstack.engine.run import Engine, note
 from tierstack.platform.daemon import client
+from tierstack.platform.foreign_namespace import ANSWER_SECONDS
 
 _MANAGER = "pulumi-kubernetes-"
 

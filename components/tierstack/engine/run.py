@@ -19,7 +19,7 @@ from typing import Any, cast
 import yaml
 
 from tierstack.engine.locks import Lock, explained, is_refusal, locks
-from tierstack.engine.project import LockedError, Project, StackConfig, UsageError
+from tierstack.engine.project import LockedError, Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.project import masked as hidden
 
 _WRONG_PASSPHRASE = "incorrect passphrase"
@@ -100,7 +100,7 @@ class Engine:
         """Whether the backend has the stack."""
         done = self._call("stack", "ls", "--json", cwd=self.workspace)
         if done.returncode != 0:
-            raise UsageError(f"the backend does not answer:\n{done.stderr.strip()}")
+            raise UnreachableError(f"the backend does not answer:\n{done.stderr.strip()}")
         names = [str(one["name"]).rpartition("/")[2] for one in json.loads(done.stdout)]
         return self.stack in names
 

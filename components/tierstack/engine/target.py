@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tierstack.core.errors import ArgumentError
 from tierstack.engine.parts import is_on_docker
-from tierstack.engine.project import Project, StackConfig, UsageError
+from tierstack.engine.project import Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.run import Engine, engine
 from tierstack.platform import Platform, PlatformKind
 from tierstack.stack.protocol import CheckReport
@@ -92,12 +92,6 @@ def refuse_if_applied(project: Project, stack: str, found: Aim) -> None:
         kind = Target.DOCKER if any(type_.startswith("docker:") for type_ in applied) else Target.KUBERNETES
         wrong = f"{found.reason}, and {stack} runs there. Nothing was changed."
         raise UnreachableError(f"{wrong} {_INSTEAD[kind].format(stack=stack)}")
-
-
-class UnreachableError(UsageError):
-    """What the stack runs on does not answer."""
-
-    code = 1
 
 
 _INSTEAD = {

@@ -104,12 +104,12 @@ class Claimed:
         return ", ".join([*parts, *([f"since {since[:19]}"] if since else [])])
 
 
-def refuse_taken(one: HostObject) -> str:
-    """What to say of an object without the platform's label that has the name of one that is to be made."""
+def refuse_taken(one: HostObject, subject: str) -> str:
+    """What to say of an object without the platform's label that has a name which the component `subject` needs."""
     labels = ", ".join(f"{key}={value}" for key, value in sorted(one.labels.items())) or "none"
     return (
-        f"{one} exists on the Docker host, and this stack did not make it (labels: {labels}). It was not changed. "
-        "Remove or rename it, or set another `platform.name`."
+        f"{one} exists on the Docker host, and this stack did not make it (labels: {labels}). "
+        f"{subject} needs this name. Remove or rename the {one.kind}, or set another `platform.name`."
     )
 
 
@@ -263,12 +263,17 @@ def claim(
     return Claim(name, platform, owner, stack, opts), said
 
 
-def unreachable(docker_host: str | None, said: str) -> str:
-    """What to say where a daemon does not answer."""
+def unanswered(docker_host: str | None, said: str) -> str:
+    """That a daemon does not answer."""
     import os
 
     address = docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
+    return f"no Docker daemon answers at {address} ({said[:120]})"
+
+
+def unreachable(docker_host: str | None, said: str) -> str:
+    """What to say where a daemon does not answer before anything is done."""
     return (
-        f"platform.docker_host: no Docker daemon answers at {address} ({said[:120]}). Nothing was changed. "
+        f"platform.docker_host: {unanswered(docker_host, said)}. Nothing was changed. "
         "Start Docker, or set `platform.docker_host` or DOCKER_HOST"
     )

@@ -5,13 +5,15 @@ init process, rotated logs, a memory limit without swap. Every field that the da
 because the provider reads it back and would show it as a change in the next preview.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
 
-from tierstack.platform import DataProtection, Platform, own_state
+from tierstack.platform import DataProtection, Platform, own_state, revision
+from tierstack.platform.asked import PhysicalName
 from tierstack.platform.claim import Claim, Claimed, claim, refuse_taken
 from tierstack.platform.daemon import is_in_registry
 from tierstack.platform.files import VolumeFiles
@@ -19,8 +21,18 @@ from tierstack.platform.pulled_image import PulledImage, image_suffix
 from tierstack.platform.ready import Ready
 from tierstack.platform.reload import Reload
 from tierstack.platform.run_once import RunOnce
-from tierstack.platform.shared import current_run, once_per_run, platform_key, shared_options, waiting
+from tierstack.platform.shared import (
+    current_run,
+    once_per_run,
+    place_key,
+    platform_key,
+    shared_options,
+    subject,
+    waiting,
+)
 
+Called = Sequence[pulumi.Input[str]]
+"""A name in parts, between hyphens; an Output among them is a revision, which is known only during an update."""
 _LOGS = {"max-size": "10m", "max-file": "3"}  # at most 30 MB of logs a container stays on the host
 
 
@@ -100,7 +112,8 @@ class Host:
         self._ready: dict[pulumi.Resource, Ready] = once_per_run(
             lambda _: dict[pulumi.Resource, Ready](), ("ready", key)
         )
-        self._claim, self._claimed = once_per_run(lambda _: self._take(), ("claim", key))
+        self._claim, claimed = once_per_run(lambda _: self._take(), ("claim", key))
+        self._taken = claimed.taken() if claimed else {}
 
     def _provider(self) -> docker.Provider | None:
         address = self.platform.docker_host
@@ -139,11 +152,19 @@ class Host:
         name, opts = self._shared_name(image_suffix(reference)), shared_options(self._component)
         return PulledImage(name, image=reference, docker_host=self.platform.docker_host, opts=opts)
 
-    def _refuse_taken(self, kind: str, name: pulumi.Input[str]) -> None:
-        """Raise RunError where somebody else's object has the name of one that is to be made."""
-        taken = self._claimed.taken() if self._claimed else {}
-        if isinstance(name, str) and (one := taken.get((kind, name))):
-            raise pulumi.RunError(refuse_taken(one))
+    def _ask(self, kind: str, name: str, called: Called | None, parent: pulumi.Resource) -> None:
+        """Ask for a name on the host: it must be nobody else's, neither in the program nor on the host."""
+        asked = current_run().asked
+        parts = [self.platform.name, *(called or [name])]
+        shown = "-".join(part if isinstance(part, str) else "*" for part in parts)
+        asked.add(PhysicalName(place_key(self.platform, None), kind, shown), parent, subject(parent))
+        # Of names with a revision all that look alike: at worst one is told that would not have been in the way.
+        pattern = "-".join(re.escape(part) if isinstance(part, str) else revision.PATTERN for part in parts)
+        asked.refused += [
+            refuse_taken(one, subject(parent))
+            for (other, name), one in sorted(self._taken.items())
+            if other == kind and re.fullmatch(pattern, name)
+        ]
 
     def after(self, resources: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         """What to depend on to start after `resources`: after a container means once it is ready."""
@@ -153,12 +174,12 @@ class Host:
         """The name on the host of what a component calls `suffix`."""
         return f"{self.platform.name}-{suffix}"
 
-    def _called(self, name: str, called: pulumi.Input[str] | None) -> pulumi.Input[str]:
-        return self.name(name) if called is None else pulumi.Output.concat(self.platform.name, "-", called)
+    def _called(self, name: str, called: Called | None) -> pulumi.Input[str]:
+        return self.name(name) if called is None else hyphenated([self.platform.name, *called])
 
     def network(self, name: str, parent: pulumi.Resource, *, internal: bool = False) -> docker.Network:
         """A bridge network; `internal` has no way out of the host."""
-        self._refuse_taken("network", self.name(name))
+        self._ask("network", name, None, parent)
         return docker.Network(
             name,
             name=self.name(name),
@@ -175,7 +196,7 @@ class Host:
         parent: pulumi.Resource,
         *,
         data: bool,
-        called: pulumi.Input[str] | None = None,
+        called: Called | None = None,
         memory_owner: tuple[int, int] | None = None,
     ) -> docker.Volume:
         """A named volume. `data`: it holds what cannot be made again, and is protected as the platform says.
@@ -183,7 +204,7 @@ class Host:
         `called`: its name on the host after the platform's, where that is not `name`. `memory_owner`: it lies in
         memory, for sockets, and belongs to this (uid, gid); it is empty again when no container uses it.
         """
-        self._refuse_taken("volume", self._called(name, called))
+        self._ask("volume", name, called, parent)
         protection = self.platform.data_protection if data else DataProtection.NONE
         memory = None
         if memory_owner:
@@ -244,6 +265,7 @@ class Host:
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> RunOnce:
         """Run a container to its end (see `RunOnce`); its mounts are read-only."""
+        self._ask("container", name, None, parent)
         return RunOnce(
             name,
             container_name=self.name(name),
@@ -289,14 +311,14 @@ class Host:
         *,
         depends_on: Sequence[pulumi.Resource] = (),
         single: bool = True,
-        called: pulumi.Input[str] | None = None,
+        called: Called | None = None,
     ) -> docker.Container:
         """A running container, healthy before the engine goes on. `called`: see `volume`.
 
         `single`: there can be only one of it (it owns a volume, a port or its name), so a replace stops the old one
         first. False for containers whose names carry their release: the new one starts beside the old one.
         """
-        self._refuse_taken("container", self._called(name, called))
+        self._ask("container", name, called, parent)
         health = service.health
         container = docker.Container(
             name,
@@ -367,6 +389,11 @@ class Host:
             opts=pulumi.ResourceOptions(parent=container),
         )
         return container
+
+
+def hyphenated(parts: Called) -> pulumi.Output[str]:
+    """The parts of a name, between hyphens."""
+    return pulumi.Output.concat(parts[0], *(text for part in parts[1:] for text in ("-", part)))
 
 
 def _environment(values: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:

@@ -4,27 +4,34 @@ Components describe objects as manifests, as the Kubernetes reference writes the
 the engine and the tests. Objects are registered under the provider's own type tokens without importing its large SDK.
 """
 
+import dataclasses
 import functools
 import importlib.metadata
 import math
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
 import pulumi_random as random
 
+from tierstack.core.errors import ArgumentError
 from tierstack.links import SecretRef
 from tierstack.platform import DataProtection, Platform, gitops, own_state, pods, policies
+from tierstack.platform.asked import names_of
 from tierstack.platform.defaults import written_out
+from tierstack.platform.foreign_namespace import foreign_namespace
 from tierstack.platform.gitops import Step
 from tierstack.platform.shared import (
     current_run,
+    has_engine,
     once_per_run,
+    place_key,
     platform_key,
     provider_name,
     shared_options,
+    subject,
     waiting,
 )
 
@@ -159,6 +166,7 @@ class Cluster:
             policy = gitops.rendered(policy, Step.BASE, None)
         opts = pulumi.ResourceOptions(provider=self.provider, depends_on=[namespace, *self._before])
         opts = pulumi.ResourceOptions.merge(shared_options(self._component), opts)
+        self._ask(policy, self._key, f'platform "{self.platform.name}"')
         Object(self._shared_name("default-deny"), policy, opts)
 
     def _owner(self) -> str | None:
@@ -176,7 +184,20 @@ class Cluster:
             annotations: dict[str, str] = metadata.get("annotations") or {}
             if one["type"] == "kubernetes:core/v1:Namespace" and metadata.get("name") == self.platform.name:
                 return annotations.get(OWNER) or uuid.uuid4().hex
+        self._refuse_foreign()
         return uuid.uuid4().hex
+
+    def _refuse_foreign(self) -> None:
+        """Raise RunError where another state has made the namespace, before the API server says so of it alone.
+
+        Not where only the provider knows the cluster.
+        """
+        settings = pulumi.Config("kubernetes")
+        if self._given or not has_engine() or settings.get("kubeconfig") or settings.get("cluster"):
+            return
+        context = self.platform.context or settings.get("context")
+        if problem := foreign_namespace(dataclasses.replace(self.platform, context=context)):
+            raise ArgumentError("cluster", [problem])
 
     def object(
         self,
@@ -228,6 +249,7 @@ class Cluster:
 
         Otherwise as `object`. Where manifests are rendered, it tells GitOps tools what the engine would be told.
         """
+        self._ask(manifest, parent, subject(parent))
         if self.platform.adopt and not self.platform.renders:
             manifest = forced(manifest)
         protection = self.platform.data_protection if data else DataProtection.NONE
@@ -248,6 +270,11 @@ class Cluster:
         if options:
             opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(**options))
         return Object(name, manifest, waiting(opts, parent))
+
+    def _ask(self, manifest: Manifest, owner: Hashable, subject: str) -> None:
+        """Ask for the names in the cluster that an object takes."""
+        for name in names_of(manifest, place_key(self.platform, self._given)):
+            current_run().asked.add(name, owner, subject)
 
     def generated_secret(
         self,

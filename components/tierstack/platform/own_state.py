@@ -9,6 +9,8 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import get_monitor
 
+from tierstack.platform.shared import once_per_run
+
 _TOKEN = "pulumi:pulumi:readStackResourceOutputs"
 
 
@@ -18,7 +20,12 @@ def stack_name() -> str:
 
 
 def resources() -> dict[str, Any] | None:
-    """URN → {"type", "outputs"} of every resource in the state; None where nobody answers, as under mocks.
+    """URN → {"type", "outputs"} of every resource in the state; None where nobody answers, as under mocks."""
+    return once_per_run(lambda _: _resources(), "own state")
+
+
+def _resources() -> dict[str, Any] | None:
+    """Ask for them.
 
     The monitor is asked directly: an invoke of the SDK would wait for it, and let what is registered already go on.
     """

@@ -4,6 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+PATTERN = "[0-9a-f]{6}"
+"""What a revision looks like before it is known, as a regular expression."""
+
 
 def revision(late: Mapping[str, str]) -> str:
     """6 hexadecimal digits for the values that are known only during an update, secrets among them: where they stand

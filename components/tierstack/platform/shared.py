@@ -7,15 +7,18 @@ much as the component does, and a second component of the platform finds them th
 
 import contextlib
 import contextvars
+import copy
 import re
 import weakref
 from collections.abc import Callable, Generator, Hashable
 from typing import Any, TypeVar, cast
 
 import pulumi
+from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
 from tierstack.platform import Platform
+from tierstack.platform.asked import Asked
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -24,9 +27,10 @@ K = TypeVar("K", bound=Hashable)
 class Run:
     """One run of one program: what its components made once, and what they have claimed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, mocked: bool = False) -> None:
         self.made: dict[Hashable, Any] = {}
         self.claims: dict[Hashable, Any] = {}
+        self.asked = Asked(many_programs=mocked)
         self._targets: dict[str, list[Hashable]] = {}
 
     def name(self, name: str, target: Hashable, suffix: str) -> str:
@@ -51,7 +55,7 @@ def current_run() -> Run:
     if (hosted := _hosted.get()) is not None:
         return hosted
     monitor = get_monitor()
-    return Run() if monitor is None else _runs.setdefault(monitor, Run())
+    return Run() if monitor is None else _runs.setdefault(monitor, Run(mocked=not has_engine()))
 
 
 @contextlib.contextmanager
@@ -91,6 +95,39 @@ def waiting(opts: pulumi.ResourceOptions, component: pulumi.Resource | None) -> 
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=given))
 
 
+def held(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """`opts`, waiting until the program has asked for everything: nothing is registered where something is wrong.
+
+    The SDK sends no registration before the program's own code has ended, or calls a function of a provider. What is
+    constructed later, as in an `apply`, waits for its own names alone.
+    """
+    run = current_run()
+
+    async def passed() -> list[pulumi.Resource]:
+        raise_verdict(run)
+        return []
+
+    # As an option it leaves no trace in the state.
+    waiting = pulumi.ResourceOptions(depends_on=pulumi.Output.from_input(passed()))
+    return pulumi.ResourceOptions.merge(copy.copy(opts or pulumi.ResourceOptions()), waiting)
+
+
+def raise_verdict(run: Run) -> None:
+    """Raise RunError with everything that cannot be had of what was asked for."""
+    if found := run.asked.verdict():
+        raise pulumi.RunError(found)
+
+
+def has_engine() -> bool:
+    """Whether an engine runs the program, and not the mocks of a test."""
+    return not isinstance(get_monitor(), MockMonitor)
+
+
+def subject(resource: pulumi.Resource) -> str:
+    """How errors name a component: `RedisCluster "db"`."""
+    return f'{resource.pulumi_resource_type.rpartition(":")[2]} "{resource.pulumi_resource_name}"'
+
+
 def shared_options(component: pulumi.Resource | None, *, protect: bool = False) -> pulumi.ResourceOptions:
     """Options of what a component makes for its whole platform; `protect` is raised to what the caller asks for."""
     given = caller_options(component)
@@ -104,7 +141,7 @@ def shared_options(component: pulumi.Resource | None, *, protect: bool = False) 
         protect=protect or bool(getattr(component, "_protect", False)),
         retain_on_delete=given.retain_on_delete or None,
     )
-    return waiting(opts, component)
+    return held(waiting(opts, component))
 
 
 def given_provider(package: str, opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
@@ -134,7 +171,12 @@ def _identity(provider: pulumi.ProviderResource | None) -> Hashable:
     return provider if provider is None or _hosted.get() is None else provider_name(provider)
 
 
+def place_key(platform: Platform, provider: pulumi.ProviderResource | None) -> tuple[Hashable, ...]:
+    """What tells one host or cluster of a program from another."""
+    return (platform.kind, platform.context, platform.render_to, platform.docker_host, _identity(provider))
+
+
 def platform_key(platform: Platform, provider: pulumi.ProviderResource | None) -> Hashable:
-    """What tells one target of a program from another: the same key means the same namespace, or the same host."""
-    target = (platform.kind, platform.name, platform.context, platform.render_to, platform.docker_host)
-    return (*target, _identity(provider))
+    """What tells one target of a program from another: the same key means the same namespace, or the same host and
+    name."""
+    return (platform.name, *place_key(platform, provider))
