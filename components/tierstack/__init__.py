@@ -1,9 +1,11 @@
 """tierstack: Pulumi components that grow a web shop from one Docker host to Kubernetes by configuration."""
 
+import dataclasses
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
     from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
@@ -81,8 +83,18 @@ if not TYPE_CHECKING:
     }
 
     def __getattr__(name: str) -> object:
-        home = next((home for home, names in _HOMES.items() if name in names), None)
-        if home is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+        if name == "__version__":
+            value = importlib.import_module("importlib.metadata").version("tierstack")
+        else:
+            home = next((home for home, names in _HOMES.items() if name in names), None)
+            if home is None:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+            if dataclasses.is_dataclass(value) and all(field.kw_only for field in dataclasses.fields(value)):
+                # Before the component that takes it is imported, which would do so: it may be made first.
+                importlib.import_module(f"{__name__}.core.arguments").prepare(value)
+        globals()[name] = value
         return value
+
+    def __dir__() -> list[str]:
+        return [*globals(), *(name for name in __all__ if name not in globals()), "__version__"]

@@ -1,5 +1,7 @@
 """Wrong calls and keywords: one clean error, as for any other mistake."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pulumi
@@ -44,6 +46,18 @@ def test_a_misspelt_keyword_is_told_with_every_other_mistake() -> None:
 )
 def test_keywords(make: Any, line: str) -> None:
     assert line in told(make)
+
+
+@pytest.mark.parametrize("name", ["Kubernetes", "DockerHost", "Certificate", "GatewayEndpoint", "SecretRef"])
+def test_keywords_before_any_component_is_imported(name: str) -> None:
+    program = f"import tierstack\ntry:\n    tierstack.{name}(nam='x')\nexcept tierstack.ArgumentError as error:\n    print(error)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "  nam: is not a known key" in said
+
+
+def test_completion_shows_what_is_not_imported_yet() -> None:
+    program = "import tierstack; print(set(tierstack.__all__) - set(dir(tierstack)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
 
 
 @pytest.mark.parametrize(

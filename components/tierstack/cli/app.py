@@ -1,9 +1,11 @@
 """The verbs of the command, put together."""
 
 import sys
+from typing import Annotated
 
 import typer
 
+import tierstack
 from tierstack.cli import certificates, check, dns, down, preview, render, status, topology, up
 from tierstack.core.errors import ArgumentError
 from tierstack.engine.project import UsageError
@@ -19,6 +21,23 @@ app = typer.Typer(
     "Exit code 0: done; 1: problems, or a change failed; 2: the command was not understood.",
     epilog="Start with: [bold]tierstack check --stack local[/bold], then [bold]tierstack up --stack local[/bold]",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"tierstack {tierstack.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before a verb."""
+
+
 for verb in (check, up, preview, status, render, down, topology):
     app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLES)(verb.run)
 app.add_typer(dns.app, name="dns")
