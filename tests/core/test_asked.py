@@ -219,6 +219,12 @@ class TestNamesOfOthers:
         assert said.endswith("Nothing was changed.")
         assert full.startswith(f"{platform}-web-")
 
+    def test_of_the_claim_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.look(monkeypatch, HostObject("volume", "shop-claim", {"project": "thesis"}))
+        said = refused(lambda: redis("queue", HOST))
+        assert "volume shop-claim exists on the Docker host" in said
+        assert 'platform "shop" needs this name' in said
+
     def test_of_a_command_that_runs_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.look(monkeypatch, HostObject("container", "shop-once"))
 

@@ -167,7 +167,8 @@ class AppClusterArgs:
     secret_delivery: SecretDelivery = SecretDelivery.ENV
     """`env` or `file`."""
     uploads_path: str | None = None
-    """Directory of files that users upload, kept in a volume that all processes share. None: no volume."""
+    """Directory of files that users upload, kept in a volume that all processes share; not `document_root`, and no
+    parent of it. None: no volume."""
     uploads_gb: int = 20
     """Kubernetes: GiB of that volume."""
     uploads_access_mode: str = "ReadWriteMany"

@@ -114,6 +114,8 @@ class Host:
         )
         self._claim, claimed = once_per_run(lambda _: self._take(), ("claim", key))
         self._taken = claimed.taken() if claimed else {}
+        if self._claim:
+            self._ask("volume", "claim", None, None)
 
     def _provider(self) -> docker.Provider | None:
         address = self.platform.docker_host
@@ -152,16 +154,17 @@ class Host:
         name, opts = self._shared_name(image_suffix(reference)), shared_options(self._component)
         return PulledImage(name, image=reference, docker_host=self.platform.docker_host, opts=opts)
 
-    def _ask(self, kind: str, name: str, called: Called | None, parent: pulumi.Resource) -> None:
+    def _ask(self, kind: str, name: str, called: Called | None, parent: pulumi.Resource | None) -> None:
         """Ask for a name on the host: it must be nobody else's, neither in the program nor on the host."""
+        owner, who = (parent, subject(parent)) if parent else (self.platform.name, f'platform "{self.platform.name}"')
         asked = current_run().asked
         parts = [self.platform.name, *(called or [name])]
         shown = "-".join(part if isinstance(part, str) else "*" for part in parts)
-        asked.add(PhysicalName(place_key(self.platform, None), kind, shown), parent, subject(parent))
+        asked.add(PhysicalName(place_key(self.platform, None), kind, shown), owner, who)
         # Of names with a revision all that look alike: at worst one is told that would not have been in the way.
         pattern = "-".join(re.escape(part) if isinstance(part, str) else revision.PATTERN for part in parts)
         asked.refused += [
-            refuse_taken(one, subject(parent))
+            refuse_taken(one, who)
             for (other, name), one in sorted(self._taken.items())
             if other == kind and re.fullmatch(pattern, name)
         ]
