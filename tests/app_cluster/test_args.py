@@ -33,6 +33,20 @@ def test_good(on: str, tier: Tier, more: dict[str, Any]) -> None:
     assert args(on, tier=tier, **more).problems() == []
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"php_settings": {"memory_limit": "32M", "post_max_size": "16M", "upload_max_filesize": "2M"}},
+        {"php_settings": {"max_execution_time": "0", "post_max_size": "0", "memory_limit": "64m"}},
+        {"max_body_mb": 128, "child_memory_mb": 256, "php_settings": {"memory_limit": "256M", "post_max_size": "128M"}},
+        {"uploads_path": "/srv/shop/public/files", "writable_paths": ["/srv/shop/publicity", "/srv/cache"]},
+    ],
+    ids=str,
+)
+def test_settings_within_the_limits_and_directories_beside_the_code(given: dict[str, Any]) -> None:
+    assert args("docker", **given).problems() == []
+
+
 def test_connections_of_another_platform() -> None:
     wrong = args("docker", gateway=gateway("kubernetes")).problems()
     assert [problem.path for problem in wrong] == [

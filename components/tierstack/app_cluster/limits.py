@@ -23,7 +23,10 @@ B is `max_body_mb`, R is `request_timeout_seconds`, S is `stop_seconds`.
 An answer is passed on at the client's speed, so its child is busy until the client has it, but for the last 256 KiB.
 """
 
+import math
 import re
+from dataclasses import dataclass
+from typing import Any
 
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.tier import web_memory_mb as children_memory_mb
@@ -71,6 +74,65 @@ def web_memory_mb(args: AppClusterArgs) -> int:
     """MiB that a PHP-FPM container needs: its children, PHP's own, opcache beyond that, and the bodies in its tmpfs."""
     counts = args.counts
     return children_memory_mb(counts.children, counts.child_memory_mb) + opcache_mb(args) + bodies_mb(args)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhpLimit:
+    """What a setting of PHP has to agree with."""
+
+    amount: float
+    """The limit in bytes or seconds."""
+    argument: str
+    """The argument that it follows from."""
+    shown: str
+    """Argument and value, for a reader."""
+    why_not_more: str
+    """What holds whatever a larger value admits; follows "by which"."""
+    why_not_less: str = ""
+    """What a smaller value breaks; follows "by which". Empty: a smaller value is fine."""
+
+    @property
+    def may_be_less(self) -> bool:
+        """Whether the setting may be below the limit."""
+        return not self.why_not_less
+
+
+def php_limits(args: AppClusterArgs) -> dict[str, PhpLimit]:
+    """The limits of ours beside which settings of PHP stand, by the name of the setting."""
+    child, body, seconds = args.counts.child_memory_mb, args.max_body_mb, args.request_timeout_seconds
+    bodies: dict[str, Any] = {
+        "amount": body * 2**20,
+        "argument": "max_body_mb",
+        "shown": f"`max_body_mb` = {body} MiB",
+        "why_not_more": "nginx refuses larger bodies with 413",
+    }
+    return {
+        "memory_limit": PhpLimit(
+            amount=child * 2**20,
+            argument="child_memory_mb",
+            shown=f"`child_memory_mb` = {child} MiB",
+            why_not_more="the memory of the container is sized",
+        ),
+        "post_max_size": PhpLimit(
+            **bodies, why_not_less="nginx admits bodies that PHP would then drop without an error"
+        ),
+        "upload_max_filesize": PhpLimit(**bodies),
+        "max_execution_time": PhpLimit(
+            amount=seconds,
+            argument="request_timeout_seconds",
+            shown=f"`request_timeout_seconds` = {seconds} s",
+            why_not_more="nginx answers 504",
+        ),
+    }
+
+
+def php_amount(value: str) -> float | None:
+    """A size or time of php.ini in bytes or seconds (PHP manual, "Shorthand notation"); -1 has no limit. None: 0, which
+    switches a limit off that nginx has all the same, or what is no number."""
+    if value.strip() == "-1":
+        return math.inf
+    size = _SIZE.fullmatch(value.strip())
+    return int(size[1]) * _UNITS[size[2].upper()] or None if size else None
 
 
 def opcache_mb(args: AppClusterArgs) -> int:

@@ -146,8 +146,24 @@ def _server(args: AppClusterArgs) -> list[Problem]:
             found.append(Problem("front_controller", args.front_controller, wrong, instead))
         for key, value in (args.php_settings or {}).items():
             if not _SETTING.fullmatch(key) or "\n" in value:
-                wrong, instead = "is not a setting of php.ini on one line", "write it as in `memory_limit: 64M`"
+                wrong, instead = "is not a setting of php.ini on one line", "write it as in `date.timezone: UTC`"
                 found.append(Problem(f"php_settings.{key}", value, wrong, instead))
+        found += _php_limits(args)
+    return found
+
+
+def _php_limits(args: AppClusterArgs) -> list[Problem]:
+    """Settings of PHP that a limit of ours contradicts: PHP would never get what they admit, or drop what nginx admits
+    (a body above `post_max_size` is empty for the application, with status 200)."""
+    found: list[Problem] = []
+    for key, one in limits.php_limits(args).items():
+        value = (args.php_settings or {}).get(key)
+        amount = None if value is None else limits.php_amount(value)
+        if amount is None or amount == one.amount or (amount < one.amount and one.may_be_less):
+            continue
+        how, why = ("more", one.why_not_more) if amount > one.amount else ("less", one.why_not_less)
+        wrong = f"is {how} than {one.shown}, by which {why}"
+        found.append(Problem(f"php_settings.{key}", value, wrong, f"remove it, and set `{one.argument}`"))
     return found
 
 
