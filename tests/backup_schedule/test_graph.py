@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, config, restore
@@ -121,6 +122,38 @@ def test_the_cluster_of_a_restore() -> None:
         aside="aside", cluster="db", object_store="backups", storage_gb=50, time="2026-01-31T12:00:00Z"
     )
     golden("backup-schedule-recovery-cluster.json", manifest)
+    same = restore.recovery_cluster(
+        aside="aside", cluster="db", object_store="backups", storage_gb=50, image="pg@sha256:0"
+    )
+    assert same["spec"]["imageName"] == "pg@sha256:0"
+
+
+def test_the_cluster_of_a_restore_works_in_a_closed_namespace() -> None:
+    """`default-deny` selects its pods too, and the policies of the running database do not."""
+    cluster = restore.recovery_cluster(aside="aside", cluster="db", object_store="backups", storage_gb=50)
+    spec = restore.recovery_policy(aside="aside")["spec"]
+    assert spec["podSelector"]["matchLabels"] == {"cnpg.io/cluster": cluster["metadata"]["name"]}
+    assert spec["egress"] == [{}], "wherever API server and bucket are"
+    assert [port["port"] for port in spec["ingress"][0]["ports"]] == [5432, 8000]
+    documented = page_manifests()
+    assert documented == [
+        restore.recovery_policy(aside="aside"),
+        restore.recovery_cluster(
+            aside="aside",
+            cluster="db",
+            object_store="backups",
+            storage_gb=50,
+            time="2026-01-31T12:00:00Z",
+            image=documented[1]["spec"]["imageName"],
+        ),
+    ]
+
+
+def page_manifests() -> list[dict[str, Any]]:
+    """The manifests of the restore on the component's page."""
+    page = (Path(__file__).parents[2] / "docs/components/backup-schedule.md").read_text()
+    block = page.split("cat > aside.yaml <<EOF\n")[1].split("\nEOF\n")[0]
+    return list(yaml.safe_load_all(block))
 
 
 def test_delivered_modules_import_nothing_that_an_image_may_lack() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tierstack.backup_schedule import agent
+from tierstack.platform import policies
 
 PYTHON = ["python3", "-m", agent.__name__]
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/lib", "TZ": "UTC"}
@@ -91,10 +92,11 @@ def query(aside: str, database: str, statement: str, superuser: str = "postgres"
 
 
 def recovery_cluster(
-    *, aside: str, cluster: str, object_store: str, storage_gb: int, time: str | None = None
+    *, aside: str, cluster: str, object_store: str, storage_gb: int, time: str | None = None, image: str | None = None
 ) -> dict[str, Any]:
     """The manifest of a CloudNativePG Cluster `aside` with the backups of `cluster` replayed to `time`.
 
+    `image` is that of `cluster`: a base backup starts under its own major version only. None: the operator's default.
     CloudNativePG manual, "Recovery", and the plugin's manual, "Restoring a Cluster".
     """
     origin = "origin"
@@ -106,8 +108,20 @@ def recovery_cluster(
         "metadata": {"name": aside},
         "spec": {
             "instances": 1,
+            **({"imageName": image} if image else {}),
             "storage": {"size": f"{storage_gb}Gi"},
             "bootstrap": {"recovery": {"source": origin, **target}},
             "externalClusters": [{"name": origin, "plugin": plugin}],
         },
     }
+
+
+def recovery_policy(*, aside: str, operator_namespace: str = "cnpg-system") -> dict[str, Any]:
+    """The NetworkPolicy of the Cluster `aside`, in a namespace that is closed (`platform.default_deny`): its operator
+    reaches it, and it reaches the API server, DNS and the bucket, which no policy of the stack lets it do."""
+    return policies.policy(
+        aside,
+        {"cnpg.io/cluster": aside},
+        ingress=[policies.ingress([policies.namespace(operator_namespace)], 5432, 8000)],
+        egress=[{}],
+    )
