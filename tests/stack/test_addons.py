@@ -85,3 +85,24 @@ def test_proxies_that_are_written_twice_must_be_the_same() -> None:
     (problem,) = judged({"addons": addons, "gateway": {"trusted_proxies": ["198.51.100.0/24"]}}).problems
     assert problem.path == "addons.trusted_proxies"
     assert "198.51.100.0/24" in problem.wrong
+
+
+@pytest.mark.parametrize(
+    ("app", "addons", "seconds"),
+    [
+        ({}, {}, 60),
+        ({"request_timeout_seconds": 300}, {}, 300),
+        ({"request_timeout_seconds": 300, "stop_seconds": 90}, {}, 90),
+        ({"request_timeout_seconds": 10}, {}, 30),
+        ({"request_timeout_seconds": 300}, {"stop_seconds": 20}, 20),
+    ],
+    ids=str,
+)
+def test_a_proxy_that_stops_waits_for_requests_as_long_as_the_application_does(
+    app: dict[str, Any], addons: dict[str, Any], seconds: int
+) -> None:
+    found = judged({"addons": {**INSTALL, **addons}, "app": {**BASE["app"], **app}}).rooms
+    assert found
+    made = found.addons()
+    assert made
+    assert made.stop_seconds == seconds

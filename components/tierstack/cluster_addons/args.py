@@ -65,7 +65,8 @@ class ClusterAddonsArgs:
     """Networks (CIDR) of load balancers or a CDN in front of Traefik, whose X-Forwarded-For is believed. Each Gateway
     repeats them (`trusted_proxies`), so that its applications count clients by them. None: nobody's."""
     stop_seconds: int = 30
-    """How long running requests may take when Traefik stops, in seconds."""
+    """How long running requests may take when Traefik stops, in seconds. A stack that installs the addons raises it to
+    what the application gives them (`app.stop_seconds`)."""
     read_timeout_seconds: int = READ_SECONDS
     """How long a client may take to send one request with its body to Traefik, in seconds; then it is cut off. 300 are
     enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""

@@ -160,7 +160,14 @@ class Rooms:
         given.setdefault("keda", self.settings.app.worker_queue is not None)
         # As long as the application may take: later answers come from nobody.
         given.setdefault("response_timeout_seconds", self.settings.app.request_timeout_seconds + 5)
+        if "stop_seconds" not in given and (app := self._longest_request()) > ClusterAddonsArgs.stop_seconds:
+            given["stop_seconds"] = app
         return self._made(ClusterAddonsArgs, "addons", {**given, **self._reading("addons"), "platform": self.platform})
+
+    def _longest_request(self) -> int:
+        """Seconds that the application lets a request take when what serves it stops."""
+        app = self.settings.app
+        return app.request_timeout_seconds if app.stop_seconds is None else app.stop_seconds
 
     def needs(self) -> Needs | None:
         """What must be in the cluster before; None where the stack applies nothing to one, or installs it."""
