@@ -114,5 +114,28 @@ def test_another_template_of_claims_comes_with_what_to_do(tmp_path: Path) -> Non
     assert "kubectl -n shop delete statefulset redis-node --cascade=orphan" in line
 
 
+@pytest.mark.parametrize(
+    ("was", "will_be", "says"),
+    [
+        (3, 1, ["StatefulSet redis goes from 3 replicas to 1: kubectl exec redis-0 -- hand-over"]),
+        (1, 3, []),
+        (3, 3, []),
+        (3, None, []),
+    ],
+)
+def test_a_workload_with_fewer_replicas_comes_with_what_to_run_before(
+    tmp_path: Path, was: int, will_be: int | None, says: list[str]
+) -> None:
+    """A rendered stack has no engine that would run it."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    command = {"tierstack.dev/before-scale-in": "kubectl exec redis-0 -- hand-over"}
+    for folder, replicas, annotations in ((before, was, command), (after, will_be, {})):
+        folder.mkdir()
+        spec = {} if replicas is None else {"replicas": replicas}
+        one = {"kind": "StatefulSet", "metadata": {"name": "redis", "annotations": annotations}, "spec": spec}
+        (folder / "one.yaml").write_text(yaml.safe_dump({"apiVersion": "apps/v1", **one}))
+    assert manifests.scale_ins(manifests.read(before), manifests.read(after)) == says
+
+
 def test_a_folder_that_is_not_there_has_nothing(tmp_path: Path) -> None:
     assert manifests.read(tmp_path / "absent") == {}

@@ -193,8 +193,13 @@ def test_before_three_become_one_the_first_must_have_everything() -> None:
     done: dict[str, Any] = {key: key for key in made}
     assert "redis-alone" in kubernetes._needs("redis", "redis-node", done)
     assert "redis-alone" not in manifests(args(tier=Tier.USERS_1M))
-    # Whoever applies rendered manifests has an order of their own.
-    assert "redis-alone" not in manifests(args(Kubernetes(name="shop", render_to="rendered")))
+    # Whoever applies rendered manifests has an order of their own: the three say what to run in one of them.
+    rendered = Kubernetes(name="shop", render_to="rendered")
+    assert "redis-alone" not in manifests(args(rendered))
+    three = manifests(args(rendered, tier=Tier.USERS_1M))
+    command = three["redis-node"]["metadata"]["annotations"]["tierstack.dev/before-scale-in"]
+    assert command == "kubectl -n shop exec redis-node-0 -- sh /etc/redis/alone.sh"
+    assert "alone.sh" in three["redis-node-config"]["data"]
 
 
 @pytest.mark.parametrize("protection", list(DataProtection))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, Stack
@@ -46,7 +47,7 @@ def write(
     except RunFailedError as error:
         show.failure(stack, error.messages, json=json)
     if json:
-        changes = {"kept": made.kept, "gone": made.gone, "refused": made.refused}
+        changes = {"kept": made.kept, "gone": made.gone, "refused": made.refused, "before": made.before}
         about = {"stack": stack, "platform": "render", "result": "failed" if made.kept else "succeeded"}
         show.as_json({**about, "directory": str(made.folder), "manifests": made.count, **changes})
     else:
@@ -54,7 +55,9 @@ def write(
         for line in made.gone:
             show.err.print(f"[yellow]removed:[/] {line}", markup=True)
         for line in made.refused:
-            show.err.print(f"[yellow]the cluster will refuse:[/] {line}")
+            show.err.print(f"[yellow]the cluster will refuse:[/] {escape(line)}")
+        for line in made.before:
+            show.err.print(f"[yellow]before you apply:[/] {escape(line)}")
         if made.kept:
             names = "\n".join(f"  {line}" for line in made.kept)
             show.err.print(

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import yaml
 
-from tierstack.platform.gitops import PROTECTION, annotation, step_of
+from tierstack.platform.gitops import BEFORE_SCALE_IN, PROTECTION, annotation, step_of
 
 Manifest = dict[str, Any]
 
@@ -83,6 +83,17 @@ def _identity(manifest: Manifest) -> Identity:
 def leaving(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered]) -> dict[Identity, Rendered]:
     """The protected objects with data that were in the folder and are no more: a tool that prunes would delete them."""
     return {one: old for one, old in sorted(before.items()) if one not in now and old.protection not in ("", "none")}
+
+
+def scale_ins(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered]) -> list[str]:
+    """What to run before a workload with fewer replicas is applied, one line each."""
+    found: list[str] = []
+    for one in sorted(before.keys() & now.keys()):
+        was, will_be = (folder[one].manifest.get("spec", {}).get("replicas") for folder in (before, now))
+        command = annotation(before[one].manifest, BEFORE_SCALE_IN)
+        if command and isinstance(was, int) and isinstance(will_be, int) and will_be < was:
+            found.append(f"{one} goes from {was} replicas to {will_be}: {command}")
+    return found
 
 
 def arrange(folder: Path, kept: Mapping[Identity, Rendered]) -> None:
@@ -195,4 +206,4 @@ def advice(refusals: list[Refusal]) -> Iterator[str]:
             command = f"kubectl -n {one.what.namespace} delete statefulset {one.what.name} --cascade=orphan"
             yield f"{one}; before you apply it: {command} (its pods go on running, and the new one takes them over)"
         else:
-            yield f"{one}; the cluster refuses that: take it back, or move the data to a new one"
+            yield f"{one}; take the change back, or move the data to a new {one.what.kind}"

@@ -35,6 +35,8 @@ class Rendering:
     """Those that left it, by `--delete-data`."""
     refused: list[str]
     """Changes that the cluster will refuse, with what to do."""
+    before: list[str]
+    """What to run before the folder is applied."""
 
     @property
     def shown(self) -> str:
@@ -138,6 +140,7 @@ def _arranged(fresh: Path, final: Path, *, delete_data: bool) -> Rendering:
         kept=[str(one) for one in kept],
         gone=[str(one) for one in leaving if one not in kept],
         refused=list(manifests.advice(manifests.refused(before, now))),
+        before=manifests.scale_ins(before, now),
     )
 
 

@@ -41,6 +41,9 @@ class Step(IntEnum):
 WAVE = "argocd.argoproj.io/sync-wave"
 PROTECTION = "tierstack.dev/data-protection"
 """On every rendered object that holds data: the `data_protection` that it was rendered with."""
+BEFORE_SCALE_IN = "tierstack.dev/before-scale-in"
+"""On a rendered StatefulSet: the command to run before a manifest with fewer replicas is applied. Where the engine
+applies, it runs that itself; of rendered files `tierstack render` prints it where the replicas become fewer."""
 
 _ENGINE = "pulumi.com/"
 _BASE_KINDS = frozenset(

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import pulumi
 
 from tierstack.links import RedisConnection, SecretRef, TrustedCA
-from tierstack.platform.gitops import Step
+from tierstack.platform.gitops import BEFORE_SCALE_IN, Step
 from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform.internal_ca import kubernetes as certificates
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, Manifest, cluster, millicores
@@ -48,9 +48,9 @@ def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
         **node.files(conf, topology.join(among) if three else ""),
         "health.sh": node.health_script(notice=encrypted),
     }
-    alone = {} if three else {handover.SCRIPT: handover.alone_script(among)}
-    # A single node has it too: it stops in order when it is restarted as the first of three.
-    return {**files, **alone, "stop.sh": handover.stop_script(among)}
+    # Both forms have both scripts: a single node stops in order when it is restarted as the first of three, and in the
+    # first of three rendered nodes somebody runs `alone.sh` by hand.
+    return {**files, handover.SCRIPT: handover.alone_script(among), "stop.sh": handover.stop_script(among)}
 
 
 def sentinel_files(among: Topology) -> dict[str, str]:
@@ -234,7 +234,11 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _claim_spec(args.size.storage_gb, args)}],
         "template": pod,
     }
-    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": f"{name}-node"}, "spec": spec}
+    metadata: Manifest = {"name": f"{name}-node"}
+    if args.platform.renders and args.size.nodes == 3:
+        script = f"sh {node.CONFIG_DIR}/{handover.SCRIPT}"
+        metadata["annotations"] = {BEFORE_SCALE_IN: f"kubectl -n {args.platform.name} exec {name}-node-0 -- {script}"}
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
 
 
 def _alone(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
