@@ -13,7 +13,7 @@ TIERSTACK := $(ENV) tierstack
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -83,6 +83,9 @@ test-cluster: name-servers cluster ## tests on a real Kubernetes cluster
 
 bench: core ## preview and up against a hand-written program with the same resources
 	@$(ENV) python -m bench $(ARGS)
+
+outdated: setup ## pinned versions that are behind or have known vulnerabilities (ARGS=--json, ARGS=--strict)
+	@$(ENV) python -m toolchain.outdated $(ARGS)
 
 doctor: ## what is found, what is missing and how to get it (ARGS=--json)
 	@$(SETUP) --doctor $(ARGS)
