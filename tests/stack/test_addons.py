@@ -10,51 +10,51 @@ import yaml
 from tests.cluster_addons.samples import MANIFESTS
 from tests.support import run_program
 from tierstack import Addon
-from tierstack.stack.check import Verdict, judge
+from tierstack.stack.check import StackReport, judge
+from tierstack.stack.plan import Plan
 from tierstack.stack.program import build
-from tierstack.stack.wiring import Rooms, stand_ins
 
 BASE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "cases/settings/base.yaml").read_text())
 
 
-def judged(given: dict[str, Any], kind: str = "kubernetes", **platform: Any) -> Verdict:
+def judged(given: dict[str, Any], kind: str = "kubernetes", **platform: Any) -> StackReport:
     config = {**copy.deepcopy(BASE), **given}
     config["platform"] = {**config.get("platform", {}), "kind": kind, **platform}
     del config["kubernetes"], config["backups"]  # rendered, with secrets that only matter there
     return judge(config, frozenset(), "test", "shop")
 
 
-def rooms(kind: str = "kubernetes", addons: dict[str, Any] | None = None, **platform: Any) -> Rooms:
+def plan(kind: str = "kubernetes", addons: dict[str, Any] | None = None, **platform: Any) -> Plan:
     verdict = judged({} if addons is None else {"addons": addons}, kind, **platform)
     assert verdict.problems == []
-    assert verdict.rooms
-    assert verdict.needs == verdict.rooms.needs()
-    return verdict.rooms
+    assert verdict.plan
+    assert verdict.needs == verdict.plan.needs
+    return verdict.plan
 
 
 INSTALL: dict[str, Any] = {"mode": "install", "manifests": str(MANIFESTS), "without": ["keda"]}
 
 
 def test_by_default_the_cluster_has_them() -> None:
-    assert rooms().addons() is None
-    needs = rooms().needs()
+    assert plan().addons is None
+    needs = plan().needs
     assert needs
     assert {Addon.GATEWAY_API, Addon.TRAEFIK, Addon.CERT_MANAGER, Addon.CLOUDNATIVE_PG} <= set(needs.addons)
     assert needs.gateway_class == "traefik"
 
 
-@pytest.mark.parametrize("stack", [rooms(render_to="out"), rooms("docker"), rooms(addons=INSTALL)])
-def test_nothing_is_asked_of_a_cluster_that_is_not_there_or_gets_them(stack: Rooms) -> None:
-    assert stack.needs() is None
+@pytest.mark.parametrize("stack", [plan(render_to="out"), plan("docker"), plan(addons=INSTALL)])
+def test_nothing_is_asked_of_a_cluster_that_is_not_there_or_gets_them(stack: Plan) -> None:
+    assert stack.needs is None
 
 
 def test_the_same_settings_mean_nothing_on_docker() -> None:
-    assert rooms("docker", INSTALL).addons() is None
+    assert plan("docker", INSTALL).addons is None
 
 
 @pytest.mark.graph
 def test_everything_waits_for_the_operators_that_the_stack_installs() -> None:
-    made = run_program(lambda: build(rooms(addons=INSTALL)))
+    made = run_program(lambda: build(plan(addons=INSTALL).components))
     assert not [one for one in made.made if one.name.startswith("addons-keda-")]
     operator = "addons-cloudnative-pg-deployment-cnpg-controller-manager"
     waiting = [one for one in made.made if one.type.startswith("kubernetes:") and not one.name.startswith("addons-")]
@@ -71,12 +71,11 @@ NETWORKS = ["192.0.2.0/24"]
 def test_proxies_in_front_are_written_once(key: str) -> None:
     given: dict[str, Any] = {"addons": INSTALL}
     given[key] = {**given.get(key, {}), "trusted_proxies": NETWORKS}
-    found = judged(given).rooms
+    found = judged(given).plan
     assert found
-    certificate, *_ = stand_ins(found.platform, ["a.example.org"])
-    addons = found.addons()
+    addons = found.addons
     assert addons
-    assert found.gateway(certificate).trusted_proxies == addons.trusted_proxies == NETWORKS
+    assert found.gateway.trusted_proxies == addons.trusted_proxies == NETWORKS
 
 
 def test_proxies_that_are_written_twice_must_be_the_same() -> None:

@@ -10,8 +10,8 @@ import yaml
 from tests.support import run_program
 from tierstack.stack.check import judge
 from tierstack.stack.memory import host_memory
+from tierstack.stack.plan import Plan
 from tierstack.stack.program import build
-from tierstack.stack.wiring import Rooms
 
 pytestmark = pytest.mark.graph
 
@@ -28,7 +28,7 @@ HTTP = {
 }
 
 
-def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Rooms:
+def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
     config = copy.deepcopy(BASE)
     config |= {"platform": {"kind": "docker"}, "tier": tier, "redis": {"nodes": 1}}
     for name, values in sections.items():
@@ -36,8 +36,8 @@ def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Rooms:
         config[name] = {key: value for key, value in merged.items() if value is not None}
     verdict = judge(config, frozenset(), "test", "shop")
     assert verdict.problems == []
-    assert verdict.rooms
-    return verdict.rooms
+    assert verdict.plan
+    return verdict.plan
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,9 @@ def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Rooms:
 )
 def test_the_sum_is_that_of_the_containers(tier: str, sections: dict[str, dict[str, Any]]) -> None:
     stack = rooms(tier, sections)
-    made = [one.inputs for one in run_program(lambda: build(stack)).of_type("docker:index/container:Container")]
+    made = [
+        one.inputs for one in run_program(lambda: build(stack.components)).of_type("docker:index/container:Container")
+    ]
     released = [one for one in made if "release" in str(one["labels"]) and not one["name"].endswith("-scheduler")]
     found = host_memory(stack)
     assert found.rest == sum(one["memory"] for one in made)

@@ -9,15 +9,17 @@ import yaml
 
 from tests.support import run_program
 from tests.tls.pairs import Authority, Pair
+from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError
 from tierstack.core.tier import Tier
+from tierstack.dns_records import args as dns_args
+from tierstack.dns_records.zone import compose
 from tierstack.platform import DataProtection
-from tierstack.stack import rules
+from tierstack.stack import rules, wiring
 from tierstack.stack.check import judge
 from tierstack.stack.program import build
 from tierstack.stack.reference import markdown
 from tierstack.stack.settings import read
-from tierstack.stack.wiring import stand_ins
 
 CASES = Path(__file__).parent.parent / "cases" / "settings"
 WRONG: list[dict[str, Any]] = yaml.safe_load((CASES / "wrong.yaml").read_text())
@@ -125,9 +127,9 @@ def test_records_are_published_as_the_platform_protects_its_data(
         put(base, f"platform.{key}", value)
         if value is None:
             put(base, f"kubernetes.platform.{key}", None)
-    rooms = judge(base, frozenset({"dns"}), "test", "shop").rooms
-    assert rooms
-    dns = rooms.dns()
+    plan = judge(base, frozenset({"dns"}), "test", "shop").plan
+    assert plan
+    dns = plan.dns
     assert dns
     assert dns.publish
     assert (dns.publish.host(), dns.publish.data_protection) == (host, protection)
@@ -139,8 +141,8 @@ def test_a_rendered_stack_publishes_nothing_by_itself(base: dict[str, Any]) -> N
     put(base, "platform.kind", "kubernetes")
     verdict = judge(base, frozenset({"dns"}), "test", "shop")
     assert not verdict.problems
-    assert verdict.rooms
-    dns = verdict.rooms.dns()
+    assert verdict.plan
+    dns = verdict.plan.dns
     assert dns
     assert dns.publish is None
 
@@ -152,15 +154,14 @@ def test_a_policy_of_mta_sts_is_served_with_a_certificate_for_its_host(base: dic
     put(base, "dns.certificate", {"issuer": "letsencrypt.org"})
     verdict = judge(base, frozenset(), "test", "shop")
     assert not verdict.problems
-    assert verdict.rooms
-    rooms = verdict.rooms
-    assert rooms.tls().hostnames == ["shop.example", "mta-sts.shop.example"]
-    _, gateway, _, _ = stand_ins(rooms.platform, ["shop.example"])
-    served, dns = rooms.mta_sts(gateway), rooms.dns()
+    assert verdict.plan
+    plan = verdict.plan
+    assert plan.tls.hostnames == ["shop.example", "mta-sts.shop.example"]
+    served, dns = plan.mta_sts, plan.dns
     assert served
     assert dns
     assert (served.hostname, served.policy) == ("mta-sts.shop.example", dns.zone().mta_sts_policy)
-    assert served.image == rooms.images.app, "no nginx of its own: the application's image has one"
+    assert served.image == plan.components.images.app, "no nginx of its own: the application's image has one"
     assert any(line.startswith("mta_sts: senders do not trust the local CA") for line in verdict.advice)
     assert dns.zone().get("mta-sts.shop.example", "CNAME")
 
@@ -170,9 +171,9 @@ def test_a_policy_of_mta_sts_is_served_with_a_certificate_for_its_host(base: dic
 def test_the_record_of_a_policy_is_written_once_it_is_served(base: dict[str, Any], kind: str) -> None:
     put(base, "platform.kind", kind)
     put(base, "dns.mail", {"fastmail": {}, "mta_sts": {}})
-    rooms = judge(base, frozenset(), "test", "shop").rooms
-    assert rooms
-    made = run_program(lambda: build(rooms))
+    plan = judge(base, frozenset(), "test", "shop").plan
+    assert plan
+    made = run_program(lambda: build(plan.components))
     assert made.named("mta-sts", "MtaStsHost")
     assert "mta-sts-route" in made.named("dns-zone").depends_on
 
@@ -181,10 +182,10 @@ def test_a_policy_that_another_host_serves_is_left_to_it(base: dict[str, Any]) -
     put(base, "dns.mail", {"fastmail": {}, "mta_sts": {}})
     put(base, "dns.web", [{"ipv4": ["203.0.113.10"]}, {"host": "mta-sts", "ipv4": ["203.0.113.77"]}])
     put(base, "mta_sts", {"served_here": False})
-    rooms = judge(base, frozenset(), "test", "shop").rooms
-    assert rooms
-    assert rooms.tls().hostnames == ["shop.example"]
-    assert rooms.mta_sts(stand_ins(rooms.platform, ["shop.example"])[1]) is None
+    plan = judge(base, frozenset(), "test", "shop").plan
+    assert plan
+    assert plan.tls.hostnames == ["shop.example"]
+    assert plan.mta_sts is None
 
 
 def test_one_error_holds_all_problems(base: dict[str, Any]) -> None:
@@ -299,10 +300,9 @@ def test_the_proxy_waits_for_the_largest_body(
     put(base, "addons.mode", "install")
     put(base, "app.max_body_mb", body)
     put(base, f"{section}.read_timeout_seconds", given)
-    rooms = judge(base, frozenset(), "test", "shop").rooms
-    assert rooms
-    certificate, _, _, _ = stand_ins(rooms.platform, ["shop.example.org"])
-    args = rooms.gateway(certificate) if kind == "docker" else rooms.addons()
+    plan = judge(base, frozenset(), "test", "shop").plan
+    assert plan
+    args = plan.gateway if kind == "docker" else plan.addons
     assert args
     assert args.read_timeout_seconds == seconds
 
@@ -314,8 +314,8 @@ def test_what_an_ipv6_client_of_a_docker_host_meets_is_said(base: dict[str, Any]
     def said(**gateway: Any) -> list[str]:
         found = rules.addresses  # the whole advice needs records of every host
         verdict = judge({**config, "gateway": gateway}, frozenset(), "test", "shop")
-        assert verdict.rooms
-        return found(verdict.rooms)
+        assert verdict.plan
+        return found(verdict.plan)
 
     (listening,) = said()
     assert "dns.web[0].ipv6" in listening
@@ -332,3 +332,31 @@ def test_shapes_and_rules_are_told_in_one_round(base: dict[str, Any]) -> None:
         "app.uploads_gbx: is not a known key; did you mean `uploads_gb`?",
         "redis.memory_mb = 1: must be at least 16; write a number from 16 to 65536 MiB",
     ]
+
+
+def test_a_check_makes_each_argument_object_and_the_zone_once(
+    base: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(base, "dns.mail", {"fastmail": {}, "mta_sts": {}})
+    put(base, "backups", {})
+    made: list[type[Any]] = []
+    zones: list[Any] = []
+
+    def counted(cls: type[Any], *given: Any) -> Any:
+        made.append(cls)
+        return load(cls, *given)
+
+    def composed(spec: Any) -> Any:
+        zones.append(spec)
+        return compose(spec)
+
+    monkeypatch.setattr(wiring, "load", counted)
+    monkeypatch.setattr(dns_args, "compose", composed)
+    report = judge(base, frozenset(), "test", "shop")
+    assert report.problems == []
+    assert report.advice
+    report.warnings()
+    report.topology()
+    assert sorted(one.__name__ for one in made) == sorted({one.__name__ for one in made})
+    assert len(made) == 8
+    assert len(zones) == 1

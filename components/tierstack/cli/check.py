@@ -20,7 +20,11 @@ def run(
     json: Json = False,
     cwd: Folder = Path(),
 ) -> None:
-    """All problems of a stack's configuration, and what it carries. Needs no engine, no credentials and no network."""
+    """All problems of a stack's configuration, and what it carries. Needs no engine and no credentials.
+
+    Uses the network only where `dns.live_dns` is true: it then asks the name servers of this machine, each question
+    once, and names those that had no answer.
+    """
     project = find(cwd)
     config = project.config(stack)
     found = project.check(stack, on(config, platform, stack) if platform else config)

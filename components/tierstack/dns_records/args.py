@@ -118,16 +118,21 @@ class DNSRecordsArgs:
 
     def problems(self) -> list[Problem]:
         """Everything that would stop a preview; warnings and advice are outputs of the component."""
+        return self.judged().problems
+
+    def judged(self) -> "JudgedZone":
+        """The zone with everything that would stop a preview, so that who needs both composes it once."""
         found = self.problems_before_records()
         if found:
-            return found
-        found = problems_of(self.zone())
+            return JudgedZone(None, found)
+        zone = self.zone()
+        found = problems_of(zone)
         for n, host in enumerate(self.web or []):
             # A place that nobody could switch to is found now, not in the hour of the switch.
             for one in host.elsewhere():
                 web = [*(self.web or [])[:n], one, *(self.web or [])[n + 1 :]]
                 found += [problem for problem in problems_of(replace(self, web=web).zone()) if problem not in found]
-        return found
+        return JudgedZone(zone, found)
 
     def problems_before_records(self) -> list[Problem]:
         """What is wrong before any record can be computed."""
@@ -159,9 +164,7 @@ class DNSRecordsArgs:
     def mta_sts_policy(self) -> str | None:
         """The policy file that the record announces; None where there is none, or an argument is wrong. Known at
         preview."""
-        if self.mail is None or self.mail.mta_sts is None or self.problems():
-            return None
-        return self.zone().mta_sts_policy
+        return self.judged().policy if self.mail and self.mail.mta_sts else None
 
     def late_keys(self) -> set[str]:
         """The record sets, `www.example.org A`, of which an address or a DKIM key comes from another resource."""
@@ -254,6 +257,20 @@ class DNSRecordsArgs:
 
     def _hosts(self) -> list[WebHostArgs]:
         return [one.settled() for one in self.web or []]
+
+
+@dataclass(frozen=True)
+class JudgedZone:
+    """A zone, and what is wrong with it."""
+
+    zone: Zone | None
+    """None: an argument is wrong, so no record can be computed."""
+    problems: list[Problem]
+
+    @property
+    def policy(self) -> str | None:
+        """The MTA-STS policy file that the zone announces. None: there is none, or something is wrong."""
+        return self.zone.mta_sts_policy if self.zone and not self.problems else None
 
 
 def problems_of(zone: Zone) -> list[Problem]:

@@ -101,6 +101,7 @@ RULES: dict[str, Rule] = {
         Rule("dmarc-version", "error", "RFC 9989 §4.8"),
         Rule("dmarc-weaker-subdomains", "warning", "RFC 9989 §4.7"),
         Rule("dname-beside", "error", "RFC 6672 §2.4"),
+        Rule("dns-unanswered", "warning", "RFC 1035 §7.2", ignorable=False),
         Rule("dns-unreachable", "error, warning", "RFC 1034 §5.3.1", ignorable=False),
         Rule("dnssec-absent", "advice", "RFC 4033 §2, RFC 9364 §1"),
         Rule("domain", "error", "RFC 1035 §2.3.1", ignorable=False),

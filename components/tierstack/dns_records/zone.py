@@ -1,7 +1,7 @@
 """A zone as a whole, composed from what a domain needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tierstack.dns_records import bimi, caa, dmarc, mta_sts, mx, names, spf, spf_lookups, zonefile
 from tierstack.dns_records.check import check_sets, domain_problem
@@ -172,6 +172,8 @@ def compose(spec: ZoneSpec) -> Zone:
     if problem:
         fix = "write a domain such as `example.org`"
         return Zone(spec.domain, (), (error("domain", "domain", problem, "RFC 1035 §2.3.1", fix),), spec.ttl)
+    asked = spf_lookups.Asked(spec.live) if spec.live else None
+    spec = replace(spec, live=asked)
     draft = _Draft(spec)
     _web(draft)
     providers = contributions(spec.mail, spec.domain, spec.ttl) if spec.mail else []
@@ -196,6 +198,7 @@ def compose(spec: ZoneSpec) -> Zone:
     _beside_microsoft(draft)
     sets = group(draft.records)
     found = draft.findings + check_sets(sets, spec.domain, spec.known) + _certificate(sets, spec)
+    found += asked.findings(spec.domain) if asked else []
     kept, ignored = set_aside(ordered(found), spec.ignore, spec.domain)
     return Zone(
         spec.domain,

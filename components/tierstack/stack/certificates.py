@@ -8,7 +8,7 @@ from tierstack.dns_records.args import DNSRecordsArgs, problem_of
 from tierstack.dns_records.ignores import set_aside
 from tierstack.gateway.acme import ordered
 from tierstack.platform import PlatformKind
-from tierstack.stack.wiring import Rooms, stand_ins
+from tierstack.stack.plan import Plan
 from tierstack.tls.args import Issuer, TLSArgs
 from tierstack.tls.authorities import caa_name
 
@@ -17,8 +17,9 @@ _HTTP_01_PORT = 80
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
-def problems(dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
+def problems(plan: Plan) -> list[Problem]:
     """Where the domain's CAA records keep the CA from issuing what `tls` asks it for (RFC 8659, RFC 8657)."""
+    dns, tls = plan.dns, plan.tls
     if dns is None or tls.issuer is not Issuer.ACME:
         return []
     known = tls.acme_caa or (None if tls.cluster_issuer else caa_name(tls.acme_directory))
@@ -36,7 +37,7 @@ def problems(dns: DNSRecordsArgs | None, tls: TLSArgs) -> list[Problem]:
         wrong = f"is required: nothing says by which name {tls.acme_directory} calls itself in CAA records"
         return [Problem("tls.acme_caa", MISSING, wrong, "write the CA's domain, as its practice statement has it")]
     found = _stated(dns, tls, known, stated)
-    return found or _records(dns, tls, known or stated)
+    return found or _records(plan, dns, known or stated)
 
 
 def _stated(dns: DNSRecordsArgs, tls: TLSArgs, known: str | None, stated: str) -> list[Problem]:
@@ -53,9 +54,11 @@ def _stated(dns: DNSRecordsArgs, tls: TLSArgs, known: str | None, stated: str) -
     return found
 
 
-def _records(dns: DNSRecordsArgs, tls: TLSArgs, issuer: str) -> list[Problem]:
+def _records(plan: Plan, dns: DNSRecordsArgs, issuer: str) -> list[Problem]:
     account = dns.certificate.account_uri if dns.certificate else None
-    zone = dns.zone()
+    zone, tls = plan.zone, plan.tls
+    if zone is None:
+        return []
     disagreements = [
         one
         for name in _inside(ordered(tls.hostnames), dns.domain)
@@ -70,19 +73,18 @@ def _inside(names: Sequence[str], domain: str) -> list[str]:
     return [name for name in names if f".{name.removeprefix('*.')}".endswith(f".{domain}")]
 
 
-def advice(rooms: Rooms) -> list[str]:
+def advice(plan: Plan) -> list[str]:
     """What keeps a CA from looking, or a certificate from being renewed."""
-    tls = rooms.tls()
+    tls = plan.tls
     if tls.issuer is Issuer.GIVEN:
         from tierstack.tls import given  # what it needs to read certificates takes long to import
 
         return given.advice(tls)
     if tls.validation_method != "http-01" or tls.acme_ca is not None:
         return []
-    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    gateway = rooms.gateway(certificate)
+    gateway = plan.gateway
     found: list[str] = []
-    if rooms.platform.kind is PlatformKind.DOCKER:
+    if plan.platform.kind is PlatformKind.DOCKER:
         if gateway.http_port != _HTTP_01_PORT:
             found.append(
                 f"tls: the CA looks for HTTP-01 at port 80, and `gateway.http_port` is {gateway.http_port}: unless "

@@ -14,18 +14,19 @@ from tierstack.core.tier import Limit
 from tierstack.platform import Platform
 from tierstack.stack import images, rules
 from tierstack.stack.picture import Topology
+from tierstack.stack.plan import Plan
 from tierstack.stack.settings import read
 from tierstack.stack.topology import topology
-from tierstack.stack.wiring import Rooms
+from tierstack.stack.wiring import ComponentArgs
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StackReport:
     """What can be said of a configuration without an engine."""
 
-    rooms: Rooms | None
+    plan: Plan | None
     """The arguments of every component; None where the settings cannot be read."""
     problems: list[Problem]
     """Everything that is wrong."""
@@ -39,21 +40,21 @@ class Verdict:
     @property
     def platform(self) -> Platform | None:
         """Where the stack runs; None where the settings cannot be read."""
-        return self.rooms.platform if self.rooms else None
+        return self.plan.platform if self.plan else None
 
     @property
     def needs(self) -> Needs | None:
         """What must be in the cluster before an update."""
-        return self.rooms.needs() if self.rooms else None
+        return self.plan.needs if self.plan else None
 
     def warnings(self) -> list[dict[str, str]]:
         """The warnings about DNS records, each with the `path` of the setting; `reason` where it is ignored."""
-        return rules.dns_warnings(self.rooms) if self.rooms else []
+        return rules.dns_warnings(self.plan) if self.plan else []
 
     def topology(self) -> Topology:
         """What runs, for a picture. Needs a configuration without problems."""
-        assert self.rooms
-        return topology(self.rooms)
+        assert self.plan
+        return topology(self.plan)
 
 
 def judge(
@@ -63,7 +64,7 @@ def judge(
     project: str,
     root: Path = Path(),
     lookup: Callable[[str | None], images.Lookup] = lambda _: images.unasked,
-) -> Verdict:
+) -> StackReport:
     """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing."""
     try:
         settings = read(config)
@@ -71,18 +72,18 @@ def judge(
         settled = images.settled(settings.images, platform.kind, lookup(platform.docker_host))
     except ArgumentError as error:
         beside = _beside(config, error.problems, lambda rest: judge(rest, secret_keys, stack, project, root, lookup))
-        return Verdict(None, error.problems + beside, [], [])
-    rooms = Rooms(settings, settled, platform, root)
-    problems = rules.secrets_in_clear(settings, config, secret_keys) + rooms.problems()
+        return StackReport(None, error.problems + beside, [], [])
+    plan = Plan(ComponentArgs(settings, settled, platform, root))
+    problems = rules.secrets_in_clear(settings, config, secret_keys) + plan.problems()
     if not problems:
-        problems = rules.problems(rooms)
+        problems = rules.problems(plan)
     if problems:
-        return Verdict(rooms, problems, [], [])
-    return Verdict(rooms, [], rules.advice(rooms), rules.capacity(rooms), rules.notes(rooms))
+        return StackReport(plan, problems, [], [])
+    return StackReport(plan, [], rules.advice(plan), rules.capacity(plan), rules.notes(plan))
 
 
 def _beside(
-    config: Mapping[str, Any], shape: list[Problem], judged: Callable[[Mapping[str, Any]], Verdict]
+    config: Mapping[str, Any], shape: list[Problem], judged: Callable[[Mapping[str, Any]], StackReport]
 ) -> list[Problem]:
     """What the rules say of the configuration without its keys of wrong shape, so that a reader sees all in one round.
     What names such a key, or the one that it may have meant, cannot be judged."""

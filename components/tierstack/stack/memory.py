@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tierstack.app_cluster import processes
 from tierstack.database import sizing
 from tierstack.redis_cluster import node
-from tierstack.stack.wiring import Rooms, stand_ins
+from tierstack.stack.plan import Plan
 
 HELPERS_MB = 64
 """MiB for what writes files and certificates into volumes, one after the other: a shell."""
@@ -29,19 +29,17 @@ class HostMemory:
         return self.rest + self.release + HELPERS_MB
 
 
-def host_memory(rooms: Rooms) -> HostMemory:
+def host_memory(plan: Plan) -> HostMemory:
     """The limits of everything that the stack runs on a Docker host."""
-    certificate, endpoint, connection, redis = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    app, size = rooms.app(endpoint, connection, redis), rooms.database(None).size()
-    backups, policy = rooms.backups(connection), rooms.mta_sts(endpoint)
+    app, size, backups, policy = plan.app, plan.database.size(), plan.backups, plan.mta_sts
     released = processes.release_memory_mb(app)
     rest = [
         released,
         app.worker_memory_mb if app.scheduler_command else 0,
         (1 + size.replicas) * size.memory_mb,
         sizing.pooler_memory_mb(size),
-        node.container_memory_mb(rooms.redis().size.memory_mb),
-        rooms.gateway(certificate).memory_mb,
+        node.container_memory_mb(plan.redis.size.memory_mb),
+        plan.gateway.memory_mb,
         backups.memory_mb if backups else 0,
         policy.memory_mb if policy else 0,
     ]

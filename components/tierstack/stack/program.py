@@ -23,7 +23,7 @@ from tierstack.core.errors import ArgumentError
 from tierstack.platform import PlatformKind, kubernetes
 from tierstack.stack import images
 from tierstack.stack.check import judge
-from tierstack.stack.wiring import Rooms, archive_name
+from tierstack.stack.wiring import ComponentArgs, archive_name
 
 
 def program() -> None:
@@ -31,36 +31,36 @@ def program() -> None:
     stack, project = pulumi.get_stack(), pulumi.get_project()
     config, secret_keys = _configuration(project)
     root = _root()
-    verdict = judge(config, secret_keys, stack, project, root, lookup=images.on_host)
-    if verdict.problems or verdict.rooms is None:
+    report = judge(config, secret_keys, stack, project, root, lookup=images.on_host)
+    if report.problems or report.plan is None:
         # RunError ends the program without a traceback, which would hide the message.
-        raise pulumi.RunError(str(ArgumentError(f"configuration of stack {stack}", verdict.problems)))
-    for line in verdict.advice:
+        raise pulumi.RunError(str(ArgumentError(f"configuration of stack {stack}", report.problems)))
+    for line in report.advice:
         pulumi.log.info(f"advice: {line}")
-    build(dataclasses.replace(verdict.rooms, protect=pulumi.Output.secret))
+    build(dataclasses.replace(report.plan.components, protect=pulumi.Output.secret))
 
 
-def build(rooms: Rooms) -> None:
+def build(make: ComponentArgs) -> None:
     """The components of a stack, each given what those before it made."""
-    if addons := rooms.addons():
-        kubernetes.cluster(rooms.platform).after(ClusterAddons("addons", addons))
-    tls = TLS("tls", rooms.tls())
-    gateway = Gateway("gateway", rooms.gateway(tls.certificate))
-    database = DatabaseWithReplicas("db", rooms.database(archive_name(rooms.settings)))
-    redis = RedisCluster("redis", rooms.redis())
-    app = AppCluster("web", rooms.app(gateway.endpoint, database.connection, redis.connection))
-    if backups := rooms.backups(database.connection):
+    if addons := make.addons():
+        kubernetes.cluster(make.platform).after(ClusterAddons("addons", addons))
+    tls = TLS("tls", make.tls())
+    gateway = Gateway("gateway", make.gateway(tls.certificate))
+    database = DatabaseWithReplicas("db", make.database(archive_name(make.settings)))
+    redis = RedisCluster("redis", make.redis())
+    app = AppCluster("web", make.app(gateway.endpoint, database.connection, redis.connection))
+    if backups := make.backups(database.connection):
         pulumi.export("backup_alert_rules", BackupSchedule("backups", backups).alert_rules)
-    policy = rooms.mta_sts(gateway.endpoint)
+    policy = make.mta_sts(gateway.endpoint)
     served = MtaStsHost("mta-sts", policy) if policy else None
-    if dns := rooms.dns(served.url if served else None):
+    if dns := make.dns(served.url if served else None):
         records = DNSRecords("dns", dns)
         pulumi.export("zone", records.zone_file)
         if dns.generated_keys():
             pulumi.export("dkim_signing_keys", records.dkim_signing_keys)
     pulumi.export("url", app.url)
     pulumi.export("alert_rules", tls.alert_rules)
-    if rooms.platform.kind is PlatformKind.DOCKER:
+    if make.platform.kind is PlatformKind.DOCKER:
         pulumi.export("ca", tls.ca_pem)
 
 

@@ -18,23 +18,23 @@ from tierstack.platform import DataProtection, PlatformKind
 from tierstack.stack import certificates
 from tierstack.stack.derive import Section
 from tierstack.stack.memory import HELPERS_MB, host_memory
+from tierstack.stack.plan import Plan
 from tierstack.stack.settings import MASKED, key_of
-from tierstack.stack.wiring import Rooms, stand_ins
 from tierstack.tls.args import Issuer, TLSArgs
 from tierstack.tls.hostnames import covers
 
 
-def problems(rooms: Rooms) -> list[Problem]:
+def problems(plan: Plan) -> list[Problem]:
     """Everything that is wrong between components whose own arguments are right."""
-    app, database = _app(rooms), rooms.database(None)
-    found = _connections(rooms, app, database)
-    found += _hostnames(app, rooms.tls())
-    found += _records(app, rooms.dns())
-    found += certificates.problems(rooms.dns(), rooms.tls())
-    found += _policy_host(app, rooms)
-    found += _rendered_keys(rooms)
-    found += _memory(rooms, app, database)
-    found += _proxies(rooms)
+    app, database = plan.app, plan.database
+    found = _connections(plan, app, database)
+    found += _hostnames(app, plan.tls)
+    found += _records(app, plan.dns)
+    found += certificates.problems(plan)
+    found += _policy_host(app, plan)
+    found += _rendered_keys(plan)
+    found += _memory(plan, app, database)
+    found += _proxies(plan)
     return found
 
 
@@ -78,32 +78,31 @@ def _certificate_secrets(tls: Any) -> list[tuple[tuple[str, ...], SecretStr | No
     return found
 
 
-def advice(rooms: Rooms) -> list[str]:
+def advice(plan: Plan) -> list[str]:
     """What is allowed, and rarely meant."""
     found: list[str] = []
-    if rooms.settings.backups is None and rooms.platform.data_protection is not DataProtection.NONE:
+    if plan.settings.backups is None and plan.platform.data_protection is not DataProtection.NONE:
         found.append("backups: the data is protected, but not backed up; add a `backups` section")
-    if rooms.platform.kind is PlatformKind.DOCKER and rooms.settings.platform.memory_mb is None:
-        needed = host_memory(rooms).most
+    if plan.platform.kind is PlatformKind.DOCKER and plan.settings.platform.memory_mb is None:
+        needed = host_memory(plan).most
         found.append(f"platform.memory_mb: not given, so nothing checks that {needed} MiB of limits fit the host")
-    found += certificates.advice(rooms)
-    found += addresses(rooms)
-    if rooms.policy_hosts():
-        found += _policy_advice(rooms)
-    if _app(rooms).counts.replicas < 2:
+    found += certificates.advice(plan)
+    found += addresses(plan)
+    if plan.policy_hosts:
+        found += _policy_advice(plan)
+    if plan.app.counts.replicas < 2:
         found.append("app.replicas: a single web container is a pause at every release; write 2 or more")
     return found
 
 
-def dns_warnings(rooms: Rooms) -> list[dict[str, str]]:
+def dns_warnings(plan: Plan) -> list[dict[str, str]]:
     """What is allowed in the records and works otherwise than it looks, and what `dns.ignore` accepts."""
     try:
-        dns = rooms.dns()
+        zone = plan.zone
     except ArgumentError:
         return []  # what is wrong with the section is told among the problems
-    if dns is None or dns.problems_before_records():
+    if zone is None:
         return []
-    zone = dns.zone()
 
     def told(finding: Finding) -> dict[str, str]:
         return {"path": f"dns.{zone.path(finding) or finding.subject}", **finding.as_dict()}
@@ -112,29 +111,28 @@ def dns_warnings(rooms: Rooms) -> list[dict[str, str]]:
     return shown + [{**told(one.finding), "reason": one.reason} for one in zone.ignored]
 
 
-def capacity(rooms: Rooms) -> list[Limit]:
+def capacity(plan: Plan) -> list[Limit]:
     """What the configuration carries in requests/s at rest, the bottleneck first."""
-    app, size = _app(rooms), TIERS[rooms.settings.tier].app
+    app, size = plan.app, TIERS[plan.settings.tier].app
     known = dataclasses.asdict(app.counts)
     measured = {name: getattr(app, name) for name in ("service_time_ms", "cpu_time_ms") if getattr(app, name)}
     sized = AppSize(**{**dataclasses.asdict(size), **known, **measured})
-    addons = rooms.addons()
+    addons = plan.addons
     assumed = Assumptions(
         web_cpu=app.web_cpu,
         persistent_connections=app.persistent_connections,
         # The cluster's own proxy, and the cores of a Docker host, are not known.
         gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
     )
-    return limits(sized, rooms.database(None).size(), app.counts.replicas, assumed)
+    return limits(sized, plan.database.size(), app.counts.replicas, assumed)
 
 
-def notes(rooms: Rooms) -> list[str]:
+def notes(plan: Plan) -> list[str]:
     """What the configuration holds, beside the requests that it carries."""
-    if rooms.platform.kind is not PlatformKind.DOCKER:
-        addons = rooms.addons()
+    if plan.platform.kind is not PlatformKind.DOCKER:
+        addons = plan.addons
         return [_held("Each proxy", addons.traefik_memory_mb)] if addons else []
-    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    return [_held("Gateway", rooms.gateway(certificate).memory_mb)]
+    return [_held("Gateway", plan.gateway.memory_mb)]
 
 
 def _held(name: str, memory_mb: int) -> str:
@@ -145,13 +143,12 @@ def _held(name: str, memory_mb: int) -> str:
     )
 
 
-def addresses(rooms: Rooms) -> list[str]:
+def addresses(plan: Plan) -> list[str]:
     """Docker: what an IPv6 client of the published records meets."""
-    dns = rooms.dns()
-    if rooms.platform.kind is not PlatformKind.DOCKER or rooms.trusted_proxies():
+    dns = plan.dns
+    if plan.platform.kind is not PlatformKind.DOCKER or plan.components.trusted_proxies():
         return []  # behind a load balancer, records and addresses are the balancer's
-    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    bound = rooms.gateway(certificate).bind_address
+    bound = plan.gateway.bind_address
     if ipaddress.ip_address(bound).version == 6:
         return [
             f"gateway.bind_address: {bound} on Docker gives every IPv6 client the address of Docker's bridge, so all "
@@ -165,16 +162,11 @@ def addresses(rooms: Rooms) -> list[str]:
     ]
 
 
-def _app(rooms: Rooms) -> AppClusterArgs:
-    _, gateway, database, redis = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    return rooms.app(gateway, database, redis)
-
-
-def _connections(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+def _connections(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
     """Every child, worker and the scheduler hold one client connection; PgBouncer refuses what is above its limit."""
     counts, size = app.counts, database.size()
     # Where an autoscaler decides, its ceiling must be admitted too.
-    scaled = rooms.platform.kind is PlatformKind.KUBERNETES
+    scaled = plan.platform.kind is PlatformKind.KUBERNETES
     replicas = counts.max_replicas if scaled else counts.replicas
     workers = counts.max_workers if scaled else counts.workers
     opened = client_connections(replicas, counts.children, workers)
@@ -200,14 +192,14 @@ def _hostnames(app: AppClusterArgs, tls: TLSArgs) -> list[Problem]:
     ]
 
 
-def _policy_host(app: AppClusterArgs, rooms: Rooms) -> list[Problem]:
+def _policy_host(app: AppClusterArgs, plan: Plan) -> list[Problem]:
     """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
     found: list[Problem] = []
-    for host in rooms.policy_hosts():
-        if not any(covers(pattern, host) for pattern in rooms.tls().hostnames):
+    for host in plan.policy_hosts:
+        if not any(covers(pattern, host) for pattern in plan.tls.hostnames):
             wrong = f"does not cover {host}, where senders fetch the MTA-STS policy (RFC 8461 §3.3)"
             instead = f"add `{host}`, leave `tls.hostnames` out, or write `served_here: false` in `mta_sts`"
-            found.append(Problem("tls.hostnames", rooms.tls().hostnames, wrong, instead))
+            found.append(Problem("tls.hostnames", plan.tls.hostnames, wrong, instead))
         if host in app.hostnames:
             wrong = "is the host of the MTA-STS policy"
             instead = "remove it, or write `served_here: false` in `mta_sts`"
@@ -215,10 +207,10 @@ def _policy_host(app: AppClusterArgs, rooms: Rooms) -> list[Problem]:
     return found
 
 
-def _rendered_keys(rooms: Rooms) -> list[Problem]:
+def _rendered_keys(plan: Plan) -> list[Problem]:
     """Rendering keeps no state, so a key that the engine makes would be another one each time."""
-    dns = rooms.dns()
-    if dns is None or not rooms.platform.renders:
+    dns = plan.dns
+    if dns is None or not plan.platform.renders:
         return []
     wrong = "makes a new key at every rendering, and mail that was signed before would fail (RFC 6376 §3.1)"
     instead = "give `public_key` of a key that the signer keeps, or `target`"
@@ -229,14 +221,13 @@ def _rendered_keys(rooms: Rooms) -> list[Problem]:
     ]
 
 
-def _policy_advice(rooms: Rooms) -> list[str]:
+def _policy_advice(plan: Plan) -> list[str]:
     """What keeps senders from a policy that is served well."""
     found: list[str] = []
-    if rooms.tls().issuer is Issuer.LOCAL_CA:
+    if plan.tls.issuer is Issuer.LOCAL_CA:
         found.append("mta_sts: senders do not trust the local CA, so for them there is no policy; use `issuer: acme`")
-    certificate, _, _, _ = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    port = rooms.gateway(certificate).https_port
-    if rooms.platform.kind is PlatformKind.DOCKER and port != 443:
+    port = plan.gateway.https_port
+    if plan.platform.kind is PlatformKind.DOCKER and port != 443:
         found.append(f"mta_sts: senders fetch the policy at port 443, and `gateway.https_port` is {port}")
     return found
 
@@ -257,20 +248,20 @@ def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None) -> list[Problem]:
     ]
 
 
-def _proxies(rooms: Rooms) -> list[Problem]:
+def _proxies(plan: Plan) -> list[Problem]:
     """The proxy that believes a header and the applications that count by it must mean the same networks."""
-    addons, given = rooms.settings.addons.trusted_proxies, rooms.settings.gateway.trusted_proxies
-    if rooms.addons() is None or None in (addons, given) or set(addons) == set(given):
+    addons, given = plan.settings.addons.trusted_proxies, plan.settings.gateway.trusted_proxies
+    if plan.addons is None or None in (addons, given) or set(addons) == set(given):
         return []
     wrong = f"differs from `gateway.trusted_proxies` ({', '.join(given) or 'none'})"
     return [Problem("addons.trusted_proxies", addons, wrong, "write the networks once, at `gateway.trusted_proxies`")]
 
 
-def _memory(rooms: Rooms, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
-    host = rooms.settings.platform.memory_mb
-    if host is None or rooms.platform.kind is not PlatformKind.DOCKER:
+def _memory(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+    host = plan.settings.platform.memory_mb
+    if host is None or plan.platform.kind is not PlatformKind.DOCKER:
         return []
-    needed = host_memory(rooms)
+    needed = host_memory(plan)
     if needed.most <= host:
         return []
     counts = app.counts

@@ -1,7 +1,7 @@
 """The settings of a stack: every key that `Pulumi.<stack>.yaml` may hold, and how a wrong one is reported.
 
-Each room has one structured key in the project's namespace (`shop:app: {…}`). What holds only on one kind of platform
-stands below `shop:docker` or `shop:kubernetes` and is laid over the rest, so that one configuration serves both.
+Each component has one structured key in the project's namespace (`shop:app: {…}`). What holds only on one kind of
+platform stands below `shop:docker` or `shop:kubernetes` and is laid over the rest: one configuration serves both.
 """
 
 import json
@@ -72,12 +72,12 @@ class PlatformSettings(section(Platform, without={"environment", "name"})):
     )
 
 
-def _room(args: type[Any], *wired: str) -> type[Section]:
+def _component(args: type[Any], *wired: str) -> type[Section]:
     """The section of a component without what the program gives: the platform, and what other components hand over."""
     return section(args, without={"platform", "tier", "physical_name", *wired})
 
 
-class _TlsSettings(_room(TLSArgs, "hostnames")):
+class _TlsSettings(_component(TLSArgs, "hostnames")):
     __doc__ = TLSArgs.__doc__
     hostnames: list[str] | None = Field(
         default=None,
@@ -86,7 +86,7 @@ class _TlsSettings(_room(TLSArgs, "hostnames")):
     )
 
 
-class _MtaStsSettings(_room(MtaStsHostArgs, "gateway", "domain", "policy", "image")):
+class _MtaStsSettings(_component(MtaStsHostArgs, "gateway", "domain", "policy", "image")):
     __doc__ = MtaStsHostArgs.__doc__
     served_here: bool = Field(
         default=True,
@@ -94,7 +94,7 @@ class _MtaStsSettings(_room(MtaStsHostArgs, "gateway", "domain", "policy", "imag
     )
 
 
-class _AddonsSettings(_room(ClusterAddonsArgs)):
+class _AddonsSettings(_component(ClusterAddonsArgs)):
     __doc__ = ClusterAddonsArgs.__doc__
     mode: AddonsMode = Field(
         default=AddonsMode.EXISTING,
@@ -104,33 +104,33 @@ class _AddonsSettings(_room(ClusterAddonsArgs)):
 
 
 # In the order in which a reader thinks of them; the documentation keeps it.
-_ROOMS: dict[str, tuple[Any, Any, str]] = {
+_SECTIONS: dict[str, tuple[Any, Any, str]] = {
     "tls": (_TlsSettings, {}, "The certificate."),
-    "gateway": (_room(GatewayArgs, "certificate", "image", "tools_image"), {}, "The way in, for HTTP and HTTPS."),
+    "gateway": (_component(GatewayArgs, "certificate", "image", "tools_image"), {}, "The way in, for HTTP and HTTPS."),
     "app": (
-        _room(AppClusterArgs, "gateway", "database", "redis", "image", "nginx_image"),
+        _component(AppClusterArgs, "gateway", "database", "redis", "image", "nginx_image"),
         ...,
         "The application: web containers, queue workers, scheduler, migrations.",
     ),
     "database": (
-        _room(DatabaseWithReplicasArgs, "image", "pooler_image", "archive"),
+        _component(DatabaseWithReplicasArgs, "image", "pooler_image", "archive"),
         {},
         "PostgreSQL with PgBouncer before it.",
     ),
     "redis": (
-        _room(RedisClusterArgs, "image", "proxy_image"),
+        _component(RedisClusterArgs, "image", "proxy_image"),
         {},
         "The Redis-compatible store of queues and sessions.",
     ),
     "backups": (
-        _room(BackupScheduleArgs, "database", "image") | None,
+        _component(BackupScheduleArgs, "database", "image") | None,
         None,
         "Backups of the database. Left out: none are made.",
     ),
     "mta_sts": (_MtaStsSettings, {}, "The host of the MTA-STS policy, made where `dns.mail.mta_sts` is given."),
     "addons": (_AddonsSettings, {}, "Kubernetes: the operators that the stack needs."),
     "dns": (
-        _room(DNSRecordsArgs, "mta_sts_url") | None,
+        _component(DNSRecordsArgs, "mta_sts_url") | None,
         None,
         "The records of the domain. Left out: none are computed.",
     ),
@@ -139,7 +139,7 @@ _ROOMS: dict[str, tuple[Any, Any, str]] = {
 
 def _fields() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, (model, default, text) in _ROOMS.items():
+    for name, (model, default, text) in _SECTIONS.items():
         if isinstance(default, dict):
             found[name] = (model, Field(default_factory=model, description=text))
         else:

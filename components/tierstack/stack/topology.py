@@ -2,16 +2,14 @@
 
 from tierstack.platform import PlatformKind
 from tierstack.stack.picture import Edge, Node, Topology
-from tierstack.stack.wiring import Rooms, stand_ins
+from tierstack.stack.plan import Plan
 
 
-def topology(rooms: Rooms) -> Topology:
+def topology(plan: Plan) -> Topology:
     """The boxes of a stack's components, with the counts and sizes that its arguments give."""
-    docker = rooms.platform.kind is PlatformKind.DOCKER
-    certificate, gateway, connection, redis_connection = stand_ins(rooms.platform, rooms.settings.app.hostnames)
-    app, database, redis = rooms.app(gateway, connection, redis_connection), rooms.database(None), rooms.redis()
-    counts, size = app.counts, database.size()
-    proxy = rooms.gateway(certificate)
+    docker = plan.platform.kind is PlatformKind.DOCKER
+    app, redis, proxy = plan.app, plan.redis, plan.gateway
+    counts, size = app.counts, plan.database.size()
     name = app.hostnames[0] + (f":{proxy.https_port}" if proxy.https_port != 443 else "")
     nodes = [
         Node("clients", "clients", name, "outside", 0),
@@ -25,7 +23,7 @@ def topology(rooms: Rooms) -> Topology:
     if app.scheduler_command:
         nodes.append(Node("scheduler", "scheduler", "timed tasks", "app", 2))
         edges.append(Edge("scheduler", "redis"))
-    if policy := rooms.mta_sts(gateway):
+    if policy := plan.mta_sts:
         nodes.append(Node("mta-sts", "MTA-STS policy", policy.hostname, "app", 2))
         edges.append(Edge("gateway", "mta-sts"))
     pool = f"pool of {size.pool_size}, {size.max_client_connections} clients"
@@ -47,9 +45,9 @@ def topology(rooms: Rooms) -> Topology:
     if size.replicas:
         nodes.append(Node("standby", "standby", "streaming replica", "data", 4, size.replicas))
         edges.append(Edge("primary", "standby", "WAL"))
-    if backups := rooms.backups(connection):
+    if backups := plan.backups:
         where = backups.destination.bucket if backups.destination else "volume"
         nodes.append(Node("backups", "backups", f"{where}, {backups.retention_days} days", "backup", 5))
         edges.append(Edge("primary", "backups"))
     kind = "one Docker host" if docker else "Kubernetes"
-    return Topology(f"{rooms.platform.name}: {rooms.settings.tier.value} users on {kind}", tuple(nodes), tuple(edges))
+    return Topology(f"{plan.platform.name}: {plan.settings.tier.value} users on {kind}", tuple(nodes), tuple(edges))

@@ -1,11 +1,11 @@
 """From settings to the arguments of each component, with what other components hand over given by the caller.
 
-The program passes the real connections; a check without an engine passes stand-ins. Both judge the same arguments.
+The program passes the real links; a check without an engine passes placeholders (`plan.Plan`).
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -21,14 +21,13 @@ from tierstack.cluster_addons.required import AddonsMode, Needs
 from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.dns_records.args import DNSRecordsArgs
+from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mta_sts import host_name
 from tierstack.gateway.args import TRAEFIK_CLASS, GatewayArgs
 from tierstack.gateway.traefik import read_seconds
-from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
+from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
-from tierstack.platform.internal_ca import TLSMode
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.stack.derive import Section
 from tierstack.stack.settings import MASKED, Images
@@ -54,8 +53,8 @@ _IMAGES: dict[PlatformKind, dict[str, dict[str, str]]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Rooms:
-    """The arguments of every component of a stack."""
+class ComponentArgs:
+    """Makes the arguments of every component of a stack."""
 
     settings: Any
     images: Images
@@ -85,9 +84,9 @@ class Rooms:
             **self._reading("gateway"),
         )
 
-    def _reading(self, room: str) -> dict[str, int]:
-        """How long a proxy waits for a request, unless `room` says it: by the largest body of the application."""
-        if "read_timeout_seconds" in self._given(room):
+    def _reading(self, section: str) -> dict[str, int]:
+        """How long a proxy waits for a request, unless `section` says it: by the largest body of the application."""
+        if "read_timeout_seconds" in self._given(section):
             return {}
         return {"read_timeout_seconds": read_seconds(self.settings.app.max_body_mb)}
 
@@ -119,7 +118,7 @@ class Rooms:
         return self._make(BackupScheduleArgs, "backups", database=database)
 
     def mta_sts(self, gateway: GatewayEndpoint) -> MtaStsHostArgs | None:
-        policy = self._policy()
+        policy = self.policy
         if policy is None:
             return None
         given = {key: value for key, value in self._given("mta_sts").items() if key != "served_here"}
@@ -130,11 +129,22 @@ class Rooms:
 
     def policy_hosts(self) -> list[str]:
         """The host of the MTA-STS policy, where this stack serves one."""
-        return [host_name(self.settings.dns.domain)] if self._policy() is not None else []
+        return [host_name(self.settings.dns.domain)] if self.policy is not None else []
 
-    def _policy(self) -> str | None:
-        dns = self.dns() if self.settings.mta_sts.served_here else None
-        return dns.mta_sts_policy if dns else None
+    @functools.cached_property
+    def policy(self) -> str | None:
+        """The MTA-STS policy that this stack serves. None: it serves none."""
+        return self.zone.policy if self.zone and self.settings.mta_sts.served_here else None
+
+    @functools.cached_property
+    def zone(self) -> JudgedZone | None:
+        """The records of the domain with what is wrong with them. None: the stack computes none."""
+        return self.records.judged() if self.records else None
+
+    @functools.cached_property
+    def records(self) -> DNSRecordsArgs | None:
+        """The arguments of the records, before another component gives the address of the MTA-STS policy."""
+        return self.dns()
 
     def dns(self, mta_sts_url: pulumi.Input[str] | None = None) -> DNSRecordsArgs | None:
         if self.settings.dns is None:
@@ -183,125 +193,44 @@ class Rooms:
             found.append(Addon.KEDA)
         return Needs(tuple(found), self.settings.gateway.gateway_class)
 
-    def _make(self, cls: type[A], room: str, **wired: Any) -> A:
-        return self._made(cls, room, {**self._given(room), **self._images(room), "platform": self.platform, **wired})
+    def _make(self, cls: type[A], section: str, **wired: Any) -> A:
+        return self._made(
+            cls, section, {**self._given(section), **self._images(section), "platform": self.platform, **wired}
+        )
 
-    def _made(self, cls: type[A], room: str, values: dict[str, Any]) -> A:
+    def _made(self, cls: type[A], section: str, values: dict[str, Any]) -> A:
         made, problems = load(cls, values)
         if problems:
-            raise ArgumentError("configuration", [in_section(room, one) for one in problems])
+            raise ArgumentError("configuration", [in_section(section, one) for one in problems])
         return cast(A, made)
 
-    def _given(self, room: str) -> dict[str, Any]:
-        return cast(Section, getattr(self.settings, room)).given(self.protect)
+    def _given(self, section: str) -> dict[str, Any]:
+        return cast(Section, getattr(self.settings, section)).given(self.protect)
 
-    def _images(self, room: str) -> dict[str, str]:
-        wanted = _IMAGES[self.platform.kind].get(room, {})
+    def _images(self, section: str) -> dict[str, str]:
+        wanted = _IMAGES[self.platform.kind].get(section, {})
         # A tool that writes files needs no more than a shell, which the image of Redis has.
         chosen = {**self.images.model_dump(), "tools": self.images.tools or self.images.redis}
         return {argument: chosen[name] for argument, name in wanted.items() if chosen[name] is not None}
 
-    def _encrypted(
-        self, database: DatabaseConnection, redis: RedisConnection
-    ) -> tuple[DatabaseConnection, RedisConnection]:
-        """The stand-ins with a CA where the stores have one: what an application may set depends on it."""
-        database.ca = None if self.database(None).tls is TLSMode.DISABLE else TrustedCA()
-        redis.ca = None if self.redis().tls is TLSMode.DISABLE else TrustedCA()
-        return database, redis
 
-    def problems(self) -> list[Problem]:
-        """Every rule of every component, judged on stand-ins for what other components hand over."""
-        certificate, gateway, database, redis = stand_ins(self.platform, self.settings.app.hostnames)
-        archive = archive_name(self.settings)
-        rooms: Mapping[str, Callable[[], Any]] = {
-            "tls": self.tls,
-            "gateway": lambda: self.gateway(certificate),
-            "app": lambda: self.app(gateway, *self._encrypted(database, redis)),
-            "database": lambda: self.database(archive),
-            "redis": self.redis,
-            "backups": lambda: self.backups(database),
-            "mta_sts": lambda: self.mta_sts(gateway),
-            "dns": self.dns,
-            "addons": self.addons,
-        }
-        found: list[Problem] = []
-        for room, make in rooms.items():
-            try:
-                args = make()
-            except ArgumentError as error:
-                found += error.problems
-                continue
-            if args is not None:
-                found += [in_section(room, one, self.platform.kind) for one in args.problems()]
-        # Nothing can be said of a secret that nothing decrypts here; the update sees it.
-        found = [one for one in found if not _masked(self.settings, one.path)]
-        # Each component judges the platform; a reader needs to hear of it once.
-        return [one for index, one in enumerate(found) if one not in found[:index]]
-
-
-def _masked(settings: Any, path: str) -> bool:
+def is_masked(settings: Any, path: str) -> bool:
     """Whether the setting at `path` is a secret that stands encrypted in the file."""
     value = functools.reduce(lambda section, key: getattr(section, key, None), path.split("."), settings)
     return isinstance(value, SecretStr) and value.get_secret_value() == MASKED
 
 
-def in_section(room: str, problem: Problem, kind: PlatformKind = PlatformKind.DOCKER) -> Problem:
+def in_section(section: str, problem: Problem, kind: PlatformKind = PlatformKind.DOCKER) -> Problem:
     """The problem of an argument at the key of the settings that gave it."""
     first, _, rest = problem.path.partition(".")
     if first in ("platform", "tier"):
         return problem
-    image = _IMAGES[kind].get(room, {}).get(first)
+    image = _IMAGES[kind].get(section, {}).get(first)
     if image and not rest:
         return dataclasses.replace(problem, path=f"images.{image}")
-    return dataclasses.replace(problem, path=f"{room}.{problem.path}")
+    return dataclasses.replace(problem, path=f"{section}.{problem.path}")
 
 
 def archive_name(settings: Any) -> str | None:
     """Kubernetes: the ObjectStore that `backups` makes and the database archives its log to."""
     return object_store_name("backups") if settings.backups is not None else None
-
-
-def stand_ins(
-    platform: Platform, hostnames: list[str]
-) -> tuple[Certificate, GatewayEndpoint, DatabaseConnection, RedisConnection]:
-    """What components hand over, in the shape of the platform, without any component."""
-    docker = platform.kind is PlatformKind.DOCKER
-    network = "network" if docker else None
-    secret = SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password")
-    labels = None if docker else {"client": "true"}
-    certificate = Certificate(
-        hostnames=hostnames,
-        certificate_pem="certificate" if docker else None,
-        private_key_pem="key" if docker else None,
-        secret_name=None if docker else "certificate",
-    )
-    gateway = GatewayEndpoint(
-        https_port=443,
-        tools_image=f"sha256:{'0' * 64}" if docker else None,
-        network=network,
-        volume="volume" if docker else None,
-        user="65532:65532" if docker else None,
-        name=None if docker else "gateway",
-        gateway_class=None if docker else "traefik",
-        proxy_namespace=None if docker else "traefik",
-    )
-    database = DatabaseConnection(
-        host="pooler",
-        port="6432",
-        direct_host="primary",
-        direct_port="5432",
-        database="app",
-        user="app",
-        password=secret,
-        network=network,
-        direct_network=network,
-        client_labels=labels,
-        direct_client_labels=labels,
-        backup_user="backup" if docker else None,
-        backup_password=secret if docker else None,
-        cluster=None if docker else "db",
-    )
-    redis = RedisConnection(
-        host="redis", port="6379", password=secret, network=network, client_labels=labels, endpoint_labels=labels
-    )
-    return certificate, gateway, database, redis
