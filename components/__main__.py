@@ -1,6 +1,6 @@
 """Serves the components to Pulumi programs in other languages: `pulumi package add <this directory>`."""
 
-from tierstack.core.component_host import main_of_plugin
+from tierstack.component_host import main_of_plugin
 
 if __name__ == "__main__":
     main_of_plugin()

@@ -6,9 +6,9 @@ import json
 import tierstack
 from tests.support import golden
 from tierstack import links
+from tierstack.component_host import COMPONENTS, ComponentHost
 from tierstack.core.arguments import camel_case
 from tierstack.core.component import Component
-from tierstack.core.component_host import COMPONENTS, ComponentHost
 
 
 def test_every_public_component_is_served() -> None:

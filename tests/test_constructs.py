@@ -15,7 +15,7 @@ from pulumi.runtime.proto import engine_pb2_grpc, errors_pb2, provider_pb2, reso
 
 import tierstack as ts
 from tests.support import Recorder
-from tierstack.core.component_host import ComponentHost
+from tierstack.component_host import ComponentHost
 from tierstack.platform import claim
 
 pytestmark = pytest.mark.graph

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.projects import Checkout
-from tierstack.cli.app import app
+from tierstack.cli.app import command
 
 # A stand-in for `pulumi`: appends its arguments and configuration to calls.jsonl, and answers as answers.json says.
 _PULUMI = """#!{python}
@@ -101,7 +101,7 @@ def tierstack(project: Checkout, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command in the project; what main() turns into an exit code comes as an exception."""
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("COLUMNS", "200")
-    runner = CliRunner()
+    runner, app = CliRunner(), command()
 
     def call(*arguments: str, **options: Any) -> Result:
         return runner.invoke(app, list(arguments), **options)

@@ -9,8 +9,8 @@ import yaml
 
 from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
-from tierstack.engine import target
-from tierstack.engine.project import UsageError
+from tierstack.engine import aim, target
+from tierstack.engine.project import UnreachableError, UsageError
 
 NOT_ASKED = "was not asked: shop has no address here"
 CREATED = [
@@ -21,7 +21,7 @@ CREATED = [
 
 @pytest.fixture(autouse=True)
 def docker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, lambda _: None)
+    monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, lambda _: None)
 
 
 def config_of(call: dict[str, Any]) -> dict[str, Any]:
@@ -207,11 +207,11 @@ APPLIED = {"out": json.dumps({"deployment": {"resources": [{"type": "docker:inde
 def test_without_docker_a_stack_that_runs_is_an_error(
     tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, target._no_docker)
+    monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, aim._no_docker)
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     pulumi.say(stack_export=APPLIED)
     done = tierstack(verb, "-s", "local")
-    assert isinstance(done.exception, target.UnreachableError)
+    assert isinstance(done.exception, UnreachableError)
     assert done.exception.code == 1
     said = str(done.exception)
     assert (
@@ -228,10 +228,10 @@ def test_without_docker_a_stack_that_runs_is_an_error(
 def test_without_the_docker_host_that_is_configured_nothing_is_rendered(
     tierstack: Command, pulumi: Fake, project: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, target._no_docker)
+    monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, aim._no_docker)
     project.config("local", lambda config: config["platform"].update(docker_host="tcp://127.0.0.1:1"))
     done = tierstack("up", "-s", "local")
-    assert isinstance(done.exception, target.UnreachableError)
+    assert isinstance(done.exception, UnreachableError)
     assert pulumi.calls() == []
 
 
@@ -252,7 +252,7 @@ def test_adopting_is_for_one_run(tierstack: Command, pulumi: Fake, project: Chec
 
 
 def test_without_docker_up_renders(tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, target._no_docker)
+    monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, aim._no_docker)
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     done = tierstack("up", "-s", "local")
     assert "no Docker daemon answers at tcp://127.0.0.1:1: Kubernetes manifests are written instead" in done.stderr

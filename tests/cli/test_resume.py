@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.conftest import Command, Fake
 from tests.cli.test_interrupted import OURS, PROVIDER, container, deployment, resource, state
-from tierstack.engine import parts, resume, target
+from tierstack.engine import aim, parts, resume, target
 from tierstack.engine.project import LockedError
 
 STACK = resource("pulumi:pulumi:Stack", "shop")
@@ -27,7 +27,7 @@ MANAGER = "pulumi-kubernetes-1234"
 
 @pytest.fixture(autouse=True)
 def docker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(target._ABSENT, target.Target.DOCKER, lambda _: None)
+    monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, lambda _: None)
 
 
 @pytest.fixture(autouse=True)

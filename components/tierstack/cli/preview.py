@@ -8,10 +8,11 @@ import typer
 from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, On, Stack
 from tierstack.engine import preflight
+from tierstack.engine.aim import aim, refuse_if_applied
 from tierstack.engine.interrupted import has_namespace
 from tierstack.engine.project import find
 from tierstack.engine.run import engine
-from tierstack.engine.target import Target, aim, refuse_if_applied
+from tierstack.engine.target import Target
 
 EXAMPLES = "Examples: [bold]tierstack preview -s local[/bold]; [bold]tierstack preview -s prod --diff[/bold]"
 

@@ -8,10 +8,11 @@ from rich.markup import escape
 
 from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, Stack
+from tierstack.engine.aim import Aim, aim
 from tierstack.engine.project import Project, find
 from tierstack.engine.rendering import rendered
 from tierstack.engine.run import RunFailedError
-from tierstack.engine.target import Aim, Target, aim
+from tierstack.engine.target import Target
 
 EXAMPLES = "Examples: [bold]tierstack render -s prod[/bold]; [bold]tierstack render -s prod --output deploy/prod[/bold]"
 

@@ -3,15 +3,17 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from tierstack.core.errors import HIDDEN, MISSING, Problem
-from tierstack.engine.resume import Resumed
 from tierstack.stack.protocol import CheckReport
+
+if TYPE_CHECKING:
+    from tierstack.engine.resume import Resumed
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -37,7 +39,7 @@ def failure(stack: str, messages: Sequence[str], *, json: bool) -> NoReturn:
     raise typer.Exit(1)
 
 
-def resumed(stack: str, found: Resumed, *, json: bool) -> None:
+def resumed(stack: str, found: "Resumed", *, json: bool) -> None:
     """Say what an interrupted run left; raises typer.Exit where it is not possible to go on."""
     if found.error:
         failure(stack, found.error, json=json)

@@ -6,11 +6,12 @@ import typer
 
 from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, On, Stack
+from tierstack.engine.aim import aim
 from tierstack.engine.health import Part, is_well_altogether, summary
 from tierstack.engine.parts import parts_of
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import engine
-from tierstack.engine.target import Target, aim
+from tierstack.engine.target import Target
 
 EXAMPLES = "Examples: [bold]tierstack status -s local[/bold]; [bold]tierstack status -s prod --json[/bold]"
 

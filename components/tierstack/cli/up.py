@@ -10,11 +10,12 @@ from tierstack.cli import render, show, status
 from tierstack.cli.options import Folder, Json, On, Stack
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import parts, preflight, protected, resume
+from tierstack.engine.aim import Aim, aim, refuse_if_applied
 from tierstack.engine.health import is_well_altogether, summary
 from tierstack.engine.interrupted import has_namespace
 from tierstack.engine.project import StackConfig, UsageError, find
 from tierstack.engine.run import Engine, Outcome, engine
-from tierstack.engine.target import Aim, Target, aim, refuse_if_applied
+from tierstack.engine.target import Target
 
 EXAMPLES = (
     "Examples: [bold]tierstack up -s local[/bold]; [bold]tierstack up -s prod --platform kubernetes[/bold]; "

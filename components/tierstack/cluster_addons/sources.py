@@ -3,9 +3,6 @@
 import hashlib
 import os
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -87,6 +84,11 @@ def _kept(url: str, sha256: str | None, fetch: Fetch) -> str:
 
 def download(url: str) -> bytes:
     """The content behind an https address. Raises OSError that names the address."""
+    # Slow to import, and only an installation without a directory of its own downloads anything.
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
     if urllib.parse.urlsplit(url).scheme != "https":
         raise ValueError(f"{url} is not an https address")
     try:

@@ -6,7 +6,6 @@ A rule may rely on the types: where a field has a wrong shape, the rules see its
 then say of that field is left out.
 """
 
-import asyncio
 import dataclasses
 import functools
 import inspect
@@ -208,7 +207,7 @@ def _union(options: tuple[Any, ...], given: object, path: str, secret: bool) -> 
     if given is None and type(None) in options:
         return None, []
     late = any(get_origin(option) in (pulumi.Output, Awaitable) for option in options)
-    if late and (isinstance(given, pulumi.Output) or asyncio.iscoroutine(given) or asyncio.isfuture(given)):
+    if late and isinstance(given, pulumi.Output | Awaitable):
         return cast(object, given), []
     if late and isinstance(given, Known):
         return given.output(), []

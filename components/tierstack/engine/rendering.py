@@ -10,9 +10,9 @@ from typing import Any, cast
 import yaml
 
 from tierstack.engine import manifests
+from tierstack.engine.aim import Aim
 from tierstack.engine.project import Project, StackConfig, UsageError
 from tierstack.engine.run import Engine, RunFailedError, engine
-from tierstack.engine.target import Aim
 from tierstack.platform import RENDER_TO, PlatformKind
 
 _STATE_ONLY = ("pulumi:pulumi:", "pulumi:providers:", "random:", "tls:")
