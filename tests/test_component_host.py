@@ -8,7 +8,7 @@ from tests.support import golden
 from tierstack import links
 from tierstack.component_host import COMPONENTS, ComponentHost
 from tierstack.core.arguments import camel_case
-from tierstack.core.component import Component
+from tierstack.platform.component import Component
 
 
 def test_every_public_component_is_served() -> None:

@@ -24,11 +24,7 @@ COMPONENTS = (
     "redis_cluster",
     "tls",
 )
-UPWARD = {
-    ("core.program", "platform"),
-    ("core.program", "platform.claims"),
-    ("core.program", "platform.shared"),
-}
+UPWARD: set[tuple[str, str]] = set()
 """Imports of a higher layer."""
 SIDEWAYS = {
     ("app_cluster.manifests", "gateway.args"),

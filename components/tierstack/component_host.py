@@ -22,9 +22,9 @@ from pulumi.provider.server import ComponentInitError
 
 from tierstack import links
 from tierstack.core.arguments import camel_case, classes_in, hints
-from tierstack.core.component import PACKAGE, Component
 from tierstack.core.errors import MISSING, ArgumentError
 from tierstack.core.known import opened
+from tierstack.platform.component import PACKAGE, Component
 from tierstack.platform.shared import Run, hosted
 
 COMPONENTS = (

@@ -54,6 +54,6 @@ def test_a_silent_vendor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise TimeoutError("timed out")
 
-    monkeypatch.setattr(sources.urllib.request, "urlopen", refuse)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
     with pytest.raises(OSError, match=r"https://x/y cannot be downloaded \(timed out\).*give `manifests`"):
         sources.download("https://x/y")

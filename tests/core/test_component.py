@@ -5,7 +5,7 @@ import pytest
 
 from tests.core.samples import Sample
 from tests.support import refused, run_program
-from tierstack.core.component import Component, merged, token
+from tierstack.platform.component import Component, merged, token
 
 pytestmark = pytest.mark.graph
 

@@ -9,7 +9,7 @@ import pytest
 import tierstack as ts
 from tests.names.whole import PLATFORMS, shop
 from tests.support import Recorder, Registered, refused, run_program
-from tierstack.core.component import Component
+from tierstack.platform.component import Component
 
 pytestmark = pytest.mark.graph
 # Kubernetes: a Service is a DNS label, a pod carries the name of its Job, and that of its StatefulSet with a hyphen and

@@ -9,7 +9,7 @@ import tierstack
 from tests.cluster_addons.samples import given
 from tests.names.whole import PLATFORMS, shop
 from tests.support import Recorder, golden, run_program
-from tierstack.core.component import Component
+from tierstack.platform.component import Component
 
 pytestmark = pytest.mark.graph
 

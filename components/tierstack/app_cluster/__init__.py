@@ -4,9 +4,9 @@ import pulumi
 
 from tierstack.app_cluster import docker, kubernetes
 from tierstack.app_cluster.args import AppClusterArgs, AppCounts, SecretDelivery, ServerKind
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 
 __all__ = ["AppCluster", "AppClusterArgs", "AppCounts", "SecretDelivery", "ServerKind"]
 

@@ -5,9 +5,9 @@ import pulumi
 from tierstack.backup_schedule import alerts, docker, kubernetes
 from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
 from tierstack.backup_schedule.names import object_store_name
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 
 __all__ = ["BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"]
 

@@ -5,8 +5,8 @@ import pulumi
 from tierstack.cluster_addons import kubernetes
 from tierstack.cluster_addons.args import ClusterAddonsArgs, ServiceType
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.core.component import Component
 from tierstack.gateway.args import TRAEFIK_CLASS
+from tierstack.platform.component import Component
 
 __all__ = ["Addon", "ClusterAddons", "ClusterAddonsArgs", "ServiceType"]
 

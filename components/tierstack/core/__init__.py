@@ -1,1 +1,1 @@
-"""The base of the components, loader of arguments, errors, tier table and arithmetic."""
+"""What everything rests on: loader of arguments, errors, tier table and arithmetic. Imports nothing of the rest."""

@@ -2,12 +2,12 @@
 
 import pulumi
 
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.database import docker, kubernetes
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.links import DatabaseConnection
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 
 __all__ = ["DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 

@@ -6,7 +6,6 @@ from typing import Any
 import pulumi
 import pulumi_tls as tls
 
-from tierstack.core.component import Component
 from tierstack.core.errors import ArgumentError
 from tierstack.dns_records import dkim_rotation
 from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs, problems_of
@@ -53,6 +52,7 @@ from tierstack.dns_records.summary import summarize
 from tierstack.dns_records.zone import Zone
 from tierstack.dns_records.zone_records import ZoneRecords, as_inputs
 from tierstack.platform import DataProtection
+from tierstack.platform.component import Component
 from tierstack.platform.kubernetes import cluster
 
 __all__ = [

@@ -2,12 +2,12 @@
 
 import pulumi
 
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.gateway import docker, kubernetes
 from tierstack.gateway.args import GatewayArgs
 from tierstack.links import GatewayEndpoint
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 
 __all__ = ["Gateway", "GatewayArgs"]
 

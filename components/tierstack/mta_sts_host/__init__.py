@@ -2,11 +2,11 @@
 
 import pulumi
 
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.mta_sts_host import docker, kubernetes
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 
 __all__ = ["MtaStsHost", "MtaStsHostArgs"]
 

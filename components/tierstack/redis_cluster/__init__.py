@@ -2,10 +2,10 @@
 
 import pulumi
 
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.links import RedisConnection
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 from tierstack.redis_cluster import docker, kubernetes
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 

@@ -2,10 +2,10 @@
 
 import pulumi
 
-from tierstack.core.component import Component
-from tierstack.core.program import NameRule
 from tierstack.links import Certificate
 from tierstack.platform import PlatformKind
+from tierstack.platform.component import Component
+from tierstack.platform.program import NameRule
 from tierstack.tls import alerts, docker, kubernetes
 from tierstack.tls.args import ExternalAccountArgs, Issuer, TLSArgs
 

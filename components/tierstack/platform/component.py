@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import pulumi
 
-from tierstack.core import program
 from tierstack.core.arguments import checked, prepare
 from tierstack.core.errors import MISSING, ArgumentError, Problem, a_or_an
+from tierstack.platform import program
 from tierstack.platform.asked import PhysicalName
 from tierstack.platform.shared import current_run, held, is_hosted, raise_verdict
 
