@@ -48,3 +48,12 @@ def test_the_example_is_a_program_of_its_own() -> None:
     project = yaml.safe_load((ROOT / "examples/cluster/Pulumi.yaml").read_text())
     assert project["name"] == "cluster"
     assert "ts.ClusterAddons(" in (ROOT / "examples/cluster/__main__.py").read_text()
+
+
+def test_the_page_takes_checksums_of_the_files_that_are_downloaded() -> None:
+    wanted = {
+        source.url.removeprefix("https://github.com")
+        for addon in (Addon.CERT_MANAGER, Addon.EXTERNAL_SECRETS)
+        for source in CATALOG[addon].sources
+    }
+    assert set(re.findall(r"\$\(sum \$vendors(/\S+?)\)", PAGE)) == wanted
