@@ -186,3 +186,11 @@ def test_a_wrong_name_is_shown() -> None:
     (error,) = refused.value.details.errors
     assert error.property_path == "name"
     assert error.reason.startswith("'Redis_Main': is not a DNS label (RFC 1123); write lower-case letters")
+
+
+def test_two_components_that_ask_for_one_name() -> None:
+    with pytest.raises(Refused) as refused:
+        construct([redis("queue"), redis("cache", physicalName="queue")])
+    (error,) = refused.value.details.errors
+    assert "use the same names" in error.reason
+    assert "`physicalName`" in error.reason

@@ -72,7 +72,8 @@ class ComponentHost(ComponentProvider):
                 raise self._input_error(error.inner) from None
             if isinstance(error.inner, pulumi.RunError):  # a name that cannot be had, or a daemon that is away
                 subject = f'{resource_type.rpartition(":")[2]} "{name}"'
-                details: pulumi.InputPropertyErrorDetails = {"property_path": "platform", "reason": str(error.inner)}
+                reason = self._renamed(str(error.inner))
+                details: pulumi.InputPropertyErrorDetails = {"property_path": "platform", "reason": reason}
                 raise pulumi.InputPropertiesError(f"{subject} cannot be made", [details]) from None
             raise
 

@@ -199,6 +199,68 @@ class TestRename:
         assert of(after) == of(before)
         assert after.named("jobs").type == "tierstack:index:RedisCluster"
 
+    @pytest.mark.parametrize(
+        "alias", [pulumi.Alias(name="queue"), "urn:pulumi:dev::shop::tierstack:index:RedisCluster::queue"]
+    )
+    def test_without_the_name_of_its_objects_it_is_refused(self, alias: Any) -> None:
+        opts = pulumi.ResourceOptions(aliases=[alias])
+        (problem,) = refused(lambda: redis("jobs", K, opts)).problems
+        assert str(problem) == (
+            "physical_name: is not set, and `aliases` calls this component 'queue': its objects would be replaced, "
+            "with their data; write 'queue' to keep them under that name, or 'jobs' to replace them"
+        )
+
+    @pytest.mark.parametrize(
+        ("aliases", "more"),
+        [
+            ([pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)], {}),  # moved, not renamed
+            ([pulumi.Alias(name="queue"), pulumi.Alias(name="jobs")], {}),
+            ([pulumi.Alias(name="queue")], {"physical_name": "jobs"}),
+            ([pulumi.Alias(name="queue")], {"physical_name": "first"}),
+        ],
+    )
+    def test_other_aliases_pass(self, aliases: list[pulumi.Alias], more: dict[str, Any]) -> None:
+        made = run_program(lambda: redis("jobs", K, pulumi.ResourceOptions(aliases=aliases), **more))
+        assert made.named("jobs", "RedisCluster")
+
+
+class TestSubclasses:
+    def test_one_with_parameters_of_its_own(self) -> None:
+        class Queue(ts.RedisCluster):
+            def __init__(self, name: str, size: int, opts: pulumi.ResourceOptions | None = None) -> None:
+                super().__init__(name, ts.RedisClusterArgs(platform=K, image=IMAGE, memory_mb=size), opts)
+
+        made = run_program(lambda: Queue("queue", size=512))
+        assert made.of_type("Queue")[0].name == "queue"
+        with pytest.raises(TypeError, match="colour"):  # the caller's own constructor: Python's own words
+            Queue("queue", size=512, colour="red")  # type: ignore[call-arg]
+
+
+def test_the_mocks_of_a_module_run_one_program_after_another() -> None:
+    """Pulumi's testing guide sets them once, at the top: what one test claimed is free in the next."""
+    made: list[str] = []
+
+    class Mocks(pulumi.runtime.Mocks):
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> Any:
+            made.append(args.name)
+            return f"{args.name}-id", {**args.inputs, "certPem": "c", "privateKeyPem": "k", "result": "r"}
+
+        def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+            return {}
+
+    @pulumi.runtime.test
+    def test() -> Any:
+        certificate = ts.Certificate(hostnames=["a.example"], certificate_pem="c", private_key_pem="k")
+        digest = "sha256:" + "0" * 64
+        given: dict[str, Any] = {"certificate": certificate, "image": digest, "tools_image": digest}
+        return ts.Gateway("gateway", ts.GatewayArgs(platform=D, **given)).https_port.apply(lambda port: port)
+
+    pulumi.runtime.set_mocks(Mocks(), project="shop", stack="dev")
+    for _ in range(2):
+        made.clear()
+        test()
+        assert "gateway" in made
+
 
 def test_two_platforms_of_one_host_do_not_share_a_port() -> None:
     def gateway(name: str, **more: Any) -> None:

@@ -37,10 +37,10 @@ class Component(pulumi.ComponentResource):
     def __init_subclass__(cls, **more: Any) -> None:
         """Let a wrong call of the constructor, and wrong keywords of its args classes, end as any other mistake."""
         super().__init_subclass__(**more)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = _with_clear_calls(cls, cls.__init__)
-            if args_type := inspect.get_annotations(cls.__init__).get("args"):
-                prepare(args_type)
+        args_type = inspect.get_annotations(cls.__init__).get("args") if "__init__" in cls.__dict__ else None
+        if isinstance(args_type, type):  # else a subclass of somebody's, with parameters of its own
+            cls.__init__ = _with_clear_calls(cls, cls.__init__, args_type.__name__)
+            prepare(args_type)
 
     def begin(self, name: str, args: object, args_type: type[T], opts: pulumi.ResourceOptions | None) -> T:
         """Check `args` (an args object or a plain dict) and register the component.
@@ -93,7 +93,7 @@ def _call_problems(name: object, opts: object) -> list[Problem]:
     return found
 
 
-def _with_clear_calls(cls: type[Component], init: Any) -> Any:
+def _with_clear_calls(cls: type[Component], init: Any, args_type: str) -> Any:
     """`init`, where a call that does not fit its parameters raises ArgumentError."""
     signature = inspect.signature(init)
 
@@ -103,7 +103,6 @@ def _with_clear_calls(cls: type[Component], init: Any) -> Any:
         try:
             signature.bind(self, *given, **named)
         except TypeError as error:
-            args_type = inspect.get_annotations(init)["args"].__name__
             instead = f'write {cls.__name__}("name", {args_type}(…), opts=…)'
             wrong = f"is an argument of {args_type}, or of nothing"
             problems = [Problem(key, MISSING, wrong, instead) for key in unknown]

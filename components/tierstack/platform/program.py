@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, ArgumentError, Problem
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem
 from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems, own_state
 from tierstack.platform.claims import Claim
 from tierstack.platform.shared import current_run, given_provider, is_hosted
@@ -45,6 +45,7 @@ def problems(name: str, args: object, opts: pulumi.ResourceOptions | None, rule:
     if isinstance(platform, Platform) and not platform.problems():
         found += [
             *_name(name, args, platform, rule),
+            *_renamed(name, args, opts),
             *_provider(platform, opts),
             *_links(args, platform),
         ]
@@ -135,6 +136,19 @@ def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[P
         instead = f"{found[0].instead}; where the component must keep its name, give `physical_name`"
         found = [dataclasses.replace(found[0], instead=instead)]
     return found
+
+
+def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> list[Problem]:
+    """An alias keeps the resources of a component, but not the names of its objects: another name replaces these."""
+    aliases = cast(list[Any], opts.aliases or []) if opts and getattr(args, "physical_name", ...) is None else []
+    before = [one.rpartition("::")[2] if isinstance(one, str) else getattr(one, "name", ...) for one in aliases]
+    if not before or name in before or not all(isinstance(one, str) for one in before):
+        return []
+    wrong = (
+        f"is not set, and `aliases` calls this component {before[0]!r}: its objects would be replaced, with their data"
+    )
+    instead = f"write {before[0]!r} to keep them under that name, or {name!r} to replace them"
+    return [Problem("physical_name", MISSING, wrong, instead)]
 
 
 def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[Problem]:

@@ -29,9 +29,17 @@ class Run:
 
     def __init__(self, *, mocked: bool = False) -> None:
         self.made: dict[Hashable, Any] = {}
-        self.claims: dict[Hashable, Any] = {}
+        self._claims: dict[Hashable, Any] = {}
         self.asked = Asked(many_programs=mocked)
         self._targets: dict[str, list[Hashable]] = {}
+
+    @property
+    def claims(self) -> dict[Hashable, Any]:
+        """What the components of the program have claimed. The mocks of a module of tests are set once, and run one
+        program after another: the claims of one are none of the next."""
+        if self.asked.many_programs and self.asked.judged:
+            self._claims.clear()
+        return self._claims
 
     def name(self, name: str, target: Hashable, suffix: str) -> str:
         """The logical name of what is shared on `target`: `name`, and with `suffix` where another target has it.
