@@ -92,6 +92,15 @@ def variables() -> dict[str, str]:
     }
 
 
+_PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE"
+_SET = "TIERSTACK_SET_"
+"""Prefix of the variables that keep what this file set, so that the next one can tell it from what the user set."""
+
+
+def _assigned(name: str, value: str) -> str:
+    return f"{name}={shlex.quote(value)} {_SET}{name}={shlex.quote(value)}"
+
+
 def script(pins: Pins) -> str:
     """POSIX shell that sets the environment. Contains no secret."""
     programs = ours(pins)
@@ -102,11 +111,17 @@ def script(pins: Pins) -> str:
         f'export PATH={shlex.quote(path)}:"$PATH"',
         f"export TIERSTACK_SCHEMAS={shlex.quote(schemas.location(pins))}",
     ]
-    for name, value in variables().items():
-        lines.append(f'[ -n "${{{name}:-}}" ] || export {name}={shlex.quote(value)}')
+    defaults = variables()
+    # What another checkout's file set in the same shell is no choice of the user: the state and the passphrase of one
+    # would be used with the configuration of the other.
     lines += [
-        'if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then',
-        f"    export PULUMI_CONFIG_PASSPHRASE_FILE={shlex.quote(str(passphrase_file()))}",
+        f'[ -z "${{{_SET}{name}:-}}" ] || [ "${{{name}:-}}" != "${{{_SET}{name}}}" ] || unset {name}'
+        for name in (*defaults, _PASSPHRASE_FILE)
+    ]
+    lines += [f'[ -n "${{{name}:-}}" ] || export {_assigned(name, value)}' for name, value in defaults.items()]
+    lines += [
+        f'if [ -z "${{PULUMI_CONFIG_PASSPHRASE+set}}${{{_PASSPHRASE_FILE}+set}}" ]; then',
+        f"    export {_assigned(_PASSPHRASE_FILE, str(passphrase_file()))}",
         "fi",
     ]
     return "\n".join(lines) + "\n"

@@ -81,6 +81,21 @@ def test_state_stays_in_the_checkout_unless_told_otherwise(few: Pins, home: Path
     assert sourced(script, PULUMI_BACKEND_URL="s3://bucket")["PULUMI_BACKEND_URL"] == "s3://bucket"
 
 
+def test_another_checkout_in_the_same_shell_takes_its_own_state(few: Pins, home: Path, tmp_path: Path) -> None:
+    """Its configuration with the state of the first would be another stack's update."""
+    script = environment.write(few)
+    other = tmp_path / "other.sh"
+    other.write_text(script.read_text().replace(f"{place.ROOT}/.state", "/other/.state"))
+    both = tmp_path / "both.sh"
+    both.write_text(f". {script}\n. {other}\n")
+    after = sourced(both)
+    assert after["PULUMI_BACKEND_URL"] == "file:///other/.state/pulumi?metadata=skip"
+    assert after["PULUMI_CONFIG_PASSPHRASE_FILE"] == "/other/.state/passphrase"
+    mine = sourced(both, PULUMI_BACKEND_URL="s3://bucket", PULUMI_CONFIG_PASSPHRASE_FILE="/mine")
+    assert mine["PULUMI_BACKEND_URL"] == "s3://bucket"
+    assert mine["PULUMI_CONFIG_PASSPHRASE_FILE"] == "/mine"
+
+
 def test_passphrase_is_made_once_and_kept_private(few: Pins, home: Path) -> None:
     script = environment.write(few)
     file = Path(sourced(script)["PULUMI_CONFIG_PASSPHRASE_FILE"])
