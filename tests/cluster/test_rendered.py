@@ -61,8 +61,9 @@ def sizes() -> dict[str, str]:
 
 
 def claims_are_made() -> None:
-    """Those of the Sentinels come from the StatefulSet's controller, which thereby has looked at all StatefulSets."""
-    wait_until("the controller has made claims", lambda: "data-redis-sentinel-2" in sizes(), 60)
+    """Those of the Sentinels come from the StatefulSet's controller, and those of the nodes where nobody made them."""
+    last = {"data-redis-sentinel-2", "data-redis-node-2"}
+    wait_until("the claims are made", lambda: last <= sizes().keys(), 60)
     found = sizes()
     assert {name: found[name] for name in found if "redis-node" in name} == {
         f"data-redis-node-{index}": "20Gi" for index in range(3)
