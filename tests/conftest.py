@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from toolchain import npm_packages
+
 # Property tests without a clock: a loaded machine is no failure.
 settings.register_profile("tierstack", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tierstack")
@@ -83,9 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
 def pytest_leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     """After -m and -k have selected: only what would have run is left out, and counted."""
-    if PROGRAMS in required():
-        return
-    absent = {item: ", ".join(lacking(item)) for item in items}
+    has_to = PROGRAMS in required()
+    absent = {item: ", ".join([*([] if has_to else lacking(item)), *unreachable(item)]) for item in items}
     if deselected := [item for item in items if absent[item]]:
         items[:] = [item for item in items if not absent[item]]
         config.hook.pytest_deselected(items=deselected)
@@ -104,6 +105,11 @@ def lacking(item: pytest.Item) -> list[str]:
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     named = [str(program) for mark in item.iter_markers("needs") for program in mark.args]
     return sorted({program for program in named if shutil.which(program, path=path) is None})
+
+
+def unreachable(item: pytest.Item) -> list[str]:
+    """What `@pytest.mark.node` asks for and npm's registry, which the set-up asked, did not give."""
+    return ["Node.js packages"] if item.get_closest_marker("node") and not npm_packages.folder().is_dir() else []
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -153,7 +159,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if not ran[level]:
             terminalreporter.write_line(f"ERROR: level {level} is required here and no test of it ran", red=True)
     for programs, count in sorted(left_out.items()):
-        how = "python3 toolchain/setup.py test dns"
+        how = f"python3 toolchain/setup.py test{'' if programs == 'Node.js packages' else ' dns'}"
         terminalreporter.write_line(f"Not run: {count} tests that need {programs} (not installed; install with: {how})")
 
 

@@ -39,7 +39,11 @@ def make() -> Path:
         result = Path(scratch) / "npm"
         shutil.copytree(LOCK, result)
         npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        done = subprocess.run([node(), npm, "ci"], cwd=result, capture_output=True, text=True, check=False)
+        patience = [
+            "--fetch-retries=1",
+            "--fetch-timeout=20000",
+        ]  # ms; npm's own would wait minutes for a silent registry
+        done = subprocess.run([node(), npm, "ci", *patience], cwd=result, capture_output=True, text=True, check=False)
         if done.returncode:
             raise build.SetupError(f"`npm ci` failed in {LOCK}:\n{done.stderr.strip()[-1500:]}")
         shutil.rmtree(home, ignore_errors=True)

@@ -106,6 +106,7 @@ def test_a_program_in_yaml(tmp_path: Path, python: dict[str, str]) -> None:
     pulumi(folder, "preview", "--expect-no-changes")
 
 
+@pytest.mark.node
 def test_a_program_in_javascript(tmp_path: Path, python: dict[str, str]) -> None:
     folder = tmp_path / "shop"
     for verb in ("preview", "up"):
@@ -115,6 +116,7 @@ def test_a_program_in_javascript(tmp_path: Path, python: dict[str, str]) -> None
     assert manifests(folder) == python
 
 
+@pytest.mark.node
 def test_wrong_arguments_in_javascript(tmp_path: Path) -> None:
     done = in_javascript(tmp_path / "shop", "preview", memoryMb=3.5, failoverAfterMs=1, purpos="cache", tls="of course")
     said = done.stdout + done.stderr
