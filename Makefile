@@ -13,7 +13,7 @@ TIERSTACK := $(ENV) tierstack
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated release doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -87,8 +87,11 @@ bench: core ## preview and up against a hand-written program with the same resou
 outdated: setup ## pinned versions that are behind or have known vulnerabilities (ARGS=--json, ARGS=--strict)
 	@$(ENV) python -m toolchain.outdated $(ARGS)
 
+release: setup ## dist/: wheel, JSON schema, SBOM, notes and checksums of the version in pyproject.toml
+	@$(ENV) python -m toolchain.release
+
 doctor: ## what is found, what is missing and how to get it (ARGS=--json)
 	@$(SETUP) --doctor $(ARGS)
 
 clean: ## remove caches and rendered files; state, environment and passphrase stay
-	rm -rf rendered .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf rendered dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

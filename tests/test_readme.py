@@ -11,7 +11,7 @@ from tests.support import run_program
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "compose" / "__main__.py"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_example_of_the_first_page_is_the_file() -> None:

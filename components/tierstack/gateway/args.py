@@ -26,7 +26,7 @@ class GatewayArgs:
     image: pulumi.Input[str] | None = None
     """Docker: image of Traefik 3.7.12 or newer, by digest. Required there. On Kubernetes the cluster runs its own."""
     tools_image: pulumi.Input[str] | None = None
-    """Docker: any image by digest with /bin/sh, mkdir, mv and rm, which writes configuration into volumes.
+    """Docker: any image by digest with `/bin/sh`, `chown`, `mkdir`, `mv` and `rm`. It writes files into volumes.
     Required there."""
     command: list[str] | None = None
     """Docker: how to start Traefik in the image. None: `["/usr/local/bin/traefik"]`, as in the official image."""

@@ -14,7 +14,7 @@ class GatewayEndpoint:
     https_port: int
     """Port that clients use for HTTPS, for the URLs that applications announce."""
     tools_image: pulumi.Input[str] | None = None
-    """Docker: an image with /bin/sh that writes files into volumes. None on Kubernetes."""
+    """Docker: `tools_image` of the Gateway, which writes files into volumes. None on Kubernetes."""
     network: pulumi.Input[str] | None = None
     """Docker: network that the proxy shares with the applications."""
     volume: pulumi.Input[str] | None = None

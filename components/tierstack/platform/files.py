@@ -20,6 +20,8 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 from tierstack.platform.daemon import ImageError, client, pulled, state
 
 _MOUNT = "/volume"
+PROGRAMS = ("chown", "mkdir", "mv", "rm")
+"""What the shell of the image that writes files needs; `tools_image` of Gateway tells users."""
 WRITES = "tierstack.dev/writes"
 """Label of a container that writes files: the volume that it writes to."""
 
@@ -183,7 +185,7 @@ class VolumeFiles(Resource, module="docker", name="VolumeFiles"):
     ) -> None:
         """Write `files` (path inside the volume → content) owned by `uid`:`gid` with `mode`.
 
-        `image` is any image on the host that has /bin/sh, mv and rm; it runs for an instant, without network.
+        `image` is any image on the host that has /bin/sh and PROGRAMS; it runs for an instant, without network.
         """
         secret = pulumi.ResourceOptions(additional_secret_outputs=["files"])
         props = {

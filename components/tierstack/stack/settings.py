@@ -17,7 +17,7 @@ from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.required import AddonsMode
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
 from tierstack.core.tier import Tier
-from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.database.args import OLDEST_VERSION, DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.gateway.args import GatewayArgs
 from tierstack.mta_sts_host.args import MtaStsHostArgs
@@ -35,7 +35,7 @@ class Images(Section):
 
     app: str = Field(description="The application: all its processes run from it.")
     postgres: str = Field(
-        description="PostgreSQL 16 or newer, without a convention of its own (CloudNativePG's has none)."
+        description=f"PostgreSQL {OLDEST_VERSION} or newer, without a convention of its own (CloudNativePG's has none)."
     )
     redis: str = Field(description="Valkey 8, or Redis 7 and newer.")
     pgbouncer: str | None = Field(
@@ -53,7 +53,7 @@ class Images(Section):
     )
     tools: str | None = Field(
         default=None,
-        description="Docker: any image with a shell, to write files into volumes. None: the one of `redis`.",
+        description="Docker: what writes files into volumes, `tools_image` of Gateway. None: the one of `redis`.",
     )
 
 

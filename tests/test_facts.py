@@ -1,0 +1,149 @@
+"""Facts that are told in several places: each has one source in the code, and the texts say the same."""
+
+import importlib.metadata
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from typer.testing import CliRunner
+
+import tierstack
+from tierstack.cli import app as cli
+from tierstack.component_host import COMPONENTS
+from tierstack.database.args import OLDEST_VERSION
+from tierstack.gateway.args import GatewayArgs
+from tierstack.platform import files
+from tierstack.platform.component import Component
+from tierstack.stack.derive import attribute_documentation
+
+pytestmark = pytest.mark.pure
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCES = sorted((ROOT / "components").rglob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+def public_components() -> list[str]:
+    exported = {name: getattr(tierstack, name) for name in tierstack.__all__}
+    return sorted(name for name, one in exported.items() if isinstance(one, type) and issubclass(one, Component))
+
+
+def places(pattern: str, paths: list[Path]) -> dict[str, set[str]]:
+    """What `pattern` finds in each file, for those where it finds anything."""
+    found = {str(path.relative_to(ROOT)): set(re.findall(pattern, path.read_text())) for path in paths}
+    return {name: values for name, values in found.items() if values}
+
+
+def test_other_languages_get_every_public_component() -> None:
+    assert sorted(COMPONENTS) == public_components()
+
+
+def test_the_first_page_lists_every_component() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(set(rows) & set(public_components())) == public_components()
+
+
+def test_every_component_has_its_page() -> None:
+    titles = {path.read_text().splitlines()[0].removeprefix("# ") for path in (ROOT / "docs/components").glob("*.md")}
+    assert set(public_components()) <= titles
+
+
+def test_a_number_of_components_is_the_number_of_components() -> None:
+    """`seven components` was right until the eighth came: whoever counts them in words counts right."""
+    told = places(rf"(?i)\b(?:the|all|its) ({'|'.join(NUMBERS)}) components\b", [*PAGES, *SOURCES, *EXAMPLES])
+    right = NUMBERS[len(public_components()) - 1]
+    assert {name: words for name, words in told.items() if {word.lower() for word in words} != {right}} == {}
+
+
+def test_the_oldest_postgresql_is_the_one_that_the_check_takes() -> None:
+    told = places(r"PostgreSQL (\d+) or newer", [*PAGES, *SOURCES])
+    assert "docs/configuration.md" in told
+    assert "docs/components/database.md" in told
+    assert {name: versions for name, versions in told.items() if versions != {str(OLDEST_VERSION)}} == {}
+
+
+def test_what_tools_image_needs_is_what_is_run_in_it() -> None:
+    lines = files.script(["a/b", "c"], ["d"], 1, 2).splitlines()
+    run = {shlex.split(line)[0] for line in lines} - {"set", "cd"}  # of the shell itself
+    assert run == set(files.PROGRAMS)
+    text = attribute_documentation(GatewayArgs)["tools_image"]
+    assert set(re.findall(r"`([a-z]+)`", text)) == set(files.PROGRAMS)
+    others = places(r"(?i)(?:image|any) (?:\w+ )*with (?:`?/bin/sh|a shell)[^.|]*", [*PAGES, *SOURCES])
+    for name, texts in others.items():
+        for one in texts:
+            assert set(re.findall(r"`([a-z]+)`", one)) in (set(files.PROGRAMS), {"sh"}, set()), (name, one)
+
+
+def test_every_dependency_is_imported() -> None:
+    """A dependency that nothing uses is one more thing to keep up to date. A provider may be named by its package."""
+    source = "\n".join(path.read_text() for path in SOURCES)
+    modules = {name: set[str]() for name in (Requirement(one).name for one in PROJECT["dependencies"])}
+    for module, distributions in importlib.metadata.packages_distributions().items():
+        for distribution in distributions:
+            if (name := re.sub(r"[-_.]+", "-", distribution).lower()) in modules:
+                modules[name].add(module)
+    unused = [
+        name
+        for name, known in modules.items()
+        if f'"{name}"' not in source
+        and not any(re.search(rf"^\s*(?:import|from) {re.escape(module)}\b", source, re.MULTILINE) for module in known)
+    ]
+    assert unused == []
+
+
+def test_the_command_tells_its_version() -> None:
+    result = CliRunner().invoke(cli.command(["--version"]), ["--version"])
+    assert (result.exit_code, result.output) == (0, f"tierstack {importlib.metadata.version('tierstack')}\n")
+    assert importlib.metadata.version("tierstack") == PROJECT["version"]
+
+
+def workflows() -> dict[str, dict[object, object]]:
+    return {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
+
+
+def test_actions_are_pinned_by_commit_with_their_version() -> None:
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        for line in re.findall(r"^.*\buses:.*$", path.read_text(), re.MULTILINE):
+            assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), f"{path.name}: {line}"
+
+
+def test_an_action_has_one_version_in_all_workflows() -> None:
+    used = places(r"uses: (\S+@\S+)", sorted((ROOT / ".github/workflows").glob("*.yml")))
+    each = {one for names in used.values() for one in names}
+    assert len({one.partition("@")[0] for one in each}) == len(each), sorted(each)
+
+
+def test_only_the_job_that_publishes_may_write() -> None:
+    for name, workflow in workflows().items():
+        assert "permissions" in workflow, f"{name}: without `permissions` a job gets the repository's default"
+    release = workflows()["release.yml"]
+    assert release["permissions"] == {}
+    jobs = release["jobs"]
+    assert isinstance(jobs, dict)
+    writing = [name for name, job in jobs.items() if "write" in job.get("permissions", {}).values()]
+    assert writing == ["publish"]
+    assert not [step for step in jobs["publish"]["steps"] if "checkout" in step.get("uses", "")]
+
+
+def test_hooks_run_what_the_project_installs() -> None:
+    """No hook comes from elsewhere, so a commit needs no network."""
+    configuration = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repository["repo"] for repository in configuration["repos"]] == ["local"]
+    for hook in configuration["repos"][0]["hooks"]:
+        program = hook["entry"].split()[0]
+        assert program == "make" or program.removeprefix(".venv/bin/") in ("ruff", "pyright"), hook["id"]
+
+
+def test_the_development_container_has_the_go_that_the_set_up_needs() -> None:
+    text = re.sub(r"^\s*//.*$", "", (ROOT / ".devcontainer/devcontainer.json").read_text(), flags=re.MULTILINE)
+    go = next(one for name, one in json.loads(text)["features"].items() if "/go:" in name)["version"]
+    minimum = tomllib.loads((ROOT / "toolchain/pins.toml").read_text())["minimum"]["go"]
+    assert minimum.startswith(f"{go}.")

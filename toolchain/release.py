@@ -1,0 +1,151 @@
+"""What a release consists of, in dist/: wheel, JSON schema, SBOM, notes and checksums. See CONTRIBUTING.md."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from toolchain import place
+
+NAME = "tierstack"
+
+
+def notes(changelog: str, version: str) -> str:
+    """The text of one version in a changelog. Raises ValueError if it has none, or anything is still unreleased."""
+    sections = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
+    titles = {re.sub(r"[\[\]]", "", section.splitlines()[0]).split(" - ")[0]: section for section in sections}
+    if version not in titles:
+        raise ValueError(f"CHANGELOG.md: no heading `## [{version}] - DATE`; rename `## [Unreleased]` to it")
+    head, _, body = titles[version].partition("\n")
+    if not re.fullmatch(r"\[.*\] - \d{4}-\d{2}-\d{2}", head.strip()):
+        raise ValueError(f"CHANGELOG.md: `## {head.strip()}`: the day is missing; write `## [{version}] - YYYY-MM-DD`")
+    if titles.get("Unreleased", "").partition("\n")[2].strip():
+        raise ValueError(f"CHANGELOG.md: entries below [Unreleased]; move them to [{version}] or into a later commit")
+    return body.strip() + "\n"
+
+
+def needs(name: str, extras: Iterable[str] = ()) -> set[str]:
+    """The installed packages that `name` needs, with its `extras`, and those that these need; itself left out."""
+    from packaging.requirements import Requirement
+
+    found: set[str] = set()
+    waiting = [(name, frozenset(extras))]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while waiting:
+        current, wanted = waiting.pop()
+        if (current, wanted) in seen:
+            continue
+        seen.add((current, wanted))
+        for text in importlib.metadata.requires(current) or ():
+            one = Requirement(text)
+            environments = [{"extra": extra} for extra in ("", *wanted)]
+            if one.marker is None or any(one.marker.evaluate(environment) for environment in environments):
+                child = re.sub(r"[-_.]+", "-", one.name).lower()
+                waiting.append((child, frozenset(one.extras)))
+                found.add(child)
+    return found - {name}
+
+
+def hashes(lock: str) -> dict[str, list[str]]:
+    """SHA-256 sums of the files of each package in a requirements file."""
+    blocks = re.findall(r"^([\w.-]+)==[^\n]*\n((?:[ \t]+[^\n]*\n)*)", lock, re.MULTILINE)
+    return {name.lower(): re.findall(r"sha256:([0-9a-f]{64})", text) for name, text in blocks}
+
+
+def sbom(version: str, packages: dict[str, str], sums: dict[str, list[str]], when: str) -> dict[str, Any]:
+    """A CycloneDX 1.5 list (https://cyclonedx.org/docs/1.5/json/) of `packages`, the versions that were tested."""
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "timestamp": when,
+            "component": {
+                "type": "library",
+                "bom-ref": f"pkg:pypi/{NAME}@{version}",
+                "name": NAME,
+                "version": version,
+                "purl": f"pkg:pypi/{NAME}@{version}",
+                "licenses": [{"license": {"id": "Apache-2.0"}}],
+            },
+        },
+        "components": [
+            {
+                "type": "library",
+                "bom-ref": f"pkg:pypi/{name}@{found}",
+                "name": name,
+                "version": found,
+                "purl": f"pkg:pypi/{name}@{found}",
+                # A package has a file for each platform; any of them may be the one that is installed.
+                "externalReferences": [
+                    {
+                        "type": "distribution",
+                        "url": f"https://pypi.org/project/{name}/{found}/",
+                        "hashes": [{"alg": "SHA-256", "content": one} for one in sums.get(name, [])],
+                    }
+                ],
+            }
+            for name, found in sorted(packages.items())
+        ],
+        "dependencies": [
+            {
+                "ref": f"pkg:pypi/{NAME}@{version}",
+                "dependsOn": [f"pkg:pypi/{name}@{found}" for name, found in sorted(packages.items())],
+            }
+        ],
+    }
+
+
+def schema() -> str:
+    """The package schema that programs in other languages read."""
+    from tierstack import component_host
+
+    names = [getattr(importlib.import_module(NAME), name) for name in component_host.COMPONENTS]
+    return json.dumps(json.loads(component_host.ComponentHost(names).schema or "{}"), indent=2) + "\n"
+
+
+def write(dist: Path) -> str:
+    """Fill `dist` and return the version. Raises ValueError for a changelog that is not ready."""
+    version = tomllib.loads((place.ROOT / "pyproject.toml").read_text())["project"]["version"]
+    text = notes((place.ROOT / "CHANGELOG.md").read_text(), version)
+    shutil.rmtree(dist, ignore_errors=True)
+    dist.mkdir()
+    build = ["uv", "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", dist, place.ROOT]
+    subprocess.run(build, check=True)
+    (dist / ".gitignore").unlink(missing_ok=True)
+    (dist / "NOTES.md").write_text(text)
+    (dist / "schema.json").write_text(schema())
+    packages = {name: importlib.metadata.version(name) for name in needs(NAME, ["dns"])}
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    listed = sbom(version, packages, hashes((place.ROOT / "requirements.lock").read_text()), now)
+    (dist / "sbom.cdx.json").write_text(json.dumps(listed, indent=2) + "\n")
+    files = sorted(file for file in dist.iterdir() if file.name not in ("SHA256SUMS", "NOTES.md"))
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (dist / "SHA256SUMS").write_text("".join(sums))
+    return version
+
+
+def main() -> int:
+    try:
+        version = write(place.ROOT / "dist")
+    except ValueError as problem:
+        place.say(str(problem))
+        return 1
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        with Path(output).open("a") as file:
+            file.write(f"version={version}\n")
+    place.say(f"dist/ holds version {version}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
