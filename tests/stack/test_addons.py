@@ -100,8 +100,7 @@ def test_proxies_that_are_written_twice_must_be_the_same() -> None:
 def test_a_proxy_that_stops_waits_for_requests_as_long_as_the_application_does(
     app: dict[str, Any], addons: dict[str, Any], seconds: int
 ) -> None:
-    found = judged({"addons": {**INSTALL, **addons}, "app": {**BASE["app"], **app}}).rooms
+    found = judged({"addons": {**INSTALL, **addons}, "app": {**BASE["app"], **app}}).plan
     assert found
-    made = found.addons()
-    assert made
-    assert made.stop_seconds == seconds
+    assert found.addons
+    assert found.addons.stop_seconds == seconds
