@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import tierstack
 from tierstack.cli import app as cli
+from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.component_host import COMPONENTS
 from tierstack.database.args import OLDEST_VERSION
 from tierstack.gateway.args import GatewayArgs
@@ -80,6 +81,14 @@ def test_what_tools_image_needs_is_what_is_run_in_it() -> None:
     for name, texts in others.items():
         for one in texts:
             assert set(re.findall(r"`([a-z]+)`", one)) in (set(files.PROGRAMS), {"sh"}, set()), (name, one)
+
+
+def test_operators_are_installed_in_the_version_whose_manifests_are_tested() -> None:
+    """Users get the version of the catalog; manifests and schemas of the tests come from the pinned modules."""
+    pins = tomllib.loads((ROOT / "toolchain/pins.toml").read_text())
+    for addon, release in CATALOG.items():
+        modules = {one["module"].rsplit("@", 1)[1] for one in pins["addons"][addon.value]}
+        assert f"v{release.version}" in modules, addon.value
 
 
 def test_every_dependency_is_imported() -> None:

@@ -66,5 +66,5 @@ def test_an_unusable_file_ends_the_program_without_a_traceback(tmp_path: Path) -
 def test_outputs() -> None:
     outputs = made(without=[Addon.KEDA]).named("addons", "ClusterAddons").outputs
     assert outputs["gateway_class"] == "traefik"
-    assert outputs["versions"]["cloudnative-pg"] == "1.30.0"
+    assert outputs["versions"]["cloudnative-pg"] == "1.30.1"
     assert "keda" not in outputs["versions"]

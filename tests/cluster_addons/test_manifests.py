@@ -84,7 +84,7 @@ def test_an_image_inside_a_secret_is_replaced_and_other_bytes_stay() -> None:
         return base64.b64decode(data["SIDECAR_IMAGE"]).decode()
 
     name = "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar"
-    assert inside() == f"{name}:v0.14.0"
+    assert inside() == f"{name}:v0.15.0"
     assert inside(images={name: "tierstack.local/sidecar:1"}) == "tierstack.local/sidecar:1"
 
 

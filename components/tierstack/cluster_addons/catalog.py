@@ -115,24 +115,24 @@ CATALOG: dict[Addon, Release] = {
         crds=("certificates.cert-manager.io", "issuers.cert-manager.io"),
     ),
     Addon.CLOUDNATIVE_PG: Release(
-        version="1.30.0",
+        version="1.30.1",
         sources=_raw(
             "cloudnative-pg/cloudnative-pg",
-            "v1.30.0",
+            "v1.30.1",
             {
-                "releases/cnpg-1.30.0.yaml": "f8bede43fe4ee0d478c2355b204a36876b2ae4faac60f2a9452280b293da3b88",
+                "releases/cnpg-1.30.1.yaml": "37237f145d8138256ea25ae830f87759255665ff08f8d552fdd8224a5ec032fb",
             },
         ),
         namespace="cnpg-system",
         crds=("clusters.postgresql.cnpg.io", "poolers.postgresql.cnpg.io", "scheduledbackups.postgresql.cnpg.io"),
     ),
     Addon.BARMAN_CLOUD: Release(
-        version="0.14.0",
+        version="0.15.0",
         sources=_raw(
             "cloudnative-pg/plugin-barman-cloud",
-            "v0.14.0",
+            "v0.15.0",
             {
-                "manifest.yaml": "691e598b4591e83e23586d3394a8fedef429586a01d1a1b56ab8b80e9fa6ccb0",
+                "manifest.yaml": "a1d8c5315be2fb87d2bfebbdfd32507edba55a837e5c24a4158c5839014525e8",
             },
         ),
         namespace="cnpg-system",
@@ -141,11 +141,11 @@ CATALOG: dict[Addon, Release] = {
         released=(
             (
                 "ghcr.io/cloudnative-pg/plugin-barman-cloud-testing",
-                "ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.14.0",
+                "ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.15.0",
             ),
             (
                 "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar-testing",
-                "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v0.14.0",
+                "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v0.15.0",
             ),
         ),
         needs=(Addon.CERT_MANAGER, Addon.CLOUDNATIVE_PG),
