@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.dns_records.servers import API_KEY, KEYS, ZONE, Server, running
 from tierstack.dns_records.publish.hosts import Host
 from tierstack.dns_records.publish.plan import Limits
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.records.model import RecordSet
 
 PROGRAMS = {"bind": "named", "knot": "knotd", "powerdns": "pdns_server"}
 

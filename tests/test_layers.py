@@ -38,13 +38,13 @@ SIDEWAYS = {
     ("cluster_addons.traefik", "gateway.args"),
     ("cluster_addons.traefik", "gateway.sizing"),
     ("cluster_addons.traefik", "gateway.traefik"),
-    ("mta_sts_host.args", "dns_records.check"),
-    ("mta_sts_host.args", "dns_records.mta_sts"),
-    ("mta_sts_host.args", "dns_records.mta_sts_fetch"),
+    ("mta_sts_host.args", "dns_records.zone.check"),
+    ("mta_sts_host.args", "dns_records.mail.mta_sts.record"),
+    ("mta_sts_host.args", "dns_records.mail.mta_sts.fetch"),
     ("mta_sts_host.args", "tls.hostnames"),
-    ("mta_sts_host.kubernetes", "dns_records.mta_sts_fetch"),
+    ("mta_sts_host.kubernetes", "dns_records.mail.mta_sts.fetch"),
     ("mta_sts_host.kubernetes", "gateway.kubernetes"),
-    ("mta_sts_host.server", "dns_records.mta_sts_fetch"),
+    ("mta_sts_host.server", "dns_records.mail.mta_sts.fetch"),
     ("mta_sts_host.server", "gateway.traefik"),
     ("tls.alerts", "gateway.acme"),
     ("tls.args", "dns_records.publish.args"),
@@ -57,6 +57,9 @@ CIRCLES = {
     frozenset({f"app_cluster.{name}" for name in ("args", "limits", "processes", "rules", "server")}),
 }
 """Modules that import each other."""
+
+INSIDE = {"dns_records": ("rules", "records", "resolve", "mail", "zone", "publish")}
+"""Components with inner packages, the lowest first. `options` and `args` stand beside them."""
 
 pytestmark = pytest.mark.pure
 
@@ -138,3 +141,17 @@ def test_no_component_imports_another() -> None:
 
 def test_nothing_imports_in_a_circle() -> None:
     assert set(circles(graph())) == CIRCLES
+
+
+@pytest.mark.parametrize("component", INSIDE)
+def test_inner_packages_import_downwards(component: str) -> None:
+    order = INSIDE[component]
+    inner = [
+        (a, b)
+        for a, others in graph().items()
+        for b in others
+        if a.startswith(f"{component}.") and b.startswith(f"{component}.")
+    ]
+    packages = [(a.split(".")[1], b.split(".")[1], (a, b)) for a, b in inner]
+    assert [pair for a, b, pair in packages if a in order and b in order and order.index(b) > order.index(a)] == []
+    assert {path.name for path in (PACKAGE / component).iterdir() if path.is_dir()} - {"__pycache__"} <= set(order)

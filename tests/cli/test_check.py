@@ -28,7 +28,7 @@ def test_a_right_configuration_says_what_it_carries(tierstack: Command) -> None:
 def test_for_machines(tierstack: Command) -> None:
     done = tierstack("check", "-s", "local", "--json")
     found = json.loads(done.stdout)
-    assert (done.exit_code, found["problems"], found["platform"]) == (0, [], "docker")
+    assert (done.exit_code, found["ok"], found["diagnostics"], found["platform"]) == (0, True, [], "docker")
     assert found["capacity"][0]["name"] == "CPU of the web containers"
 
 
@@ -39,8 +39,12 @@ def test_every_problem_with_exit_code_1(tierstack: Command, project: Checkout) -
     assert "configuration of stack local: 2 problems" in done.stderr
     assert "tier = '2M': is not a choice" in done.stderr
     found = json.loads(tierstack("check", "-s", "local", "--json").stdout)
-    assert [one["path"] for one in found["problems"]] == ["tier", "zzz"]
-    assert found["problems"][1]["value"] is None
+    assert [(one["path"], one["code"]) for one in found["diagnostics"]] == [
+        ("tier", "not-a-choice"),
+        ("zzz", "unknown-key"),
+    ]
+    assert not found["ok"]
+    assert found["diagnostics"][1]["value"] is None
 
 
 def test_advice_is_no_problem(tierstack: Command, project: Checkout) -> None:
@@ -59,13 +63,15 @@ def test_warnings_about_records_name_the_setting(tierstack: Command, project: Ch
     project.config("prod", warned)
     done = tierstack("check", "-s", "prod")
     assert done.exit_code == 0
-    assert "warning dns.mail.brevo.dkim_key: mail._domainkey.shop.example TXT: the RSA key has 1024 bits" in done.stdout
-    assert "1 DNS finding ignored by `dns.ignore`" in done.stdout
-    found = json.loads(tierstack("check", "-s", "prod", "--json").stdout)["warnings"]
-    assert [(one["path"], one["code"], one.get("reason")) for one in found] == [
-        ("dns.mail.brevo.dkim_key", "dkim-key-short", None),
-        ("dns.web[2]", "address-private", "inside only"),
+    assert (
+        "warning  dns.mail.brevo.dkim_key: mail._domainkey.shop.example TXT: the RSA key has 1024 bits" in done.stdout
+    )
+    assert "1 finding is ignored: address-private" in done.stdout
+    found = json.loads(tierstack("check", "-s", "prod", "--json").stdout)
+    assert [(one["path"], one["code"]) for one in found["diagnostics"]] == [
+        ("dns.mail.brevo.dkim_key", "dkim-key-short")
     ]
+    assert [(one["path"], one["reason"]) for one in found["ignored"]] == [("dns.web[2]", "inside only")]
 
 
 def test_an_unknown_rule_is_a_problem(tierstack: Command, project: Checkout) -> None:
@@ -79,9 +85,9 @@ def test_an_unknown_rule_is_a_problem(tierstack: Command, project: Checkout) -> 
 
 def test_another_platform(tierstack: Command) -> None:
     found = json.loads(tierstack("check", "-s", "local", "--platform", "render", "--json").stdout)
-    assert (found["platform"], found["problems"]) == ("kubernetes", [])
+    assert (found["platform"], found["diagnostics"]) == ("kubernetes", [])
     applied = json.loads(tierstack("check", "-s", "prod", "--platform", "kubernetes", "--json").stdout)
-    assert "backups.destination.access_key_id" in [one["path"] for one in applied["problems"]]
+    assert "backups.destination.access_key_id" in [one["path"] for one in applied["diagnostics"]]
 
 
 def test_encrypted_values_are_unknown_secrets(tierstack: Command, project: Checkout) -> None:

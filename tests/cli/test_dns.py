@@ -9,8 +9,8 @@ import pytest
 
 from tests.cli.conftest import Command
 from tierstack.cli import dns
-from tierstack.dns_records.findings import error
-from tierstack.dns_records.spf_lookups import LookupUnavailableError
+from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
+from tierstack.dns_records.rules import error
 from tierstack.engine.project import UsageError
 
 WRONG = """$ORIGIN example.org.
@@ -27,7 +27,7 @@ def test_a_zone_file(tierstack: Command, tmp_path: Path) -> None:
     assert "RFC 9989" in done.stdout
     found = json.loads(tierstack("dns", "check", "example.org", "--zone", str(zone), "--json").stdout)
     assert not found["ok"]
-    assert "dmarc-absent" in {one["code"] for one in found["findings"]}
+    assert "dmarc-absent" in {one["code"] for one in found["diagnostics"]}
 
 
 def test_standard_input(tierstack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_live(tierstack: Command, monkeypatch: pytest.MonkeyPatch, clean: bool) 
 
     def live(domain: str, _resolver: object, selectors: list[str], _policy: object) -> list[object]:
         asked.append((domain, selectors))
-        return [] if clean else [error("x", "example.org", "is wrong", "RFC 1", "mend it")]
+        return [] if clean else [error("spf-absent", "example.org", "is wrong", "mend it")]
 
     monkeypatch.setattr(dns, "check_live", live)
     done = tierstack("dns", "check", "example.org", "--selector", "s1")
@@ -83,7 +83,7 @@ def test_answers_are_kept_and_used(tierstack: Command, monkeypatch: pytest.Monke
 
     def codes(*options: str) -> set[str]:
         done = tierstack("dns", "check", "example.org", "--zone", str(zone), "--json", *options)
-        return {one["code"] for one in json.loads(done.stdout)["findings"]}
+        return {one["code"] for one in json.loads(done.stdout)["diagnostics"]}
 
     assert "spf-uncounted" in codes()
     done = tierstack("dns", "snapshot", "example.org", "--zone", str(zone), "--out", str(kept))

@@ -25,8 +25,8 @@ def test_a_directory_without_a_file_names_the_addon(tmp_path: Path) -> None:
     others = [addon for addon in Addon if addon not in (Addon.GATEWAY_API, Addon.KEDA)]
     args = ClusterAddonsArgs(**given(manifests=str(tmp_path), without=others, keda=True))
     (problem,) = args.problems()
-    assert problem.wrong == "has no keda.yaml"
-    assert problem.instead.startswith("put the vendor's manifest of keda 2.18.1 there, or leave it out")
+    assert problem.message == "has no keda.yaml"
+    assert problem.hint.startswith("put the vendor's manifest of keda 2.18.1 there, or leave it out")
 
 
 def test_what_is_needed_comes_first() -> None:

@@ -60,12 +60,12 @@ def test_rules_are_all_said_at_once() -> None:
 @pytest.mark.parametrize("args", [None, [], "shop", 3])
 def test_no_args_object_at_all(args: object) -> None:
     (found,) = problems_of(Sample, args)
-    assert found.wrong == "is not a Sample"
+    assert found.message == "is not a Sample"
 
 
 def test_an_object_of_another_class_is_refused() -> None:
     (found,) = problems_of(Sample, Inner(size=1))
-    assert found.wrong == "is not a Sample"
+    assert found.message == "is not a Sample"
 
 
 def test_an_args_object_that_is_right_is_handed_on_as_it_is() -> None:
@@ -129,8 +129,8 @@ class TestLateValues:
     def test_where_they_may_not(self, field: str) -> None:
         (found,) = problems_of(Sample, {"name": "shop", field: pulumi.Output.from_input("x")})
         assert found.path == field
-        assert found.wrong == "is known only during the update, but shapes the graph"
-        assert found.instead.endswith("that is known at preview")
+        assert found.message == "is known only during the update, but shapes the graph"
+        assert found.hint.endswith("that is known at preview")
 
     def test_inside_a_plain_list(self) -> None:
         (found,) = problems_of(Sample, {"name": "shop", "hostnames": ["a", pulumi.Output.from_input("b")]})
@@ -224,4 +224,4 @@ def test_a_slip_of_one_letter_is_understood(key: str, at: int) -> None:
     if slip in fields or len(slip) < 4:
         return
     (found,) = [one for one in problems_of(Sample, {"name": "shop", slip: None}) if one.path == slip]
-    assert json.dumps(found.instead).startswith('"did you mean `')
+    assert json.dumps(found.hint).startswith('"did you mean `')

@@ -1,10 +1,26 @@
 """How problems read."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, nearest, out_of_range, shorten, unknown_key
+from tierstack.core.arguments import load
+from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, shorten
+from tierstack.core.errors import ArgumentError, Problem, nearest, out_of_range, unknown_key
+
+
+class _Mode(StrEnum):
+    ONE = "one"
+
+
+@dataclass(kw_only=True)
+class _Shapes:
+    name: str
+    count: int = 1
+    mode: _Mode = _Mode.ONE
 
 
 @pytest.mark.parametrize(
@@ -14,10 +30,39 @@ from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, neare
         (Problem("a[0]", "x", "is odd", "write y"), "a[0] = 'x': is odd; write y"),
         (Problem("a", MISSING, "is required", "give it"), "a: is required; give it"),
         (Problem("a", HIDDEN, "is short", "write more"), "a = (hidden): is short; write more"),
+        (Diagnostic("a", MISSING, "is odd", "write b", "odd", source="RFC 1"), "a: is odd; write b [odd, RFC 1]"),
     ],
 )
 def test_a_problem_is_one_line(problem: Problem, line: str) -> None:
     assert str(problem) == line
+
+
+def test_every_command_shows_machines_the_same_fields() -> None:
+    assert Diagnostic("a", 3, "is odd", "write 4", "odd", Severity.WARNING, "RFC 1").as_dict() == {
+        "code": "odd",
+        "severity": "warning",
+        "path": "a",
+        "value": 3,
+        "message": "is odd",
+        "hint": "write 4",
+        "source": "RFC 1",
+    }
+    assert [Problem("a", value, "m", "h").as_dict()["value"] for value in (HIDDEN, MISSING, None, [1])] == [
+        *(None, None, None),
+        [1],
+    ]
+
+
+def test_the_codes_of_shapes_are_pinned() -> None:
+    assert Problem("a", 1, "m", "h").code == "invalid-value"
+    assert unknown_key("a", "b", ["c"]).code == "unknown-key"
+    assert [one.code for one in out_of_range("a", 1, 2, 3)] == ["out-of-range"]
+    _, problems = load(_Shapes, {"mode": "three", "count": "x"})
+    assert {one.path: one.code for one in problems} == {
+        "mode": "not-a-choice",
+        "count": "wrong-type",
+        "name": "missing-key",
+    }
 
 
 def test_one_error_holds_all_problems() -> None:

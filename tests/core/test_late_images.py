@@ -93,7 +93,7 @@ def test_it_is_judged_once_it_is_known(
 def test_on_a_docker_host_the_application_s_image_names_its_containers() -> None:
     (problem,) = refused(lambda: app(D, late(ID))).problems
     assert problem.path == "image"
-    assert "names the containers of a release" in problem.wrong
+    assert "names the containers of a release" in problem.message
 
 
 def test_a_secret_reference_in_place_of_a_text_says_what_to_pass() -> None:

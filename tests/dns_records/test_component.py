@@ -104,7 +104,7 @@ def test_outputs() -> None:
     assert outputs["zone_file"].startswith("$ORIGIN example.org.\n$TTL 3600\n@ IN A 198.51.100.1\n")
     assert "SPF takes 1 of 10 lookups" in outputs["summary"]
     assert outputs["mta_sts_policy"] == ""
-    assert {"severity", "code", "subject", "message", "source", "fix"} == set(outputs["findings"][0])
+    assert {"code", "severity", "path", "message", "hint", "source"} == set(outputs["findings"][0])
 
 
 def test_the_dict_of_the_component_host_gives_the_same() -> None:

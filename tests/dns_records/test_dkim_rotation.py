@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tests.dns_records.samples import rsa_key
 from tierstack.core.arguments import load
-from tierstack.dns_records import dkim, dkim_rotation
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.dkim_rotation import Keys
-from tierstack.dns_records.findings import errors
+from tierstack.dns_records.mail.dkim import record as dkim
+from tierstack.dns_records.mail.dkim import rotation as dkim_rotation
+from tierstack.dns_records.mail.dkim.rotation import Keys
 from tierstack.dns_records.options import DkimAlgorithm, DkimKeyArgs, OwnMailServerArgs
+from tierstack.dns_records.rules import errors
 
 DOCUMENTED: list[tuple[str, list[dict[str, Any]], list[str]]] = [
     ("the start", [{"selector": "a", "generate": "rsa"}, {"selector": "b", "generate": "rsa"}], ["a"]),
@@ -227,7 +228,7 @@ def test_the_first_live_selector_signs_by_default() -> None:
 
 def test_ed25519_alone_is_warned_of() -> None:
     listed = [{"selector": "a", "generate": "rsa"}, {"selector": "b", "generate": "ed25519"}]
-    found = {one.code: one.subject for one in described(listed, ["b"]).zone().findings}
+    found = {one.code: one.path for one in described(listed, ["b"]).zone().findings}
     assert found["dkim-ed25519-only"] == "mail.own_server.sign_with"
     assert "dkim-ed25519-only" not in [one.code for one in described(listed, ["a", "b"]).zone().findings]
 

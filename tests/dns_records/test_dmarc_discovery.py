@@ -8,9 +8,9 @@ import pytest
 
 from tests.dns_records.test_spf import Fixed
 from tests.dns_records.world import World
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.dmarc_discovery import Discovered, discover, effective
-from tierstack.dns_records.resolve import LookupUnavailableError, Names
+from tierstack.dns_records.mail.dmarc.discovery import Discovered, discover, effective
+from tierstack.dns_records.resolve.names import LookupUnavailableError, Names
+from tierstack.dns_records.zone.check import check_zone
 
 LABELS = ["a", "b", "c", "d", "e", "f", "g", "h", "example", "org"]
 

@@ -7,7 +7,7 @@ import pytest
 from tierstack.core.arguments import load
 from tierstack.dns_records import ignores
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.summary import summarize
+from tierstack.dns_records.zone.summary import summarize
 
 
 def args(**more: Any) -> DNSRecordsArgs:
@@ -26,7 +26,7 @@ def test_an_error_that_is_meant_is_accepted(key: str) -> None:
     accepted = args(ignore={key: "a sink for trackers"})
     assert not accepted.problems()
     zone = accepted.zone()
-    assert [(one.finding.code, one.reason) for one in zone.ignored] == [("address-unusable", "a sink for trackers")]
+    assert [(one.diagnostic.code, one.reason) for one in zone.ignored] == [("address-unusable", "a sink for trackers")]
     assert "address-private" in {one.code for one in zone.findings}
     assert "1 finding is ignored" in summarize(zone)
 

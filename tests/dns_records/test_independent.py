@@ -17,11 +17,17 @@ import spf as pyspf
 
 from tests.dns_records import world
 from tests.dns_records.world import STRANGER, World
-from tierstack.dns_records import dkim, dmarc, dmarc_discovery, mta_sts, spf, spf_lookups, tags
-from tierstack.dns_records.findings import errors
-from tierstack.dns_records.spf_flatten import flatten
-from tierstack.dns_records.zone import Zone
-from tierstack.dns_records.zonefile import parse
+from tierstack.dns_records.mail import tags
+from tierstack.dns_records.mail.dkim import record as dkim
+from tierstack.dns_records.mail.dmarc import discovery as dmarc_discovery
+from tierstack.dns_records.mail.dmarc import record as dmarc
+from tierstack.dns_records.mail.mta_sts import record as mta_sts
+from tierstack.dns_records.mail.spf import lookups as spf_lookups
+from tierstack.dns_records.mail.spf import record as spf
+from tierstack.dns_records.mail.spf.flatten import flatten
+from tierstack.dns_records.records.zonefile import parse
+from tierstack.dns_records.rules import errors
+from tierstack.dns_records.zone.compose import Zone
 
 FOUND = range(400)
 """Seeds of worlds with an SPF record as it is found."""

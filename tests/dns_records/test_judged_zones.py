@@ -7,8 +7,8 @@ import yaml
 
 from tests.dns_records.samples import CASES, expand
 from tests.dns_records.test_wrong_zones import zone_of
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.findings import Severity
+from tierstack.core.diagnostics import Severity
+from tierstack.dns_records.zone.check import check_zone
 
 DATA = yaml.safe_load((CASES / "judged_zones.yaml").read_text())
 CLEAN = yaml.safe_load((CASES / "clean_zones.yaml").read_text())
@@ -20,9 +20,9 @@ def test_the_verdict_is_right(case: dict[str, Any]) -> None:
     found = [one for one in check_zone(zone, case.get("domain", "example.org")) if one.severity is not Severity.ADVICE]
     shown = sorted(f"{one.severity.value[0].upper()} {one.code}" for one in found)
     assert shown == sorted(case["finds"]), "\n".join(map(str, found))
-    assert all(one.fix for one in found)
+    assert all(one.hint for one in found)
     if "fix" in case:
-        assert case["fix"] in found[0].fix
+        assert case["fix"] in found[0].hint
 
 
 @pytest.mark.parametrize("case", CLEAN["cases"], ids=lambda case: case["name"])

@@ -8,11 +8,11 @@ from tests.dns_records import world
 from tests.dns_records.test_spf import Fixed
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Recording
+from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
 from tierstack.dns_records.options import DmarcArgs, DmarcStage, MailArgs, OwnMailServerArgs
-from tierstack.dns_records.spf_lookups import LookupUnavailableError
-from tierstack.dns_records.summary import summarize
+from tierstack.dns_records.resolve.kept_answers import KeptAnswers, KeptAnswersError, Recording
+from tierstack.dns_records.zone.check import check_zone
+from tierstack.dns_records.zone.summary import summarize
 
 LIVE = Fixed(
     {

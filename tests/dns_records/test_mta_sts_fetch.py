@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.dns_records.test_observe import GOOD
 from tests.dns_records.test_spf import Fixed
-from tierstack.dns_records.findings import Severity
-from tierstack.dns_records.mta_sts_fetch import MAX_OCTETS, PATH, PolicyUnavailableError, fetch
-from tierstack.dns_records.observe import check_live
+from tierstack.core.diagnostics import Severity
+from tierstack.dns_records.mail.mta_sts.fetch import MAX_OCTETS, PATH, PolicyUnavailableError, fetch
+from tierstack.dns_records.zone.observe import check_live
 
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.org\r\nmx: *.example.net\r\nmax_age: 604800\r\n"
 ANNOUNCED = {
@@ -149,7 +149,7 @@ def test_what_is_wrong_with_a_served_policy(text: str | None, code: str | None, 
         assert not bad
         return
     (one,) = bad
-    assert (one.code, one.subject) == (code, f"https://mta-sts.example.org{PATH}")
+    assert (one.code, one.path) == (code, f"https://mta-sts.example.org{PATH}")
     assert message in one.message
     assert one.source.startswith("RFC 8461")
 

@@ -6,11 +6,11 @@ import pytest
 
 from tests.dns_records.samples import rsa_key
 from tests.dns_records.test_spf import Fixed
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.findings import Finding, Severity
-from tierstack.dns_records.observe import check_live, observe
-from tierstack.dns_records.records import RecordSet
-from tierstack.dns_records.spf_lookups import LookupUnavailableError
+from tierstack.core.diagnostics import Diagnostic, Severity
+from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
+from tierstack.dns_records.records.model import RecordSet
+from tierstack.dns_records.zone.check import check_zone
+from tierstack.dns_records.zone.observe import check_live, observe
 
 KEY = f"v=DKIM1; k=rsa; p={rsa_key(2048)}"
 GOOD = {
@@ -80,8 +80,8 @@ class Wildcard(Fixed):
         return super().lookup(name, type)
 
 
-def serious(found: list[Finding]) -> set[tuple[str, str, str]]:
-    return {(one.severity.value, one.code, one.subject) for one in found if one.severity is not Severity.ADVICE}
+def serious(found: list[Diagnostic]) -> set[tuple[str, str, str]]:
+    return {(one.severity.value, one.code, one.path) for one in found if one.severity is not Severity.ADVICE}
 
 
 @pytest.mark.parametrize(

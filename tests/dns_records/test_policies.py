@@ -8,15 +8,20 @@ from hypothesis import strategies as st
 
 from tests.dns_records.samples import CASES, rsa_key
 from tests.dns_records.test_spf import Fixed
-from tierstack.dns_records import bimi, caa, dkim, dmarc, mta_sts, mx, tags
-from tierstack.dns_records.findings import Finding, Severity, advice, error, ordered
+from tierstack.core.diagnostics import Diagnostic, Severity
+from tierstack.dns_records.mail import bimi, mx, tags, tls_rpt
+from tierstack.dns_records.mail.dkim import record as dkim
+from tierstack.dns_records.mail.dmarc import record as dmarc
+from tierstack.dns_records.mail.mta_sts import record as mta_sts
 from tierstack.dns_records.options import DmarcStage, MtaStsMode
-from tierstack.dns_records.records import Record, RecordSet
+from tierstack.dns_records.records.model import Record, RecordSet
+from tierstack.dns_records.rules import advice, error, ordered
+from tierstack.dns_records.zone import caa
 
 DOMAIN = "example.org"
 
 
-def codes(found: list[Finding]) -> list[str]:
+def codes(found: list[Diagnostic]) -> list[str]:
     return [one.code for one in found]
 
 
@@ -24,11 +29,11 @@ def codes(found: list[Finding]) -> list[str]:
 
 
 def test_findings_are_ordered_worst_first_and_once() -> None:
-    mild = advice("b", "s", "m", "r", "f")
-    bad = error("a", "t", "m", "r", "f")
+    mild = advice("caa-absent", "example.org", "m", "h")
+    bad = error("spf-twice", "example.org TXT", "m", "h")
     assert ordered([mild, bad, mild]) == [bad, mild]
-    assert str(bad) == "error: t: m; f [a, r]"
-    assert bad.as_dict()["severity"] == "error"
+    assert str(bad) == "example.org TXT: m; h [spf-twice, RFC 7208 §4.5]"
+    assert error("option-value", "x", "m", "h", source="RFC 1035 §2.3").source == "RFC 1035 §2.3"
 
 
 # --- tag lists
@@ -37,7 +42,7 @@ def test_findings_are_ordered_worst_first_and_once() -> None:
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_parsers(text: str) -> None:
     tags.parse(text)
-    for check in (dkim.check, dmarc.check, mta_sts.check, mta_sts.check_tls_rpt):
+    for check in (dkim.check, dmarc.check, mta_sts.check, tls_rpt.check):
         check(text, "x")
         check(f"v=DKIM1; {text}", "x")
         check(f"v=DMARC1; {text}", "x")
@@ -60,7 +65,7 @@ def test_tags_read_back(pairs: dict[str, str]) -> None:
 
 def test_a_tag_twice_is_a_problem() -> None:
     (twice,) = tags.parse("v=1; p=2; p=3").problems
-    assert (twice.wrong, twice.fix) == ("the tag `p` stands twice", "keep one `p=`")
+    assert (twice.message, twice.hint) == ("the tag `p` stands twice", "keep one `p=`")
     assert not tags.parse("v=1; rua=2; rua=3", repeated=("rua",)).problems
 
 
@@ -75,8 +80,8 @@ def test_a_tag_twice_is_a_problem() -> None:
 )
 def test_a_tag_that_is_none_says_what_was_meant(part: str, fix: str) -> None:
     (slip,) = tags.parse(f"v=1; {part}; x=y").problems
-    assert slip.wrong.startswith(f"`{part}` is not of the form tag=value")
-    assert slip.fix == fix
+    assert slip.message.startswith(f"`{part}` is not of the form tag=value")
+    assert slip.hint == fix
 
 
 # --- DKIM
@@ -276,7 +281,7 @@ def test_an_enforced_policy_of_an_hour_is_warned_of() -> None:
 
 
 def test_tls_reports() -> None:
-    assert mta_sts.tls_rpt_text(["a@example.org", "https://example.net/tls"]) == (
+    assert tls_rpt.record_text(["a@example.org", "https://example.net/tls"]) == (
         "v=TLSRPTv1; rua=mailto:a@example.org,https://example.net/tls"
     )
 

@@ -14,10 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.dns_records.samples import CASES, rsa_key
 from tierstack.core.arguments import load
-from tierstack.dns_records import dkim, pasted, providers, vendors
+from tierstack.core.diagnostics import Diagnostic, Severity
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.findings import Finding, Severity, errors
-from tierstack.dns_records.zone import Zone
+from tierstack.dns_records.mail import providers, vendors
+from tierstack.dns_records.mail.dkim import pasted
+from tierstack.dns_records.mail.dkim import record as dkim
+from tierstack.dns_records.rules import errors
+from tierstack.dns_records.zone.compose import Zone
 
 DATA = yaml.safe_load((CASES / "pasted.yaml").read_text())
 PAIR = rsa.generate_private_key(65537, 2048)
@@ -55,7 +58,7 @@ def codes(found: Zone) -> list[str]:
     return [one.code for one in errors(found.findings)]
 
 
-def finding(found: Zone, code: str) -> Finding:
+def finding(found: Zone, code: str) -> Diagnostic:
     return next(one for one in found.findings if one.code == code)
 
 
@@ -131,8 +134,8 @@ def test_a_second_mail_exchanger_of_microsoft_is_refused(value: str) -> None:
     found = zone(mail={"microsoft": MICROSOFT}, records=[{"name": "@", "type": "MX", "values": [value]}])
     assert codes(found) == ["microsoft-mx"]
     problem = next(one for one in errors(found.findings))
-    assert problem.subject == "records[0]"
-    assert problem.fix.startswith(f"write `mail.microsoft.mx_host: {value.split()[1]}`")
+    assert problem.path == "records[0]"
+    assert problem.hint.startswith(f"write `mail.microsoft.mx_host: {value.split()[1]}`")
     backup = [{"name": "@", "type": "MX", "values": ["10 backup.example.net."]}]
     assert not codes(zone(mail={"microsoft": MICROSOFT}, records=backup)), "a backup of another is allowed"
 
@@ -140,7 +143,7 @@ def test_a_second_mail_exchanger_of_microsoft_is_refused(value: str) -> None:
 @pytest.mark.parametrize("host", ["198.51.100.20", "https://admin.example", "mx", "a..b"])
 def test_a_mail_exchanger_that_is_no_host(host: str) -> None:
     found = zone(mail={"microsoft": {**MICROSOFT, "mx_host": host}})
-    assert finding(found, "option-value").subject == "mail.microsoft.mx_host"
+    assert finding(found, "option-value").path == "mail.microsoft.mx_host"
 
 
 # --- Amazon SES
@@ -167,7 +170,7 @@ def test_a_region_that_nobody_knows_needs_its_dkim_domain() -> None:
     options: dict[str, Any] = {"region": "mx-central-1", "dkim_tokens": ["a", "b", "c"]}
     refused = zone(mail={"ses": options, "fastmail": {}})
     assert codes(refused) == ["ses-region"]
-    assert "`SigningHostedZone`" in finding(refused, "ses-region").fix
+    assert "`SigningHostedZone`" in finding(refused, "ses-region").hint
     given = zone(mail={"ses": {**options, "dkim_domain": "dkim.mx-central-1.amazonses.com."}, "fastmail": {}})
     assert not codes(given)
     assert one_of(given, "a._domainkey", "CNAME") == "a.dkim.mx-central-1.amazonses.com."
@@ -262,8 +265,8 @@ def test_a_target_that_could_mean_two_names_is_refused(
     found = zone(web=web, records=[{"name": "extra", "type": kind, "values": [value]}])
     assert codes(found) == ["target-no-dot"]
     problem = finding(found, "target-no-dot")
-    assert problem.subject == "records[0]"
-    assert problem.fix == f"write `{written}.` with a final dot"
+    assert problem.path == "records[0]"
+    assert problem.hint == f"write `{written}.` with a final dot"
     assert found.get("extra.shop.example", kind) is None
     dotted = value.replace(written, f"{written}.")
     assert not codes(zone(web=web, records=[{"name": "extra", "type": kind, "values": [dotted]}]))
@@ -285,7 +288,7 @@ def test_an_alias_that_is_no_host(alias: str, message: str) -> None:
     found = zone(web=[{"ipv4": ["203.0.113.10"]}, {"host": "www", "alias": alias}])
     assert codes(found) == ["record-value"]
     assert message in finding(found, "record-value").message
-    assert finding(found, "record-value").subject == "web[1].alias"
+    assert finding(found, "record-value").path == "web[1].alias"
 
 
 def test_an_address_is_no_mail_exchanger() -> None:
@@ -312,9 +315,9 @@ def test_capitals_of_an_issuer_mean_nothing() -> None:
 def test_an_error_names_the_argument_to_change() -> None:
     value, _ = load(DNSRecordsArgs, {"domain": "shop.example", "mail": {"brevo": {"dkim_key": rsa_key(512)}}})
     assert isinstance(value, DNSRecordsArgs)
-    problem = next(one for one in value.problems() if "RSA" in one.wrong)
+    problem = next(one for one in value.problems() if "RSA" in one.message)
     assert problem.path == "mail.brevo.dkim_key"
-    assert problem.wrong.startswith("mail._domainkey.shop.example TXT: ")
+    assert problem.message.startswith("mail._domainkey.shop.example TXT: ")
 
 
 # --- the values themselves

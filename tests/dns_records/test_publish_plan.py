@@ -7,8 +7,8 @@ import pytest
 
 from tierstack.dns_records.publish.plan import Limits, adopted, large_changes, refusals
 from tierstack.dns_records.publish.switch import readiness
-from tierstack.dns_records.records import RecordSet
-from tierstack.dns_records.zone_records import ZoneRecordsProvider
+from tierstack.dns_records.publish.zone_records import ZoneRecordsProvider
+from tierstack.dns_records.records.model import RecordSet
 
 ZONE = "shop.example"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_others_are_respected(
     changed = {key for key in {**owned, **wanted} if live.get(key) != wanted.get(key)}
     found = refusals(owned, wanted, live, changed, ZONE, Limits(adopt=adopt))
     assert len(found) == len(said), found
-    assert all(text in one.wrong for one, text in zip(found, said, strict=True))
+    assert all(text in one.message for one, text in zip(found, said, strict=True))
 
 
 def test_only_what_is_wanted_or_in_the_way_is_adopted() -> None:
@@ -79,10 +79,10 @@ def test_two_sets_may_always_go_and_more_up_to_the_limit(before: int, after: int
 def test_what_the_message_says_to_write_is_enough() -> None:
     owned = sets(*((f"h{n}.shop.example", "A", "192.0.2.1") for n in range(7)))
     (problem,) = large_changes(owned, {}, ZONE, Limits())
-    assert "write 100 for this update" in problem.instead
+    assert "write 100 for this update" in problem.hint
     kept = dict(list(owned.items())[:4])
     (problem,) = large_changes(owned, kept, ZONE, Limits())
-    assert "write 43 for this update" in problem.instead
+    assert "write 43 for this update" in problem.hint
     assert not large_changes(owned, kept, ZONE, Limits(max_delete_percent=43))
 
 
@@ -92,7 +92,7 @@ NS = sets((ZONE, "NS", "ns1.example.net.|ns2.example.net."))
 @pytest.mark.parametrize("after", [{}, sets((ZONE, "NS", "ns3.example.net."))], ids=["gone", "others"])
 def test_name_servers_of_the_zone_need_their_flag(after: dict[str, RecordSet]) -> None:
     (problem,) = large_changes(NS, after, ZONE, Limits())
-    assert "allow_ns_changes: true" in problem.instead
+    assert "allow_ns_changes: true" in problem.hint
     assert not large_changes(NS, after, ZONE, Limits(allow_ns_changes=True))
     assert not large_changes(NS, after, "example", Limits()), "a delegation inside a zone above is an ordinary set"
 
@@ -108,14 +108,14 @@ def switch(at_once: bool = False) -> dict[str, dict[str, object]]:
 def test_a_switch_waits_until_the_old_ttl_has_run_out() -> None:
     blue, low, green = at("192.0.2.1", 3600), at("192.0.2.1", 60), at("192.0.2.2", 60)
     early = readiness(blue, green, switch(), {}, NOW)
-    assert "keep the old answer for up to 3600 s" in early.problems[0].wrong
+    assert "keep the old answer for up to 3600 s" in early.problems[0].message
     lowered = readiness(blue, low, switch(), {}, NOW)
     assert not lowered.problems
     assert lowered.quiet_from == {ZONE: "2026-11-21T13:00:00+00:00"}
     again = readiness(low, low, switch(), lowered.quiet_from, NOW + timedelta(minutes=5))
     assert again.quiet_from == lowered.quiet_from, "an update in between does not begin anew"
     too_early = readiness(low, green, switch(), lowered.quiet_from, NOW + timedelta(minutes=59))
-    assert "until 2026-11-21T13:00:00+00:00" in too_early.problems[0].wrong
+    assert "until 2026-11-21T13:00:00+00:00" in too_early.problems[0].message
     assert not readiness(low, green, switch(at_once=True), lowered.quiet_from, NOW).problems
     assert not readiness(low, green, switch(), lowered.quiet_from, NOW + timedelta(minutes=60)).problems
     # Back at once is possible, and raising the TTL ends it.

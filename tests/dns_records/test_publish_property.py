@@ -11,7 +11,7 @@ from octodns.zone import Zone
 
 from tierstack.dns_records.publish.hosts import Host, PublishError, _record, _set
 from tierstack.dns_records.publish.plan import Limits
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.records.model import RecordSet
 
 ZONE = "shop.example"
 VALUES = {"A": ("192.0.2.1", "192.0.2.2"), "CNAME": ("a.example.net.", "b.example.net."), "TXT": ("one", "v=x; two")}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierstack.dns_records.records import (
+from tierstack.dns_records.records.model import (
     Record,
     RecordError,
     RecordSet,
@@ -22,7 +22,7 @@ from tierstack.dns_records.records import (
     relative,
     txt_text,
 )
-from tierstack.dns_records.zonefile import parse, render
+from tierstack.dns_records.records.zonefile import parse, render
 
 DOMAIN = "example.org"
 
@@ -102,7 +102,7 @@ def test_the_hosts_own_records_are_left_alone() -> None:
 def test_each_line_that_cannot_be_read_is_named() -> None:
     text = "$TTL 300\nwww A 1.2.3\nftp A 198.51.100.1\n\nmail MX mail\nlast NOTYPE x\n"
     read, findings = parse(text, DOMAIN)
-    assert [one.subject for one in findings] == ["line 2", "line 5", "line 6"]
+    assert [one.path for one in findings] == ["line 2", "line 5", "line 6"]
     assert [one.name for one in read] == ["ftp.example.org"]
 
 

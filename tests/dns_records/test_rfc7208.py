@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from tests.dns_records.samples import CASES
-from tierstack.dns_records import spf, spf_lookups
-from tierstack.dns_records.findings import errors
-from tierstack.dns_records.resolve import LookupUnavailableError
+from tierstack.dns_records.mail.spf import lookups as spf_lookups
+from tierstack.dns_records.mail.spf import record as spf
+from tierstack.dns_records.resolve.names import LookupUnavailableError
+from tierstack.dns_records.rules import errors
 
 FILE = CASES / "rfc7208" / "rfc7208-tests.yml"
 

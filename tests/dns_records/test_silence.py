@@ -11,8 +11,8 @@ import pytest
 from tierstack.dns_records import args as dns_args
 from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs
 from tierstack.dns_records.options import MailArgs
-from tierstack.dns_records.resolve import LookupUnavailableError
-from tierstack.dns_records.spf_lookups import DnsResolver
+from tierstack.dns_records.resolve.names import LookupUnavailableError
+from tierstack.dns_records.resolve.resolvers import DnsResolver
 
 
 @pytest.fixture

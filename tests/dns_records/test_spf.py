@@ -8,19 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierstack.dns_records import spf
-from tierstack.dns_records.records import RecordSet
-from tierstack.dns_records.resolve import Names
-from tierstack.dns_records.spf_flatten import flatten
-from tierstack.dns_records.spf_lookups import (
-    DnsResolver,
-    FirstAnswer,
-    LookupUnavailableError,
-    SnapshotResolver,
-    count,
-    default_resolver,
-)
-from tierstack.dns_records.spf_snapshot import SNAPSHOT, TAKEN
+from tierstack.dns_records.mail.spf import record as spf
+from tierstack.dns_records.mail.spf.flatten import flatten
+from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError, count
+from tierstack.dns_records.records.model import RecordSet
+from tierstack.dns_records.resolve.names import Names
+from tierstack.dns_records.resolve.resolvers import DnsResolver, FirstAnswer, default_resolver
+from tierstack.dns_records.resolve.snapshot import SNAPSHOT, TAKEN, SnapshotResolver
 
 DOMAIN = "example.org"
 

@@ -10,7 +10,7 @@ from tests.dns_records.samples import CASES, substitute
 from tierstack.core.arguments import checked, load
 from tierstack.core.errors import ArgumentError
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.findings import errors
+from tierstack.dns_records.rules import errors
 
 DATA = yaml.safe_load((CASES / "wrong_args.yaml").read_text())
 
@@ -26,7 +26,7 @@ def args_of(case: dict[str, Any]) -> DNSRecordsArgs:
 def test_the_mistake_is_an_error(case: dict[str, Any]) -> None:
     found = errors(args_of(case).zone().findings)
     assert sorted(one.code for one in found) == sorted(case["errors"]), "\n".join(map(str, found))
-    named = next(one for one in found if one.subject == case["path"])
+    named = next(one for one in found if one.path == case["path"])
     assert case["message"] in named.message
     assert named.source == case["source"]
 
@@ -39,7 +39,7 @@ def test_the_error_names_the_path_the_rule_and_the_remedy(case: dict[str, Any]) 
     line = next(one for one in str(caught.value).splitlines() if one.startswith(f"  {start}: "))
     assert case["message"] in line
     assert case["source"] in line
-    assert "; " in line.rpartition(")")[2], "says what to write instead"
+    assert "; " in line.partition(case["message"])[2], "says what to do"
 
 
 def test_all_problems_come_at_once() -> None:

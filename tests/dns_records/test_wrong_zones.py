@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from tests.dns_records.samples import CASES, expand
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.findings import Severity
-from tierstack.dns_records.zonefile import parse, render
+from tierstack.core.diagnostics import Severity
+from tierstack.dns_records.records.zonefile import parse, render
+from tierstack.dns_records.zone.check import check_zone
 
 DATA = yaml.safe_load((CASES / "wrong_zones.yaml").read_text())
 DOMAIN = "example.org"
@@ -36,7 +36,7 @@ def test_the_mistake_is_found(case: dict[str, Any]) -> None:
     named = next(one for one in found if one.code == case["finds"][0])
     assert case["message"] in named.message
     assert named.source == case["source"]
-    assert named.fix
+    assert named.hint
 
 
 def test_the_table_is_long_and_names_each_case_once() -> None:

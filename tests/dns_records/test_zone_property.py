@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.findings import Finding
+from tierstack.core.diagnostics import Diagnostic
+from tierstack.dns_records.zone.check import check_zone
 
 DOMAIN = "example.org"
 
@@ -59,7 +59,7 @@ lines = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(lines, max_size=12).map("\n".join))
 def test_no_zone_breaks_the_judge(text: str) -> None:
-    assert all(isinstance(one, Finding) for one in check_zone(text, DOMAIN))
+    assert all(isinstance(one, Diagnostic) for one in check_zone(text, DOMAIN))
 
 
 @settings(max_examples=200, deadline=None)

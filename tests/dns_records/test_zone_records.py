@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tierstack.dns_records.records import RecordSet
-from tierstack.dns_records.zone_records import ZoneRecordsProvider, as_inputs, from_inputs
-from tierstack.dns_records.zonefile import parse
+from tierstack.dns_records.publish.zone_records import ZoneRecordsProvider, as_inputs, from_inputs
+from tierstack.dns_records.records.model import RecordSet
+from tierstack.dns_records.records.zonefile import parse
 
 SETS = [
     RecordSet("example.org", "A", ("198.51.100.1", "198.51.100.2"), 300),

@@ -13,13 +13,14 @@ import yaml
 from tests.dns_records.samples import CASES, substitute
 from tests.dns_records.test_spf import Fixed
 from tierstack.core.arguments import load
+from tierstack.core.diagnostics import Severity
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.findings import Severity, errors
 from tierstack.dns_records.options import BrevoArgs, DmarcStage, MailArgs
-from tierstack.dns_records.summary import summarize
-from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
-from tierstack.dns_records.zonefile import parse
+from tierstack.dns_records.records.zonefile import parse
+from tierstack.dns_records.rules import errors
+from tierstack.dns_records.zone.check import check_zone
+from tierstack.dns_records.zone.compose import WebHost, Zone, ZoneSpec, compose
+from tierstack.dns_records.zone.summary import summarize
 
 DESCRIPTIONS = sorted((CASES / "zones").glob("*.yaml"))
 
@@ -43,7 +44,7 @@ def golden(path: Path, text: str) -> None:
 @pytest.mark.parametrize("path", DESCRIPTIONS, ids=lambda path: path.stem)
 def test_the_zone_is_the_golden_one(path: Path) -> None:
     zone = zone_of(path)
-    shown = [str(one) for one in zone.findings if one.code != "address-documentation"]
+    shown = [f"{one.severity.value}: {one}" for one in zone.findings if one.code != "address-documentation"]
     golden(path.with_suffix(".zone"), zone.text)
     golden(path.with_suffix(".txt"), summarize(zone) + "\n\n" + "".join(f"{line}\n" for line in shown))
 

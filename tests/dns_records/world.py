@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from tierstack.core.arguments import load
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.records import RecordSet, chunks, quoted
-from tierstack.dns_records.spf_lookups import LookupUnavailableError
+from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
+from tierstack.dns_records.records.model import RecordSet, chunks, quoted
 
 DOMAIN = "example.org"
 SIGNS = ("", "", "", "+", "-", "~", "?")
@@ -195,7 +195,7 @@ def dkim_text(seed: int) -> str:
     size = dice.choice([1024, 2048, 3072])
     pem = ed25519_private(1 + seed % 4)[1] if kind == "ed25519" else ""
     from tests.dns_records.samples import rsa_key
-    from tierstack.dns_records.dkim import public_key
+    from tierstack.dns_records.mail.dkim.record import public_key
 
     key = public_key(pem)[1] if pem else rsa_key(size, wrapped=dice.random() < 0.8)
     wrong = dice.random()
@@ -239,7 +239,7 @@ def ed25519_private(n: int) -> tuple[str, str]:
 
 def provider_world(seed: int) -> dict[tuple[str, str], list[str]]:
     """The records of the mail providers, in the shape of the snapshot, with made-up networks."""
-    from tierstack.dns_records.spf_snapshot import SNAPSHOT
+    from tierstack.dns_records.resolve.snapshot import SNAPSHOT
 
     dice = random.Random(seed)
     return {

@@ -90,7 +90,7 @@ def redis(name: str, platform: ts.Platform, **more: Any) -> ts.RedisCluster:
 def test_a_name_that_no_object_can_have_is_refused(name: str, platform: ts.Platform) -> None:
     (problem,) = refused(lambda: redis(name, platform)).problems
     assert problem.path == "name"
-    assert "physical_name" in problem.instead
+    assert "physical_name" in problem.hint
 
 
 def test_the_longest_name_passes_and_one_more_does_not() -> None:

@@ -83,7 +83,7 @@ def test_proxies_that_are_written_twice_must_be_the_same() -> None:
     assert judged({"addons": addons, "gateway": {"trusted_proxies": NETWORKS}}).problems == []
     (problem,) = judged({"addons": addons, "gateway": {"trusted_proxies": ["198.51.100.0/24"]}}).problems
     assert problem.path == "addons.trusted_proxies"
-    assert "198.51.100.0/24" in problem.wrong
+    assert "198.51.100.0/24" in problem.message
 
 
 @pytest.mark.parametrize(

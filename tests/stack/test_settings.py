@@ -13,7 +13,7 @@ from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError
 from tierstack.core.tier import Tier
 from tierstack.dns_records import args as dns_args
-from tierstack.dns_records.zone import compose
+from tierstack.dns_records.zone.compose import compose
 from tierstack.platform import DataProtection
 from tierstack.stack import rules, wiring
 from tierstack.stack.check import judge
@@ -355,7 +355,7 @@ def test_a_check_makes_each_argument_object_and_the_zone_once(
     report = judge(base, frozenset(), "test", "shop")
     assert report.problems == []
     assert report.advice
-    report.warnings()
+    report.findings()
     report.topology()
     assert sorted(one.__name__ for one in made) == sorted({one.__name__ for one in made})
     assert len(made) == 8

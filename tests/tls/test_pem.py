@@ -125,8 +125,8 @@ def test_a_binary_file_is_named_as_one(form: str, tmp_path: Path) -> None:
         args = TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, issuer=Issuer.GIVEN, **given_parts)
         (problem,) = given.problems_of(args, NOW)
         assert problem.path == f"{part}_path"
-        assert problem.wrong == "is binary (DER, PKCS #7 or PKCS #12), not PEM"
-        assert "openssl" in problem.instead
+        assert problem.message == "is binary (DER, PKCS #7 or PKCS #12), not PEM"
+        assert "openssl" in problem.hint
 
 
 def test_a_certificate_that_stands_twice_is_taken_once() -> None:

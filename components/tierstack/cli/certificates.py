@@ -92,7 +92,7 @@ def _parts(host: str) -> tuple[str, int]:
         raise UsageError(f"{host} is not HOST or HOST:PORT; write it as `shop.example.org` or `shop.example.org:8443`")
     if found["address"]:
         return found["address"], port
-    from tierstack.dns_records.records import RecordError, absolute  # dnspython takes long to import
+    from tierstack.dns_records.records.model import RecordError, absolute  # dnspython takes long to import
 
     try:
         return absolute(found["name"].removesuffix(".") + ".", "invalid."), port

@@ -28,13 +28,13 @@ def run(
     project = find(cwd)
     config = project.config(stack)
     found = project.check(stack, on(config, platform, stack) if platform else config)
+    warnings, ignored = found.findings()
     if json:
         show.as_json(
             {
                 "stack": stack,
                 "platform": found.platform.kind.value if found.platform else None,
-                "problems": [show.problem_dict(one) for one in found.problems],
-                "warnings": found.warnings(),
+                **show.diagnostics([*found.problems, *warnings], ignored),
                 "advice": found.advice,
                 "capacity": [
                     {"name": one.name, "requests_per_second": round(one.requests_per_second), "formula": one.formula}
@@ -45,7 +45,7 @@ def run(
         )
     elif found.problems:
         show.problems(f"configuration of stack {stack}", found.problems)
-        show.warnings(found.warnings(), show.err)
+        show.findings(warnings, ignored, show.err)
     else:
         show.verdict(stack, found)
     raise typer.Exit(1 if found.problems else 0)

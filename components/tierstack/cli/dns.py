@@ -11,17 +11,15 @@ from rich.markup import escape
 from tierstack.cli import show
 from tierstack.cli.options import Json
 from tierstack.dns_records import ignores
-from tierstack.dns_records.check import check_zone
-from tierstack.dns_records.findings import Severity
-from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError, Recording
-from tierstack.dns_records.mta_sts_fetch import fetch
-from tierstack.dns_records.observe import check_live
-from tierstack.dns_records.spf_lookups import DnsResolver
+from tierstack.dns_records.mail.mta_sts.fetch import fetch
+from tierstack.dns_records.resolve.kept_answers import KeptAnswers, KeptAnswersError, Recording
+from tierstack.dns_records.resolve.resolvers import DnsResolver
+from tierstack.dns_records.rules import Severity
+from tierstack.dns_records.zone.check import check_zone
+from tierstack.dns_records.zone.observe import check_live
 from tierstack.engine.project import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Records of a domain.")
-
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 
 
 @app.callback()
@@ -57,22 +55,9 @@ def check(
     found, ignored = ignores.set_aside(found, accepted, domain.rstrip(".").lower())
     broken = any(one.severity is Severity.ERROR for one in found)
     if json:
-        show.as_json(
-            {
-                "domain": domain,
-                "ok": not broken,
-                "findings": [one.as_dict() for one in found],
-                "ignored": [one.as_dict() for one in ignored],
-            }
-        )
+        show.as_json({"domain": domain, **show.diagnostics(found, ignored)})
     else:
-        for one in found:
-            style = _STYLES.get(one.severity, "dim")
-            show.out.print(f"[{style}]{one.severity.value:<8}[/] {escape(one.sentence)}")
-        if ignored:
-            count = "1 finding is" if len(ignored) == 1 else f"{len(ignored)} findings are"
-            rules = ", ".join(dict.fromkeys(one.finding.code for one in ignored))
-            show.out.print(f"[dim]{count} ignored: {escape(rules)}[/]")
+        show.findings(found, ignored, show.out)
         if not broken:
             show.out.print(f"[bold green]{escape(domain)}: no errors[/]")
     raise typer.Exit(1 if broken else 0)

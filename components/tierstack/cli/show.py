@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem
+from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
 from tierstack.stack.protocol import CheckReport
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "dim"}
 
 
 def at_terminal() -> bool:
@@ -49,14 +51,7 @@ def resumed(stack: str, found: "Resumed", *, json: bool) -> None:
             err.print(f"  {one}: {then}", markup=False)
 
 
-def problem_dict(problem: Problem) -> dict[str, Any]:
-    """A problem for machines; a hidden or missing value is null."""
-    value = None if problem.value in (MISSING, HIDDEN) else problem.value
-    plain: Any = value if type(value) in (str, int, float, bool, list, dict, type(None)) else str(value)
-    return {"path": problem.path, "value": plain, "wrong": problem.wrong, "instead": problem.instead}
-
-
-def problems(title: str, found: list[Problem]) -> None:
+def problems(title: str, found: Sequence[Diagnostic]) -> None:
     """Problems on standard error, each on its line."""
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     err.print(f"[bold red]{escape(title)}: {count}[/]")
@@ -75,16 +70,26 @@ def verdict(stack: str, found: CheckReport) -> None:
         out.print(f"  [yellow]Bottleneck:[/] {said}" if index == 0 else f"  Next: {said}")
     for line in found.notes:
         out.print(f"  {escape(line)}")
-    warnings(found.warnings(), out)
+    findings(*found.findings(), out)
     for line in found.advice:
         out.print(f"  [yellow]advice[/] {escape(line)}")
 
 
-def warnings(found: list[dict[str, str]], console: Console) -> None:
-    """Warnings about DNS records, each on its line, and how many are ignored."""
+def diagnostics(found: Sequence[Diagnostic], ignored: Sequence[Ignored]) -> dict[str, Any]:
+    """What a check found, for machines: the same keys in every command."""
+    return {
+        "ok": not any(one.severity is Severity.ERROR for one in found),
+        "diagnostics": [one.as_dict() for one in found],
+        "ignored": [one.as_dict() for one in ignored],
+    }
+
+
+def findings(found: Sequence[Diagnostic], ignored: Sequence[Ignored], console: Console) -> None:
+    """Diagnostics, each on its line, and how many are ignored."""
     for one in found:
-        if "reason" not in one:
-            said = f"{one['subject']}: {one['message']}; {one['fix']} [{one['code']}, {one['source']}]"
-            console.print(f"  [yellow]warning[/] [bold]{escape(one['path'])}[/]: {escape(said)}")
-    if ignored := sum("reason" in one for one in found):
-        console.print(f"  [dim]{ignored} DNS finding{'' if ignored == 1 else 's'} ignored by `dns.ignore`[/]")
+        style = _STYLES[one.severity]
+        console.print(f"[{style}]{one.severity.value:<8}[/] {escape(str(one))}")
+    if ignored:
+        count = "1 finding is" if len(ignored) == 1 else f"{len(ignored)} findings are"
+        rules = ", ".join(dict.fromkeys(one.diagnostic.code for one in ignored))
+        console.print(f"[dim]{count} ignored: {escape(rules)}[/]")

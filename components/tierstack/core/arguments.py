@@ -77,7 +77,7 @@ def _mended(cls: type[Any], given: object, shape: list[Problem]) -> tuple[object
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     loaded, _ = _fields(cls, given, "", False)
     doubtful = {re.split(r"[.\[]", problem.path)[0] for problem in shape}
-    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.instead) if word in fields}
+    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.hint) if word in fields}
     types_of = hints(cls)
     for name, field in fields.items():
         if name in loaded and name not in doubtful:
@@ -155,7 +155,9 @@ def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dic
         hidden = bool(field.metadata.get("secret")) or secret
         if name not in values:
             if _required(field):
-                problems.append(Problem(_at(path, name), MISSING, "is required", f"give {_describe(types_of[name])}"))
+                problems.append(
+                    Problem(_at(path, name), MISSING, "is required", f"give {_describe(types_of[name])}", "missing-key")
+                )
             continue
         loaded[name], wrong = _value(types_of[name], values[name], _at(path, name), hidden)
         problems += wrong
@@ -179,7 +181,7 @@ def _other(cls: type[Any], given: object, path: str, secret: bool) -> Problem:
     # A bare text where a SecretRef belongs is most likely the secret itself.
     plain = given is None or isinstance(given, str | bytes | int | float | list | tuple)
     hidden = plain and (secret or any(field.metadata.get("secret") for field in dataclasses.fields(cls)))
-    return Problem(path or cls.__name__, HIDDEN if hidden else cast(object, given), wrong, instead)
+    return Problem(path or cls.__name__, HIDDEN if hidden else cast(object, given), wrong, instead, "wrong-type")
 
 
 def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
@@ -239,7 +241,13 @@ def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[obje
             return member, []
     choices = ", ".join(f"`{member.value}`" for member in cls)
     return given, [
-        Problem(path, HIDDEN if secret else given, f"is not {a_or_an(cls.__name__)}", f"write one of {choices}")
+        Problem(
+            path,
+            HIDDEN if secret else given,
+            f"is not {a_or_an(cls.__name__)}",
+            f"write one of {choices}",
+            "not-a-choice",
+        )
     ]
 
 
@@ -280,13 +288,13 @@ def _describe(hint: Any) -> str:
 
 def _wrong_type(path: str, given: object, noun: str, secret: bool) -> Problem:
     if noun == _NOUNS[str] and hasattr(given, "as_text"):
-        return Problem(path, HIDDEN, f"is {_kind(given)}", cast(Any, given).as_text())
-    return Problem(path, HIDDEN if secret else given, f"is {_kind(given)}", f"write {noun}")
+        return Problem(path, HIDDEN, f"is {_kind(given)}", cast(Any, given).as_text(), "wrong-type")
+    return Problem(path, HIDDEN if secret else given, f"is {_kind(given)}", f"write {noun}", "wrong-type")
 
 
 def _late(path: str, hint: Any) -> Problem:
     wrong = "is known only during the update, but shapes the graph"
-    return Problem(path, HIDDEN, wrong, f"write {_describe(hint)} that is known at preview")
+    return Problem(path, HIDDEN, wrong, f"write {_describe(hint)} that is known at preview", "unknown-value")
 
 
 def _kind(given: object) -> str:
@@ -333,7 +341,13 @@ def _with_keyword_errors(cls: type[Any]) -> None:
             original(self, **named)
             return
         problems = [
-            Problem(cls.__name__, value, "is given without its keyword", "write each argument as `keyword=value`")
+            Problem(
+                cls.__name__,
+                value,
+                "is given without its keyword",
+                "write each argument as `keyword=value`",
+                "no-keyword",
+            )
             for value in given
         ]
         problems += [unknown_key("", key, fields) for key in named if key not in fields]

@@ -1,46 +1,28 @@
 """How tierstack says that an input is wrong: every problem of a component at once, each with its remedy."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import cast
+from collections.abc import Iterable, Sequence
 
 import pulumi
 
-_SHOWN = 60  # characters of a value that an error shows; longer ones say nothing more to a reader
+from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, a_or_an, shorten
 
+__all__ = [
+    "HIDDEN",
+    "MISSING",
+    "ArgumentError",
+    "Diagnostic",
+    "Problem",
+    "Severity",
+    "a_or_an",
+    "nearest",
+    "out_of_range",
+    "shorten",
+    "unknown_key",
+]
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with an input, in the four parts that a reader needs to mend it."""
-
-    path: str
-    """Where it is, as the user would write it: `database.replicas`, `hostnames[1]`."""
-    value: object
-    """What stands there; shown shortened, and never for paths that hold secrets (pass `HIDDEN`)."""
-    wrong: str
-    """What is wrong with it, as a clause: `must be at least 1`."""
-    instead: str
-    """What to write instead, as a clause: `write a number from 1 to 50`."""
-
-    def __str__(self) -> str:
-        shown = "" if self.value is MISSING else f" = {shorten(self.value)}"
-        return f"{self.path}{shown}: {self.wrong}; {self.instead}"
-
-
-class _Marker:
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-MISSING = _Marker("(missing)")
-"""The value of a problem whose path holds nothing."""
-HIDDEN = _Marker("(hidden)")
-"""The value of a problem whose path holds a secret."""
+Problem = Diagnostic
+"""The name by which rules of arguments make a diagnostic: `Problem(path, value, message, hint)`."""
 
 
 class ArgumentError(pulumi.RunError, ValueError):
@@ -56,31 +38,6 @@ class ArgumentError(pulumi.RunError, ValueError):
         super().__init__("\n".join([f"{subject}: {count}", *(f"  {problem}" for problem in self.problems)]))
 
 
-def shorten(value: object) -> str:
-    """`value` as an error shows it: its repr, cut to a length that a line can hold; an object by its class alone."""
-    text = _shown(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def _shown(value: object) -> str:
-    """A repr of plain values; the repr of any other object is an address in memory, or may hold a secret."""
-    if isinstance(value, Enum):
-        return repr(value.value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_shown, cast(Sequence[object], value)))}]"
-    if isinstance(value, Mapping):
-        pairs = cast(Mapping[object, object], value).items()
-        return f"{{{', '.join(f'{_shown(key)}: {_shown(entry)}' for key, entry in pairs)}}}"
-    if value is None or isinstance(value, str | bytes | int | float | _Marker):
-        return repr(value)
-    return f"({a_or_an(type(value).__name__)})"
-
-
-def a_or_an(noun: str) -> str:
-    """`noun` with its article."""
-    return f"an {noun}" if noun[:1] in "AEIOUaeiou" else f"a {noun}"
-
-
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to `word`, or None where none is close enough to be a likely slip."""
     folded = {candidate.lower().replace("_", "").replace("-", ""): candidate for candidate in known}
@@ -92,8 +49,8 @@ def unknown_key(path: str, key: str, known: Iterable[str]) -> Problem:
     """The problem of a key that nothing reads, with the nearest key that something does read."""
     names = sorted(known)
     guess = nearest(key, names)
-    instead = f"did you mean `{guess}`?" if guess else f"known keys: {', '.join(names)}"
-    return Problem(f"{path}.{key}" if path else key, MISSING, "is not a known key", instead)
+    hint = f"did you mean `{guess}`?" if guess else f"known keys: {', '.join(names)}"
+    return Problem(f"{path}.{key}" if path else key, MISSING, "is not a known key", hint, "unknown-key")
 
 
 def out_of_range(path: str, value: float | None, low: float, high: float, unit: str = "") -> list[Problem]:
@@ -101,4 +58,5 @@ def out_of_range(path: str, value: float | None, low: float, high: float, unit: 
     if value is None or low <= value <= high:
         return []
     wrong = f"must be at least {low:.12g}" if value < low else f"must be at most {high:.12g}"
-    return [Problem(path, value, wrong, f"write a number from {low:.12g} to {high:.12g}{f' {unit}' if unit else ''}")]
+    hint = f"write a number from {low:.12g} to {high:.12g}{f' {unit}' if unit else ''}"
+    return [Problem(path, value, wrong, hint, "out-of-range")]

@@ -6,11 +6,10 @@ from typing import Any
 import pulumi
 import pulumi_tls as tls
 
+from tierstack.core.diagnostics import Diagnostic, Severity
 from tierstack.core.errors import ArgumentError
-from tierstack.dns_records import dkim_rotation
 from tierstack.dns_records.args import DNSRecordsArgs, WebHostArgs, problems_of
-from tierstack.dns_records.dkim_keys import DkimRotation, key_pair
-from tierstack.dns_records.findings import Severity, errors
+from tierstack.dns_records.mail.dkim import rotation as dkim_rotation
 from tierstack.dns_records.options import (
     BimiArgs,
     BrevoArgs,
@@ -45,12 +44,14 @@ from tierstack.dns_records.publish.args import (
     Route53Args,
     TsigAlgorithm,
 )
+from tierstack.dns_records.publish.dkim_keys import DkimRotation, key_pair
 from tierstack.dns_records.publish.endpoint import endpoint, is_published, manifest
 from tierstack.dns_records.publish.switch import WebSwitchArgs, WebTargetArgs
-from tierstack.dns_records.records import RecordSet
-from tierstack.dns_records.summary import summarize
-from tierstack.dns_records.zone import Zone
-from tierstack.dns_records.zone_records import ZoneRecords, as_inputs
+from tierstack.dns_records.publish.zone_records import ZoneRecords, as_inputs
+from tierstack.dns_records.records.model import RecordSet
+from tierstack.dns_records.rules import errors
+from tierstack.dns_records.zone.compose import Zone
+from tierstack.dns_records.zone.summary import summarize
 from tierstack.platform import DataProtection
 from tierstack.platform.component import Component
 from tierstack.platform.kubernetes import cluster
@@ -104,7 +105,7 @@ class DNSRecords(Component):
     summary: pulumi.Output[str]
     """What the zone does, in words."""
     findings: pulumi.Output[list[dict[str, str]]]
-    """Warnings and advice: severity, code, subject, message, source and fix of each."""
+    """Warnings and advice: code, severity, path, message, hint and source of each."""
     mta_sts_policy: pulumi.Output[str]
     """The file to serve at https://mta-sts.<domain>/.well-known/mta-sts.txt; empty where there is no
     policy."""
@@ -131,7 +132,7 @@ class DNSRecords(Component):
         records = {one.key: _inputs(draft, zone, one.key, loaded) for one in draft.sets}
         for finding in draft.findings:
             if finding.severity is Severity.WARNING:
-                pulumi.log.warn(finding.sentence, self)
+                pulumi.log.warn(str(finding), self)
         written = ZoneRecords(
             f"{name}-zone",
             domain=loaded.domain,
@@ -148,7 +149,7 @@ class DNSRecords(Component):
                 "records": pulumi.Output.from_input(records),
                 "zone_file": zone.apply(lambda known: known.text),
                 "summary": zone.apply(summarize),
-                "findings": zone.apply(lambda known: [finding.as_dict() for finding in known.findings]),
+                "findings": zone.apply(lambda known: [_as_texts(finding) for finding in known.findings]),
                 "mta_sts_policy": draft.mta_sts_policy or "",
                 "dkim_signing_keys": _signing_keys(loaded, pairs, written),
             }
@@ -199,6 +200,10 @@ def _signing_keys(
     private = pulumi.Output.all(*(pairs[name].private_key_pem_pkcs8 for name in signing))
     known = pulumi.Output.all(written.urn, private).apply(lambda both: dict(zip(signing, both[1], strict=True)))
     return pulumi.Output.secret(known)
+
+
+def _as_texts(finding: Diagnostic) -> dict[str, str]:
+    return {key: str(value) for key, value in finding.as_dict().items() if value is not None}
 
 
 def _inputs(draft: Zone, zone: pulumi.Output[Zone], key: str, args: DNSRecordsArgs) -> pulumi.Input[list[str]]:

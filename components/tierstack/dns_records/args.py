@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pulumi
 
+from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.errors import MISSING, Problem
-from tierstack.dns_records import dkim, ignores, names
-from tierstack.dns_records.findings import Finding, errors
-from tierstack.dns_records.kept_answers import KeptAnswers, KeptAnswersError
+from tierstack.dns_records import ignores
+from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.options import (
     CaaArgs,
     CertificateArgs,
@@ -21,9 +21,12 @@ from tierstack.dns_records.options import (
 )
 from tierstack.dns_records.publish.args import PublishArgs
 from tierstack.dns_records.publish.switch import WebSwitchArgs
-from tierstack.dns_records.records import DEFAULT_TTL
-from tierstack.dns_records.spf_lookups import system_resolver
-from tierstack.dns_records.zone import WebHost, Zone, ZoneSpec, compose
+from tierstack.dns_records.records import hostnames as names
+from tierstack.dns_records.records.model import DEFAULT_TTL
+from tierstack.dns_records.resolve.kept_answers import KeptAnswers, KeptAnswersError
+from tierstack.dns_records.resolve.resolvers import system_resolver
+from tierstack.dns_records.rules import errors
+from tierstack.dns_records.zone.compose import WebHost, Zone, ZoneSpec, compose
 from tierstack.platform import Platform, PlatformKind
 
 # They stand for addresses that are known only during the update, so that the rest is judged at preview.
@@ -265,7 +268,7 @@ class JudgedZone:
 
     zone: Zone | None
     """None: an argument is wrong, so no record can be computed."""
-    problems: list[Problem]
+    problems: list[Diagnostic]
 
     @property
     def policy(self) -> str | None:
@@ -273,14 +276,12 @@ class JudgedZone:
         return self.zone.mta_sts_policy if self.zone and not self.problems else None
 
 
-def problems_of(zone: Zone) -> list[Problem]:
-    """The errors of a zone in the form in which a component raises them: at the argument to change, where it is one."""
-    return [problem_of(zone, one) for one in errors(zone.findings)]
+def problems_of(zone: Zone) -> list[Diagnostic]:
+    """The errors of a zone as a component raises them: at the argument to change, where it is one."""
+    return [at_argument(zone, one) for one in errors(zone.findings)]
 
 
-def problem_of(zone: Zone, finding: Finding) -> Problem:
-    """One finding of a zone, at the argument to change, where it is one."""
-    path, message = zone.path(finding), f"{finding.message} ({finding.source})"
-    if path is None:
-        return Problem(finding.subject, MISSING, message, finding.fix)
-    return Problem(path, MISSING, f"{finding.subject}: {message}", finding.fix)
+def at_argument(zone: Zone, finding: Diagnostic) -> Diagnostic:
+    """A finding of a zone at the argument to change, where it is one."""
+    path = zone.path(finding)
+    return finding if path is None else replace(finding, path=path, message=f"{finding.path}: {finding.message}")

@@ -4,7 +4,7 @@ certificates."""
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tierstack.dns_records.records import DEFAULT_TTL
+from tierstack.dns_records.records.model import DEFAULT_TTL
 
 
 class MailProvider(StrEnum):

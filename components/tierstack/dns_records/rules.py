@@ -1,6 +1,13 @@
-"""The rules by which zones are judged: what a finding's code stands for, and what `ignore` may name."""
+"""The rules by which zones are judged. A module declares those that it applies, and says by them what it finds."""
 
+import importlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from tierstack.core.diagnostics import MISSING, Diagnostic, Severity
+
+ERROR, WARNING, ADVICE = Severity.ERROR, Severity.WARNING, Severity.ADVICE
+_ORDER = {ERROR: 0, WARNING: 1, ADVICE: 2}
 
 
 @dataclass(frozen=True)
@@ -8,201 +15,72 @@ class Rule:
     """One rule."""
 
     id: str
-    """Its name, as findings, `ignore` and the page of the component write it."""
-    severity: str
-    """How its findings are treated; several, separated by commas, where it depends."""
+    """Its name, as diagnostics, `ignore` and the page of the component write it."""
     source: str
     """Where it stands: an RFC, a draft or a vendor's manual."""
+    severities: tuple[Severity, ...]
+    """What its diagnostics can be; several where it depends."""
     ignorable: bool = True
     """False where there is nothing to accept: no record can be made of the argument, or nothing could be judged."""
 
 
-RULES: dict[str, Rule] = {
-    one.id: one
-    for one in (
-        Rule("address-documentation", "advice", "RFC 5737, RFC 3849, RFC 9637"),
-        Rule("address-family", "error", "RFC 1035 §3.4.1, RFC 3596 §2.2"),
-        Rule("address-private", "warning", "RFC 1918 §3, RFC 4193 §1"),
-        Rule("address-syntax", "error", "RFC 1035 §3.4.1, RFC 3596 §2.2"),
-        Rule("address-unusable", "error, warning", "RFC 6890 §2.2"),
-        Rule("alias-at-apex", "error", "RFC 1912 §2.4, RFC 2181 §10.1"),
-        Rule("alias-beside", "error", "RFC 1034 §3.6.2"),
-        Rule("alias-dangling", "warning", "RFC 1912 §2.4"),
-        Rule("alias-loop", "error", "RFC 1034 §5.2.2"),
-        Rule("alias-twice", "error", "RFC 2181 §10.1"),
-        Rule("bimi-file", "warning", "draft-brand-indicators-for-message-identification §4.2"),
-        Rule("bimi-misplaced", "error", "draft-brand-indicators-for-message-identification §4.2"),
-        Rule("bimi-no-certificate", "warning", "draft-brand-indicators-for-message-identification §4.2"),
-        Rule("bimi-not-enforced", "error", "draft-brand-indicators-for-message-identification §7.1"),
-        Rule("bimi-syntax", "error", "draft-brand-indicators-for-message-identification §4.2"),
-        Rule("bimi-twice", "error", "draft-brand-indicators-for-message-identification §7.2"),
-        Rule("bimi-url", "error", "draft-brand-indicators-for-message-identification §4.2"),
-        Rule("bimi-version", "error", "draft-brand-indicators-for-message-identification §4.2"),
-        Rule("brevo-code", "error", "Brevo: Authenticate your domain", ignorable=False),
-        Rule("caa-absent", "advice", "RFC 8659 §1"),
-        Rule("caa-account-uri", "error", "RFC 8657 §3"),
-        Rule("caa-critical-unknown", "error", "RFC 8659 §4.1"),
-        Rule("caa-empty-beside", "warning", "RFC 8659 §4.2"),
-        Rule("caa-flags", "warning", "RFC 8659 §4.1"),
-        Rule("caa-forbids-account", "error", "RFC 8657 §3 and §4"),
-        Rule("caa-forbids-issuer", "error", "RFC 8659 §4.2"),
-        Rule("caa-iodef", "error", "RFC 8659 §4.4"),
-        Rule("caa-issuer", "error", "RFC 8659 §4.2"),
-        Rule("caa-issuer-slip", "warning", "RFC 8659 §4.2"),
-        Rule("caa-method", "error", "RFC 8657 §4"),
-        Rule("caa-parameter", "error", "RFC 8659 §4.2"),
-        Rule("caa-syntax", "error", "RFC 8659 §4.1.1"),
-        Rule("caa-unknown-tag", "warning", "RFC 8659 §4.1"),
-        Rule("caa-wildcard-name", "warning", "RFC 8659 §3"),
-        Rule("caa-wild-only", "warning", "RFC 8659 §4.3"),
-        Rule("delegated-beside", "warning", "RFC 1034 §4.2.1"),
-        Rule("dkim-absent", "warning, error", "RFC 6376 §1, RFC 9989 §5.1; Google: Email sender guidelines"),
-        Rule("dkim-ed25519-only", "warning", "RFC 8463 §6"),
-        Rule("dkim-hash", "error", "RFC 8301 §3.1"),
-        Rule("dkim-key-broken", "error", "RFC 8463 §4; RFC 6376 §3.6.1"),
-        Rule("dkim-key-format", "error", "RFC 6376 §3.6.1", ignorable=False),
-        Rule("dkim-key-long", "warning", "RFC 8301 §3.2"),
-        Rule("dkim-key-short", "error, warning", "RFC 8301 §3.2"),
-        Rule("dkim-key-type", "error", "RFC 8463 §4"),
-        Rule("dkim-misplaced", "error, warning", "RFC 6376 §3.6.2.1"),
-        Rule("dkim-no-key", "error", "RFC 6376 §3.6.1"),
-        Rule("dkim-no-version", "advice", "RFC 6376 §3.6.1"),
-        Rule("dkim-one-selector", "advice", "RFC 6376 §3.1, M3AAWG DKIM key rotation"),
-        Rule("dkim-revoked", "advice", "RFC 6376 §3.6.1"),
-        Rule("dkim-selector", "error", "RFC 6376 §3.1", ignorable=False),
-        Rule("dkim-selector-absent", "error", "RFC 6376 §3.6.2"),
-        Rule("dkim-service", "error", "RFC 6376 §3.6.1"),
-        Rule("dkim-signer", "error", "RFC 6376 §6.1.2; RFC 9989 §5.1", ignorable=False),
-        Rule("dkim-syntax", "error", "RFC 6376 §3.2"),
-        Rule("dkim-testing", "warning", "RFC 6376 §3.6.1"),
-        Rule("dkim-twice", "error", "RFC 6376 §3.6.2.2"),
-        Rule("dkim-two-keys", "error", "RFC 6376 §3.6.2.2", ignorable=False),
-        Rule("dkim-unknown-tag", "warning", "RFC 6376 §3.6.1"),
-        Rule("dkim-version", "error", "RFC 6376 §3.6.1"),
-        Rule("dmarc-absent", "error", "RFC 9989 §5.1"),
-        Rule("dmarc-external-refused", "error", "RFC 9990 §4"),
-        Rule("dmarc-external-unknown", "advice", "RFC 9990 §4"),
-        Rule("dmarc-fo", "error", "RFC 9989 §4.8"),
-        Rule("dmarc-fo-without-ruf", "warning", "RFC 9989 §4.7"),
-        Rule("dmarc-inherited", "advice", "RFC 9989 §4.10"),
-        Rule("dmarc-misplaced", "error, warning", "RFC 9989 §4.7"),
-        Rule("dmarc-monitoring", "advice", "RFC 9989 §5.1"),
-        Rule("dmarc-no-policy", "warning", "RFC 9989 §4.7"),
-        Rule("dmarc-no-reports", "warning, advice", "RFC 9989 §5.1.3"),
-        Rule("dmarc-pct", "error", "RFC 9989 §A.6"),
-        Rule("dmarc-removed-tag", "warning", "RFC 9989 §C"),
-        Rule("dmarc-report-uri", "error", "RFC 9990 §3"),
-        Rule("dmarc-size", "warning", "RFC 9989 §C.4"),
-        Rule("dmarc-syntax", "error", "RFC 9989 §4.8"),
-        Rule("dmarc-twice", "error", "RFC 9989 §4.10"),
-        Rule("dmarc-unknown", "advice", "RFC 9989 §4.10"),
-        Rule("dmarc-unknown-tag", "warning", "RFC 9989 §4.8"),
-        Rule("dmarc-value", "error", "RFC 9989 §4.7"),
-        Rule("dmarc-version", "error", "RFC 9989 §4.8"),
-        Rule("dmarc-weaker-subdomains", "warning", "RFC 9989 §4.7"),
-        Rule("dname-beside", "error", "RFC 6672 §2.4"),
-        Rule("dns-unanswered", "warning", "RFC 1035 §7.2", ignorable=False),
-        Rule("dns-unreachable", "error, warning", "RFC 1034 §5.3.1", ignorable=False),
-        Rule("dnssec-absent", "advice", "RFC 4033 §2, RFC 9364 §1"),
-        Rule("domain", "error", "RFC 1035 §2.3.1", ignorable=False),
-        Rule("ds-at-apex", "error", "RFC 4035 §2.4"),
-        Rule("ds-without-ns", "error", "RFC 4035 §2.4"),
-        Rule("host-label", "error", "RFC 952, RFC 1123 §2.1"),
-        Rule("mail-no-provider", "error", "RFC 7505 §1", ignorable=False),
-        Rule("mail-receiver", "error", "RFC 5321 §5.1", ignorable=False),
-        Rule("mailgun-dkim", "error", "Mailgun: Domain verification", ignorable=False),
-        Rule("microsoft-dkim-targets", "advice, error", "Microsoft: Set up DKIM", ignorable=False),
-        Rule("microsoft-mx", "advice, error", "Microsoft: MC1048624"),
-        Rule("microsoft-tenant", "error", "Microsoft: Set up DKIM", ignorable=False),
-        Rule("mx-absent", "warning", "RFC 5321 §5.1, RFC 7505 §1"),
-        Rule("mx-address", "error", "RFC 5321 §5.1"),
-        Rule("mx-alias", "error, warning", "RFC 2181 §10.3"),
-        Rule("mx-no-address", "error", "RFC 5321 §5.1"),
-        Rule("mx-null-beside", "error", "RFC 7505 §3"),
-        Rule("mx-preference", "error", "RFC 1035 §3.3.9", ignorable=False),
-        Rule("mx-twice", "warning", "RFC 5321 §5.1"),
-        Rule("name-doubled", "warning", "RFC 1035 §5.1"),
-        Rule("name-outside", "error", "RFC 1034 §4.2.1"),
-        Rule("ns-no-glue", "error", "RFC 1034 §4.2.1"),
-        Rule("null-mx-policy", "warning", "RFC 9989 §5.1, M3AAWG parked domains"),
-        Rule("null-mx-sender", "warning", "RFC 7505 §4.2"),
-        Rule("option-value", "error", "RFC 1123 §2.1; RFC 1035 §2.3", ignorable=False),
-        Rule("record-empty", "error", "RFC 2181 §5", ignorable=False),
-        Rule("record-value", "error", "RFC 1035 §3.3", ignorable=False),
-        Rule("ses-dkim-domain", "error", "AWS: SES endpoints", ignorable=False),
-        Rule("ses-dkim-tokens", "error", "AWS: Easy DKIM", ignorable=False),
-        Rule("ses-region", "error", "AWS: SES endpoints", ignorable=False),
-        Rule("spf-absent", "error", "RFC 7208 §3"),
-        Rule("spf-after-all", "warning", "RFC 7208 §5.1"),
-        Rule("spf-duplicate-term", "warning", "RFC 7208 §4.6.4"),
-        Rule("spf-flatten-offline", "error", "RFC 7208 §10.1.1", ignorable=False),
-        Rule("spf-flattening-too-long", "error", "RFC 7208 §4.6.4", ignorable=False),
-        Rule("spf-host-bits", "warning", "RFC 7208 §5.6"),
-        Rule("spf-host-name", "error, warning", "RFC 7208 §4.3, RFC 1123 §2.1"),
-        Rule("spf-ignored-term", "error", "RFC 7208 §6"),
-        Rule("spf-include-broken", "error", "RFC 7208 §5.2"),
-        Rule("spf-include-syntax", "error", "RFC 7208 §5.2"),
-        Rule("spf-long", "warning", "RFC 7208 §3.4"),
-        Rule("spf-loop", "error", "RFC 7208 §4.6.4"),
-        Rule("spf-neutral-all", "warning", "RFC 7208 §8.2"),
-        Rule("spf-no-all", "warning", "RFC 7208 §4.7"),
-        Rule("spf-not-flattened", "advice", "RFC 7208 §10.1.1"),
-        Rule("spf-pass-all", "error", "RFC 7208 §5.1"),
-        Rule("spf-private-network", "warning", "RFC 1918 §3, RFC 4193 §1"),
-        Rule("spf-ptr", "warning", "RFC 7208 §5.5"),
-        Rule("spf-redirect-ignored", "warning", "RFC 7208 §6.1"),
-        Rule("spf-syntax", "error", "RFC 7208 §4.6.1"),
-        Rule("spf-too-many-lookups", "error", "RFC 7208 §4.6.4"),
-        Rule("spf-too-many-mx", "error", "RFC 7208 §4.6.4"),
-        Rule("spf-too-many-void-lookups", "error", "RFC 7208 §4.6.4"),
-        Rule("spf-twice", "error", "RFC 7208 §4.5"),
-        Rule("spf-type", "error", "RFC 7208 §3.1"),
-        Rule("spf-uncounted", "advice", "RFC 7208 §4.6.4"),
-        Rule("spf-version", "error", "RFC 7208 §4.5"),
-        Rule("spf-void-lookups-by-family", "warning", "RFC 7208 §4.6.4"),
-        Rule("spf-wide-network", "warning", "RFC 7208 §11.4"),
-        Rule("srv-name", "warning", "RFC 2782"),
-        Rule("sts-id", "error", "RFC 8461 §3.1"),
-        Rule("sts-max-age", "error", "RFC 8461 §3.2"),
-        Rule("sts-misplaced", "error", "RFC 8461 §3.1"),
-        Rule("sts-mx-missing", "error", "RFC 8461 §4.1"),
-        Rule("sts-no-host", "error", "RFC 8461 §3.3"),
-        Rule("sts-no-mx", "error", "RFC 8461 §3.2"),
-        Rule("sts-policy", "error", "RFC 8461 §3.2"),
-        Rule("sts-short", "warning", "RFC 8461 §3.2"),
-        Rule("sts-syntax", "error", "RFC 8461 §3.1"),
-        Rule("sts-twice", "error", "RFC 8461 §3.1"),
-        Rule("sts-unserved", "error", "RFC 8461 §3.3"),
-        Rule("sts-version", "error", "RFC 8461 §3.1"),
-        Rule("svcb-loop", "error", "RFC 9460 §2.4.2"),
-        Rule("target-address", "error", "RFC 1035 §3.3"),
-        Rule("target-alias", "error", "RFC 2181 §10.3, RFC 2782"),
-        Rule("target-doubled", "warning", "RFC 1035 §5.1"),
-        Rule("target-no-address", "error", "RFC 2782, RFC 9460 §3"),
-        Rule("target-no-dot", "error", "RFC 1035 §5.1", ignorable=False),
-        Rule("tlsa-field", "error", "RFC 6698 §7"),
-        Rule("tlsa-name", "warning", "RFC 6698 §3"),
-        Rule("tlsrpt-absent", "advice", "RFC 8461 §6, RFC 8460 §1"),
-        Rule("tlsrpt-address", "error", "RFC 8460 §3"),
-        Rule("tlsrpt-misplaced", "error", "RFC 8460 §3"),
-        Rule("tlsrpt-no-address", "error", "RFC 8460 §3"),
-        Rule("tlsrpt-syntax", "error", "RFC 8460 §3"),
-        Rule("tlsrpt-twice", "error", "RFC 8460 §3"),
-        Rule("tlsrpt-version", "error", "RFC 8460 §3"),
-        Rule("ttl-long", "warning", "RFC 8767 §4"),
-        Rule("ttl-mixed", "warning", "RFC 2181 §5.2"),
-        Rule("ttl-range", "error", "RFC 2181 §8"),
-        Rule("ttl-short", "warning", "RFC 1912 §2.2"),
-        Rule("ttl-zero", "warning", "RFC 1035 §3.2.1"),
-        Rule("txt-backslash", "error", "RFC 1035 §5.1, RFC 6376 §3.2"),
-        Rule("txt-empty", "warning", "RFC 1035 §3.3.14"),
-        Rule("txt-long", "error", "RFC 1035 §4.2.2"),
-        Rule("txt-quotes", "warning", "RFC 1035 §5.1"),
-        Rule("web-both", "error", "RFC 1034 §3.6.2", ignorable=False),
-        Rule("web-empty", "error", "RFC 1034 §3.6", ignorable=False),
-        Rule("zone-dialect", "warning", "RFC 3597 §1"),
-        Rule("zone-empty", "error", "RFC 1035 §5.1", ignorable=False),
-        Rule("zone-syntax", "error", "RFC 1035 §5.1"),
-    )
-}
-"""Every rule, by its id."""
+@dataclass(frozen=True)
+class Slip:
+    """What a parser could not read, before anybody says of which record."""
+
+    message: str
+    """What is wrong, as a clause."""
+    hint: str
+    """What to write instead, as a clause."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+_DECLARED: dict[str, Rule] = {}
+
+
+def declare(id: str, source: str, *severities: Severity, ignorable: bool = True) -> Rule:
+    """Add a rule. Raises ValueError where its id is taken."""
+    if id in _DECLARED:
+        raise ValueError(f"the rule `{id}` is declared twice")
+    _DECLARED[id] = Rule(id, source, severities, ignorable)
+    return _DECLARED[id]
+
+
+def declared() -> Mapping[str, Rule]:
+    """Every rule by its id, once every module that declares some is imported."""
+    importlib.import_module("tierstack.dns_records.zone.compose")
+    importlib.import_module("tierstack.dns_records.zone.observe")
+    return _DECLARED
+
+
+def error(code: str, path: str, message: str, hint: str, source: str | None = None) -> Diagnostic:
+    """What stops the preview. `source` where the rule has several."""
+    return _say(ERROR, code, path, message, hint, source)
+
+
+def warning(code: str, path: str, message: str, hint: str, source: str | None = None) -> Diagnostic:
+    """What is shown."""
+    return _say(WARNING, code, path, message, hint, source)
+
+
+def advice(code: str, path: str, message: str, hint: str, source: str | None = None) -> Diagnostic:
+    """What is good and absent."""
+    return _say(ADVICE, code, path, message, hint, source)
+
+
+def _say(severity: Severity, code: str, path: str, message: str, hint: str, source: str | None) -> Diagnostic:
+    rule = _DECLARED[code]
+    assert severity in rule.severities, f"the rule `{code}` is declared as {', '.join(rule.severities)}"
+    return Diagnostic(path, MISSING, message, hint, code, severity, source or rule.source)
+
+
+def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics that stop a preview."""
+    return [one for one in found if one.severity is ERROR]
+
+
+def ordered(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics without repeats, worst first, then by path and code: the same list for the same zone."""
+    return sorted(set(found), key=lambda one: (_ORDER[one.severity], one.path, one.code, one.message))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pulumi
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
-from tierstack.dns_records.check import domain_problem
-from tierstack.dns_records.mta_sts import host_name, policy_problem
-from tierstack.dns_records.mta_sts_fetch import PATH
+from tierstack.dns_records.mail.mta_sts.fetch import PATH
+from tierstack.dns_records.mail.mta_sts.record import host_name, policy_problem
+from tierstack.dns_records.zone.check import domain_problem
 from tierstack.links import GatewayEndpoint
 from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
 from tierstack.platform.claims import Claim

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from tierstack.dns_records.mta_sts_fetch import PATH
+from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.gateway.kubernetes import API as GATEWAY_API
 from tierstack.mta_sts_host import server
 from tierstack.mta_sts_host.args import MtaStsHostArgs

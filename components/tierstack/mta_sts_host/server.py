@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from tierstack.dns_records.mta_sts_fetch import PATH
+from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.gateway.traefik import dump
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 

@@ -106,7 +106,7 @@ def _claims(args: object) -> Sequence[Claim]:
 def _claimed(args: object) -> list[Problem]:
     held = current_run().claims
     return [
-        dataclasses.replace(one.problem, wrong=one.problem.wrong.format(owner=owner))
+        dataclasses.replace(one.problem, message=one.problem.message.format(owner=owner))
         for one in _claims(args)
         for other, owner in held.get(one.what, [])
         if one.clashes(other)
@@ -133,8 +133,8 @@ def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[P
         wrong = "starts with a digit, and a Kubernetes Service cannot (RFC 1035)"
         found = [Problem(path, physical, wrong, f"write a letter first, such as `a{physical}`")]
     if found and path == "name":
-        instead = f"{found[0].instead}; where the component must keep its name, give `physical_name`"
-        found = [dataclasses.replace(found[0], instead=instead)]
+        hint = f"{found[0].hint}; where the component must keep its name, give `physical_name`"
+        found = [dataclasses.replace(found[0], hint=hint)]
     return found
 
 

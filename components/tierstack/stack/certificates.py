@@ -1,11 +1,12 @@
 """The rules between the certificate, the records of its domain, and the way in. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tierstack.core.errors import MISSING, Problem
-from tierstack.dns_records import caa
-from tierstack.dns_records.args import DNSRecordsArgs, problem_of
+from tierstack.dns_records.args import DNSRecordsArgs, at_argument
 from tierstack.dns_records.ignores import set_aside
+from tierstack.dns_records.zone import caa
 from tierstack.gateway.acme import ordered
 from tierstack.platform import PlatformKind
 from tierstack.stack.plan import Plan
@@ -65,8 +66,8 @@ def _records(plan: Plan, dns: DNSRecordsArgs, issuer: str) -> list[Problem]:
         for one in caa.agrees(zone.sets, dns.domain, name, issuer, account, tls.validation_method)
     ]
     stay, _ = set_aside(dict.fromkeys(disagreements), dns.ignore or {}, dns.domain)
-    found = [problem_of(zone, one) for one in stay]
-    return [Problem(f"dns.{one.path}", one.value, one.wrong, one.instead) for one in found]
+    found = [at_argument(zone, one) for one in stay]
+    return [replace(one, path=f"dns.{one.path}") for one in found]
 
 
 def _inside(names: Sequence[str], domain: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tierstack.cluster_addons.required import Needs
 from tierstack.core.arguments import load
+from tierstack.core.diagnostics import Diagnostic, Ignored
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
@@ -47,9 +48,9 @@ class StackReport:
         """What must be in the cluster before an update."""
         return self.plan.needs if self.plan else None
 
-    def warnings(self) -> list[dict[str, str]]:
-        """The warnings about DNS records, each with the `path` of the setting; `reason` where it is ignored."""
-        return rules.dns_warnings(self.plan) if self.plan else []
+    def findings(self) -> tuple[list[Diagnostic], list[Ignored]]:
+        """(Warnings about DNS records, those that the configuration accepts), each at the path of its setting."""
+        return rules.dns_findings(self.plan) if self.plan else ([], [])
 
     def topology(self) -> Topology:
         """What runs, for a picture. Needs a configuration without problems."""
@@ -98,7 +99,7 @@ def _beside(
         except (KeyError, IndexError, TypeError):
             return []  # a key is missing: what depends on it cannot be judged
     doubtful = {re.split(r"[.\[]", problem.path)[-1] for problem in shape}
-    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.instead)}
+    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.hint)}
     found = judged(rest).problems
     return [one for one in found if one not in shape and not doubtful & set(re.findall(r"\w+", str(one)))]
 

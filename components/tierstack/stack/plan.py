@@ -11,7 +11,7 @@ from tierstack.cluster_addons.required import Needs
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.zone import Zone
+from tierstack.dns_records.zone.compose import Zone
 from tierstack.gateway.args import GatewayArgs
 from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 from tierstack.mta_sts_host.args import MtaStsHostArgs

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tierstack.cluster_addons.required import Needs
+from tierstack.core.diagnostics import Diagnostic, Ignored
 from tierstack.core.errors import Problem
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
@@ -74,8 +75,8 @@ class CheckReport(Protocol):
         """What must be in the cluster before an update. None: nothing is asked."""
         ...
 
-    def warnings(self) -> list[dict[str, str]]:
-        """Warnings about DNS records, each with the `path` of the setting; `reason` where it is ignored."""
+    def findings(self) -> tuple[list[Diagnostic], list[Ignored]]:
+        """(Warnings about DNS records, those that the configuration accepts), each at the path of its setting."""
         ...
 
     def topology(self) -> Topology:

@@ -8,11 +8,11 @@ from typing import Any, cast
 from pydantic import SecretStr
 
 from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
 from tierstack.core.errors import HIDDEN, ArgumentError, Problem
 from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.dns_records.findings import Finding, Severity
+from tierstack.dns_records.args import DNSRecordsArgs, at_argument
 from tierstack.gateway.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.stack import certificates
@@ -95,20 +95,22 @@ def advice(plan: Plan) -> list[str]:
     return found
 
 
-def dns_warnings(plan: Plan) -> list[dict[str, str]]:
-    """What is allowed in the records and works otherwise than it looks, and what `dns.ignore` accepts."""
+def dns_findings(plan: Plan) -> tuple[list[Diagnostic], list[Ignored]]:
+    """(What is allowed in the records and works otherwise than it looks, what `dns.ignore` accepts), each at its
+    setting."""
     try:
         zone = plan.zone
     except ArgumentError:
-        return []  # what is wrong with the section is told among the problems
+        return [], []  # what is wrong with the section is told among the problems
     if zone is None:
-        return []
+        return [], []
 
-    def told(finding: Finding) -> dict[str, str]:
-        return {"path": f"dns.{zone.path(finding) or finding.subject}", **finding.as_dict()}
+    def at_setting(finding: Diagnostic) -> Diagnostic:
+        found = at_argument(zone, finding)
+        return dataclasses.replace(found, path=f"dns.{found.path}")
 
-    shown = [told(one) for one in zone.findings if one.severity is Severity.WARNING]
-    return shown + [{**told(one.finding), "reason": one.reason} for one in zone.ignored]
+    shown = [at_setting(one) for one in zone.findings if one.severity is Severity.WARNING]
+    return shown, [Ignored(at_setting(one.diagnostic), one.reason) for one in zone.ignored]
 
 
 def capacity(plan: Plan) -> list[Limit]:

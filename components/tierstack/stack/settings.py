@@ -170,7 +170,7 @@ def read(config: Mapping[str, Any]) -> Any:
     Raises ArgumentError with every problem of shape, also of the part for the other kind of platform.
     """
     problems = [
-        Problem(name, config[name], "is not a section", "write a map of settings")
+        Problem(name, config[name], "is not a section", "write a map of settings", "wrong-type")
         for name in OVERLAYS
         if not isinstance(config.get(name, {}), dict)
     ]
@@ -236,11 +236,11 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
     noun = type_name(hint)
     article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
     if detail["type"] == "missing":
-        return Problem(path, MISSING, "is required", f"write {article}")
+        return Problem(path, MISSING, "is required", f"write {article}", "missing-key")
     shown = HIDDEN if "secret" in noun else detail["input"]
     if detail["type"] == "enum":
-        return Problem(path, shown, "is not a choice", f"write {article}")
-    return Problem(path, shown, f"is {_kind(detail['input'])}", f"write {article}")
+        return Problem(path, shown, "is not a choice", f"write {article}", "not-a-choice")
+    return Problem(path, shown, f"is {_kind(detail['input'])}", f"write {article}", "wrong-type")
 
 
 def _kind(value: object) -> str:

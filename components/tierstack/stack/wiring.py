@@ -22,7 +22,7 @@ from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
-from tierstack.dns_records.mta_sts import host_name
+from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.gateway.args import TRAEFIK_CLASS, GatewayArgs
 from tierstack.gateway.traefik import read_seconds
 from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection

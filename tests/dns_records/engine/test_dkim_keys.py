@@ -10,7 +10,7 @@ import dkim
 import pytest
 
 from tests.support import Stack
-from tierstack.dns_records.zonefile import parse
+from tierstack.dns_records.records.zonefile import parse
 
 PROGRAM = """
 import pulumi

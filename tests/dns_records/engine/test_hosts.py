@@ -10,7 +10,7 @@ from tests.dns_records.servers import API_KEY, KEYS, SERVERS, ZONE, Proxy, Serve
 from tierstack.dns_records.publish.hosts import Host, PublishError
 from tierstack.dns_records.publish.plan import Limits
 from tierstack.dns_records.publish.rfc2136 import PrerequisiteProvider
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.records.model import RecordSet
 
 APEX = {f"{ZONE} NS": ["3600 ns1.shop.example."], f"ns1.{ZONE} A": ["3600 127.0.0.1"]}
 """What the zone holds before anybody publishes."""
@@ -222,7 +222,7 @@ def test_a_server_that_cannot_be_used_is_one_clear_problem(server: Server, chang
     wanted = sets(("www", "A", ["192.0.2.1"]))
     (problem,) = host(server, **changes).judge({}, wanted, NONE)
     assert problem.path == "publish.rfc2136"
-    assert problem.instead
+    assert problem.hint
     for secret in (*KEYS.values(), "not base64!"):
         assert secret not in str(problem)
     assert server.sets() == APEX
@@ -243,7 +243,7 @@ def test_octets_that_octodns_cannot_read_matter_at_our_names_only(server: Server
     host(server).publish({}, wanted, NONE)
     server.write(f"www.{ZONE}", "TXT", ['"\\200\\201"'])
     (problem,) = host(server).judge(wanted, {}, NONE)
-    assert "www.shop.example. TXT of another writer holds what octoDNS cannot read" in problem.wrong
+    assert "www.shop.example. TXT of another writer holds what octoDNS cannot read" in problem.message
 
 
 def test_a_zone_above_the_domain_holds_it_beside_others(any_server: Server) -> None:
@@ -261,13 +261,13 @@ def test_a_zone_that_is_absent_and_a_wrong_api_key_are_problems_and_nothing_is_m
         right.zone = "other.example"
         wanted = {"www.other.example A": RecordSet("www.other.example", "A", ("192.0.2.1",), 300)}
         (problem,) = right.judge({}, wanted, NONE)
-        assert "it has no zone other.example; make the zone there first" in problem.wrong
+        assert "it has no zone other.example; make the zone there first" in problem.message
         with pytest.raises(PublishError, match="has no zone"):
             right.publish({}, wanted, NONE)
         settings = {"scheme": "http", "host": "127.0.0.1", "port": server.api_port}
         wrong = Host({"host": "powerdns", "zone": ZONE, "settings": settings}, {"api_key": "not-this-one"})
         (problem,) = wrong.judge({}, sets(("www", "A", ["192.0.2.1"])), NONE)
-        assert "unauthorized" in problem.wrong
+        assert "unauthorized" in problem.message
         assert "not-this-one" not in str(problem)
         assert server.sets() == APEX
 

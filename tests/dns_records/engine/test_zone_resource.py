@@ -7,7 +7,7 @@ import pytest
 
 from tests.dns_records.servers import KEYS, ZONE, Server, running
 from tierstack.dns_records.publish.hosts import PublishError
-from tierstack.dns_records.zone_records import ZoneRecordsProvider
+from tierstack.dns_records.publish.zone_records import ZoneRecordsProvider
 
 PROVIDER = ZoneRecordsProvider()
 A = f"www.{ZONE} A"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import Stack, containers_of, image
-from tierstack.dns_records.mta_sts import policy_id
-from tierstack.dns_records.mta_sts_fetch import fetch
+from tierstack.dns_records.mail.mta_sts.fetch import fetch
+from tierstack.dns_records.mail.mta_sts.record import policy_id
 
 NAME = "t-mta"
 HOST = "mta-sts.example.org"

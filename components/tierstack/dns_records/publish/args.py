@@ -14,7 +14,7 @@ import pulumi
 from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
-from tierstack.dns_records.texts import url_parts
+from tierstack.dns_records.records.texts import url_parts
 from tierstack.platform import DataProtection
 
 _HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.records.model import RecordSet
 
 TYPES = ("A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT")
 """The record types that external-dns takes from a DNSEndpoint (its `endpoint/endpoint.go`). All but A, AAAA and CNAME

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from tierstack.core.errors import Problem
 from tierstack.dns_records.publish.plan import Limits, Sets, adopted, refusals, unusable
-from tierstack.dns_records.records import RecordSet, canonical_value, quoted
+from tierstack.dns_records.records.model import RecordSet, canonical_value, quoted
 
 # Module, class and constant settings of each host's octoDNS provider.
 _PROVIDERS: dict[str, tuple[str, str, dict[str, Any]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tierstack.core.errors import MISSING, Problem
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.records.model import RecordSet
 
 Sets = Mapping[str, RecordSet]
 """Record sets by their key, `www.example.org A`."""
@@ -126,5 +126,5 @@ def _values(one: RecordSet) -> list[str]:
 
 def unusable(host: str, why: object) -> Problem:
     """The DNS host does not answer, or refuses us."""
-    instead = getattr(why, "instead", "check its settings, the credentials and their rights")
+    instead = getattr(why, "hint", "check its settings, the credentials and their rights")
     return Problem(f"publish.{host}", MISSING, f"cannot be used: {why}", instead)

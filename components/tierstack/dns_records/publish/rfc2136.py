@@ -24,7 +24,7 @@ from octodns.record import Create, Delete, Record
 from octodns.record.rr import RdataParseError, Rrset
 from octodns_bind import Rfc2136Provider
 
-from tierstack.dns_records.records import quoted
+from tierstack.dns_records.records.model import quoted
 
 _OVERTAKEN = "another writer was quicker with one of these record sets, and nothing was changed"
 _ANSWERS = {
@@ -37,11 +37,11 @@ _ANSWERS = {
 
 
 class UpdateError(Exception):
-    """The server did not do what it was told; `instead` says what helps."""
+    """The server did not do what it was told; `hint` says what helps."""
 
-    def __init__(self, wrong: str, instead: str) -> None:
-        super().__init__(wrong)
-        self.instead = instead
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class PrerequisiteProvider(Rfc2136Provider):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pulumi
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
-from tierstack.dns_records.records import RecordSet
+from tierstack.dns_records.records.model import RecordSet
 
 
 @dataclass(kw_only=True)

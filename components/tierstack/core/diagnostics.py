@@ -1,0 +1,107 @@
+"""What a check says of something that it looked at: one form for arguments, settings and DNS records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import cast
+
+_SHOWN = 60  # characters of a value that a message shows; longer ones say nothing more to a reader
+
+
+class Severity(StrEnum):
+    """What follows from a diagnostic."""
+
+    ERROR = "error"
+    """It stops a preview: a rule is broken, or something will fail because of it."""
+    WARNING = "warning"
+    """It is shown: it works, but not as its owner probably thinks."""
+    ADVICE = "advice"
+    """It is shown: good practice that is absent."""
+
+
+class _Marker:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+MISSING = _Marker("(missing)")
+"""The value of a diagnostic whose path holds nothing, or whose message shows the value."""
+HIDDEN = _Marker("(hidden)")
+"""The value of a diagnostic whose path holds a secret."""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One thing that a check has to say, with all that a reader needs to act on it."""
+
+    path: str
+    """Where it is, as the user would write it: `database.replicas`, `hostnames[1]`, or a record, `example.org TXT`."""
+    value: object
+    """The value at that path. A message shows it shortened, and never a secret (pass `HIDDEN`)."""
+    message: str
+    """What is wrong, as a clause: `must be at least 1`."""
+    hint: str
+    """What to do, as a clause: `write a number from 1 to 50`."""
+    code: str = "invalid-value"
+    """A stable name of the rule, `spf-twice`: what tests pin and `ignore` names."""
+    severity: Severity = Severity.ERROR
+    source: str = ""
+    """Where the rule stands: `RFC 7208 §4.5`. Empty: it is a rule of tierstack."""
+
+    def __str__(self) -> str:
+        shown = "" if self.value is MISSING else f" = {shorten(self.value)}"
+        rule = f" [{self.code}, {self.source}]" if self.source else ""
+        return f"{self.path}{shown}: {self.message}; {self.hint}{rule}"
+
+    def as_dict(self) -> dict[str, object]:
+        """The diagnostic for machines: the same fields in every command. A hidden or missing value is null."""
+        value = None if self.value in (MISSING, HIDDEN) else self.value
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "path": self.path,
+            "value": value if type(value) in (str, int, float, bool, list, dict, type(None)) else str(value),
+            "message": self.message,
+            "hint": self.hint,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A diagnostic that somebody accepts."""
+
+    diagnostic: Diagnostic
+    reason: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The diagnostic for machines, with the reason."""
+        return {**self.diagnostic.as_dict(), "reason": self.reason}
+
+
+def shorten(value: object) -> str:
+    """`value` as a message shows it: its repr, cut to a length that a line can hold; an object by its class alone."""
+    text = _shown(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _shown(value: object) -> str:
+    """A repr of plain values; the repr of any other object is an address in memory, or may hold a secret."""
+    if isinstance(value, Enum):
+        return repr(value.value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, cast(Sequence[object], value)))}]"
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[object, object], value).items()
+        return f"{{{', '.join(f'{_shown(key)}: {_shown(entry)}' for key, entry in pairs)}}}"
+    if value is None or isinstance(value, str | bytes | int | float | _Marker):
+        return repr(value)
+    return f"({a_or_an(type(value).__name__)})"
+
+
+def a_or_an(noun: str) -> str:
+    """`noun` with its article."""
+    return f"an {noun}" if noun[:1] in "AEIOUaeiou" else f"a {noun}"

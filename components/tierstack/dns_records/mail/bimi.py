@@ -1,0 +1,92 @@
+"""BIMI, the sender's logo beside the mail (draft-brand-indicators-for-message-identification), needs
+enforcing DMARC."""
+
+import re
+
+from tierstack.core.diagnostics import Diagnostic
+from tierstack.dns_records.mail import tags
+from tierstack.dns_records.mail.dmarc.record import policy
+from tierstack.dns_records.records.texts import url_parts
+from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
+
+declare("bimi-file", "draft-brand-indicators-for-message-identification §4.2", WARNING)
+declare("bimi-no-certificate", "draft-brand-indicators-for-message-identification §4.2", WARNING)
+declare("bimi-not-enforced", "draft-brand-indicators-for-message-identification §7.1", ERROR)
+declare("bimi-syntax", "draft-brand-indicators-for-message-identification §4.2", ERROR)
+declare("bimi-url", "draft-brand-indicators-for-message-identification §4.2", ERROR)
+declare("bimi-version", "draft-brand-indicators-for-message-identification §4.2", ERROR)
+
+SOURCE = "draft-brand-indicators-for-message-identification"
+"""The document that defines BIMI; it has no RFC yet."""
+
+
+def record_name(domain: str, selector: str = "default") -> str:
+    """Where the record of a selector stands."""
+    return f"{selector}._bimi.{domain}"
+
+
+def record_text(logo: str, certificate: str | None) -> str:
+    """The text of a record: the URL of the SVG, and that of the mark certificate (VMC or CMC)."""
+    return tags.render([("v", "BIMI1"), ("l", logo), *([("a", certificate)] if certificate else [])])
+
+
+def is_bimi(text: str) -> bool:
+    """Whether receivers read a TXT as a record of BIMI: its first tag is `v=BIMI1`."""
+    return bool(re.match(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|$)", text))
+
+
+def check(text: str, subject: str, dmarc_text: str | None, *, known: bool = True) -> list[Diagnostic]:
+    """What is wrong with a record, given the DMARC record of the domain (None: there is none). `known` is False where
+    nobody here can tell which there is."""
+    parsed = tags.parse(text)
+    found = [error("bimi-syntax", subject, p.message, p.hint) for p in parsed.problems]
+    if not is_bimi(text):
+        message = "does not begin with `v=BIMI1`"
+        found.append(error("bimi-version", subject, message, "begin with `v=BIMI1;`"))
+    logo, certificate = parsed.get("l") or "", parsed.get("a") or ""
+    if not logo and not certificate and parsed.get("l") is not None:
+        return found  # an empty l= declines to take part, which needs nothing else
+    found += _check_url("l", logo, (".svg", ".svgz"), subject)
+    if certificate:
+        found += _check_url("a", certificate, (".pem",), subject)
+    else:
+        message = "has no mark certificate (`a=`), without which most mailbox providers show no logo"
+        found.append(
+            warning(
+                "bimi-no-certificate",
+                subject,
+                message,
+                "add `a=` with the URL of a VMC or CMC",
+            )
+        )
+    return found + (_check_enforcement(subject, dmarc_text) if known else [])
+
+
+def _check_url(tag: str, url: str, endings: tuple[str, ...], subject: str) -> list[Diagnostic]:
+    parts = url_parts(url)
+    if parts.scheme != "https" or not parts.netloc:
+        message = f"`{tag}={url}` is not an https: URL"
+        return [error("bimi-url", subject, message, "write a URL that begins with `https://`")]
+    if not parts.path.lower().endswith(endings):
+        message = f"`{tag}={url}` does not end with {' or '.join(endings)}"
+        return [warning("bimi-file", subject, message, f"serve a {endings[0]} file")]
+    return []
+
+
+def _check_enforcement(subject: str, dmarc_text: str | None) -> list[Diagnostic]:
+    if dmarc_text is None:
+        message = "the domain has no DMARC record"
+    elif policy(dmarc_text) == "none":
+        message = "DMARC does not enforce (`p=none`, or `p=quarantine` in test mode)"
+    elif (tags.parse(dmarc_text).get("sp") or "").lower() == "none":
+        message = "DMARC exempts subdomains (`sp=none`)"
+    else:
+        return []
+    return [
+        error(
+            "bimi-not-enforced",
+            subject,
+            message,
+            "bring DMARC to `p=quarantine` or `p=reject` first",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Records as plain values: names, texts, and zone files."""

@@ -1,0 +1,55 @@
+"""What DNS hosts write into zone files beside the standard (pure): types of their own, and values that only they
+understand."""
+
+import re
+from dataclasses import dataclass, replace
+
+from tierstack.core.diagnostics import Diagnostic
+from tierstack.dns_records.records.model import FLATTENED, Record
+from tierstack.dns_records.rules import WARNING, declare, warning
+
+declare("zone-dialect", "RFC 3597 §1", WARNING)
+
+_OWN_TYPES = (
+    *("ALIAS", "ANAME", "R53ALIAS", "AZURE_ALIAS", "FLATTEN", "LUA"),
+    *("URL", "URL301", "URL302", "REDIRECT", "FRAME", "FORWARD", "WORKER", "WEBREDIR", "REDIR"),
+)
+_OWN = re.compile(rf"\s(?:AWS\s+)?({'|'.join(_OWN_TYPES)})\s", re.IGNORECASE)
+_CLOUDFLARE = re.compile(r"\bcf_tags=|\.ns\.cloudflare\.com\b", re.IGNORECASE)
+_AUTOMATIC_TTL = 1
+_CLOUDFLARE_TTL = 300
+"""Seconds: what Cloudflare answers where the TTL is automatic (developers.cloudflare.com/dns, "Time to Live")."""
+
+
+@dataclass(frozen=True)
+class OwnType:
+    """A record of a type that only one DNS host knows. It answers for it with records of other types."""
+
+    type: str
+    standard: str
+    """The entry with a standard type and no target, so that its owner and TTL can be read."""
+
+    def finding(self, subject: str) -> Diagnostic:
+        """What to say of it at `subject`."""
+        message = f"`{self.type}` is a type of your DNS host only, and what it answers is not judged"
+        fix = "leave the line out where another DNS host reads this file"
+        return warning("zone-dialect", subject, message, fix)
+
+
+def own_type(entry: str) -> OwnType | None:
+    """The record of an entry that no standard knows; None where it is none of those known here."""
+    match = _OWN.search(entry)
+    return OwnType(match[1].upper(), f"{entry[: match.start()]} CNAME .") if match else None
+
+
+def is_cloudflare(text: str) -> bool:
+    """Whether Cloudflare wrote a zone file, or serves the zone."""
+    return bool(_CLOUDFLARE.search(text))
+
+
+def of_cloudflare(one: Record, domain: str) -> Record:
+    """A record as Cloudflare means it: TTL 1 is automatic, and an alias at the top of the zone is flattened."""
+    ttl = _CLOUDFLARE_TTL if one.ttl == _AUTOMATIC_TTL else one.ttl
+    if one.type == "CNAME" and one.name == domain:
+        return Record(one.name, FLATTENED, one.value, ttl)
+    return replace(one, ttl=ttl)

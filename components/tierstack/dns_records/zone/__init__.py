@@ -1,0 +1,1 @@
+"""A zone as a whole: composed, judged, and told in words."""

@@ -1,0 +1,69 @@
+"""Records of services: SRV (RFC 2782), TLSA (RFC 6698) and SVCB or HTTPS (RFC 9460)."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from tierstack.core.diagnostics import Diagnostic
+from tierstack.dns_records.records.model import RecordSet, fields, host, relative
+from tierstack.dns_records.resolve.names import Names
+from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
+
+declare("srv-name", "RFC 2782", WARNING)
+declare("svcb-loop", "RFC 9460 §2.4.2", ERROR)
+declare("tlsa-field", "RFC 6698 §7", ERROR)
+declare("tlsa-name", "RFC 6698 §3", WARNING)
+
+_PRIVATE = "255"
+"""The value that RFC 6698 §7 leaves for private use."""
+_TLSA_FIELDS = (("usage", 3), ("selector", 1), ("matching type", 2))
+
+
+def check(sets: Sequence[RecordSet], names: Names) -> list[Diagnostic]:
+    """What is wrong with the records of services in a zone."""
+    return [finding for one in sets if one.type in _CHECKS for finding in _CHECKS[one.type](one, names)]
+
+
+def _first_labels(name: str, domain: str) -> tuple[str, str]:
+    first, _, rest = relative(name, domain).partition(".")
+    return first, rest.partition(".")[0]
+
+
+def _srv(one: RecordSet, names: Names) -> list[Diagnostic]:
+    first, second = _first_labels(one.name, names.domain)
+    if first == "*" or (first.startswith("_") and (second.startswith("_") or second == "*")):
+        return []
+    message = "is not named `_service._protocol`, so no client asks for it"
+    return [warning("srv-name", one.key, message, "write a name such as `_imaps._tcp`")]
+
+
+def _tlsa(one: RecordSet, names: Names) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    first, second = _first_labels(one.name, names.domain)
+    if not (re.fullmatch(r"_\d{1,5}|\*", first) and second.startswith("_")) and not first.startswith("_tlsa"):
+        message = "is not named `_port._protocol`, so no client asks for it"
+        fix = "write a name such as `_25._tcp.mail`"
+        found.append(warning("tlsa-name", one.key, message, fix))
+    for value in one.values:
+        for (name, most), given in zip(_TLSA_FIELDS, fields(value), strict=False):
+            if int(given) > most and given != _PRIVATE:
+                message = f"`{given}` is not a {name} of TLSA"
+                found.append(error("tlsa-field", one.key, message, f"write 0 to {most}"))
+    return found
+
+
+def _service(one: RecordSet, _names: Names) -> list[Diagnostic]:
+    for value in one.values:
+        priority, target = fields(value)[:2]
+        if priority == "0" and host(target) == one.name:
+            message = "is an alias of itself"
+            fix = "name the host that serves it, or write priority 1 for this host itself"
+            return [error("svcb-loop", one.key, message, fix)]
+    return []
+
+
+_CHECKS: dict[str, Callable[[RecordSet, Names], list[Diagnostic]]] = {
+    "HTTPS": _service,
+    "SRV": _srv,
+    "SVCB": _service,
+    "TLSA": _tlsa,
+}
