@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tests.support import run_program
+from tierstack.core.memory import Phase
 from tierstack.stack.check import judge
-from tierstack.stack.memory import host_memory
+from tierstack.stack.memory import HELPERS_MB, host_memory, reserved
 from tierstack.stack.plan import Plan
 from tierstack.stack.program import build
 
@@ -28,7 +29,7 @@ HTTP = {
 }
 
 
-def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
+def plan_of(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
     config = copy.deepcopy(BASE)
     config |= {"platform": {"kind": "docker"}, "tier": tier, "redis": {"nodes": 1}}
     for name, values in sections.items():
@@ -48,6 +49,7 @@ def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
             "100k",
             {"app": {"children": 3, "child_memory_mb": 100, "max_body_mb": 128, "workers": 5, "worker_memory_mb": 64}},
         ),
+        ("100k", {"app": {"max_body_mb": 512}}),
         ("100k", {"app": {"scheduler_command": ["s"], "php_settings": {"opcache.memory_consumption": "256"}}}),
         ("100k", {"app": HTTP}),
         ("100k", {"database": {"memory_mb": 700, "max_client_connections": 900}, "redis": {"memory_mb": 77}}),
@@ -57,12 +59,24 @@ def rooms(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
     ids=str,
 )
 def test_the_sum_is_that_of_the_containers(tier: str, sections: dict[str, dict[str, Any]]) -> None:
-    stack = rooms(tier, sections)
-    made = [
-        one.inputs for one in run_program(lambda: build(stack.components)).of_type("docker:index/container:Container")
-    ]
+    stack = plan_of(tier, sections)
+    program = run_program(lambda: build(stack.components))
+    made = [one.inputs for one in program.of_type("docker:index/container:Container")]
+    once = [one.inputs for one in program.of_type("pulumi-python:dynamic/docker:RunOnce")]
     released = [one for one in made if "release" in str(one["labels"]) and not one["name"].endswith("-scheduler")]
     found = host_memory(stack)
     assert found.rest == sum(one["memory"] for one in made)
     assert found.release == sum(one["memory"] for one in released) > 0
-    assert found.most > found.rest + found.release
+    assert found.once == sum(one["memory_mb"] for one in once)
+    assert found.most > found.rest + max(found.release, found.once)
+    # Not the sum alone: what is reserved is what is made, container by container.
+    told = [one.memory_mb for one in reserved(stack) for _ in range(one.count) if one.phase is not Phase.ONCE]
+    assert sorted(told) == sorted(one["memory"] for one in made)
+
+
+def test_what_runs_once_counts_where_it_is_more_than_a_release() -> None:
+    small = {"replicas": 1, "children": 1, "child_memory_mb": 16, "workers": 0, "max_body_mb": 1}
+    stack = plan_of("100k", {"app": {**small, "worker_command": None, "worker_health_command": None}, "backups": {}})
+    found = host_memory(stack)
+    assert found.once > 0
+    assert found.most == found.rest + max(found.release, found.once) + HELPERS_MB

@@ -10,6 +10,7 @@ from enum import Enum
 from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
 from tierstack.core import tier
+from tierstack.core.memory import Phase, Reserved
 from tierstack.links import TrustedCA
 from tierstack.platform.internal_ca import ca_path
 
@@ -112,12 +113,18 @@ def web_memory_mb(args: AppClusterArgs) -> int:
     return args.web_memory_mb or limits.web_memory_mb(args)
 
 
-def release_memory_mb(args: AppClusterArgs) -> int:
-    """Docker: MiB of the containers that a release brings, and that run twice until the one before it has stopped. The
-    scheduler is not among them: the old one stops first."""
-    nginx = limits.nginx_memory_mb(args) if args.server is ServerKind.PHP_FPM else 0
+def reserved(args: AppClusterArgs) -> list[Reserved]:
+    """Docker: the memory of its containers. There is one scheduler: the old one stops before a new one starts."""
     counts = args.counts
-    return counts.replicas * (web_memory_mb(args) + nginx) + counts.workers * args.worker_memory_mb
+    found = [Reserved(web_memory_mb(args), counts.replicas, Phase.RELEASE)]
+    if args.server is ServerKind.PHP_FPM:
+        found.append(Reserved(limits.nginx_memory_mb(args), counts.replicas, Phase.RELEASE))
+    found.append(Reserved(args.worker_memory_mb, counts.workers, Phase.RELEASE))
+    if args.scheduler_command:
+        found.append(Reserved(args.worker_memory_mb))
+    if args.migrate_command:
+        found.append(Reserved(args.worker_memory_mb, phase=Phase.ONCE))
+    return found
 
 
 def web_cpu(args: AppClusterArgs) -> float:

@@ -71,7 +71,7 @@ def _once(service: Service, mounts: list[Mount]) -> Service:
         command=[*PYTHON, "prepare"],
         user=service.user,
         networks=service.networks,
-        memory_mb=256,
+        memory_mb=config.PREPARE_MB,
         environment=service.environment,
         mounts=mounts,
     )

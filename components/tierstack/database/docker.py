@@ -212,7 +212,7 @@ class _Database:
             command=["psql", f"{target} passfile={files.SECRETS}/pgpass", "-Xqwtc", "SELECT 1"],
             user=f"{_SERVER[0]}:{_SERVER[1]}",
             networks=[Attachment(network=self.network.name)],
-            memory_mb=128,
+            memory_mb=sizing.CHECK_MB,
             mounts=[
                 Mount(volume=secrets.volume, path=files.SECRETS, read_only=True),
                 *(self.tls.mounts() if self.tls else []),

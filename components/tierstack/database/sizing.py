@@ -6,6 +6,7 @@ Sources: PostgreSQL 17 manual, "Server Configuration" (named below as the manual
 import math
 import re
 
+from tierstack.core.memory import Phase, Reserved
 from tierstack.core.tier import RESERVED_CONNECTIONS, DatabaseSize, server_connections
 
 REPLICATION_SLOTS = 16
@@ -169,6 +170,19 @@ def pooler_settings(size: DatabaseSize) -> dict[str, str]:
 def pooler_memory_mb(size: DatabaseSize) -> int:
     """MiB of a pooler: 128, and 64 KiB for the buffers and prepared statements of each client."""
     return 128 + size.max_client_connections // 16
+
+
+CHECK_MB = 128
+"""Docker: MiB of the client that asks the database through the pooler, once its servers are up."""
+
+
+def reserved(size: DatabaseSize) -> list[Reserved]:
+    """Docker: the memory of its containers."""
+    return [
+        Reserved(size.memory_mb, 1 + size.replicas),
+        Reserved(pooler_memory_mb(size)),
+        Reserved(CHECK_MB, phase=Phase.ONCE),
+    ]
 
 
 def shared_memory_mb(size: DatabaseSize) -> int:

@@ -6,6 +6,7 @@ configuration with the password in it is written to /tmp, which is memory.
 
 from collections.abc import Mapping
 
+from tierstack.core.memory import Reserved
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 from tierstack.redis_cluster.args import RedisPurpose
 
@@ -26,6 +27,11 @@ def container_memory_mb(memory_mb: int) -> int:
     """MiB of the container: half as much again as maxmemory, for pages copied while a child saves, buffers and
     fragmentation (valkey.io/topics/admin: "if the instance is write-heavy, up to 2 times"; queues are small)."""
     return memory_mb * 3 // 2 + 32
+
+
+def reserved(memory_mb: int) -> list[Reserved]:
+    """Docker: the memory of its container."""
+    return [Reserved(container_memory_mb(memory_mb))]
 
 
 def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool, tls: TLSMode = TLSMode.DISABLE) -> str:

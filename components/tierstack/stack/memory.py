@@ -1,11 +1,14 @@
-"""The memory of a Docker host: the sum of the containers' hard limits, at rest and during a release. Pure.
+"""The memory of a Docker host: the sum of the containers' hard limits, at rest and during an update. Pure.
 
-Each sum is of the functions that the builders take their limits from; a test compares it with what they make.
+Each component tells what its containers reserve, beside what its builder takes the limits from; a test compares this
+with what the builders make.
 """
 
 from dataclasses import dataclass
 
 from tierstack.app_cluster import processes
+from tierstack.backup_schedule import config as backup_schedule
+from tierstack.core.memory import Phase, Reserved
 from tierstack.database import sizing
 from tierstack.redis_cluster import node
 from tierstack.stack.plan import Plan
@@ -22,27 +25,37 @@ class HostMemory:
     """While nothing changes."""
     release: int
     """What a release adds until the one before it has stopped: web containers and workers run twice."""
+    once: int
+    """Containers that do one thing during an update: a migration, the database's check, the first look of backups.
+    They have ended when the containers of a new release start."""
+
+    @property
+    def update(self) -> int:
+        """What an update adds."""
+        return max(self.release, self.once)
 
     @property
     def most(self) -> int:
         """At the same time."""
-        return self.rest + self.release + HELPERS_MB
+        return self.rest + self.update + HELPERS_MB
+
+
+def reserved(plan: Plan) -> list[Reserved]:
+    """What everything that the stack runs on a Docker host reserves."""
+    return [
+        *processes.reserved(plan.app),
+        *sizing.reserved(plan.database.size()),
+        *node.reserved(plan.redis.size.memory_mb),
+        Reserved(plan.gateway.memory_mb),
+        *(backup_schedule.reserved(plan.backups) if plan.backups else []),
+        *([Reserved(plan.mta_sts.memory_mb)] if plan.mta_sts else []),
+    ]
 
 
 def host_memory(plan: Plan) -> HostMemory:
     """The limits of everything that the stack runs on a Docker host."""
-    app, size, backups, policy = plan.app, plan.database.size(), plan.backups, plan.mta_sts
-    released = processes.release_memory_mb(app)
-    rest = [
-        released,
-        app.worker_memory_mb if app.scheduler_command else 0,
-        (1 + size.replicas) * size.memory_mb,
-        sizing.pooler_memory_mb(size),
-        node.container_memory_mb(plan.redis.size.memory_mb),
-        plan.gateway.memory_mb,
-        backups.memory_mb if backups else 0,
-        policy.memory_mb if policy else 0,
-    ]
-    # The migration has ended when the web containers of the new release start.
-    migration = app.worker_memory_mb if app.migrate_command else 0
-    return HostMemory(rest=sum(rest), release=max(released, migration))
+
+    def of(*phases: Phase) -> int:
+        return sum(one.count * one.memory_mb for one in reserved(plan) if one.phase in phases)
+
+    return HostMemory(of(Phase.ALWAYS, Phase.RELEASE), of(Phase.RELEASE), of(Phase.ONCE))

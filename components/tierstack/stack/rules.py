@@ -267,9 +267,11 @@ def _memory(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs)
     if needed.most <= host:
         return []
     counts = app.counts
+    twice = needed.release >= needed.once
+    added = "the new release beside the old one" if twice else "the migration and checks of an update"
     wrong = (
         f"is less than the {needed.most} MiB that the containers may use together during a release: {needed.rest} at "
-        f"rest, {needed.release} for the new release beside the old one, {HELPERS_MB} for helpers"
+        f"rest, {needed.update} for {added}, {HELPERS_MB} for helpers"
     )
     instead = (
         f"write at least {needed.most}, or lower `app.children` ({counts.replicas} × {counts.children} children of "
