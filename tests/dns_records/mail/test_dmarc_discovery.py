@@ -6,7 +6,7 @@ import checkdmarc.dmarc
 import checkdmarc.utils
 import pytest
 
-from tests.dns_records.test_spf import Fixed
+from tests.dns_records.mail.test_spf import Fixed
 from tests.dns_records.world import World
 from tierstack.dns_records.mail.dmarc.discovery import Discovered, discover, effective
 from tierstack.dns_records.resolve.names import LookupUnavailableError, Names

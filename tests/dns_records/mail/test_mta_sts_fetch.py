@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.dns_records.test_observe import GOOD
-from tests.dns_records.test_spf import Fixed
+from tests.dns_records.mail.test_spf import Fixed
+from tests.dns_records.zone.test_observe import GOOD
 from tierstack.core.diagnostics import Severity
 from tierstack.dns_records.mail.mta_sts.fetch import MAX_OCTETS, PATH, PolicyUnavailableError, fetch
 from tierstack.dns_records.zone.observe import check_live

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dns_records.mail.test_spf import Fixed
 from tests.dns_records.samples import CASES, rsa_key
-from tests.dns_records.test_spf import Fixed
 from tierstack.core.diagnostics import Diagnostic, Severity
 from tierstack.dns_records.mail import bimi, mx, tags, tls_rpt
 from tierstack.dns_records.mail.dkim import record as dkim

@@ -346,7 +346,7 @@ def test_no_value_of_a_vendor_stands_beside_the_table() -> None:
 
 
 def test_the_page_shows_the_table() -> None:
-    page = (Path(__file__).parents[2] / "docs/components/dns-records.md").read_text()
+    page = (Path(__file__).parents[3] / "docs/components/dns-records.md").read_text()
     for name, one in vendors.VALUES.items():
         assert f"| `{name}` | `{one.value}` | [page]({one.page}) | {one.compared} | {one.evidence.value} |" in page
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.dns_records import world
-from tests.dns_records.test_spf import Fixed
+from tests.dns_records.mail.test_spf import Fixed
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError

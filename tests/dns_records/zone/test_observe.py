@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pytest
 
+from tests.dns_records.mail.test_spf import Fixed
 from tests.dns_records.samples import rsa_key
-from tests.dns_records.test_spf import Fixed
 from tierstack.core.diagnostics import Diagnostic, Severity
 from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
 from tierstack.dns_records.records.model import RecordSet

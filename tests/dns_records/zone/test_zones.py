@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.dns_records.mail.test_spf import Fixed
 from tests.dns_records.samples import CASES, substitute
-from tests.dns_records.test_spf import Fixed
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import Severity
 from tierstack.dns_records.args import DNSRecordsArgs

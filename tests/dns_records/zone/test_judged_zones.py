@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.dns_records.samples import CASES, expand
-from tests.dns_records.test_wrong_zones import zone_of
+from tests.dns_records.zone.test_wrong_zones import zone_of
 from tierstack.core.diagnostics import Severity
 from tierstack.dns_records.zone.check import check_zone
 
