@@ -26,10 +26,10 @@ core:
 	@$(SETUP) core
 
 local-images:
-	@case "$(PLATFORM)" in ""|docker) ! docker info >/dev/null 2>&1 || $(PYTHON) tests/images/build.py ;; esac
+	@case "$(PLATFORM)" in ""|docker) ! docker info >/dev/null 2>&1 || $(PYTHON) images/build.py ;; esac
 
 images: core ## container images of the local stack (pulled, or built where no registry answers)
-	@$(PYTHON) tests/images/build.py
+	@$(PYTHON) images/build.py
 
 # The local stack runs images of its own; the others name released images by digest.
 up: core $(if $(filter local,$(STACK)),local-images) ## bring STACK up: on Docker, on the current cluster (PLATFORM=kubernetes), or rendered to rendered/
@@ -72,7 +72,7 @@ test-docker: name-servers images ## tests on a real Docker daemon
 
 cluster: setup ## a Kubernetes of three nodes with its operators (TIERSTACK_CLUSTER=existing: operators onto the current one)
 	@$(SETUP) cluster images
-	@$(PYTHON) tests/images/build.py --group images --group cluster
+	@$(PYTHON) images/build.py --group images --group cluster
 	@$(ENV) python -m tests.cluster up && python -m tests.cluster operators
 
 cluster-down: core ## stop and remove that cluster

@@ -321,12 +321,12 @@ class Stack:
 
 @functools.cache
 def image(name: str) -> str:
-    """Id of a local test image, such as `php:8.4` (see tests/images); skips where Docker or the image is absent.
+    """Id of a local test image, such as `php:8.4` (see images); skips where Docker or the image is absent.
 
     A name that no image has is a mistake of the test, which a skip would hide.
     """
     root = Path(__file__).parent.parent
-    command = ["python3", str(root / "tests/images/build.py"), "--print", name]
+    command = ["python3", str(root / "images/build.py"), "--print", name]
     done = subprocess.run(command, capture_output=True, text=True)
     if "no image named" in done.stderr:
         pytest.fail(done.stderr.strip(), pytrace=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUITES = ("docker", "cluster")
-BASIS = ("tests/conftest.py", "tests/support.py", "tests/images", "toolchain/pins.toml", "requirements.lock")
+BASIS = ("tests/conftest.py", "tests/support.py", "images", "toolchain/pins.toml", "requirements.lock")
 """What every test with containers depends on."""
 WHOLE = ("components/tierstack", "stacks", "examples/shop", *BASIS)
 """What a test of whole stacks depends on, beside its own folder."""

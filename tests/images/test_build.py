@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.images import build
+from images import build
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(build.__file__).resolve().parent
 OFFICIAL = {key: value for key, value in json.loads((HERE / "official.json").read_text()).items() if key != "note"}
 
 

@@ -25,7 +25,7 @@ def checkout(tmp_path: Path) -> Path:
         DATABASE: 'PROGRAM = """\nfrom tierstack.database import Database\n"""',
         "tests/redis/docker/test_redis.py": "from tierstack import CA, Redis",
         SHOP: "",
-        "tests/images/build.py": "",
+        "images/build.py": "",
         "stacks/__main__.py": "",
         "docs/page.md": "",
         "toolchain/ci.toml": '[minutes]\ntotal = 80\n[docker]\nfiles = ["tests/*/docker/test_*.py", "tests/docker/test_*.py"]\n'
@@ -45,7 +45,7 @@ def checkout(tmp_path: Path) -> Path:
         ("components/tierstack/ca/made.py", {DATABASE, "tests/redis/docker/test_redis.py", SHOP}),
         ("components/tierstack/errors.py", {"tests/redis/docker/test_redis.py", SHOP}),
         ("tests/redis/docker/test_redis.py", {"tests/redis/docker/test_redis.py"}),
-        ("tests/images/build.py", {DATABASE, "tests/redis/docker/test_redis.py", SHOP}),
+        ("images/build.py", {DATABASE, "tests/redis/docker/test_redis.py", SHOP}),
         ("stacks/__main__.py", {SHOP}),
         ("docs/page.md", set[str]()),
     ],

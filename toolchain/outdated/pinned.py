@@ -72,7 +72,7 @@ def _go(root: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _others(root: Path) -> Iterator[tuple[str, str, str, str]]:
-    requirements = [root / "requirements.lock", *sorted(root.glob("**/recipes/*/requirements.txt"))]
+    requirements = [root / "requirements.lock", *sorted((root / "images/recipes").glob("*/requirements.txt"))]
     for file in requirements:
         for name, version in locked(file.read_text()):
             yield PYTHON, name, version, file.relative_to(root).as_posix()
@@ -81,10 +81,10 @@ def _others(root: Path) -> Iterator[tuple[str, str, str, str]]:
     for file in sorted((root / ".github/workflows").glob("*.yml")):
         for name, version in used_actions(file.read_text()):
             yield ACTION, name, version, file.relative_to(root).as_posix()
-    for file in root.glob("**/official.json"):
-        for name, image in json.loads(file.read_text()).items():
-            if package := PACKAGES.get(name.partition(":")[0]):
-                yield DEBIAN, package, image["version"], file.relative_to(root).as_posix()
+    official = root / "images/official.json"
+    for name, image in json.loads(official.read_text()).items():
+        if package := PACKAGES.get(name.partition(":")[0]):
+            yield DEBIAN, package, image["version"], "images/official.json"
 
 
 def read(root: Path) -> list[Pin]:

@@ -8,7 +8,7 @@ from tierstack.platform import PlatformKind
 from tierstack.stack.settings import Images
 
 _LOCAL = re.compile(r"local:([a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*)")
-_BUILD = "make it with `python3 tests/images/build.py`"
+_BUILD = "make it with `python3 images/build.py`"
 _STAND_IN = f"sha256:{'0' * 64}"
 
 Lookup = Callable[[str], str | None]

@@ -29,7 +29,7 @@ from tierstack.tls.args import TLSArgs
 
 class Images(Section):
     """Container images. Each is written by digest (`repository:tag@sha256:…`), on Docker also as the id of an image on
-    the host (`sha256:…`), or as `local:NAME:TAG`: an image that `tests/images/build.py` made. On Docker that becomes
+    the host (`sha256:…`), or as `local:NAME:TAG`: an image that `images/build.py` made. On Docker that becomes
     the id of `tierstack.local/NAME:TAG`; on Kubernetes the image must be loaded into the node (`kind load docker-image
     tierstack.local/NAME:TAG`), because no registry has it."""
 

@@ -45,7 +45,7 @@ def test_traefik_shows_each_pair_that_was_written_anew(tmp_path: Path) -> None:
         [sys.executable, "toolchain/setup.py", "--print-path", "traefik"], cwd=ROOT, capture_output=True, text=True
     )
     if found.returncode or not Path(found.stdout.strip()).is_file():
-        pytest.skip("Traefik is not built: python3 tests/images/build.py")
+        pytest.skip("Traefik is not built: python3 images/build.py")
     pairs = {form: Pair.make([f"n{n}.example.org"]) for n, form in enumerate(FORMS)}
     entries: list[dict[str, str]] = []
     for n, (form, pair) in enumerate(pairs.items()):

@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # this file is started as a program, from anywhere
 
-from tests.images import sources  # noqa: E402
-from tests.images.sources import ImageError, docker, logged, tag  # noqa: E402
+from images import sources  # noqa: E402
+from images.sources import ImageError, docker, logged, tag  # noqa: E402
 
 LABEL = "tierstack.recipe"
 ENTRY = "manager"
@@ -39,11 +39,11 @@ ENTRY = "manager"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 EXAMPLES = """examples:
-  python3 tests/images/build.py                      make whatever is missing or out of date
-  python3 tests/images/build.py --only shop:1        one image and what it stands on (repeatable)
-  python3 tests/images/build.py --print shop:1       its id for a configuration: sha256:...
-  python3 tests/images/build.py --list               what exists, without making anything
-  python3 tests/images/build.py --json               the whole table for a program
+  python3 images/build.py                      make whatever is missing or out of date
+  python3 images/build.py --only shop:1        one image and what it stands on (repeatable)
+  python3 images/build.py --print shop:1       its id for a configuration: sha256:...
+  python3 images/build.py --list               what exists, without making anything
+  python3 images/build.py --json               the whole table for a program
 
 environment:
   TIERSTACK_CACHE          cache directory (default: ~/.cache/tierstack)

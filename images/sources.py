@@ -13,7 +13,7 @@ from typing import Any
 from toolchain import place, python_env
 from toolchain.build import SetupError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = "tierstack.local"
 SUITE = "trixie"
 PYTHON = "3.13"  # of that suite
