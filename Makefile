@@ -73,10 +73,10 @@ test-docker: name-servers images ## tests on a real Docker daemon
 cluster: setup ## a Kubernetes of three nodes with its operators (TIERSTACK_CLUSTER=existing: operators onto the current one)
 	@$(SETUP) cluster images
 	@$(PYTHON) images/build.py --group images --group cluster
-	@$(ENV) python -m tests.cluster up && python -m tests.cluster operators
+	@$(ENV) python -m devcluster up && python -m devcluster operators
 
 cluster-down: core ## stop and remove that cluster
-	@$(ENV) python -m tests.cluster down
+	@$(ENV) python -m devcluster down
 
 test-cluster: name-servers cluster ## tests on a real Kubernetes cluster
 	@$(ENV) TIERSTACK_REQUIRE=cluster$$($(HAS_SERVERS) && echo ,programs) pytest -m cluster $(ARGS)

@@ -91,7 +91,8 @@ def depends_on(root: Path, test: str) -> set[Path]:
     """The files that can change the result of a test file."""
     package = Path(test).parts[1]
     if package in SUITES:
-        return {file for name in (*WHOLE, f"tests/{package}") for file in _files(root / name)}
+        own = (f"tests/{package}", *(("devcluster",) if package == "cluster" else ()))
+        return {file for name in (*WHOLE, *own) for file in _files(root / name)}
     exports: dict[str, str] = {}
     for module, *listed in _EXPORTS.findall((root / "components/tierstack/__init__.py").read_text()):
         exports |= {name.strip(): module for name in "".join(listed).split(",") if name.strip()}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster import operators
-from tests.cluster.cluster import EXISTING, Cluster, home
+from devcluster import operators
+from devcluster.cluster import EXISTING, Cluster, home
 from tests.cluster.shop import Shop
 
 

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from tests.cluster.machine import HOST
-from tests.cluster.pki import Pki
+from devcluster.machine import HOST
+from devcluster.pki import Pki
 
 _EVERY = 3
 """Seconds between two renewals of a node: a fifth of the time after which it counts as lost."""

@@ -23,7 +23,7 @@ import yaml
 
 from bench.__main__ import machine
 from bench.measure import timed
-from tests.cluster.cluster import Cluster, say
+from devcluster.cluster import Cluster, say
 from tests.cluster.shop import ISSUER, S3, kubectl
 from tests.cluster.simulated import STORAGE_CLASS, Simulation, flow_schema, requests_of, stand_ins
 from tests.projects import ROOT, Checkout

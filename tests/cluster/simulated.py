@@ -22,9 +22,9 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.cluster import Cluster, _program
+from devcluster.cluster import Cluster, _program
+from devcluster.machine import HOST, run, wait_for
 from tests.cluster.leases import Leases
-from tests.cluster.machine import HOST, run, wait_for
 from tests.cluster.shop import kubectl
 
 ENVIRONMENT = "tierstack.dev/environment"

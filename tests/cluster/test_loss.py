@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cluster.cluster import Cluster
+from devcluster.cluster import Cluster
 from tests.cluster.load import Account, Customers
 from tests.cluster.shop import SIZES, Shop, kubectl, wait_until
 

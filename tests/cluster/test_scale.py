@@ -7,8 +7,8 @@ TIERSTACK_SCALE: how many environments, such as 3; without it these tests are le
 import os
 from pathlib import Path
 
+from devcluster.cluster import Cluster
 from tests.cluster import scale
-from tests.cluster.cluster import Cluster
 
 COUNT = int(os.environ.get("TIERSTACK_SCALE", "0"))
 __test__ = COUNT > 0

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from cryptography import x509
 
-from tests.cluster.cluster import Cluster
-from tests.cluster.machine import HOST
+from devcluster.cluster import Cluster
+from devcluster.machine import HOST
 from tests.cluster.shop import kubectl, wait_until
 from tests.support import Stack
 from tests.tls.servers import DOMAIN, EAB_ID, EAB_KEY, KEY_NAME, KEY_SECRET, Authority, authority

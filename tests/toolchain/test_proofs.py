@@ -58,6 +58,16 @@ def test_a_change_touches_the_tests_that_depend_on_it(checkout: Path, file: str,
     assert set(proofs.changed(checkout, files, passes)) == touched
 
 
+def test_a_change_of_the_cluster_touches_the_tests_that_run_on_it(checkout: Path) -> None:
+    cluster = "tests/cluster/test_loss.py"
+    for name in ("devcluster/nodes.py", cluster):
+        (checkout / name).parent.mkdir(parents=True)
+        (checkout / name).write_text("")
+    passes = {one: Pass(proofs.key(checkout, one), 1, "2026-01-01") for one in (cluster, SHOP)}
+    (checkout / "devcluster/nodes.py").write_text("# changed")
+    assert proofs.changed(checkout, [cluster, SHOP], passes) == [cluster]
+
+
 def test_the_longest_unproven_comes_first(checkout: Path) -> None:
     passes = {"b": Pass("", 1, "2026-02-01"), "c": Pass("", 1, "2026-01-01")}
     for name in "abc":

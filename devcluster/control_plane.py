@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-from tests.cluster import dns, volumes
-from tests.cluster.machine import BALANCERS, HOST, PODS, SERVICES, Processes, run, wait_for
-from tests.cluster.pki import Pki
+from devcluster import dns, volumes
+from devcluster.machine import BALANCERS, HOST, PODS, SERVICES, Processes, run, wait_for
+from devcluster.pki import Pki
 
 SERVER = f"https://{HOST}:6443"
 _ETCD = "http://127.0.0.1:12379"  # not etcd's usual port, which a system service may hold

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cluster.machine import HOST, run
+from devcluster.machine import HOST, run
 
 DAYS = "30"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.cluster import EXISTING, Cluster, cache, say
-from tests.cluster.machine import ClusterError
+from devcluster.cluster import EXISTING, Cluster, cache, say
+from devcluster.machine import ClusterError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 ISSUER = "tests"
 IMAGES = {
     "docker.io/library/traefik": "traefik:3.7",

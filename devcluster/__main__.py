@@ -1,21 +1,21 @@
-"""`python -m tests.cluster`: a Kubernetes of several nodes on this machine."""
+"""`python -m devcluster`: a Kubernetes of several nodes on this machine."""
 
 import argparse
 import os
 import sys
 
-from tests.cluster import operators
-from tests.cluster.cluster import EXISTING, Cluster, home, say
-from tests.cluster.machine import ClusterError
+from devcluster import operators
+from devcluster.cluster import EXISTING, Cluster, home, say
+from devcluster.machine import ClusterError
 
 EXAMPLES = """examples:
-  python -m tests.cluster up                       three nodes, DNS, volumes, NetworkPolicies, metrics, load balancers
-  python -m tests.cluster operators                images onto the nodes, operators, an S3 store, a CA
-  eval "$(python -m tests.cluster env)"            so that kubectl, pulumi and tests use it
-  python -m tests.cluster load tierstack.local/shop:1
-  python -m tests.cluster lose node2               kubelet, containerd and all pods of node2 killed
-  python -m tests.cluster restore node2
-  python -m tests.cluster down                     everything stopped and removed
+  python -m devcluster up                       three nodes, DNS, volumes, NetworkPolicies, metrics, load balancers
+  python -m devcluster operators                images onto the nodes, operators, an S3 store, a CA
+  eval "$(python -m devcluster env)"            so that kubectl, pulumi and tests use it
+  python -m devcluster load tierstack.local/shop:1
+  python -m devcluster lose node2               kubelet, containerd and all pods of node2 killed
+  python -m devcluster restore node2
+  python -m devcluster down                     everything stopped and removed
 
 environment:
   TIERSTACK_CLUSTER_HOME   where it lives (default: below the cache)
@@ -28,7 +28,7 @@ environment:
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.cluster",
+        prog="python -m devcluster",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -46,7 +46,7 @@ def main() -> int:
     if EXISTING:
         return _existing(options.verb)
     if options.verb != "up" and not (home() / "nodes").exists():
-        print("No cluster was brought up here: python -m tests.cluster up", file=sys.stderr)
+        print("No cluster was brought up here: python -m devcluster up", file=sys.stderr)
         return 0 if options.verb == "down" else 1
     cluster = Cluster(getattr(options, "nodes", 3))
     try:

@@ -7,8 +7,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from tests.cluster.machine import HOST, ClusterError, Processes, run, wait_for
-from tests.cluster.pki import Pki
+from devcluster.machine import HOST, ClusterError, Processes, run, wait_for
+from devcluster.pki import Pki
 
 _PAUSE = "tierstack.local/pause:1"
 

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from tests.cluster import dns
-from tests.cluster.control_plane import SERVER, ControlPlane
-from tests.cluster.machine import ClusterError, Processes, prepare_network, remove_network, run, wait_for, weigh_pods
-from tests.cluster.nodes import Node
-from tests.cluster.pki import Pki
+from devcluster import dns
+from devcluster.control_plane import SERVER, ControlPlane
+from devcluster.machine import ClusterError, Processes, prepare_network, remove_network, run, wait_for, weigh_pods
+from devcluster.nodes import Node
+from devcluster.pki import Pki
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = (
     "kube-apiserver",
     "kube-controller-manager",
