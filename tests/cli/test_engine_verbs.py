@@ -11,6 +11,7 @@ from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
 from tierstack.engine import aim, target
 from tierstack.engine.project import UnreachableError, UsageError
+from tierstack.engine.run import Outcome
 
 NOT_ASKED = "was not asked: shop has no address here"
 CREATED = [
@@ -278,6 +279,20 @@ def test_without_a_cluster_preview_is_that_of_the_manifests(
     assert "--diff" in pulumi.calls()[-1]["arguments"]
     found = json.loads(tierstack("preview", "-s", "staging", "--json").stdout)
     assert found["steps"] == [{"operation": "create", "urn": "urn:pulumi:local::shop::a:b:C::web"}]
+
+
+@pytest.mark.parametrize(
+    ("urn", "is_shown"),
+    [
+        ("pulumi:providers:pulumi-python::default", False),
+        ("pulumi:providers:docker::default_4_5_8", False),
+        ("pulumi:providers:kubernetes::shop-default", True),
+        ("docker:index/volume:Volume::default", True),
+    ],
+)
+def test_providers_that_nobody_wrote_are_no_steps(urn: str, is_shown: bool) -> None:
+    step = ("update", f"urn:pulumi:local::shop::{urn}")
+    assert Outcome(True, steps=[step]).changing == ([step] if is_shown else [])
 
 
 def resource(kind: str, name: str, **more: Any) -> dict[str, Any]:

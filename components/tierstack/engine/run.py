@@ -6,6 +6,7 @@ nothing the engine writes down (such as the salt of a new stack) changes a file 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,9 @@ class RunFailedError(Exception):
         """What the engine and the program reported as errors."""
 
 
+_DEFAULT_PROVIDER = re.compile(r"::pulumi:providers:[\w-]+::default(_[\w-]+)?$")
+
+
 @dataclass
 class Outcome:
     """How a run of the engine ended."""
@@ -63,8 +67,16 @@ class Outcome:
 
     @property
     def changing(self) -> list[tuple[str, str]]:
-        """The steps that change something; looking at what is there does not."""
-        return [(operation, urn) for operation, urn in self.steps if operation not in ("same", "refresh")]
+        """The steps that change something; looking at what is there does not.
+
+        Without the engine's own default providers, as in its display: that of dynamic resources has the whole
+        configuration as its inputs, so any key changes it, also one that no resource has.
+        """
+        return [
+            (operation, urn)
+            for operation, urn in self.steps
+            if operation not in ("same", "refresh") and not _DEFAULT_PROVIDER.search(urn)
+        ]
 
 
 @dataclass(frozen=True)
