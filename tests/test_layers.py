@@ -27,29 +27,12 @@ COMPONENTS = (
 UPWARD: set[tuple[str, str]] = set()
 """Imports of a higher layer."""
 SIDEWAYS = {
-    ("app_cluster.manifests", "gateway.args"),
-    ("app_cluster.manifests", "gateway.kubernetes"),
-    ("app_cluster.rules", "tls.hostnames"),
-    ("app_cluster.traffic", "gateway.forwarded"),
-    ("app_cluster.traffic", "gateway.traefik"),
-    ("cluster_addons", "gateway.args"),
-    ("cluster_addons.args", "gateway.forwarded"),
-    ("cluster_addons.args", "gateway.traefik"),
-    ("cluster_addons.traefik", "gateway.args"),
-    ("cluster_addons.traefik", "gateway.sizing"),
-    ("cluster_addons.traefik", "gateway.traefik"),
     ("mta_sts_host.args", "dns_records.zone.check"),
     ("mta_sts_host.args", "dns_records.mail.mta_sts.record"),
     ("mta_sts_host.args", "dns_records.mail.mta_sts.fetch"),
-    ("mta_sts_host.args", "tls.hostnames"),
     ("mta_sts_host.kubernetes", "dns_records.mail.mta_sts.fetch"),
-    ("mta_sts_host.kubernetes", "gateway.kubernetes"),
     ("mta_sts_host.server", "dns_records.mail.mta_sts.fetch"),
-    ("mta_sts_host.server", "gateway.traefik"),
-    ("tls.alerts", "gateway.acme"),
     ("tls.args", "dns_records.publish.args"),
-    ("tls.kubernetes", "gateway.acme"),
-    ("tls.rules", "gateway.acme"),
 }
 """Imports of another component."""
 CIRCLES = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tierstack.gateway import acme
 from tierstack.links import AcmeClient, DnsUpdates
+from tierstack.platform.proxy import acme
 
 DAY = 24 * 60
 

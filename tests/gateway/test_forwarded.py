@@ -6,7 +6,8 @@ import pytest
 
 from tests.app_cluster.samples import args
 from tierstack.app_cluster import server, traffic
-from tierstack.gateway import GatewayArgs, forwarded
+from tierstack.gateway import GatewayArgs
+from tierstack.platform.proxy import forwarded
 
 NETWORKS = ["192.0.2.0/24", "2001:db8:1::/48"]
 

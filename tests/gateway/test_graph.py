@@ -7,7 +7,8 @@ import pytest
 
 from tests.gateway.samples import given
 from tests.support import Recorder, Secret, golden, run_program
-from tierstack.gateway import Gateway, GatewayArgs, traefik
+from tierstack.gateway import Gateway, GatewayArgs
+from tierstack.platform.proxy import traefik
 
 pytestmark = pytest.mark.graph
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.gateway.test_graph import made
-from tierstack.gateway import sizing
+from tierstack.platform.proxy import sizing
 
 
 def test_connections_by_hand() -> None:

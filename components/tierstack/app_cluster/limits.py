@@ -4,7 +4,7 @@ B is `max_body_mb`, R is `request_timeout_seconds`, S is `stop_seconds`.
 
 | where | setting | value | reason |
 |---|---|---|---|
-| gateway | readTimeout | B at 64 KiB/s, at least 300 s | `gateway.traefik.read_seconds`; shared by its applications |
+| gateway | readTimeout | B at 64 KiB/s, at least 300 s | `proxy.traefik.read_seconds`; shared by its applications |
 | gateway | responseHeaderTimeout | R + 5 s | nginx gives up first, and its answer says which application was slow |
 | nginx | client_max_body_size | B | a larger body is refused with 413, before it is sent |
 | nginx | client_body_timeout | 60 s | between two reads: how long a client may stall, not how long it may take |

@@ -4,11 +4,10 @@ import pulumi
 
 from tierstack.app_cluster import processes, traffic
 from tierstack.app_cluster.pods import Pods
-from tierstack.gateway.args import TRAEFIK_CLASS
-from tierstack.gateway.kubernetes import API as GATEWAY_API
 from tierstack.platform import policies
 from tierstack.platform.internal_ca import CA_FILE
 from tierstack.platform.kubernetes import Manifest
+from tierstack.platform.proxy import GATEWAY_API, TRAEFIK_CLASS
 
 _KEDA = "keda.sh/v1alpha1"
 _CPU_PERCENT = 70

@@ -8,9 +8,9 @@ from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKin
 from tierstack.app_cluster.processes import secret_names, trusted
 from tierstack.app_cluster.server import PROBES
 from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.hostnames import hostname_problems, uncovered_problems
 from tierstack.platform import PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
-from tierstack.tls.hostnames import hostname_problems, uncovered_problems
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")

@@ -9,8 +9,8 @@ from typing import Any
 
 from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.args import AppClusterArgs, ServerKind
-from tierstack.gateway.forwarded import client_source
-from tierstack.gateway.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
+from tierstack.platform.proxy.forwarded import client_source
+from tierstack.platform.proxy.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
 
 
 @dataclass(frozen=True, kw_only=True)

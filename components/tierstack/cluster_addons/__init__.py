@@ -5,8 +5,8 @@ import pulumi
 from tierstack.cluster_addons import kubernetes
 from tierstack.cluster_addons.args import ClusterAddonsArgs, ServiceType
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.gateway.args import TRAEFIK_CLASS
 from tierstack.platform.component import Component
+from tierstack.platform.proxy import TRAEFIK_CLASS
 
 __all__ = ["Addon", "ClusterAddons", "ClusterAddonsArgs", "ServiceType"]
 

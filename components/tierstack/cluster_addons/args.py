@@ -7,9 +7,9 @@ from enum import Enum
 from tierstack.cluster_addons.catalog import CATALOG, Addon
 from tierstack.cluster_addons.sources import problems as source_problems
 from tierstack.core.errors import Problem, nearest, out_of_range
-from tierstack.gateway.forwarded import network_problems
-from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.platform import Platform, PlatformKind, image_problems
+from tierstack.platform.proxy.forwarded import network_problems
+from tierstack.platform.proxy.traefik import READ_SECONDS
 
 
 class ServiceType(Enum):

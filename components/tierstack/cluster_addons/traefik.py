@@ -6,10 +6,9 @@ from typing import Any, cast
 from tierstack.cluster_addons.args import ClusterAddonsArgs, ServiceType
 from tierstack.cluster_addons.catalog import CATALOG, TRAEFIK_IMAGE, Addon
 from tierstack.cluster_addons.tuning import apart, disruption_budget, tolerations
-from tierstack.gateway import traefik
-from tierstack.gateway.args import TRAEFIK_CLASS
-from tierstack.gateway.sizing import runtime
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, millicores
+from tierstack.platform.proxy import TRAEFIK_CLASS, traefik
+from tierstack.platform.proxy.sizing import runtime
 
 Manifest = dict[str, Any]
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import pulumi
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
-from tierstack.gateway.forwarded import network_problems
-from tierstack.gateway.traefik import READ_SECONDS
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
-
-TRAEFIK_CLASS = "traefik"
+from tierstack.platform.proxy import TRAEFIK_CLASS
+from tierstack.platform.proxy.forwarded import network_problems
+from tierstack.platform.proxy.traefik import READ_SECONDS
 
 
 @dataclass(kw_only=True)

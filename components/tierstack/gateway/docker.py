@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.gateway import acme, traefik
 from tierstack.gateway.args import GatewayArgs
-from tierstack.gateway.sizing import runtime
 from tierstack.links import AcmeClient, Certificate, GatewayEndpoint
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
+from tierstack.platform.proxy import acme, traefik
+from tierstack.platform.proxy.sizing import runtime
 from tierstack.platform.revision import revision
 
 

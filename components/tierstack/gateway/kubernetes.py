@@ -6,8 +6,8 @@ from tierstack.gateway.args import GatewayArgs
 from tierstack.links import GatewayEndpoint
 from tierstack.platform import policies
 from tierstack.platform.kubernetes import Manifest, cluster
+from tierstack.platform.proxy import GATEWAY_API
 
-API = "gateway.networking.k8s.io/v1"
 _SOLVER_PORT = 8089
 """Port of cert-manager's solver pods, which nothing changes (cert-manager, pkg/issuer/acme/http)."""
 
@@ -27,13 +27,13 @@ def manifests(name: str, args: GatewayArgs) -> list[Manifest]:
     redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "port": 443, "statusCode": 301}}
     return [
         {
-            "apiVersion": API,
+            "apiVersion": GATEWAY_API,
             "kind": "Gateway",
             "metadata": {"name": name},
             "spec": {"gatewayClassName": args.gateway_class, "listeners": [http, https]},
         },
         {
-            "apiVersion": API,
+            "apiVersion": GATEWAY_API,
             "kind": "HTTPRoute",
             "metadata": {"name": f"{name}-redirect"},
             "spec": {

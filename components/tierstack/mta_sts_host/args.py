@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import pulumi
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.hostnames import covers
 from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.dns_records.mail.mta_sts.record import host_name, policy_problem
 from tierstack.dns_records.zone.check import domain_problem
 from tierstack.links import GatewayEndpoint
 from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
 from tierstack.platform.claims import Claim
-from tierstack.tls.hostnames import covers
 
 
 @dataclass(kw_only=True)

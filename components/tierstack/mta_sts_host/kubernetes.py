@@ -3,11 +3,11 @@
 import pulumi
 
 from tierstack.dns_records.mail.mta_sts.fetch import PATH
-from tierstack.gateway.kubernetes import API as GATEWAY_API
 from tierstack.mta_sts_host import server
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import policies
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest, cluster
+from tierstack.platform.proxy import GATEWAY_API
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
 

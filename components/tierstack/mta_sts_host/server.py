@@ -4,8 +4,8 @@ import hashlib
 from typing import Any
 
 from tierstack.dns_records.mail.mta_sts.fetch import PATH
-from tierstack.gateway.traefik import dump
 from tierstack.mta_sts_host.args import MtaStsHostArgs
+from tierstack.platform.proxy.traefik import dump
 
 CONFIG = "/etc/tierstack/mta-sts"
 """Where the files are mounted."""

@@ -7,8 +7,8 @@ from tierstack.core.errors import MISSING, Problem
 from tierstack.dns_records.args import DNSRecordsArgs, at_argument
 from tierstack.dns_records.ignores import set_aside
 from tierstack.dns_records.zone import caa
-from tierstack.gateway.acme import ordered
 from tierstack.platform import PlatformKind
+from tierstack.platform.proxy.acme import ordered
 from tierstack.stack.plan import Plan
 from tierstack.tls.args import Issuer, TLSArgs
 from tierstack.tls.authorities import caa_name

@@ -10,18 +10,18 @@ from pydantic import SecretStr
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
 from tierstack.core.errors import HIDDEN, ArgumentError, Problem
+from tierstack.core.hostnames import covers
 from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs, at_argument
-from tierstack.gateway.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.platform import DataProtection, PlatformKind
+from tierstack.platform.proxy.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.stack import certificates
 from tierstack.stack.derive import Section
 from tierstack.stack.memory import HELPERS_MB, host_memory
 from tierstack.stack.plan import Plan
 from tierstack.stack.settings import MASKED, key_of
 from tierstack.tls.args import Issuer, TLSArgs
-from tierstack.tls.hostnames import covers
 
 
 def problems(plan: Plan) -> list[Problem]:

@@ -23,11 +23,12 @@ from tierstack.core.errors import ArgumentError, Problem
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mail.mta_sts.record import host_name
-from tierstack.gateway.args import TRAEFIK_CLASS, GatewayArgs
-from tierstack.gateway.traefik import read_seconds
+from tierstack.gateway.args import GatewayArgs
 from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
+from tierstack.platform.proxy import TRAEFIK_CLASS
+from tierstack.platform.proxy.traefik import read_seconds
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.stack.derive import Section
 from tierstack.stack.settings import MASKED, Images

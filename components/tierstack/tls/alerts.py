@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from tierstack.gateway.acme import ordered
 from tierstack.platform import PlatformKind
+from tierstack.platform.proxy.acme import ordered
 from tierstack.tls.args import Issuer, TLSArgs
 
 _ENDS = "traefik_tls_certs_not_after"

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import pulumi
 
-from tierstack.gateway.acme import ordered
 from tierstack.links import Certificate
 from tierstack.platform import cert_manager
 from tierstack.platform.kubernetes import Manifest, cluster
+from tierstack.platform.proxy.acme import ordered
 from tierstack.tls.args import Issuer, TLSArgs
 
 _TSIG_KEY, _EAB_KEY = "tsig-secret", "hmac-key"

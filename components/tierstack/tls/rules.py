@@ -4,10 +4,10 @@ import dataclasses
 import re
 
 from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
-from tierstack.gateway.acme import possible_percent, renewal
+from tierstack.core.hostnames import hostname_problems, is_never_public
 from tierstack.platform import PlatformKind, name_problems
+from tierstack.platform.proxy.acme import possible_percent, renewal
 from tierstack.tls.args import LETS_ENCRYPT, ExternalAccountArgs, Issuer, TLSArgs
-from tierstack.tls.hostnames import hostname_problems, is_never_public
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
 _EMAIL = re.compile(rf"{_ATOM}(\.{_ATOM})*@(?P<domain>[A-Za-z0-9.-]+)")

@@ -21,7 +21,7 @@ from tests.cluster_addons.samples import given
 from tierstack import ClusterAddonsArgs
 from tierstack.app_cluster import traffic
 from tierstack.cluster_addons import traefik as addon
-from tierstack.gateway import traefik
+from tierstack.platform.proxy import traefik
 
 ROOT = Path(__file__).parents[3]
 HOST = "shop.example.org"

@@ -13,8 +13,8 @@ from tests.shop.stand import until
 from tests.tls.mangled import FORMS
 from tests.tls.pairs import Pair
 from tests.tls.servers import free_port
-from tierstack.gateway import traefik
 from tierstack.platform import DockerHost
+from tierstack.platform.proxy import traefik
 from tierstack.tls import Issuer, TLSArgs, given
 
 ROOT = Path(__file__).parents[3]

@@ -6,7 +6,7 @@ JSON is YAML, so the files are JSON under names that Traefik looks for.
 import json
 from typing import Any
 
-from tierstack.gateway.sizing import IDLE_SECONDS
+from tierstack.platform.proxy.sizing import IDLE_SECONDS
 
 HOME = "/etc/tierstack/gateway"
 """Where the configuration volume is mounted."""
