@@ -1,30 +1,17 @@
-"""The page says what the code says: every argument with its default, every addon with version and namespace."""
+"""The page says what the code says: every addon with version and namespace."""
 
-import dataclasses
 import re
-from enum import Enum
 from pathlib import Path
 
 import yaml
 
-from tierstack import Addon, ClusterAddonsArgs
+from tierstack import Addon
 from tierstack.cluster_addons import sources
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.cluster_addons.required import Needs, missing
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/components/cluster-addons.md").read_text()
-
-
-def default(field: "dataclasses.Field[object]") -> str:
-    if field.default is dataclasses.MISSING:
-        return "required"
-    return f"`{field.default.value if isinstance(field.default, Enum) else field.default}`"
-
-
-def test_arguments_and_their_defaults() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| (required|`[^`]+`) \| [^|]+ \|$", PAGE, re.MULTILINE))
-    assert rows == {field.name: default(field) for field in dataclasses.fields(ClusterAddonsArgs)}
 
 
 def test_addons_with_version_and_namespace() -> None:

@@ -59,7 +59,8 @@ class BackupScheduleArgs:
     """The database to back up: `DatabaseWithReplicas.connection`."""
     image: pulumi.Input[str] | None = None
     """Docker: image with Barman ≥ 3.11, Python ≥ 3.11 and PostgreSQL's client programs of the server's version, by
-    digest (`repo@sha256:…`) or image id. None on Kubernetes, where the plugin brings its own."""
+    digest (`repo@sha256:…`) or image id. Its user `barman` has id 26 and owns `/var/lib/barman`. None on Kubernetes,
+    where the plugin brings its own."""
     schedule: str = "30 3 * * *"
     """When base backups are made: five-field cron, in UTC. Default: every night at 03:30. The first is made at once;
     one that was missed is made up for."""

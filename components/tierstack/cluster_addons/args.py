@@ -56,7 +56,7 @@ class ClusterAddonsArgs:
     take-over and more writes to the API server; an API server that is silent for two thirds of it restarts the
     operators."""
     service_type: ServiceType = ServiceType.LOAD_BALANCER
-    """Type of Traefik's Service."""
+    """Type of Traefik's Service: `LoadBalancer`, `NodePort` or `ClusterIP`."""
     http_port: int = 80
     """Port that Traefik listens on in its pod, which the HTTP listener of a Gateway must name. The Service has 80."""
     https_port: int = 443

@@ -40,8 +40,8 @@ class DatabaseWithReplicasArgs:
     """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do.
     Docker: it needs `sh`, and the programs of PostgreSQL on its PATH. Kubernetes: its tag starts with the version."""
     pooler_image: pulumi.Input[str] | None = None
-    """PgBouncer image by digest. Docker: required; it runs as user 998 and needs `pgbouncer` and `pg_isready`.
-    Kubernetes: None is the image of the operator."""
+    """PgBouncer 1.21 or newer, by digest. It runs as user 998. Docker: required; it needs `sh`, `pgbouncer` and
+    `pg_isready`. Kubernetes: None is the image of the operator."""
     database: str = "app"
     """Name of the database: lower-case letters, digits and underscores, at most 63."""
     user: str = "app"
@@ -53,7 +53,8 @@ class DatabaseWithReplicasArgs:
     max_connections: int | None = None
     """max_connections of the server. None: from the tier. A change restarts the server."""
     pool_size: int | None = None
-    """Server connections that each pooler opens at most. None: from the tier."""
+    """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13. On Kubernetes a
+    single pooler counts twice, because its successor starts beside it. None: from the tier."""
     max_client_connections: int | None = None
     """Client connections that each pooler accepts. None: from the tier."""
     pooler_cpu: float | None = None
@@ -75,8 +76,8 @@ class DatabaseWithReplicasArgs:
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server.
     Docker: a stack in use changes from `disable` to `require` without a pause by an update with `allow` between."""
     ca_generation: int = 1
-    """Docker: another number makes another CA; the one before it stays trusted. Raise it by one to change the CA, and
-    by one more for the old one to be trusted no longer."""
+    """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
+    the CA, and by one more for the old one to be trusted no longer."""
     parameters: dict[str, str] | None = None
     """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: none. A change
     restarts the server on Docker; on Kubernetes only where the setting needs it."""

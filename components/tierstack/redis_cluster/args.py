@@ -38,7 +38,7 @@ class RedisClusterArgs:
     nodes: int | None = None
     """1: a single node. 3: one primary, two replicas, three Sentinels (Kubernetes). None: from the tier."""
     memory_mb: int | None = None
-    """maxmemory in MiB, 16 to 65536; the container gets half as much again. None: from the tier."""
+    """maxmemory in MiB, 16 to 65536; the container gets half as much again and 32 MiB. None: from the tier."""
     storage_gb: int | None = None
     """GiB of each data volume (Kubernetes; a Docker volume has no size). At least twice the memory for the purpose
     `queue`, because the append-only file is rewritten beside the old one. None: from the tier."""
@@ -46,16 +46,16 @@ class RedisClusterArgs:
     """How long in ms, 1000 to 60000, the primary may be silent before the Sentinels replace it. Shorter reacts
     sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
     cpu: float | None = None
-    """Cores that each node is reserved; it may use more. Redis works with one thread, so more than about 2 are of no
-    use. Docker: its weight against other containers. None: 1 on Docker, from the tier on Kubernetes (100k: 0.25,
-    1M: 1)."""
+    """Cores that each node is reserved, 0.05 to 16; it may use more. Redis works with one thread, so more than about 2
+    are of no use. Docker: its weight against other containers. None: 1 on Docker, from the tier on Kubernetes
+    (100k: 0.25, 1M: 1)."""
     tls: TLSMode = TLSMode.REQUIRE
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server. A
     stack in use changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it
     needs cert-manager, and is that of clients: nodes and Sentinels speak unencrypted with each other."""
     ca_generation: int = 1
-    """Docker: another number makes another CA; the one before it stays trusted. Raise it by one to change the CA, and
-    by one more for the old one to be trusted no longer."""
+    """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
+    the CA, and by one more for the old one to be trusted no longer."""
     cluster_domain: str = "cluster.local"
     """Kubernetes: the domain of the cluster's DNS. HAProxy and Sentinel use full names. Default: `cluster.local`."""
     physical_name: str | None = None

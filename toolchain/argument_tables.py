@@ -1,0 +1,117 @@
+"""The tables of arguments in docs/components, made from the docstrings: `python -m toolchain.argument_tables`.
+
+A page has a pair of marker lines for each class of arguments; what stands between them is written here.
+"""
+
+import dataclasses
+import importlib
+import pkgutil
+import re
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from toolchain import place
+
+PAGES = place.ROOT / "docs" / "components"
+_TABLE = re.compile(
+    r"(?P<head><!-- arguments of (?P<name>\w+)(?: without (?P<without>[\w, ]+))?: made by .*? -->\n)"
+    r".*?(?P<end><!-- end of arguments -->)",
+    re.DOTALL,
+)
+
+
+def marked(name: str) -> str:
+    """The marker lines of a class, with nothing between them."""
+    return f"<!-- arguments of {name}: made by `python -m toolchain.argument_tables` -->\n<!-- end of arguments -->\n"
+
+
+def arguments(name: str) -> type[Any]:
+    """The dataclass `name` of the package. Raises ValueError if there is none."""
+    package = importlib.import_module("tierstack")
+    for module in pkgutil.walk_packages(package.__path__, "tierstack."):
+        if module.name.rpartition(".")[2] == "args" or module.name == "tierstack.platform":
+            found = getattr(importlib.import_module(module.name), name, None)
+            if dataclasses.is_dataclass(found) and isinstance(found, type):
+                return found
+    raise ValueError(f"{name}: no class of arguments has this name; see components/tierstack/*/args.py")
+
+
+def default(field: "dataclasses.Field[Any]") -> str:
+    """The default of a field as one writes it: `required`, a value, or – where it is left to the component."""
+    if field.default is not dataclasses.MISSING:
+        value = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    else:
+        return "required"
+    if value is None or value == [] or value == {} or value == "":
+        return "–"
+    if isinstance(value, Enum):
+        return f"`{value.value}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if dataclasses.is_dataclass(value):
+        return f"`{type(value).__name__}()`"
+    return f"`{value}`"
+
+
+SIZES = {"AppClusterArgs": "app", "DatabaseWithReplicasArgs": "database", "RedisClusterArgs": "redis"}
+"""Classes whose sizes a tier gives, and where it has them."""
+
+
+def tier_default(cls: type[Any], name: str) -> str:
+    """What each tier gives for an argument that is left out, or ""."""
+    from tierstack.core.tier import TIERS
+
+    sizes = {
+        tier.value: getattr(getattr(size, SIZES.get(cls.__name__, ""), None), name, None)
+        for tier, size in TIERS.items()
+    }
+    return ", ".join(f"{tier}: {value}" for tier, value in sizes.items() if value is not None)
+
+
+def table(cls: type[Any], without: tuple[str, ...] = ()) -> str:
+    """One row for each argument, in the order of the class, those that the caller must give first.
+
+    Raises ValueError for an argument without a docstring.
+    """
+    from tierstack.stack.derive import attribute_documentation
+
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(base):
+            texts |= attribute_documentation(base)
+    fields = [field for field in dataclasses.fields(cls) if field.init and field.name not in without]
+    rows = [(field.name, default(field)) for field in fields]
+    rows = [(name, tier_default(cls, name) or value if value == "–" else value) for name, value in rows]
+    if missing := [name for name, _ in rows if not texts.get(name)]:
+        raise ValueError(f"{cls.__name__}: no docstring below {', '.join(missing)}")
+    ordered = sorted(rows, key=lambda row: row[1] != "required")
+    lines = ["| argument | default | meaning |", "|---|---|---|"]
+    lines += ["| `{}` | {} | {} |".format(name, value, texts[name].replace("|", "\\|")) for name, value in ordered]
+    return "\n".join(lines) + "\n"
+
+
+def filled(page: str) -> str:
+    """A page with its tables made anew."""
+
+    def fill(match: re.Match[str]) -> str:
+        without = tuple((match["without"] or "").replace(",", " ").split())
+        return match["head"] + table(arguments(match["name"]), without) + match["end"]
+
+    return _TABLE.sub(fill, page)
+
+
+def main(folder: Path = PAGES) -> int:
+    for file in sorted(folder.glob("*.md")):
+        before = file.read_text()
+        if (after := filled(before)) != before:
+            file.write_text(after)
+            place.say(f"{file.name}: tables of arguments written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
