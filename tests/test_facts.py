@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import tierstack
 from tierstack.cli import app as cli
+from tierstack.cli import deferred
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.component_host import COMPONENTS
 from tierstack.database.args import OLDEST_VERSION
@@ -45,6 +46,11 @@ def places(pattern: str, paths: list[Path]) -> dict[str, set[str]]:
 
 def test_other_languages_get_every_public_component() -> None:
     assert sorted(COMPONENTS) == public_components()
+
+
+def test_the_command_defers_the_package_of_every_component() -> None:
+    packages = {getattr(tierstack, name).__module__ for name in public_components()}
+    assert packages == deferred.PACKAGES
 
 
 def test_the_first_page_lists_every_component() -> None:
