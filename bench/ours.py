@@ -10,10 +10,20 @@ def image(name: str) -> str:
 
 
 def shop(number: str, platform: ts.Platform, tier: ts.Tier = ts.Tier.USERS_100K) -> None:
-    """A shop of six components: proxy, certificate, database, Redis, backups and the application."""
+    """A shop of seven components: proxy, certificate, bucket, database, Redis, backups and the application."""
     hostname = f"shop-{number}.example.org"
     tls = ts.TLS(f"tls-{number}", ts.TLSArgs(platform=platform, hostnames=[hostname]))
     gateway = ts.Gateway(f"gateway-{number}", ts.GatewayArgs(platform=platform, certificate=tls.certificate))
+    storage = ts.ObjectStorage(
+        f"storage-{number}",
+        ts.ObjectStorageArgs(
+            platform=platform,
+            bucket="backups",
+            region="eu-central-1",
+            access_key_id="from the store",
+            secret_access_key="same",
+        ),
+    )
     database = ts.DatabaseWithReplicas(
         f"db-{number}",
         ts.DatabaseWithReplicasArgs(
@@ -21,7 +31,7 @@ def shop(number: str, platform: ts.Platform, tier: ts.Tier = ts.Tier.USERS_100K)
             tier=tier,
             image=image("postgresql:17.6"),
             pooler_image=image("pgbouncer:1.24"),
-            archive=ts.object_store_name(f"backups-{number}"),
+            archive=ts.DatabaseArchiveArgs(store=storage.store),
         ),
     )
     redis = ts.RedisCluster(
@@ -33,16 +43,7 @@ def shop(number: str, platform: ts.Platform, tier: ts.Tier = ts.Tier.USERS_100K)
             proxy_image=image("haproxy:3.0") if tier is ts.Tier.USERS_1M else None,
         ),
     )
-    ts.BackupSchedule(
-        f"backups-{number}",
-        ts.BackupScheduleArgs(
-            platform=platform,
-            database=database.connection,
-            destination=ts.BackupDestination(
-                bucket="backups", region="eu-central-1", access_key_id="from the store", secret_access_key="same"
-            ),
-        ),
-    )
+    ts.BackupSchedule(f"backups-{number}", ts.BackupScheduleArgs(platform=platform, database=database.connection))
     ts.AppCluster(
         f"web-{number}",
         ts.AppClusterArgs(

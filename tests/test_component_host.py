@@ -53,7 +53,9 @@ def test_what_components_hand_over_fits_where_it_is_taken() -> None:
     schema = json.loads(ComponentHost([getattr(tierstack, name) for name in COMPONENTS]).schema or "")
     known = {f"#/types/tierstack:index:{name}" for name in vars(links)}
     resources = schema["resources"].values()
-    taken = [one for each in resources for one in each["inputProperties"].values() if one.get("$ref") in known]
+    groups = [one.get("properties", {}) for name, one in schema["types"].items() if f"#/types/{name}" not in known]
+    arguments = [*(each["inputProperties"] for each in resources), *groups]
+    taken = [one for each in arguments for one in each.values() if one.get("$ref") in known]
     handed = {one["$ref"] for each in resources for one in each["properties"].values() if one.get("$ref") in known}
     assert handed == {one["$ref"] for one in taken}
     assert not [one for one in taken if one.get("plain")]

@@ -21,6 +21,7 @@ COMPONENTS = (
     "dns_records",
     "gateway",
     "mta_sts_host",
+    "object_storage",
     "redis_cluster",
     "tls",
 )

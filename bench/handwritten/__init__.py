@@ -11,7 +11,7 @@ import pulumi_kubernetes as k8s
 
 from bench.handwritten.app import web
 from bench.handwritten.common import KEPT, LABELS
-from bench.handwritten.database import backups, db
+from bench.handwritten.database import backups, db, storage
 from bench.handwritten.edge import gateway, tls
 from bench.handwritten.jobs import jobs
 from bench.handwritten.network import default_deny
@@ -19,13 +19,13 @@ from bench.handwritten.redis import redis
 
 
 def shop(number: str, provider: k8s.Provider, namespace: pulumi.Resource) -> None:
-    """A shop of six groups."""
+    """A shop of seven groups."""
 
     def group(name: str) -> pulumi.ResourceOptions:
         parent = pulumi.ComponentResource("bench:index:Group", f"{name}-{number}")
         return pulumi.ResourceOptions(parent=parent, provider=provider, depends_on=[namespace])
 
-    for part in (tls, gateway, db, redis, backups):
+    for part in (tls, gateway, storage, db, redis, backups):
         part(number, group(part.__name__))
     application = group("web")
     web(number, application)

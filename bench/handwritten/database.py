@@ -169,7 +169,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
             "primaryUpdateStrategy": "unsupervised",
             "plugins": [
                 {
-                    "parameters": {"barmanObjectName": f"backups-{number}"},
+                    "parameters": {"barmanObjectName": f"db-{number}-archive"},
                     "isWALArchiver": True,
                     "name": "barman-cloud.cloudnative-pg.io",
                 }
@@ -282,46 +282,51 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
     database(number, opts)
 
 
-def backups(number: str, opts: pulumi.ResourceOptions) -> None:
-    """Base backups and WAL into a bucket."""
-    marks = labels(f"backups-{number}", "backup-schedule")
+def storage(number: str, opts: pulumi.ResourceOptions) -> None:
+    """The credentials of a bucket."""
+    marks = labels(f"storage-{number}", "object-storage")
     k8s.apiextensions.CustomResource(
-        f"backups-{number}-s3",
+        f"storage-{number}-credentials",
         api_version="external-secrets.io/v1",
         kind="ExternalSecret",
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench", name=f"backups-{number}-s3", labels=marks, annotations=ORDER["2"]
+            namespace="bench", name=f"storage-{number}-credentials", labels=marks, annotations=ORDER["2"]
         ),
         spec={
-            "target": {"name": f"backups-{number}-s3"},
+            "target": {"name": f"storage-{number}-credentials"},
             "secretStoreRef": {"kind": "ClusterSecretStore", "name": "vault"},
             "refreshInterval": "1h",
             "data": [
                 {
                     "secretKey": "access-key-id",
-                    "remoteRef": {"key": f"bench/backups-{number}-s3", "property": "access-key-id"},
+                    "remoteRef": {"key": f"bench/storage-{number}-credentials", "property": "access-key-id"},
                 },
                 {
                     "secretKey": "secret-access-key",
-                    "remoteRef": {"key": f"bench/backups-{number}-s3", "property": "secret-access-key"},
+                    "remoteRef": {"key": f"bench/storage-{number}-credentials", "property": "secret-access-key"},
                 },
             ],
         },
         opts=opts,
     )
+
+
+def backups(number: str, opts: pulumi.ResourceOptions) -> None:
+    """Base backups and WAL into a bucket."""
+    marks = labels(f"backups-{number}", "backup-schedule")
     k8s.apiextensions.CustomResource(
-        f"backups-{number}-store",
+        f"db-{number}-archive",
         api_version="barmancloud.cnpg.io/v1",
         kind="ObjectStore",
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench", name=f"backups-{number}", labels=marks, annotations=ORDER["2"]
+            namespace="bench", name=f"db-{number}-archive", labels=marks, annotations=ORDER["2"]
         ),
         spec={
             "configuration": {
                 "wal": {"maxParallel": 4, "compression": "gzip"},
                 "s3Credentials": {
-                    "accessKeyId": {"name": f"backups-{number}-s3", "key": "access-key-id"},
-                    "secretAccessKey": {"name": f"backups-{number}-s3", "key": "secret-access-key"},
+                    "accessKeyId": {"name": f"storage-{number}-credentials", "key": "access-key-id"},
+                    "secretAccessKey": {"name": f"storage-{number}-credentials", "key": "secret-access-key"},
                 },
                 "data": {"compression": "gzip", "jobs": 2},
                 "destinationPath": "s3://backups",

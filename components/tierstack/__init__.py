@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
-    from tierstack.backup_schedule import BackupDestination, BackupSchedule, BackupScheduleArgs, object_store_name
+    from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
     from tierstack.core.errors import ArgumentError, Problem
     from tierstack.core.tier import TIERS, Tier
-    from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
+    from tierstack.database import DatabaseArchiveArgs, DatabaseWithReplicas, DatabaseWithReplicasArgs
     from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
     from tierstack.gateway import Gateway, GatewayArgs
-    from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef
+    from tierstack.links import (
+        Certificate,
+        DatabaseArchive,
+        DatabaseConnection,
+        GatewayEndpoint,
+        ObjectStore,
+        RedisConnection,
+        SecretRef,
+    )
     from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs
+    from tierstack.object_storage import ObjectStorage, ObjectStorageArgs
     from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
     from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
     from tierstack.tls import TLS, Issuer, TLSArgs
@@ -27,7 +36,6 @@ __all__ = [
     "AppCluster",
     "AppClusterArgs",
     "ArgumentError",
-    "BackupDestination",
     "BackupSchedule",
     "BackupScheduleArgs",
     "Certificate",
@@ -36,6 +44,8 @@ __all__ = [
     "DNSRecords",
     "DNSRecordsArgs",
     "DataProtection",
+    "DatabaseArchive",
+    "DatabaseArchiveArgs",
     "DatabaseConnection",
     "DatabaseWithReplicas",
     "DatabaseWithReplicasArgs",
@@ -47,6 +57,9 @@ __all__ = [
     "Kubernetes",
     "MtaStsHost",
     "MtaStsHostArgs",
+    "ObjectStorage",
+    "ObjectStorageArgs",
+    "ObjectStore",
     "Platform",
     "PlatformKind",
     "Problem",
@@ -60,7 +73,6 @@ __all__ = [
     "TLSArgs",
     "Tier",
     "WebHostArgs",
-    "object_store_name",
 ]
 
 
@@ -68,15 +80,19 @@ if not TYPE_CHECKING:
     # A name is imported when it is used: who needs the arguments of one component needs not wait for all of them.
     _HOMES = {
         "app_cluster": ("AppCluster", "AppClusterArgs", "SecretDelivery", "ServerKind"),
-        "backup_schedule": ("BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"),
+        "backup_schedule": ("BackupSchedule", "BackupScheduleArgs"),
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
         "core.errors": ("ArgumentError", "Problem"),
         "core.tier": ("TIERS", "Tier"),
-        "database": ("DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
+        "database": ("DatabaseArchiveArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
         "dns_records": ("DNSRecords", "DNSRecordsArgs", "WebHostArgs"),
         "gateway": ("Gateway", "GatewayArgs"),
-        "links": ("Certificate", "DatabaseConnection", "GatewayEndpoint", "RedisConnection", "SecretRef"),
+        "links": (
+            *("Certificate", "DatabaseArchive", "DatabaseConnection", "GatewayEndpoint", "ObjectStore"),
+            *("RedisConnection", "SecretRef"),
+        ),
         "mta_sts_host": ("MtaStsHost", "MtaStsHostArgs"),
+        "object_storage": ("ObjectStorage", "ObjectStorageArgs"),
         "platform": ("DataProtection", "DockerHost", "Kubernetes", "Platform", "PlatformKind"),
         "redis_cluster": ("RedisCluster", "RedisClusterArgs", "RedisPurpose"),
         "tls": ("TLS", "Issuer", "TLSArgs"),

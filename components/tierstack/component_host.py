@@ -35,6 +35,7 @@ COMPONENTS = (
     "DNSRecords",
     "Gateway",
     "MtaStsHost",
+    "ObjectStorage",
     "RedisCluster",
     "TLS",
 )
@@ -118,13 +119,15 @@ def _argument_names(component: type[Any]) -> Iterator[str]:
 
 
 def _with_links_as_inputs(schema: str) -> str:
-    """`schema`, where arguments that take the output of another component take outputs.
+    """`schema`, where arguments that take the output of another component take outputs, inside groups of them too.
 
     The SDK calls them plain, since the annotation names a class; the loader of the arguments opens what is known.
     """
     whole = json.loads(schema)
-    for one in whole["resources"].values():
-        for argument in one["inputProperties"].values():
+    groups = [one for name, one in whole["types"].items() if f"#/types/{name}" not in _LINKS]
+    taken = [one["inputProperties"] for one in whole["resources"].values()]
+    for arguments in (*taken, *(one.get("properties", {}) for one in groups)):
+        for argument in arguments.values():
             if argument.get("$ref") in _LINKS:
                 argument.pop("plain", None)
     return json.dumps(whole)

@@ -5,7 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
-from tierstack.backup_schedule import BackupDestination, BackupScheduleArgs, restore
+from tierstack.backup_schedule import BackupScheduleArgs, restore
+from tierstack.database import DatabaseArchiveArgs
 
 PAGE = (Path(__file__).parents[2] / "docs/components/backup-schedule.md").read_text()
 
@@ -17,9 +18,10 @@ def default(field: "dataclasses.Field[object]") -> str:
 
 
 def test_arguments_and_their_defaults() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+(?: [^|]*\S)?) \| [^|]+ \|$", PAGE, re.MULTILINE))
-    fields = [*dataclasses.fields(BackupScheduleArgs), *dataclasses.fields(BackupDestination)]
-    assert rows == {field.name: default(field) for field in fields}
+    own, archive = PAGE[PAGE.index("## Arguments") :].split("`DatabaseArchiveArgs`):")
+    for part, args in ((own, BackupScheduleArgs), (archive, DatabaseArchiveArgs)):
+        rows = dict(re.findall(r"^\| `(\w+)` \| (\S+(?: [^|]*\S)?) \| [^|]+ \|$", part, re.MULTILINE))
+        assert rows == {field.name: default(field) for field in dataclasses.fields(args)}
 
 
 def test_the_commands_are_those_of_the_code() -> None:

@@ -15,8 +15,6 @@ TABLE = yaml.safe_load((Path(__file__).parent.parent / "cases/backup_schedule/wr
 
 def arguments(case: dict[str, Any]) -> dict[str, Any]:
     base, given = TABLE["bases"][case["base"]], dict(case["given"])
-    if isinstance(given.get("destination"), dict):
-        given["destination"] = {**base.get("destination", {}), **given["destination"]}
     return {**base, **given}
 
 

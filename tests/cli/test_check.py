@@ -87,7 +87,7 @@ def test_another_platform(tierstack: Command) -> None:
     found = json.loads(tierstack("check", "-s", "local", "--platform", "render", "--json").stdout)
     assert (found["platform"], found["diagnostics"]) == ("kubernetes", [])
     applied = json.loads(tierstack("check", "-s", "prod", "--platform", "kubernetes", "--json").stdout)
-    assert "backups.destination.access_key_id" in [one["path"] for one in applied["diagnostics"]]
+    assert "object_storage.access_key_id" in [one["path"] for one in applied["diagnostics"]]
 
 
 def test_encrypted_values_are_unknown_secrets(tierstack: Command, project: Checkout) -> None:

@@ -267,7 +267,7 @@ def test_without_a_cluster_preview_is_that_of_the_manifests(
 
     def change(config: dict[str, Any]) -> None:
         config["platform"].pop("render_to")
-        config["backups"]["destination"] |= {"access_key_id": secret, "secret_access_key": secret}
+        config["object_storage"] |= {"access_key_id": secret, "secret_access_key": secret}
 
     project.config("staging", change)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))

@@ -158,7 +158,7 @@ class Environments:
         # Secrets as a user gives them, encrypted once: all stacks have one passphrase, and may have one salt.
         self.checkout.pulumi("stack", "init", first)
         for part in ("access_key_id", "secret_access_key"):
-            path = f"backups.destination.{part}"
+            path = f"object_storage.{part}"
             self.checkout.pulumi("config", "set", "--secret", "--path", path, "s3-for-tests", "--stack", first)
         text = (self.checkout.folder / f"Pulumi.{first}.yaml").read_text()
         for name in others:
@@ -170,7 +170,7 @@ class Environments:
         config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
         config["app"]["hostnames"] = [f"{name}.example", f"www.{name}.example"]
         config["dns"] = {**config["dns"], "domain": f"{name}.example"}
-        config["backups"]["destination"] = {**S3, "bucket": name}
+        config["object_storage"] = {**S3, "bucket": name}
 
     def up(self, jobs: int) -> list[float]:
         """Bring all up, `jobs` at a time. Seconds that each took, in the order of their ends."""

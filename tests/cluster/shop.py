@@ -62,7 +62,7 @@ class Shop:
         # Secrets as a user gives them: encrypted in the configuration.
         self.checkout.pulumi("stack", "init", self.stack)
         for part in ("access_key_id", "secret_access_key"):
-            path = f"backups.destination.{part}"
+            path = f"object_storage.{part}"
             self.checkout.pulumi("config", "set", "--secret", "--path", path, "s3-for-tests", "--stack", self.stack)
 
     def _fit(self, config: dict[str, Any]) -> None:
@@ -72,8 +72,8 @@ class Shop:
         config |= deepcopy(SIZES)
         config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}
-        config["backups"]["cpu"] = 0.1
-        config["backups"]["destination"] = {**S3, "bucket": self.bucket}
+        config.setdefault("database", {})["archive"] = {"cpu": 0.1}
+        config["object_storage"] = {**S3, "bucket": self.bucket}
 
     def change(self, change: Callable[[dict[str, Any]], Any]) -> None:
         """Change the configuration."""

@@ -29,6 +29,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def _small(config: dict[str, Any]) -> None:
     config.pop("backups")
+    config.pop("object_storage")
     config["app"] |= {"hostnames": ["interrupted.example"], "replicas": 1, "workers": 1}
     config["app"].pop("scheduler_health_command", None)
 

@@ -148,7 +148,8 @@ def test_the_api_server_accepts_every_rendered_manifest(shop: Shop, tier: str) -
     def render(config: dict[str, object]) -> None:
         config["tier"] = tier
         config["platform"] = {**shop.platform, "render_to": f"rendered/{stack}", "secret_store": "vault"}
-        config.pop("backups")  # its credentials are encrypted for the stack under test
+        config.pop("backups")
+        config.pop("object_storage")  # its credentials are encrypted for the stack under test
 
     shop.checkout.config(stack, render, base=shop.stack)
     shop.checkout.tierstack("render", "-s", stack)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -37,7 +38,7 @@ def test_a_misspelt_keyword_is_told_with_every_other_mistake() -> None:
     [
         (lambda: ts.RedisClusterArgs(), "  platform: is required; give a Platform"),  # type: ignore[call-arg]
         (lambda: ts.Kubernetes(nam="shop"), "  nam: is not a known key; did you mean `name`?"),  # type: ignore[call-arg]
-        (lambda: ts.BackupDestination(buket="x"), "  buket: is not a known key; did you mean `bucket`?"),  # type: ignore[call-arg]
+        (lambda: ts.DatabaseArchiveArgs(stor="x"), "  stor: is not a known key; did you mean `store`?"),  # type: ignore[call-arg]
         (
             lambda: ts.RedisClusterArgs(K),  # type: ignore[call-arg, misc]
             "  RedisClusterArgs = (a Kubernetes): is given without its keyword; write each argument as `keyword=value`",
@@ -202,29 +203,51 @@ class TestTheRestOfTheProgram:
 
 
 class TestArchive:
-    """The README's composition, moved to Kubernetes: the database must archive to what BackupSchedule makes."""
+    """The README's composition, moved to Kubernetes: a database that archives nothing has no backups."""
 
-    def make(self, name: str = "backups", **archive: str) -> None:
-        args = {"platform": K, "tier": ts.Tier.USERS_100K, "image": IMAGE, **archive}
-        db = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(**args))  # type: ignore[arg-type]
-        bucket = ts.BackupDestination(
-            bucket="shop-backups", region="eu-central-1", access_key_id="key", secret_access_key="hunter2"
-        )
-        ts.BackupSchedule(name, ts.BackupScheduleArgs(platform=K, database=db.connection, destination=bucket))
+    def make(self, bucket_at: ts.Platform | None = None) -> None:
+        archive = None
+        if bucket_at:
+            bucket = {"bucket": "shop", "region": "eu-central-1", "access_key_id": "key", "secret_access_key": "x"}
+            storage = ts.ObjectStorage("storage", ts.ObjectStorageArgs(platform=bucket_at, **bucket))  # type: ignore[arg-type]
+            archive = ts.DatabaseArchiveArgs(store=storage.store)
+        args = ts.DatabaseWithReplicasArgs(platform=K, tier=ts.Tier.USERS_100K, image=IMAGE, archive=archive)
+        db = ts.DatabaseWithReplicas("db", args)
+        ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=K, database=db.connection))
 
-    @pytest.mark.parametrize("archive", [{}, {"archive": "backupz"}])
-    def test_it_is_refused(self, archive: dict[str, str]) -> None:
-        said: list[str] = []
+    def test_a_database_without_an_archive_is_refused(self) -> None:
+        said = refusal(self.make)
+        assert "database.archive: is missing: the database archives no write-ahead log" in said
+        assert "give the DatabaseWithReplicas an `archive` with the `store` of an ObjectStorage" in said
 
-        def program() -> None:
-            try:
-                self.make(**archive)
-            except ts.ArgumentError as error:
-                said.append(str(error))
+    def test_a_bucket_of_another_place_is_refused_inside_the_group(self) -> None:
+        said = refusal(lambda: self.make(ts.Kubernetes(name="other")))
+        assert "archive.store = (hidden): is at kubernetes/other, and this component at kubernetes/shop" in said
 
-        assert not run_program(program).of_type("ScheduledBackup")
-        assert "nothing could be restored" in said[0]
-        assert 'give DatabaseWithReplicas `archive=object_store_name("backups")`' in said[0]
+    def test_the_cluster_archives_to_what_it_is_backed_up_from(self) -> None:
+        """The same by construction: there is no name that could be another one."""
+        made = run_program(lambda: self.make(K))
+        (store,), (cluster,), (backup,) = (made.of_type(one) for one in ("ObjectStore", "1:Cluster", "ScheduledBackup"))
+        (plugin,) = cluster.inputs["spec"]["plugins"]
+        assert plugin["isWALArchiver"]
+        assert plugin["parameters"] == {"barmanObjectName": store.inputs["metadata"]["name"]}
+        assert backup.inputs["spec"]["cluster"] == {"name": cluster.inputs["metadata"]["name"]}
+        assert store.name in cluster.depends_on
+        (secret,) = (one for one in made.of_type("Secret") if one.parent == "storage")
+        held = store.inputs["spec"]["configuration"]["s3Credentials"].values()
+        assert {one["name"] for one in held} == {secret.inputs["metadata"]["name"]}
+        assert {one["key"] for one in held} == set(secret.inputs["stringData"].value)
 
-    def test_the_right_one_passes(self) -> None:
-        assert run_program(lambda: self.make(archive=ts.object_store_name("backups"))).of_type("ScheduledBackup")
+
+def refusal(program: Callable[[], None]) -> str:
+    """What is said of a program that is refused; nothing is backed up then."""
+    said: list[str] = []
+
+    def refused() -> None:
+        try:
+            program()
+        except ts.ArgumentError as error:
+            said.append(str(error))
+
+    assert not run_program(refused).of_type("ScheduledBackup")
+    return said[0]

@@ -8,8 +8,9 @@ import yaml
 
 from tests.support import refused
 from tierstack.core.tier import TIERS, Tier
-from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
+from tierstack.database import DatabaseArchiveArgs, DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.database.args import OLDEST_VERSION
+from tierstack.links import ObjectStore, SecretRef
 from tierstack.platform import DockerHost, Kubernetes, Platform
 
 DIGEST = "0" * 64
@@ -23,6 +24,16 @@ def good(on: str, **changes: Any) -> dict[str, Any]:
     if on == "docker":
         given |= {"image": f"sha256:{DIGEST}", "pooler_image": f"sha256:{DIGEST}"}
     return {**given, **changes}
+
+
+ARCHIVE = DatabaseArchiveArgs(
+    store=ObjectStore(
+        bucket="shop-backups",
+        region="eu-central-1",
+        access_key_id=SecretRef(secret_name="storage-credentials", key="access-key-id"),
+        secret_access_key=SecretRef(secret_name="storage-credentials", key="secret-access-key"),
+    )
+)
 
 
 def args(on: str, **changes: Any) -> DatabaseWithReplicasArgs:
@@ -58,7 +69,7 @@ def test_every_tier_is_good_by_default(on: str, tier: Tier) -> None:
         ("docker", {"memory_mb": 256, "storage_gb": 10}),
         ("kubernetes", {"tier": Tier.USERS_1M, "replicas": 0}),
         ("kubernetes", {"tier": Tier.USERS_1M, "memory_mb": 1012}),
-        ("kubernetes", {"archive": "backups-store"}),
+        ("kubernetes", {"archive": ARCHIVE}),
     ],
 )
 def test_right_at_the_edge(on: str, changes: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.database.test_args import PLATFORMS, args
+from tests.database.test_args import ARCHIVE, PLATFORMS, args
 from tests.support import COMPUTED, Recorder, Secret, golden, run_program, secret, value_of
 from tierstack.core.tier import Tier
 from tierstack.database import DatabaseWithReplicas
@@ -26,7 +26,7 @@ def test_golden(on: str, tier: Tier) -> None:
 
 def test_golden_rendered() -> None:
     rendered = Kubernetes(name="shop", render_to="rendered", storage_class="fast")
-    recorder = made("kubernetes", platform=rendered, tier=Tier.USERS_1M, archive="backups-store")
+    recorder = made("kubernetes", platform=rendered, tier=Tier.USERS_1M, archive=ARCHIVE)
     golden("database-rendered-1M.json", recorder.summary())
 
 
@@ -171,7 +171,7 @@ def test_the_connection_is_complete(on: str) -> None:
         assert connection.direct_network is not None
         assert connection.client_labels is None
     else:
-        assert connection.cluster == "db"
+        assert connection.archive is None
         assert connection.password.key == "password"
         assert connection.client_labels == {"tierstack.dev/db-client": "true"}
         assert connection.backup_user is None

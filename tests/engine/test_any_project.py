@@ -150,11 +150,13 @@ def test_the_readmes_example_on_kubernetes_is_rendered(tmp_path: Path) -> None:
         ('ts.DockerHost(name="compose")', 'ts.Kubernetes(name="compose", secret_store="vault")'),
         ('image=image("traefik"),', ""),
         ('tools_image=image("valkey"), http_port=8080, https_port=8443)', ")"),
-        ('image=image("postgres"),', 'image=image("postgres"), archive=ts.object_store_name("backups"),'),
+        ('image=image("postgres"),', 'image=image("postgres"), archive=ts.DatabaseArchiveArgs(store=storage.store),'),
         (
-            ', image=image("barman")',
-            ', destination=ts.BackupDestination(endpoint_url="https://s3.example", bucket="shop-backups")',
+            "database = ",
+            'storage = ts.ObjectStorage("storage", ts.ObjectStorageArgs(platform=host, bucket="shop-backups",'
+            ' endpoint_url="https://s3.example"))\ndatabase = ',
         ),
+        (', image=image("barman")', ""),
     ):
         assert docker in program, docker
         program = program.replace(docker, kubernetes)

@@ -28,12 +28,13 @@ image, hostnames = "registry.example/shop:17@sha256:" + "a" * 64, ["shop.example
 size = {"platform": platform, "tier": ts.Tier.USERS_100K, "image": image}
 tls = ts.TLS("tls", ts.TLSArgs(platform=platform, hostnames=hostnames))
 gateway = ts.Gateway("gateway", ts.GatewayArgs(platform=platform, certificate=tls.certificate))
-db = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(**size, archive="backups"))
+bucket = ts.ObjectStorageArgs(platform=platform, bucket="shop-backups", region="eu-central-1")
+archive = ts.DatabaseArchiveArgs(store=ts.ObjectStorage("storage", bucket).store)
+db = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(**size, archive=archive))
 queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=platform, image=image))
 web = ts.AppCluster("web", ts.AppClusterArgs(**size, hostnames=hostnames, document_root="/srv/shop/public",
                     gateway=gateway.endpoint, database=db.connection, redis=queue.connection))
-bucket = ts.BackupDestination(bucket="shop-backups", region="eu-central-1")
-ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=platform, database=db.connection, destination=bucket))
+ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=platform, database=db.connection))
 pulumi.export("url", web.url)
 """
 

@@ -28,7 +28,16 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
     if docker:
         front = replace(front, image=image(platform, "traefik"), tools_image=image(platform, "tools"))
     gateway = ts.Gateway("gateway", front)
-    archive = None if docker else ts.object_store_name("backups")
+    storage = ts.ObjectStorage(
+        "storage",
+        ts.ObjectStorageArgs(
+            platform=platform,
+            bucket="backups",
+            region="eu-central-1",
+            access_key_id="key",
+            secret_access_key="hunter2",
+        ),
+    )
     database = ts.DatabaseWithReplicas(
         "db",
         ts.DatabaseWithReplicasArgs(
@@ -36,7 +45,7 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
             tier=tier,
             image=image(platform, "postgres:17.6"),
             pooler_image=image(platform, "pgbouncer"),
-            archive=archive,
+            archive=None if docker else ts.DatabaseArchiveArgs(store=storage.store),
         ),
     )
     nodes = ts.TIERS[tier].redis.nodes
@@ -50,16 +59,12 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
             proxy_image=None if docker or nodes == 1 else image(platform, "haproxy"),
         ),
     )
-    bucket = ts.BackupDestination(
-        bucket="backups", region="eu-central-1", access_key_id="key", secret_access_key="hunter2"
-    )
     backups = ts.BackupSchedule(
         "backups",
         ts.BackupScheduleArgs(
             platform=platform,
             database=database.connection,
             image=image(platform, "barman") if docker else None,
-            destination=None if docker else bucket,
         ),
     )
     settings = {
@@ -100,6 +105,7 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
     return {
         "tls": tls,
         "gateway": gateway,
+        "storage": storage,
         "db": database,
         "redis": redis,
         "backups": backups,

@@ -76,7 +76,7 @@ def test_what_holds_on_one_platform_is_laid_over_the_rest(base: dict[str, Any]) 
     kubernetes = read(base)
     assert (docker.database.memory_mb, docker.database.cpu) == (512, None)
     assert (kubernetes.database.memory_mb, kubernetes.database.cpu) == (1024, 3.0)
-    assert kubernetes.backups.destination.bucket == "shop-backups"
+    assert kubernetes.object_storage.bucket == "shop-backups"
 
 
 def test_reading_changes_nothing(base: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ PUBLISH = {"rfc2136": {"server": "ns1.shop.example", "key_name": "shop", "key_se
 def test_a_secret_of_one_platform_is_encrypted_below_its_key(base: dict[str, Any], kind: str, secret: str) -> None:
     put(base, "platform.kind", kind)
     put(base, f"{kind}.platform.render_to", None)
-    put(base, f"{kind}.backups", None)
+    put(base, f"{kind}.object_storage", None)
     put(base, "backups", None)
     put(base, f"{kind}.dns.publish.cloudflare.token", "real")
     key = f"{kind}.dns.publish.cloudflare.token"

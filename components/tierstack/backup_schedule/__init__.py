@@ -3,13 +3,12 @@
 import pulumi
 
 from tierstack.backup_schedule import alerts, docker, kubernetes
-from tierstack.backup_schedule.args import BackupDestination, BackupScheduleArgs
-from tierstack.backup_schedule.names import object_store_name
+from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
-__all__ = ["BackupDestination", "BackupSchedule", "BackupScheduleArgs", "object_store_name"]
+__all__ = ["BackupSchedule", "BackupScheduleArgs"]
 
 
 class BackupSchedule(Component):
@@ -30,17 +29,13 @@ class BackupSchedule(Component):
     def __init__(self, name: str, args: BackupScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
         args = self.begin(name, args, BackupScheduleArgs, opts)
-        if args.platform.kind is PlatformKind.KUBERNETES and not args.archive_is_known:
-            store = object_store_name(self.physical_name)
-            wrong = f"the connection does not say whether the database archives to the ObjectStore `{store}`"
-            pulumi.log.warn(f'BackupSchedule "{name}": {wrong}; give it as `archive` of the connection', self)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
         outputs = build(self.physical_name, args, self)
         self.finish(
             {
                 **outputs,
                 "schedule": args.schedule,
-                "retention_days": str(args.retention_days),
+                "retention_days": str(args.window_days),
                 "alert_rules": alerts.text(self.physical_name, args),
             }
         )

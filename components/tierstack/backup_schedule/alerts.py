@@ -72,7 +72,7 @@ def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
 
 def _kubernetes(args: BackupScheduleArgs) -> list[dict[str, Any]]:
     """By what CloudNativePG and its plugin show at each instance."""
-    of = f'namespace="{args.platform.name}",pod=~"{args.database.cluster}-[0-9]+"'
+    of = f'namespace="{args.platform.name}",pod=~"{args.archive.cluster}-[0-9]+"'
     latest = f"max({_PLUGIN}_last_available_backup_timestamp{{{of}}})"
     failed, archived = (f"max(cnpg_pg_stat_archiver_{what}_time{{{of}}})" for what in ("last_failed", "last_archived"))
     seconds = (longest_pause(args.schedule) + status.LATE).total_seconds()

@@ -18,7 +18,7 @@ PREPARE_MB = 256
 
 def reserved(args: BackupScheduleArgs) -> list[Reserved]:
     """Docker: the memory of its containers."""
-    return [Reserved(args.memory_mb), Reserved(PREPARE_MB, phase=Phase.ONCE)]
+    return [Reserved(args.container_memory_mb), Reserved(PREPARE_MB, phase=Phase.ONCE)]
 
 
 def conninfo(host: str, port: str, user: str, database: str, *, verified: bool) -> str:

@@ -40,7 +40,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         command=[*PYTHON, "run"],
         user=f"{OWNER[0]}:{OWNER[1]}",
         networks=[Attachment(network=args.database.direct_network)],
-        memory_mb=args.memory_mb,
+        memory_mb=args.container_memory_mb,
         environment=dict(ENVIRONMENT),
         mounts=[*asking, Mount(volume=catalog.name, path=str(agent.CATALOG))],
         # Until the first base backup is there it is starting; later its absence is a fault after three looks.
@@ -85,7 +85,7 @@ def _files(args: BackupScheduleArgs, labels: dict[str, str]) -> dict[str, pulumi
         lambda at: config.conninfo(at[0], at[1], user, "postgres", verified=verified)
     )
     return {
-        "barman.conf": connection.apply(lambda text: config.barman_conf(text, args.retention_days)),
+        "barman.conf": connection.apply(lambda text: config.barman_conf(text, args.window_days)),
         "pgpass": pulumi.Output.secret(password.value).apply(lambda value: config.pgpass(user, value or "")),
         "settings.json": connection.apply(lambda text: config.settings_json(args.schedule, text, labels)),
     }

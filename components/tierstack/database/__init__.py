@@ -3,13 +3,14 @@
 import pulumi
 
 from tierstack.database import docker, kubernetes
+from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.links import DatabaseConnection
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
-__all__ = ["DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
+__all__ = ["DatabaseArchiveArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 
 
 class DatabaseWithReplicas(Component):

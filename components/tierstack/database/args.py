@@ -9,6 +9,7 @@ import pulumi
 from tierstack.core.errors import MISSING, Problem, out_of_range
 from tierstack.core.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database import sizing
+from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
 from tierstack.platform.internal_ca import TLSMode, generation_problems
 
@@ -69,9 +70,8 @@ class DatabaseWithReplicasArgs:
     own. None: from the tier."""
     cpu: float | None = None
     """Cores of each server. Docker: its weight against other containers. None: from the tier."""
-    archive: str | None = None
-    """Kubernetes: name of the ObjectStore (barman-cloud plugin) that the write-ahead log is archived to, as
-    BackupSchedule makes it. None: no archive."""
+    archive: DatabaseArchiveArgs | None = None
+    """Kubernetes: where the write-ahead log is archived; a BackupSchedule needs it. None: it is not archived."""
     tls: TLSMode = TLSMode.REQUIRE
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server.
     Docker: a stack in use changes from `disable` to `require` without a pause by an update with `allow` between."""
@@ -125,7 +125,7 @@ class DatabaseWithReplicasArgs:
             if self.archive is not None:
                 wrong = "means something only on a Kubernetes platform"
                 instead = "remove it, and give `connection` to a BackupSchedule, which streams the log itself"
-                found.append(Problem("archive", self.archive, wrong, instead))
+                found.append(Problem("archive", MISSING, wrong, instead))
             if self.pooler_cpu is not None:
                 wrong = "means something only on a Kubernetes platform"
                 found.append(
@@ -135,7 +135,7 @@ class DatabaseWithReplicasArgs:
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
                 found.append(Problem("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed"))
         elif self.archive is not None:
-            found += name_problems("archive", self.archive)
+            found += self.archive.problems("archive")
         return found + name_problems("operator_namespace", self.operator_namespace)
 
     def _size_problems(self) -> list[Problem]:

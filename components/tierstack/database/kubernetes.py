@@ -10,9 +10,9 @@ pooler and server, and between servers, it demands TLS by itself. Here clients a
 import pulumi
 
 from tierstack.core.tier import DatabaseSize, poolers_in_rollout
-from tierstack.database import sizing
+from tierstack.database import barman, sizing
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.links import DatabaseConnection, TrustedCA
+from tierstack.links import DatabaseArchive, DatabaseConnection, TrustedCA
 from tierstack.platform import policies
 from tierstack.platform.gitops import Step
 from tierstack.platform.internal_ca import TLSMode
@@ -113,13 +113,7 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         hosts = [pooler, f"{pooler}.{args.platform.name}", f"{pooler}.{args.platform.name}.svc"]
         spec["certificates"] = {"serverAltDNSNames": hosts}
     if args.archive is not None:
-        spec["plugins"] = [
-            {
-                "name": "barman-cloud.cloudnative-pg.io",
-                "isWALArchiver": True,
-                "parameters": {"barmanObjectName": args.archive},
-            }
-        ]
+        spec["plugins"] = [barman.plugin(name)]
     return _object(_POSTGRESQL, "Cluster", name, spec)
 
 
@@ -194,6 +188,13 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
     ]
     if args.platform.default_deny:
         admitted.append(namespace.object(f"{name}-egress-policy", parent, egress_policy(name)))
+    if args.archive:
+        # It says where the backups are: without it a database that is kept can neither archive nor be restored.
+        store = barman.object_store(name, args.archive)
+        admitted.append(namespace.object(f"{name}-archive", parent, store, data=True))
+        if args.platform.default_deny:
+            policy = barman.bucket_policy(name, args.archive.store, _cluster_labels(name))
+            admitted.append(namespace.object(f"{name}-bucket-policy", parent, policy))
     manifest = cluster_manifest(name, args, password.secret_name or "")
     manifest["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
     data = Step.DATA
@@ -215,12 +216,22 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
         password=password,
         client_labels=client_labels(name),
         direct_client_labels=direct_client_labels(name),
-        cluster=name,
-        archive=args.archive,
+        archive=_archive(name, args),
         place=args.platform.place,
         client_image=args.image,
         # Beside the key, which is not mounted. The operator makes it; pods wait for it.
         ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=f"{name}-ca"),
+    )
+
+
+def _archive(name: str, args: DatabaseWithReplicasArgs) -> DatabaseArchive | None:
+    if args.archive is None:
+        return None
+    return DatabaseArchive(
+        cluster=name,
+        object_store=barman.object_store_name(name),
+        location=args.archive.store.location,
+        retention_days=args.archive.retention_days,
     )
 
 

@@ -1,17 +1,20 @@
 """What one component hands to another: endpoints, credentials, certificates. The same types on both platforms."""
 
 from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
-from tierstack.links.database import DatabaseConnection
+from tierstack.links.database import DatabaseArchive, DatabaseConnection
 from tierstack.links.gateway import GatewayEndpoint
+from tierstack.links.object_store import ObjectStore
 from tierstack.links.redis import RedisConnection
 from tierstack.links.secrets import SecretRef
 
 __all__ = [
     "AcmeClient",
     "Certificate",
+    "DatabaseArchive",
     "DatabaseConnection",
     "DnsUpdates",
     "GatewayEndpoint",
+    "ObjectStore",
     "RedisConnection",
     "SecretRef",
     "TrustedCA",

@@ -7,6 +7,23 @@ import pulumi
 from tierstack.links.certificate import TrustedCA
 from tierstack.links.secrets import SecretRef
 
+RETENTION_DAYS, LONGEST_RETENTION_DAYS = 14, 3650
+"""Recovery window where none is given, and the longest: ten years, beyond which a number is more likely a slip."""
+
+
+@dataclass(kw_only=True)
+class DatabaseArchive:
+    """Where a database on Kubernetes archives its write-ahead log, beside which base backups can be restored."""
+
+    cluster: str
+    """Name of the CloudNativePG Cluster."""
+    object_store: str
+    """Name of the ObjectStore (barman-cloud plugin) that the Cluster archives to."""
+    location: str
+    """Where that is: `s3://bucket/prefix`."""
+    retention_days: int
+    """Length of the recovery window in days."""
+
 
 @dataclass(kw_only=True)
 class DatabaseConnection:
@@ -41,10 +58,8 @@ class DatabaseConnection:
     where the operator does it."""
     backup_password: SecretRef | None = None
     """Docker: its password."""
-    cluster: str | None = None
-    """Kubernetes: name of the CloudNativePG Cluster. None on Docker."""
-    archive: str | None = None
-    """Kubernetes: name of the ObjectStore that its write-ahead log is archived to. None: none."""
+    archive: DatabaseArchive | None = None
+    """Kubernetes: what a BackupSchedule needs. None: the database archives nothing, or runs on Docker."""
     client_image: pulumi.Input[str] | None = None
     """Kubernetes: image with `pg_isready`, by which a migration waits for the database. None: it waits by trying."""
     ca: TrustedCA | None = None

@@ -165,15 +165,19 @@ def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[P
     ]
 
 
-def _links(args: object, platform: Platform) -> list[Problem]:
-    """What other components handed over must be where this one is."""
+def _links(args: object, platform: Platform, above: str = "") -> list[Problem]:
+    """What other components handed over must be where this one is, also inside a group of arguments."""
     found: list[Problem] = []
     for field in dataclasses.fields(cast(Any, args)):
         link = getattr(args, field.name)
         if not dataclasses.is_dataclass(link):
             continue  # an Output would give an Output for any attribute
+        path = f"{above}{field.name}"
+        if not hasattr(link, "source"):
+            found += _links(link, platform, f"{path}.")
+            continue
         place, source = getattr(link, "place", None), getattr(link, "source", "another")
         if isinstance(place, str) and is_elsewhere(place, platform.place):
             wrong = f"is at {place}, and this component at {platform.place}"
-            found.append(Problem(field.name, HIDDEN, wrong, f"pass {source} on the same platform"))
+            found.append(Problem(path, HIDDEN, wrong, f"pass {source} on the same platform"))
     return found

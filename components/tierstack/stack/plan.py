@@ -8,17 +8,28 @@ from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.required import Needs
-from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.errors import MISSING, ArgumentError, Problem
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.zone.compose import Zone
 from tierstack.gateway.args import GatewayArgs
-from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
+from tierstack.links import (
+    Certificate,
+    DatabaseArchive,
+    DatabaseConnection,
+    GatewayEndpoint,
+    ObjectStore,
+    RedisConnection,
+    SecretRef,
+    TrustedCA,
+)
+from tierstack.links.database import RETENTION_DAYS
 from tierstack.mta_sts_host.args import MtaStsHostArgs
+from tierstack.object_storage.args import ObjectStorageArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.platform.internal_ca import TLSMode
 from tierstack.redis_cluster.args import RedisClusterArgs
-from tierstack.stack.wiring import ComponentArgs, archive_name, in_section, is_masked
+from tierstack.stack.wiring import ComponentArgs, in_section, is_masked
 from tierstack.tls.args import TLSArgs
 
 
@@ -44,8 +55,18 @@ class Plan:
         return self.components.gateway(self._certificate)
 
     @functools.cached_property
+    def object_storage(self) -> ObjectStorageArgs | None:
+        return self.components.object_storage()
+
+    @functools.cached_property
     def database(self) -> DatabaseWithReplicasArgs:
-        return self.components.database(archive_name(self.settings))
+        args = self.object_storage
+        key = SecretRef(secret_name="secret", key="key")
+        store = args and ObjectStore(bucket=args.bucket, access_key_id=key, secret_access_key=key)
+        database = self.components.database(store)
+        if database.archive and self._database.archive:
+            self._database.archive.retention_days = database.archive.retention_days
+        return database
 
     @functools.cached_property
     def redis(self) -> RedisClusterArgs:
@@ -60,6 +81,7 @@ class Plan:
 
     @functools.cached_property
     def backups(self) -> BackupScheduleArgs | None:
+        _ = self.database  # completes the placeholder
         return self.components.backups(self._database)
 
     @functools.cached_property
@@ -89,6 +111,20 @@ class Plan:
         """The host of the MTA-STS policy, where this stack serves one."""
         return self.components.policy_hosts()
 
+    def _storage_problems(self) -> list[Problem]:
+        """Whether there is a bucket exactly where one is used."""
+        kubernetes, given = self.platform.kind is PlatformKind.KUBERNETES, self.settings.object_storage is not None
+        if given and not kubernetes:
+            wrong = "is used by nothing on a Docker host, where backups go to a volume"
+            return [Problem("object_storage", MISSING, wrong, "remove it, or move it below `kubernetes`")]
+        if kubernetes and self.settings.backups is not None and not given:
+            wrong = "is required for `backups` on Kubernetes: a volume of the cluster would be lost with it"
+            return [Problem("object_storage", MISSING, wrong, "give a bucket")]
+        if self.settings.database.archive is not None and self.settings.backups is None:
+            wrong = "is given, but there are no `backups`, so the database archives nothing"
+            return [Problem("database.archive", MISSING, wrong, "add a `backups` section, or remove it")]
+        return []
+
     def problems(self) -> list[Problem]:
         """Every rule of every component."""
         rules: Mapping[str, Callable[[], list[Problem]]] = {
@@ -96,13 +132,14 @@ class Plan:
             "gateway": lambda: self.gateway.problems(),
             "app": lambda: self.app.problems(),
             "database": lambda: self.database.problems(),
+            "object_storage": lambda: self.object_storage.problems() if self.object_storage else [],
             "redis": lambda: self.redis.problems(),
             "backups": lambda: self.backups.problems() if self.backups else [],
             "mta_sts": lambda: self.mta_sts.problems() if self.mta_sts else [],
             "dns": lambda: self.components.zone.problems if self.components.zone else [],
             "addons": lambda: self.addons.problems() if self.addons else [],
         }
-        found: list[Problem] = []
+        found = self._storage_problems()
         for section, judge in rules.items():
             try:
                 found += [in_section(section, one, self.platform.kind) for one in judge()]
@@ -152,7 +189,9 @@ def placeholders(
         direct_client_labels=labels,
         backup_user="backup" if docker else None,
         backup_password=secret if docker else None,
-        cluster=None if docker else "db",
+        archive=None
+        if docker
+        else DatabaseArchive(cluster="db", object_store="db", location="s3://bucket", retention_days=RETENTION_DAYS),
     )
     redis = RedisConnection(
         host="redis", port="6379", password=secret, network=network, client_labels=labels, endpoint_labels=labels

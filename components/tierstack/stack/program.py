@@ -17,13 +17,14 @@ from tierstack import (
     DNSRecords,
     Gateway,
     MtaStsHost,
+    ObjectStorage,
     RedisCluster,
 )
 from tierstack.core.errors import ArgumentError
 from tierstack.platform import PlatformKind, kubernetes
 from tierstack.stack import images
 from tierstack.stack.check import judge
-from tierstack.stack.wiring import ComponentArgs, archive_name
+from tierstack.stack.wiring import ComponentArgs
 
 
 def program() -> None:
@@ -46,7 +47,9 @@ def build(make: ComponentArgs) -> None:
         kubernetes.cluster(make.platform).after(ClusterAddons("addons", addons))
     tls = TLS("tls", make.tls())
     gateway = Gateway("gateway", make.gateway(tls.certificate))
-    database = DatabaseWithReplicas("db", make.database(archive_name(make.settings)))
+    bucket = make.object_storage()
+    storage = ObjectStorage("storage", bucket) if bucket else None
+    database = DatabaseWithReplicas("db", make.database(storage.store if storage else None))
     redis = RedisCluster("redis", make.redis())
     app = AppCluster("web", make.app(gateway.endpoint, database.connection, redis.connection))
     if backups := make.backups(database.connection):

@@ -44,11 +44,8 @@ def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: froz
         (("app", "secrets", name), value)
         for name, value in cast(dict[str, SecretStr], settings.app.secrets or {}).items()
     ]
-    if settings.backups and (destination := settings.backups.destination):
-        held += [
-            (("backups", "destination", name), getattr(destination, name))
-            for name in ("access_key_id", "secret_access_key")
-        ]
+    if storage := settings.object_storage:
+        held += [(("object_storage", name), getattr(storage, name)) for name in ("access_key_id", "secret_access_key")]
     if settings.dns and (publish := settings.dns.publish):
         held += [
             (("dns", "publish", host, name), value)

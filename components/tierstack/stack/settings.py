@@ -17,10 +17,12 @@ from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.required import AddonsMode
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
 from tierstack.core.tier import Tier
+from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import OLDEST_VERSION, DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.gateway.args import GatewayArgs
 from tierstack.mta_sts_host.args import MtaStsHostArgs
+from tierstack.object_storage.args import ObjectStorageArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.stack.derive import Section, section, type_name
@@ -86,6 +88,27 @@ class _TlsSettings(_component(TLSArgs, "hostnames")):
     )
 
 
+class _ArchiveSettings(section(DatabaseArchiveArgs, without={"store", "retention_days"})):
+    """Kubernetes: the sidecar that ships the write-ahead log, where there are `backups`."""
+
+
+class _DatabaseSettings(_component(DatabaseWithReplicasArgs, "image", "pooler_image", "archive")):
+    __doc__ = DatabaseWithReplicasArgs.__doc__
+    archive: _ArchiveSettings | None = Field(
+        default=None,
+        description="Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
+        "`backups`. None: its defaults.",
+    )
+
+
+class _BackupsSettings(_component(BackupScheduleArgs, "database", "image", "retention_days")):
+    __doc__ = BackupScheduleArgs.__doc__
+    retention_days: int | None = Field(
+        default=None,
+        description="Length of the recovery window in days: every moment in it can be restored. 1 to 3650. None: 14.",
+    )
+
+
 class _MtaStsSettings(_component(MtaStsHostArgs, "gateway", "domain", "policy", "image")):
     __doc__ = MtaStsHostArgs.__doc__
     served_here: bool = Field(
@@ -113,7 +136,7 @@ _SECTIONS: dict[str, tuple[Any, Any, str]] = {
         "The application: web containers, queue workers, scheduler, migrations.",
     ),
     "database": (
-        _component(DatabaseWithReplicasArgs, "image", "pooler_image", "archive"),
+        _DatabaseSettings,
         {},
         "PostgreSQL with PgBouncer before it.",
     ),
@@ -122,8 +145,13 @@ _SECTIONS: dict[str, tuple[Any, Any, str]] = {
         {},
         "The Redis-compatible store of queues and sessions.",
     ),
+    "object_storage": (
+        _component(ObjectStorageArgs) | None,
+        None,
+        "The bucket that backups on Kubernetes go to. Left out: there is none.",
+    ),
     "backups": (
-        _component(BackupScheduleArgs, "database", "image") | None,
+        _BackupsSettings | None,
         None,
         "Backups of the database. Left out: none are made.",
     ),

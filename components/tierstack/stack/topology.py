@@ -46,8 +46,8 @@ def topology(plan: Plan) -> Topology:
         nodes.append(Node("standby", "standby", "streaming replica", "data", 4, size.replicas))
         edges.append(Edge("primary", "standby", "WAL"))
     if backups := plan.backups:
-        where = backups.destination.bucket if backups.destination else "volume"
-        nodes.append(Node("backups", "backups", f"{where}, {backups.retention_days} days", "backup", 5))
+        where = plan.object_storage.bucket if plan.object_storage else "volume"
+        nodes.append(Node("backups", "backups", f"{where}, {backups.window_days} days", "backup", 5))
         edges.append(Edge("primary", "backups"))
     kind = "one Docker host" if docker else "Kubernetes"
     return Topology(f"{plan.platform.name}: {plan.settings.tier.value} users on {kind}", tuple(nodes), tuple(edges))

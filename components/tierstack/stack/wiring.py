@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.backup_schedule.args import BackupScheduleArgs
-from tierstack.backup_schedule.names import object_store_name
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import Addon
 from tierstack.cluster_addons.required import AddonsMode, Needs
@@ -24,8 +23,10 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.gateway.args import GatewayArgs
-from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, RedisConnection
+from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, ObjectStore, RedisConnection
+from tierstack.links.database import RETENTION_DAYS
 from tierstack.mta_sts_host.args import MtaStsHostArgs
+from tierstack.object_storage.args import ObjectStorageArgs
 from tierstack.platform import Platform, PlatformKind
 from tierstack.platform.proxy import TRAEFIK_CLASS
 from tierstack.platform.proxy.traefik import read_seconds
@@ -100,10 +101,23 @@ class ComponentArgs:
     def _installs_addons(self) -> bool:
         return self.platform.kind is PlatformKind.KUBERNETES and self.settings.addons.mode is AddonsMode.INSTALL
 
-    def database(self, archive: str | None) -> DatabaseWithReplicasArgs:
-        kubernetes = self.platform.kind is PlatformKind.KUBERNETES
-        wired = {"archive": archive} if archive and kubernetes else {}
-        return self._make(DatabaseWithReplicasArgs, "database", tier=self.settings.tier, **wired)
+    def object_storage(self) -> ObjectStorageArgs | None:
+        if self.settings.object_storage is None:
+            return None
+        return self._make(ObjectStorageArgs, "object_storage")
+
+    def database(self, store: ObjectStore | None) -> DatabaseWithReplicasArgs:
+        """`store`: the bucket of backups. None: there is none."""
+        archive: dict[str, Any] | None = None
+        if store and self.settings.backups and self.platform.kind is PlatformKind.KUBERNETES:
+            given: dict[str, Any] = self._given("database").get("archive") or {}
+            archive = {**given, "store": store, "retention_days": self._retention_days()}
+        return self._make(DatabaseWithReplicasArgs, "database", tier=self.settings.tier, archive=archive)
+
+    def _retention_days(self) -> int:
+        """How long backups are kept, on either platform."""
+        given = self.settings.backups.retention_days
+        return RETENTION_DAYS if given is None else given
 
     def redis(self) -> RedisClusterArgs:
         return self._make(RedisClusterArgs, "redis", tier=self.settings.tier)
@@ -116,7 +130,9 @@ class ComponentArgs:
     def backups(self, database: DatabaseConnection) -> BackupScheduleArgs | None:
         if self.settings.backups is None:
             return None
-        return self._make(BackupScheduleArgs, "backups", database=database)
+        # On Kubernetes the archive of the database has it.
+        kept = self._retention_days() if self.platform.kind is PlatformKind.DOCKER else None
+        return self._make(BackupScheduleArgs, "backups", database=database, retention_days=kept)
 
     def mta_sts(self, gateway: GatewayEndpoint) -> MtaStsHostArgs | None:
         policy = self.policy
@@ -215,6 +231,10 @@ class ComponentArgs:
         return {argument: chosen[name] for argument, name in wanted.items() if chosen[name] is not None}
 
 
+_WIRED = {"database.archive.retention_days": "backups.retention_days"}
+"""Arguments that the key of another section gives."""
+
+
 def is_masked(settings: Any, path: str) -> bool:
     """Whether the setting at `path` is a secret that stands encrypted in the file."""
     value = functools.reduce(lambda section, key: getattr(section, key, None), path.split("."), settings)
@@ -229,9 +249,5 @@ def in_section(section: str, problem: Problem, kind: PlatformKind = PlatformKind
     image = _IMAGES[kind].get(section, {}).get(first)
     if image and not rest:
         return dataclasses.replace(problem, path=f"images.{image}")
-    return dataclasses.replace(problem, path=f"{section}.{problem.path}")
-
-
-def archive_name(settings: Any) -> str | None:
-    """Kubernetes: the ObjectStore that `backups` makes and the database archives its log to."""
-    return object_store_name("backups") if settings.backups is not None else None
+    path = f"{section}.{problem.path}"
+    return dataclasses.replace(problem, path=_WIRED.get(path, path))

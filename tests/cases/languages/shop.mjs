@@ -19,15 +19,15 @@ const program = async () => {
   const tls = new Remote("TLS", "tls", { platform, hostnames }, ["certificate"]);
   const gateway = new Remote("Gateway", "gateway", { platform, certificate: tls.certificate }, ["endpoint"]);
   const size = { platform, tier: "100k", image };
-  const db = new Remote("DatabaseWithReplicas", "db", { ...size, archive: "backups" }, ["connection"]);
+  const bucket = { platform, bucket: "shop-backups", region: "eu-central-1" };
+  const storage = new Remote("ObjectStorage", "storage", bucket, ["store"]);
+  const db = new Remote("DatabaseWithReplicas", "db", { ...size, archive: { store: storage.store } }, ["connection"]);
   const queue = new Remote("RedisCluster", "queue", { platform, image, ...given }, ["connection"]);
   const web = new Remote("AppCluster", "web", {
     ...size, hostnames, documentRoot: "/srv/shop/public",
     gateway: gateway.endpoint, database: db.connection, redis: queue.connection,
   }, ["url"]);
-  new Remote("BackupSchedule", "backups", {
-    platform, database: db.connection, destination: { bucket: "shop-backups", region: "eu-central-1" },
-  }, []);
+  new Remote("BackupSchedule", "backups", { platform, database: db.connection }, []);
   return { url: web.url };
 };
 

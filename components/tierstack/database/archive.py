@@ -1,0 +1,36 @@
+"""How a database on Kubernetes archives its write-ahead log: arguments and rules."""
+
+from dataclasses import dataclass
+
+from tierstack.core.errors import Problem, out_of_range
+from tierstack.links import ObjectStore
+from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
+
+
+@dataclass(kw_only=True)
+class DatabaseArchiveArgs:
+    """Kubernetes: continuous archiving of the write-ahead log by the barman-cloud plugin. Together with the base
+    backups of a BackupSchedule, any point in time can be restored."""
+
+    store: ObjectStore
+    """The bucket: `store` of an ObjectStorage."""
+    retention_days: int = RETENTION_DAYS
+    """Length of the recovery window in days: every moment in it can be restored. 1 to 3650. Default: 14."""
+    memory_mb: int = 512
+    """MiB of the sidecar beside each server that ships the log, request and limit. 256 to 65536. Default: 512."""
+    cpu: float = 0.5
+    """Cores of that sidecar, request and limit, so that the server's pod stays in the quality of service class
+    Guaranteed. With a core of its own it ships more than 16 MiB of log per second. 0.05 to 16. Default: 0.5."""
+    parallel: int = 1
+    """Segments of 16 MiB that are archived at a time, and that a standby fetches at a time. Raise it together with
+    `cpu` if a busy server must catch up after the bucket was unreachable. More than one takes CPU from a promotion,
+    which asks the archive. 1 to 16. Default: 1."""
+
+    def problems(self, path: str) -> list[Problem]:
+        """Everything that is wrong with it."""
+        return [
+            *out_of_range(f"{path}.retention_days", self.retention_days, 1, LONGEST_RETENTION_DAYS, "days"),
+            *out_of_range(f"{path}.memory_mb", self.memory_mb, 256, 65536, "MiB"),
+            *out_of_range(f"{path}.cpu", self.cpu, 0.05, 16, "cores"),
+            *out_of_range(f"{path}.parallel", self.parallel, 1, 16),
+        ]

@@ -1,0 +1,111 @@
+"""The arguments of ObjectStorage and their rules."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pulumi
+
+from tierstack.core.errors import HIDDEN, MISSING, Problem
+from tierstack.platform import Platform
+
+
+@dataclass(kw_only=True)
+class ObjectStorageArgs:
+    """A bucket with an S3 API that exists already, of any provider: AWS, Ceph, Garage, MinIO, SeaweedFS."""
+
+    platform: Platform
+    """Where the components that use it run: `DockerHost(…)` or `Kubernetes(…)`."""
+    bucket: str
+    """Name of the bucket, which must exist. S3 naming rules: 3 to 63 of `a-z 0-9 . -`."""
+    prefix: str = ""
+    """Folder inside the bucket, without a leading or trailing slash. Default: the bucket's root."""
+    endpoint_url: str | None = None
+    """URL of the S3 API, such as `https://s3.example.net`. None: AWS, by its region."""
+    region: str | None = None
+    """Region, such as `eu-central-1`. None: what the endpoint assumes; required without `endpoint_url`."""
+    access_key_id: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
+    """Access key that may read, write and delete below the prefix. None only where manifests are rendered: the
+    cluster then reads `access-key-id` and `secret-access-key` from the platform's `secret_store`."""
+    secret_access_key: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
+    """Its secret. None only where manifests are rendered."""
+    physical_name: str | None = None
+    """What the names of its objects begin with, where that is not the component's name: give the old name here when the
+    component is renamed, and nothing is replaced. None: the component's name."""
+
+    def problems(self) -> list[Problem]:
+        """The rules of a bucket, its address and its credentials."""
+        found = self.platform.problems() + _bucket("bucket", self.bucket) + _prefix("prefix", self.prefix)
+        if self.endpoint_url is not None:
+            found += _endpoint("endpoint_url", self.endpoint_url)
+        if self.region is None and self.endpoint_url is None:
+            wrong = "is required where `endpoint_url` is left out, which means AWS"
+            found.append(Problem("region", MISSING, wrong, "write the region, such as `eu-central-1`"))
+        if self.region is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", self.region):
+            wrong = "is not the name of a region"
+            found.append(Problem("region", self.region, wrong, "write one such as `eu-central-1`"))
+        for name in ("access_key_id", "secret_access_key"):
+            found += _credential(name, getattr(self, name), self.platform.renders)
+        if self.platform.renders and self.platform.secret_store is None:
+            wrong = "is required where manifests are rendered: the bucket's credentials would be in plaintext"
+            instead = "name a ClusterSecretStore that holds `access-key-id` and `secret-access-key`"
+            found.append(Problem("platform.secret_store", MISSING, wrong, instead))
+        return found
+
+
+def _credential(path: str, value: object, renders: bool) -> list[Problem]:
+    if value is None:
+        if renders:
+            return []
+        return [Problem(path, MISSING, "is required", "give it as a secret: `config.require_secret(…)`")]
+    if isinstance(value, str) and (not value or value != value.strip()):
+        return [Problem(path, HIDDEN, "is empty or has blanks around it", "write the key alone")]
+    return []
+
+
+def _bucket(path: str, value: str) -> list[Problem]:
+    """Amazon S3 User Guide, "General purpose bucket naming rules"; other providers take no wider set."""
+    if not 3 <= len(value) <= 63:
+        return [Problem(path, value, f"has {len(value)} characters", "write 3 to 63")]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", value):
+        instead = "write lower-case letters, digits, hyphens and dots, such as `shop-backups`"
+        return [Problem(path, value, "is not a bucket name (S3 naming rules)", instead)]
+    if ".." in value or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", value):
+        wrong = "has two dots in a row" if ".." in value else "looks like an IP address"
+        return [Problem(path, value, f"{wrong}, which S3 refuses", "write a name such as `shop-backups`")]
+    prefix = next((p for p in ("xn--", "sthree-", "amzn-s3-demo-") if value.startswith(p)), None)
+    suffix = next((s for s in ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3") if value.endswith(s)), None)
+    if prefix or suffix:
+        where = f"starts with `{prefix}`" if prefix else f"ends with `{suffix}`"
+        return [Problem(path, value, f"{where}, which S3 keeps for itself", "write another name")]
+    return []
+
+
+def _prefix(path: str, value: str) -> list[Problem]:
+    if value.startswith("/") or value.endswith("/"):
+        stripped = value.strip("/")
+        return [Problem(path, value, "has a slash at an end", f"write `{stripped}`" if stripped else "leave it out")]
+    if value and (not re.fullmatch(r"[A-Za-z0-9!_.*'()/-]+", value) or "//" in value):
+        wrong = "has characters that S3 tools disagree on"
+        return [Problem(path, value, wrong, "write letters, digits, `-`, `_`, `.` and single slashes")]
+    if any(part in (".", "..") for part in value.split("/")):
+        return [Problem(path, value, "has `.` or `..` as a folder", "write the folder's own name")]
+    return []
+
+
+def _endpoint(path: str, value: str) -> list[Problem]:
+    instead = "write one such as `https://s3.example.net`"
+    try:
+        url = urlsplit(value)
+        _ = url.port
+    except ValueError:
+        return [Problem(path, value, "is not a URL", instead)]
+    if url.username is not None or url.password is not None:
+        wrong = "holds credentials, which would stand in clear in state and plans"
+        return [Problem(path, HIDDEN, wrong, "remove them, and give `access_key_id` and `secret_access_key`")]
+    if url.scheme not in ("https", "http") or not url.hostname or re.search(r"\s", value):
+        return [Problem(path, value, "is not an http or https URL", instead)]
+    if url.path not in ("", "/") or url.query or url.fragment:
+        wrong = "has more than scheme, host and port"
+        return [Problem(path, value, wrong, f"write `{url.scheme}://{url.netloc}`; the bucket has its own field")]
+    return []
