@@ -1,27 +1,12 @@
-"""The page says what the code says: every argument with its default, every command of a restore."""
+"""The page says what the code says: every command of a restore."""
 
-import dataclasses
 import re
 import shlex
 from pathlib import Path
 
-from tierstack.backup_schedule import BackupScheduleArgs, restore
-from tierstack.database import DatabaseArchiveArgs
+from tierstack.backup_schedule import restore
 
 PAGE = (Path(__file__).parents[2] / "docs/components/backup-schedule.md").read_text()
-
-
-def default(field: "dataclasses.Field[object]") -> str:
-    if field.default is dataclasses.MISSING:
-        return "required"
-    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
-
-
-def test_arguments_and_their_defaults() -> None:
-    own, archive = PAGE[PAGE.index("## Arguments") :].split("`DatabaseArchiveArgs`):")
-    for part, args in ((own, BackupScheduleArgs), (archive, DatabaseArchiveArgs)):
-        rows = dict(re.findall(r"^\| `(\w+)` \| (\S+(?: [^|]*\S)?) \| [^|]+ \|$", part, re.MULTILINE))
-        assert rows == {field.name: default(field) for field in dataclasses.fields(args)}
 
 
 def test_the_commands_are_those_of_the_code() -> None:

@@ -48,7 +48,7 @@ def test_every_problem_with_exit_code_1(tierstack: Command, project: Checkout) -
 
 
 def test_advice_is_no_problem(tierstack: Command, project: Checkout) -> None:
-    project.config("local", lambda config: (config.pop("backups"), config["kubernetes"].pop("backups")))
+    project.config("local", lambda config: (config.pop("backups"), config["kubernetes"].pop("object_storage")))
     done = tierstack("check", "-s", "local")
     assert done.exit_code == 0
     assert "advice backups: the data is protected, but not backed up" in done.stdout
