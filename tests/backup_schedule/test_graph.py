@@ -116,14 +116,14 @@ def test_the_cluster_of_a_restore() -> None:
     )
     golden("backup-schedule-recovery-cluster.json", manifest)
     same = restore.recovery_cluster(
-        aside="aside", cluster="db", object_store="backups", storage_gb=50, image="pg@sha256:0"
+        aside="aside", cluster="db", object_store="db-archive", storage_gb=50, image="pg@sha256:0"
     )
     assert same["spec"]["imageName"] == "pg@sha256:0"
 
 
 def test_the_cluster_of_a_restore_works_in_a_closed_namespace() -> None:
     """`default-deny` selects its pods too, and the policies of the running database do not."""
-    cluster = restore.recovery_cluster(aside="aside", cluster="db", object_store="backups", storage_gb=50)
+    cluster = restore.recovery_cluster(aside="aside", cluster="db", object_store="db-archive", storage_gb=50)
     spec = restore.recovery_policy(aside="aside")["spec"]
     assert spec["podSelector"]["matchLabels"] == {"cnpg.io/cluster": cluster["metadata"]["name"]}
     assert spec["egress"] == [{}], "wherever API server and bucket are"
@@ -134,7 +134,7 @@ def test_the_cluster_of_a_restore_works_in_a_closed_namespace() -> None:
         restore.recovery_cluster(
             aside="aside",
             cluster="db",
-            object_store="backups",
+            object_store="db-archive",
             storage_gb=50,
             time="2026-01-31T12:00:00Z",
             image=documented[1]["spec"]["imageName"],

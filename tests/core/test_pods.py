@@ -132,5 +132,5 @@ def test_an_open_namespace_has_no_policy_that_was_not_there() -> None:
         "shop-default-deny",
         "db-egress-policy",
         "redis-egress-policy",
-        "backups-bucket-policy",
+        "db-bucket-policy",
     }

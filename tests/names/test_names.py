@@ -43,6 +43,7 @@ def test_type_tokens() -> None:
         "DatabaseWithReplicas",
         "Gateway",
         "MtaStsHost",
+        "ObjectStorage",
         "RedisCluster",
         "TLS",
     ]
