@@ -26,6 +26,9 @@ from tierstack.platform.internal_ca.docker import Authority, ServerCertificate, 
 _SERVER = (26, 26)
 _POOLER = (998, 998)
 _HASH = "tierstack.dev/files"
+# The pooler lets a client wait for 30 s (query_wait_timeout), which a server that has just started on a busy host may
+# need for its first login. What the last try said is told.
+_LOGIN = 'for _ in 1 2 3; do said=$(psql "$1" -Xqwtc "SELECT 1" 2>&1) && exit; done; echo "$said" >&2; exit 2'
 
 Texts = Mapping[str, pulumi.Input[str]]
 
@@ -209,7 +212,7 @@ class _Database:
         target += files.verifying(self.args.tls)
         service = Service(
             image=self.args.image,
-            command=["psql", f"{target} passfile={files.SECRETS}/pgpass", "-Xqwtc", "SELECT 1"],
+            command=["/bin/sh", "-c", _LOGIN, "login", f"{target} passfile={files.SECRETS}/pgpass"],
             user=f"{_SERVER[0]}:{_SERVER[1]}",
             networks=[Attachment(network=self.network.name)],
             memory_mb=sizing.CHECK_MB,
