@@ -27,6 +27,7 @@ PACKAGES = frozenset(
         "dns_records",
         "gateway",
         "mta_sts_host",
+        "object_storage",
         "redis_cluster",
         "tls",
     )
