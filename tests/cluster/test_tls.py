@@ -25,11 +25,13 @@ import pulumi
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, Kubernetes
+from tierstack.links import GatewayIdentity
 from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
 
 platform = Kubernetes(name="{name}", data_protection=DataProtection.NONE)
 acme = dict(
-    platform=platform, issuer=Issuer.ACME, acme_email="ops@{domain}", acme_server="{directory}", acme_ca={ca!r},
+    platform=platform, issuer=Issuer.ACME, gateway=GatewayIdentity(name="gateway"), acme_email="ops@{domain}",
+    acme_server="{directory}", acme_ca={ca!r},
     acme_eab=ExternalAccountArgs(key_id="{eab_id}", hmac_key=pulumi.Output.secret("{eab_key}")),
 )
 plain = TLS("plain", TLSArgs(**acme, hostnames=["{plain}"]))

@@ -11,6 +11,7 @@ from tests.support import Recorder, Secret, golden, run_program
 from tests.tls.pairs import Pair
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
+from tierstack.links import GatewayIdentity
 from tierstack.platform import DockerHost, Kubernetes, Platform
 from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs, kubernetes
 from tierstack.tls.docker import common_name, renew_before_hours
@@ -20,7 +21,11 @@ pytestmark = pytest.mark.graph
 DOCKER = DockerHost(name="shop")
 CLUSTER = Kubernetes(name="shop")
 HOSTS = ["shop.example.org", "www.example.org"]
-ACME: dict[str, Any] = {"issuer": Issuer.ACME, "acme_email": "ops@shop.example"}
+ACME: dict[str, Any] = {
+    "issuer": Issuer.ACME,
+    "acme_email": "ops@shop.example",
+    "gateway": GatewayIdentity(name="edge"),
+}
 DNS: dict[str, Any] = {"issuer": Issuer.ACME, "cluster_issuer": "letsencrypt-dns"}
 UPDATES: dict[str, Any] = {
     **ACME,

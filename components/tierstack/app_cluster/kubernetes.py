@@ -9,14 +9,15 @@ from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
 from tierstack.links import SecretRef
 from tierstack.platform.gitops import Step
 from tierstack.platform.kubernetes import Object, cluster
-from tierstack.platform.revision import revision
+from tierstack.platform.revision import combined
 
 
 def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     """Register everything."""
     on = cluster(args.platform, parent)
     given = on.given_secret(f"{name}-secrets", parent, args.secrets) if args.secrets else {}
-    app = manifests.App(name, args, _secret_names(args, given), _revision(args))
+    secrets = _secret_names(args, given)
+    app = manifests.App(name, args, secrets, combined(secrets.values()))
     base = [on.object(one["metadata"]["name"], parent, one) for one in (app.service_account(), *app.config_maps())]
     if claim := app.uploads_claim():
         # In the step of the first pod that mounts it.
@@ -54,10 +55,3 @@ def _secret_names(args: AppClusterArgs, given: dict[str, SecretRef]) -> dict[str
     if args.redis:
         found["REDIS_PASSWORD"] = args.redis.password
     return dict(sorted(found.items()))
-
-
-def _revision(args: AppClusterArgs) -> pulumi.Input[str]:
-    """Rolls the pods when a given secret changes; pods read a Secret's values at their start only."""
-    if not args.secrets or args.platform.renders:
-        return revision({})
-    return pulumi.Output.unsecret(pulumi.Output.all(**args.secrets).apply(revision))

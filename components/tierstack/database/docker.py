@@ -22,6 +22,7 @@ from tierstack.links import DatabaseConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
 from tierstack.platform.internal_ca.docker import Authority, ServerCertificate, fingerprint
+from tierstack.platform.revision import revision_of
 
 _SERVER = (26, 26)
 _POOLER = (998, 998)
@@ -70,11 +71,11 @@ class _Database:
             direct_port="5432",
             database=self.args.database,
             user=self.args.user,
-            password=SecretRef(value=self.passwords[self.args.user]),
+            password=self._secret(self.args.user),
             network=self.network.name,
             direct_network=self.direct_network.name,
             backup_user=files.BACKUP_ROLE,
-            backup_password=SecretRef(value=self.passwords[files.BACKUP_ROLE]),
+            backup_password=self._secret(files.BACKUP_ROLE),
             ca=self.tls.authority.trusted if self.tls else None,
             place=self.args.platform.place,
         )
@@ -83,6 +84,10 @@ class _Database:
         suffix = {files.BACKUP_ROLE: "backup-", files.REPLICA_ROLE: "replica-"}.get(role, "")
         opts = pulumi.ResourceOptions(parent=self.parent)
         return random.RandomPassword(f"{self.name}-{suffix}password", length=32, special=False, opts=opts).result
+
+    def _secret(self, role: str) -> SecretRef:
+        password = self.passwords[role]
+        return SecretRef(value=password, revision=revision_of({"password": password}))
 
     def _verifier(self, role: str, salt: pulumi.Output[str]) -> pulumi.Output[str]:
         known = pulumi.Output.all(self.passwords[role], salt)

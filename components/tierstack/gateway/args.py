@@ -74,6 +74,15 @@ class GatewayArgs:
             self._docker_problems() if self.platform.kind is PlatformKind.DOCKER else self._kubernetes_problems()
         )
 
+    def problems_as(self, name: str) -> list[Problem]:
+        """The rule of a Gateway of this name: the challenges of its certificate must come to it."""
+        challenge = self.certificate.challenge
+        if challenge is None or challenge.name == name:
+            return []
+        wrong = f"is proved through the Gateway `{challenge.name}`, and this one is `{name}`: no challenge would arrive"
+        instead = f'give TLS `gateway=GatewayIdentity(name="{name}")`'
+        return [Problem("certificate.challenge.name", challenge.name, wrong, instead)]
+
     def claims(self) -> list[Claim]:
         """What no other component of the program can have: on Docker the ports of the host."""
         if self.platform.kind is not PlatformKind.DOCKER:

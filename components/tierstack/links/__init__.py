@@ -2,7 +2,7 @@
 
 from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
 from tierstack.links.database import DatabaseArchive, DatabaseConnection
-from tierstack.links.gateway import GatewayEndpoint
+from tierstack.links.gateway import GatewayEndpoint, GatewayIdentity
 from tierstack.links.object_store import ObjectStore
 from tierstack.links.redis import RedisConnection
 from tierstack.links.secrets import SecretRef
@@ -14,6 +14,7 @@ __all__ = [
     "DatabaseConnection",
     "DnsUpdates",
     "GatewayEndpoint",
+    "GatewayIdentity",
     "ObjectStore",
     "RedisConnection",
     "SecretRef",

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from tierstack.links.gateway import GatewayIdentity
+
 
 @dataclass(kw_only=True)
 class TrustedCA:
@@ -76,5 +78,7 @@ class Certificate:
     """Kubernetes: the kubernetes.io/tls Secret that holds it. None on Docker."""
     acme: AcmeClient | None = None
     """Docker: how the proxy gets the certificate itself, and renews it. None: it is given the PEM texts above."""
+    challenge: GatewayIdentity | None = None
+    """Kubernetes: the Gateway that answers the challenges of its CA; another one refuses it. None: no Gateway does."""
     place: str | None = None
     """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""

@@ -6,6 +6,18 @@ import pulumi
 
 
 @dataclass(kw_only=True)
+class GatewayIdentity:
+    """Which Gateway will show a certificate: named before it is made, because names are proved through it first."""
+
+    source = "the GatewayIdentity of a Gateway"
+
+    name: str
+    """Name of the Gateway component; its `physical_name` where it has one."""
+    place: str | None = None
+    """Where it is (`platform.place`). None: on the platform of whatever takes it."""
+
+
+@dataclass(kw_only=True)
 class GatewayEndpoint:
     """Where applications attach to a Gateway."""
 

@@ -15,6 +15,9 @@ class SecretRef:
     """Kubernetes: name of the Secret in the platform's namespace. None on Docker."""
     key: str | None = None
     """Kubernetes: key inside the Secret. None on Docker."""
+    revision: pulumi.Input[str] | None = None
+    """Digits that change with the value and do not reveal it. Whatever reads the secret at its start carries them, so
+    that a changed value restarts it. None: not known, because the cluster makes the value, or it was given by hand."""
 
     def as_text(self) -> str:
         """What to do where the secret is wanted as a text."""

@@ -23,6 +23,7 @@ from tierstack.platform.asked import names_of
 from tierstack.platform.defaults import written_out
 from tierstack.platform.foreign_namespace import foreign_namespace
 from tierstack.platform.gitops import Step
+from tierstack.platform.revision import revision_of
 from tierstack.platform.shared import (
     current_run,
     has_engine,
@@ -297,7 +298,7 @@ class Cluster:
                 f"{name}-{key}", length=length, special=False, opts=pulumi.ResourceOptions(parent=parent)
             )
             secret = self._secret(name, parent, {**fixed, key: password.result}, secret_type)
-            return SecretRef(secret_name=_name_of(secret, name), key=key)
+            return SecretRef(secret_name=_name_of(secret, name), key=key, revision=revision_of({key: password.result}))
         generator = {
             "apiVersion": "generators.external-secrets.io/v1alpha1",
             "kind": "Password",
@@ -348,7 +349,9 @@ class Cluster:
             self._external_secret(name, parent, spec, [])
             return {key: SecretRef(secret_name=name, key=key) for key in values}
         secret = self._secret(name, parent, values, secret_type)
-        return {key: SecretRef(secret_name=_name_of(secret, name), key=key) for key in values}
+        # One for the whole Secret, because each costs tens of milliseconds.
+        digits = revision_of(values)
+        return {key: SecretRef(secret_name=_name_of(secret, name), key=key, revision=digits) for key in values}
 
     def _secret(
         self, name: str, parent: pulumi.Resource, values: Mapping[str, pulumi.Input[str]], secret_type: str

@@ -10,6 +10,7 @@ from tierstack.links import RedisConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Mount, Service, host
 from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
 from tierstack.platform.internal_ca.docker import Authority, ServerCertificate
+from tierstack.platform.revision import ANNOTATION, revision_of
 from tierstack.redis_cluster import node
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 
@@ -33,8 +34,9 @@ def service(
     data: pulumi.Input[str],
     config: pulumi.Input[str],
     certificates: Sequence[Mount] = (),
+    revision: pulumi.Input[str] = "",
 ) -> Service:
-    """The container of the node."""
+    """The container of the node. `revision`: that of its password."""
     content = "".join(f"{path}\n{text}" for path, text in sorted(files(args).items()))
     return Service(
         image=args.image,
@@ -50,7 +52,10 @@ def service(
         ],
         health=Health(command=["/bin/sh", f"{node.CONFIG_DIR}/health.sh"]),
         # The server reads its configuration only when it starts, so that a change of it must restart the container.
-        labels={"tierstack.dev/configuration": hashlib.sha256(content.encode()).hexdigest()[:12]},
+        labels={
+            "tierstack.dev/configuration": hashlib.sha256(content.encode()).hexdigest()[:12],
+            ANNOTATION: revision,
+        },
         stop_seconds=30,
     )
 
@@ -77,7 +82,9 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         authority = Authority(name, parent, on, generation=args.ca_generation, image=args.image, owner=_OWNER)
         certificate = authority.server(f"{name}-server-tls", [name], _OWNER)
     mounts = _certificates(authority, certificate)
-    container = on.container(name, parent, service(name, args, network.name, data.name, written.volume, mounts))
+    digits = revision_of({"password": password})
+    made = service(name, args, network.name, data.name, written.volume, mounts, digits)
+    container = on.container(name, parent, made)
     if certificate:
         reload = ["/bin/sh", f"{node.CONFIG_DIR}/reload.sh"]
         shown: dict[str, pulumi.Input[str]] = {"certificate": certificate.fingerprint}
@@ -87,7 +94,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         host=on.after([container])[0].urn.apply(lambda _: name),
         port=str(node.TLS_PORT if authority else node.PORT),
         ca=authority.trusted if authority else None,
-        password=SecretRef(value=pulumi.Output.secret(password)),
+        password=SecretRef(value=pulumi.Output.secret(password), revision=digits),
         network=network.name,
         place=args.platform.place,
     )

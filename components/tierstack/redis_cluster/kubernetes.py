@@ -220,6 +220,7 @@ def _nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "node",
         container,
         [pods.files(config, secret), pods.memory_volume(), *(pods.certificate(name) if encrypted else [])],
+        secret=secret,
     )
     spec: Manifest = {
         "serviceName": f"{name}-node",
@@ -282,7 +283,7 @@ def _sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Man
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": pods.mounts(data=True),
     }
-    pod = pods.pod(name, "sentinel", container, [pods.files(config, secret), pods.memory_volume()])
+    pod = pods.pod(name, "sentinel", container, [pods.files(config, secret), pods.memory_volume()], secret=secret)
     spec: Manifest = {
         "serviceName": f"{name}-sentinel",
         "replicas": args.size.nodes,
@@ -329,7 +330,7 @@ def _proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifes
         "revisionHistoryLimit": 3,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "selector": {"matchLabels": labels(name, "proxy")},
-        "template": pods.pod(name, "proxy", container, volumes, uid=_PROXY_UID),
+        "template": pods.pod(name, "proxy", container, volumes, uid=_PROXY_UID, secret=secret),
     }
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"{name}-proxy"}, "spec": spec}
 

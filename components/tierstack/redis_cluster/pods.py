@@ -4,6 +4,7 @@ from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY
 from tierstack.platform.internal_ca import kubernetes as certificates
 from tierstack.platform.kubernetes import POD_SECURITY, Manifest
+from tierstack.platform.revision import ANNOTATION
 from tierstack.redis_cluster import node
 from tierstack.redis_cluster.policies import labels
 
@@ -16,8 +17,12 @@ def pod(
     container: Manifest,
     volumes: list[Manifest],
     uid: int = node.UID,
+    secret: SecretRef | None = None,
 ) -> Manifest:
-    """The template of the pods of a part: `node`, `sentinel`, `proxy` or `handover`."""
+    """The template of the pods of a part: `node`, `sentinel`, `proxy` or `handover`. `secret`: what they read at their
+    start; None for a Job, which ends and whose pods cannot change."""
+    digits = secret.revision if secret else None
+    annotated = {"annotations": {ANNOTATION: digits}} if digits is not None else {}
     own = {"labelSelector": {"matchLabels": labels(name, part)}}
     # A cluster of few nodes or one zone still runs it; the scheduler only prefers to spread.
     spread = [
@@ -27,7 +32,7 @@ def pod(
     apart = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": _NODE, **own}]}
     affinity = {"affinity": {"podAntiAffinity": apart}} if part in ("node", "sentinel") else {}
     return {
-        "metadata": {"labels": labels(name, part)},
+        "metadata": {"labels": labels(name, part), **annotated},
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,

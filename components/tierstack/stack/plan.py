@@ -18,6 +18,7 @@ from tierstack.links import (
     DatabaseArchive,
     DatabaseConnection,
     GatewayEndpoint,
+    GatewayIdentity,
     ObjectStore,
     RedisConnection,
     SecretRef,
@@ -48,7 +49,7 @@ class Plan:
 
     @functools.cached_property
     def tls(self) -> TLSArgs:
-        return self.components.tls()
+        return self.components.tls(GatewayIdentity(name="gateway"))
 
     @functools.cached_property
     def gateway(self) -> GatewayArgs:

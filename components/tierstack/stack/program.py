@@ -21,6 +21,7 @@ from tierstack import (
     RedisCluster,
 )
 from tierstack.core.errors import ArgumentError
+from tierstack.links import GatewayIdentity
 from tierstack.platform import PlatformKind, kubernetes
 from tierstack.stack import images
 from tierstack.stack.check import judge
@@ -45,8 +46,9 @@ def build(make: ComponentArgs) -> None:
     """The components of a stack, each given what those before it made."""
     if addons := make.addons():
         kubernetes.cluster(make.platform).after(ClusterAddons("addons", addons))
-    tls = TLS("tls", make.tls())
-    gateway = Gateway("gateway", make.gateway(tls.certificate))
+    front = GatewayIdentity(name="gateway", place=make.platform.place)
+    tls = TLS("tls", make.tls(front))
+    gateway = Gateway(front.name, make.gateway(tls.certificate))
     bucket = make.object_storage()
     storage = ObjectStorage("storage", bucket) if bucket else None
     database = DatabaseWithReplicas("db", make.database(storage.store if storage else None))

@@ -79,7 +79,7 @@ def _component(args: type[Any], *wired: str) -> type[Section]:
     return section(args, without={"platform", "tier", "physical_name", *wired})
 
 
-class _TlsSettings(_component(TLSArgs, "hostnames")):
+class _TlsSettings(_component(TLSArgs, "hostnames", "gateway")):
     __doc__ = TLSArgs.__doc__
     hostnames: list[str] | None = Field(
         default=None,

@@ -23,7 +23,14 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.gateway.args import GatewayArgs
-from tierstack.links import Certificate, DatabaseConnection, GatewayEndpoint, ObjectStore, RedisConnection
+from tierstack.links import (
+    Certificate,
+    DatabaseConnection,
+    GatewayEndpoint,
+    GatewayIdentity,
+    ObjectStore,
+    RedisConnection,
+)
 from tierstack.links.database import RETENTION_DAYS
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.object_storage.args import ObjectStorageArgs
@@ -66,7 +73,7 @@ class ComponentArgs:
     protect: Callable[[str], pulumi.Input[str]] = str
     """What is made of a secret: an output that stays secret, in the program."""
 
-    def tls(self) -> TLSArgs:
+    def tls(self, gateway: GatewayIdentity) -> TLSArgs:
         hostnames = self.settings.tls.hostnames or self.settings.app.hostnames
         if not self.settings.tls.hostnames:
             hostnames = list(dict.fromkeys([*hostnames, *self.policy_hosts()]))
@@ -75,7 +82,7 @@ class ComponentArgs:
             for key in ("certificate_path", "private_key_path")
             if (value := getattr(self.settings.tls, key)) is not None
         }
-        return self._make(TLSArgs, "tls", hostnames=hostnames, **files)
+        return self._make(TLSArgs, "tls", hostnames=hostnames, gateway=gateway, **files)
 
     def gateway(self, certificate: Certificate) -> GatewayArgs:
         return self._make(

@@ -7,7 +7,8 @@ import pulumi
 
 from tierstack.core.errors import Problem
 from tierstack.dns_records.publish.args import Rfc2136Args
-from tierstack.platform import Platform
+from tierstack.links import GatewayIdentity
+from tierstack.platform import Platform, PlatformKind
 
 LOCAL_LIFETIME_DAYS = 90
 """Lifetime of a certificate of the local CA where none is given."""
@@ -75,9 +76,9 @@ class TLSArgs:
     acme_lifetime_hours: int | None = None
     """Docker with `acme`: hours that the CA's certificates are valid, 1 to 4800: Traefik goes by it to renew. None:
     2160, the 90 days of Let's Encrypt."""
-    acme_gateway: str | None = None
-    """Kubernetes with `acme`: name of the Gateway, in the platform's namespace, whose port 80 answers HTTP-01
-    challenges. None: `gateway`."""
+    gateway: GatewayIdentity | None = None
+    """The Gateway that will show it: `GatewayIdentity(name="gateway")`. Required on Kubernetes with `acme` by HTTP-01,
+    because its port 80 answers the challenges; other certificates need none. None: no Gateway answers challenges."""
     certificate_pem: str | None = None
     """With `given`: the chain as PEM, the certificate itself first, then each one's issuer; the root may be left out.
     None: it is in `certificate_path`."""
@@ -116,6 +117,11 @@ class TLSArgs:
     def acme_directory(self) -> str:
         """URL of the ACME directory."""
         return self.acme_server or LETS_ENCRYPT
+
+    @property
+    def answered_by_gateway(self) -> bool:
+        """Whether a Gateway of Kubernetes answers the challenges."""
+        return self.platform.kind is PlatformKind.KUBERNETES and self.validation_method == "http-01"
 
     @property
     def validation_method(self) -> str | None:

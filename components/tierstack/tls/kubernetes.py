@@ -72,11 +72,12 @@ def _solver(name: str, args: TLSArgs) -> Manifest:
             "tsigSecretSecretRef": {"name": dns_secret_name(name), "key": _TSIG_KEY},
         }
         return {"dns01": {"rfc2136": updates}}
+    assert args.gateway  # the rules ask for it
     gateway = {
         "group": "gateway.networking.k8s.io",
         "kind": "Gateway",
         "namespace": args.platform.name,
-        "name": args.acme_gateway or "gateway",
+        "name": args.gateway.name,
     }
     return {"http01": {"gatewayHTTPRoute": {"parentRefs": [gateway]}}}
 
@@ -122,7 +123,12 @@ def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     for logical, manifest in manifests(name, args).items():
         registered.append(on.object(logical, parent, manifest, depends_on=registered))
     secret = registered[-1].urn.apply(lambda _: secret_name(name))
-    return Certificate(hostnames=list(args.hostnames), place=args.platform.place, secret_name=secret)
+    return Certificate(
+        hostnames=list(args.hostnames),
+        place=args.platform.place,
+        secret_name=secret,
+        challenge=args.gateway if args.answered_by_gateway else None,
+    )
 
 
 def _given(args: TLSArgs) -> dict[str, pulumi.Input[str]]:

@@ -21,15 +21,15 @@ _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z
 
 _ONLY_ACME = (
     *("cluster_issuer", "acme_email", "acme_server", "acme_ca", "acme_eab", "acme_dns", "acme_resolvers"),
-    *("acme_caa", "acme_lifetime_hours", "acme_gateway"),
+    *("acme_caa", "acme_lifetime_hours"),
 )
 _ONLY_GIVEN = ("certificate_pem", "certificate_path", "private_key_pem", "private_key_path")
 _OF_ONE_PLATFORM = {
-    PlatformKind.DOCKER: ("cluster_issuer", "acme_gateway"),
+    PlatformKind.DOCKER: ("cluster_issuer",),
     PlatformKind.KUBERNETES: ("acme_resolvers", "acme_lifetime_hours"),
 }
 """Keys that mean nothing on a platform."""
-_ISSUER_OF_ITS_OWN = ("acme_email", "acme_server", "acme_gateway", "acme_ca", "acme_eab", "acme_dns")
+_ISSUER_OF_ITS_OWN = ("acme_email", "acme_server", "acme_ca", "acme_eab", "acme_dns")
 
 
 def problems_of(args: TLSArgs) -> list[Problem]:
@@ -172,8 +172,13 @@ def _first_line(text: str) -> str:
 
 def _challenge(args: TLSArgs) -> list[Problem]:
     found: list[Problem] = []
-    if args.acme_gateway is not None:
-        found += name_problems("acme_gateway", args.acme_gateway)
+    if args.gateway is not None:
+        found += name_problems("gateway.name", args.gateway.name)
+    elif args.answered_by_gateway:
+        wrong = "is required on Kubernetes, where the Gateway's port 80 answers the challenges of HTTP-01"
+        found.append(
+            Problem("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme_dns`')
+        )
     if args.acme_dns is not None:
         return found + args.acme_dns.problems("acme_dns") + _resolvers(args.acme_resolvers)
     if args.acme_resolvers is not None:
