@@ -13,7 +13,7 @@ from tierstack.platform.gitops import Step
 pytestmark = pytest.mark.graph
 
 DATA = {
-    *("Namespace/shop", "Cluster/db", "ObjectStore/backups", "PersistentVolumeClaim/web-uploads"),
+    *("Namespace/shop", "Cluster/db", "ObjectStore/db-archive", "PersistentVolumeClaim/web-uploads"),
     *(f"PersistentVolumeClaim/data-redis-node-{index}" for index in range(3)),
     *("ExternalSecret/db-app", "Password/db-app", "ExternalSecret/redis-password", "Password/redis-password"),
 }
