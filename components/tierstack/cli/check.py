@@ -6,12 +6,15 @@ import typer
 
 from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, On, Stack
-from tierstack.engine.project import find
+from tierstack.core.diagnostics import MISSING, Diagnostic
+from tierstack.engine.project import UsageError, find
 from tierstack.engine.target import on
 
 EXAMPLES = (
     "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"
 )
+
+_NOTHING: dict[str, list[str]] = {"advice": [], "capacity": [], "notes": []}
 
 
 def run(
@@ -25,9 +28,15 @@ def run(
     Uses the network only where `dns.live_dns` is true: it then asks the name servers of this machine, each question
     once, and names those that had no answer.
     """
-    project = find(cwd)
-    config = project.config(stack)
-    found = project.check(stack, on(config, platform, stack) if platform else config)
+    try:
+        project = find(cwd)
+        config = project.config(stack)
+        found = project.check(stack, on(config, platform, stack) if platform else config)
+    except UsageError as error:
+        if json:  # who reads JSON gets it also where there is nothing to check
+            problem = Diagnostic(f"stack {stack}", MISSING, str(error), "", "unreadable")
+            show.as_json({"stack": stack, "platform": None, **show.diagnostics([problem], []), **_NOTHING})
+        raise
     warnings, ignored = found.findings()
     if json:
         show.as_json(

@@ -5,37 +5,21 @@ import copy
 import functools
 import os
 import runpy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from tierstack.core.errors import nearest
+from tierstack.engine import yaml_file
+from tierstack.engine.usage import LockedError, UnreachableError, UsageError
 from tierstack.platform import PlatformKind
+from tierstack.stack.namespaces import split
 from tierstack.stack.protocol import CheckReport, Configuration, ExportedStack
+
+__all__ = ["SECRET", "LockedError", "Project", "StackConfig", "UnreachableError", "UsageError", "find", "masked"]
 
 SECRET = "(secret)"
 """What stands for a secret value that only the engine can decrypt."""
-
-
-class UsageError(Exception):
-    """The command cannot be carried out as it was given."""
-
-    code = 2
-    """Exit code."""
-
-
-class UnreachableError(UsageError):
-    """What the stack runs on, or its backend, does not answer."""
-
-    code = 1
-
-
-class LockedError(UsageError):
-    """Another run holds the stack."""
-
-    code = 1
 
 
 @dataclass(frozen=True)
@@ -48,6 +32,8 @@ class StackConfig:
     """The keys of the project's namespace, without it; secrets as `SECRET`."""
     secret_keys: frozenset[str]
     """The keys that hold a secret."""
+    other_keys: tuple[str, ...] = ()
+    """The keys of other namespaces, in full."""
 
     def on(self, kind: PlatformKind, render_to: str | None) -> "StackConfig":
         """The same configuration on another kind of platform; with `render_to`, written to files."""
@@ -60,7 +46,7 @@ class StackConfig:
                 place.pop("render_to", None)  # pyright: ignore[reportUnknownMemberType]
         if isinstance(values["platform"], dict):
             values["platform"] |= {"kind": kind.value, **({"render_to": render_to} if render_to else {})}
-        return StackConfig(self.document, values, self.secret_keys)
+        return replace(self, values=values)
 
 
 @dataclass(frozen=True)
@@ -93,22 +79,31 @@ class Project:
             guess = nearest(stack, self.stacks())
             hint = f"did you mean `{guess}`?" if guess else f"there are: {', '.join(self.stacks()) or 'none'}"
             raise UsageError(f"no stack `{stack}`: {path.name} does not exist; {hint}")
-        try:
-            document: Any = yaml.safe_load(path.read_text()) or {}
-        except yaml.YAMLError as error:
-            raise UsageError(f"{path.name} is not YAML: {error}") from None
-        given: Any = cast(dict[str, Any], document).get("config") or {} if isinstance(document, dict) else None
+        document = yaml_file.load(path)
+        if stray := [key for key in document if ":" in key or ("config" not in document and key not in _BESIDE)]:
+            shown = ", ".join(f"`{key}`" for key in stray[:3]) + (f" and {len(stray) - 3} more" if stray[3:] else "")
+            raise UsageError(
+                f"{path.name}: {shown} at the top level of the file; keys belong below `config:`, indented"
+            )
+        given: Any = {} if document.get("config") is None else document["config"]
         if not isinstance(given, dict):
             raise UsageError(f"{path.name}: `config` is not a map")
         values: dict[str, Any] = {}
         secret: set[str] = set()
-        for full, value in cast(dict[str, Any], given).items():
-            namespace, _, key = full.rpartition(":")
-            if namespace in ("", self.name):
-                values[key], hides = masked(value)
-                if hides:
-                    secret.add(key)
-        return StackConfig(cast(dict[str, Any], document), values, frozenset(secret))
+        others: list[str] = []
+        spelled: dict[str, str] = {}
+        for full, value in ((str(key), value) for key, value in cast(dict[Any, Any], given).items()):
+            namespace, key = split(full)
+            if namespace not in ("", self.name):
+                others.append(full)
+                continue
+            if key in spelled:
+                raise UsageError(f"{path.name}: `{spelled[key]}` and `{full}` are the same key; remove one of them")
+            spelled[key] = full
+            values[key], hides = masked(value)
+            if hides:
+                secret.add(key)
+        return StackConfig(document, values, frozenset(secret), tuple(others))
 
     @property
     def _configs(self) -> Path:
@@ -145,9 +140,13 @@ class Project:
                 "`from tierstack.stack import Stack`, `stack = Stack()` in its main file (docs/cli.md, Your own "
                 "program). `preview`, `up`, `render`, `status` and `down` work without"
             )
-        return exported.check(Configuration(config.values, config.secret_keys, stack, self.name, self.root))
+        return exported.check(
+            Configuration(config.values, config.secret_keys, stack, self.name, self.root, config.other_keys)
+        )
 
 
+_BESIDE = frozenset({"config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment"})
+"""What the engine reads at the top level of a stack's file."""
 _FILES = ("Pulumi.yaml", "Pulumi.yml")
 
 
@@ -162,13 +161,7 @@ def find(folder: Path) -> Project:
 
 
 def _read(path: Path) -> Project:
-    try:
-        loaded: Any = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path.name} is not YAML: {error}") from None
-    if not isinstance(loaded, dict):
-        raise UsageError(f"{path.name} is not a map; write at least `name` and `runtime`")
-    document = cast(dict[str, Any], loaded)
+    document = yaml_file.load(path, "write at least `name` and `runtime`")
     runtime: Any = document.get("runtime")
     language = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
     folder = document.get("stackConfigDir") or document.get("config")

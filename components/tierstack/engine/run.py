@@ -22,6 +22,7 @@ import yaml
 from tierstack.engine.locks import Lock, explained, is_refusal, locks
 from tierstack.engine.project import LockedError, Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.project import masked as hidden
+from tierstack.stack.namespaces import split
 
 _WRONG_PASSPHRASE = "incorrect passphrase"
 _NOISE = (
@@ -265,7 +266,8 @@ _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 def _document(project: Project, config: StackConfig, *, masked: bool) -> dict[str, Any]:
     """The configuration file of a run: what the user wrote, and the platform as `config` has it."""
     given = cast(dict[str, Any], config.document.get("config") or {})
-    written = {key if ":" in key else f"{project.name}:{key}": value for key, value in given.items()}
+    parts = {key: split(key) for key in given}
+    written = {f"{parts[key][0] or project.name}:{parts[key][1]}": value for key, value in given.items()}
     values = {f"{project.name}:{key}": value for key, value in config.values.items()}
     if masked:
         document = {key: value for key, value in config.document.items() if key not in _ENCRYPTION}

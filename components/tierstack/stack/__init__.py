@@ -24,6 +24,7 @@ class Stack:
             configuration.stack,
             configuration.project,
             configuration.root,
+            other_keys=configuration.other_keys,
         )
 
     def build(self) -> None:

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -13,10 +13,10 @@ from tierstack.core.diagnostics import Diagnostic, Ignored
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
-from tierstack.stack import images, rules
+from tierstack.stack import images, namespaces, rules
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
-from tierstack.stack.settings import read
+from tierstack.stack.settings import NAMES, read
 from tierstack.stack.topology import topology
 from tierstack.stack.wiring import ComponentArgs
 
@@ -65,14 +65,36 @@ def judge(
     project: str,
     root: Path = Path(),
     lookup: Callable[[str | None], images.Lookup] = lambda _: images.unasked,
+    other_keys: Sequence[str] = (),
 ) -> StackReport:
-    """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing."""
+    """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing.
+
+    `other_keys`: the keys of other namespaces, in full.
+    """
+    report = _judged(config, secret_keys, stack, project, root, lookup)
+    stray = namespaces.problems(other_keys, project, NAMES)
+    if not stray:
+        return report
+    # What is there under a wrong namespace is not missing.
+    meant = {namespaces.split(one.path)[1] for one in stray}
+    rest = [one for one in report.problems if not (one.code == "missing-key" and meant & set(one.path.split(".")[:2]))]
+    return StackReport(report.plan, stray + rest, [], [])
+
+
+def _judged(
+    config: Mapping[str, Any],
+    secret_keys: frozenset[str],
+    stack: str,
+    project: str,
+    root: Path,
+    lookup: Callable[[str | None], images.Lookup],
+) -> StackReport:
     try:
         settings = read(config)
         platform = _platform(settings, stack, project, root)
         settled = images.settled(settings.images, platform.kind, lookup(platform.docker_host))
     except ArgumentError as error:
-        beside = _beside(config, error.problems, lambda rest: judge(rest, secret_keys, stack, project, root, lookup))
+        beside = _beside(config, error.problems, lambda rest: _judged(rest, secret_keys, stack, project, root, lookup))
         return StackReport(None, error.problems + beside, [], [])
     plan = Plan(ComponentArgs(settings, settled, platform, root))
     problems = rules.secrets_in_clear(settings, config, secret_keys) + plan.problems()

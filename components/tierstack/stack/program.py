@@ -31,9 +31,9 @@ from tierstack.stack.wiring import ComponentArgs
 def program() -> None:
     """Build what the stack's configuration says. Raises RunError with every problem before anything is registered."""
     stack, project = pulumi.get_stack(), pulumi.get_project()
-    config, secret_keys = _configuration(project)
+    config, secret_keys, others = _configuration(project)
     root = _root()
-    report = judge(config, secret_keys, stack, project, root, lookup=images.on_host)
+    report = judge(config, secret_keys, stack, project, root, lookup=images.on_host, other_keys=others)
     if report.problems or report.plan is None:
         # RunError ends the program without a traceback, which would hide the message.
         raise pulumi.RunError(str(ArgumentError(f"configuration of stack {stack}", report.problems)))
@@ -76,13 +76,14 @@ def _root() -> Path:
     return Path(told) if told else next((one for one in (here, *here.parents) if (one / "Pulumi.yaml").is_file()), here)
 
 
-def _configuration(project: str) -> tuple[dict[str, Any], frozenset[str]]:
-    """The keys of the project's namespace as the engine hands them over, and those that hold a secret."""
+def _configuration(project: str) -> tuple[dict[str, Any], frozenset[str], list[str]]:
+    """The keys of the project's namespace as the engine hands them over, those that hold a secret, and all others."""
     prefix = f"{project}:"
     given: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
     secret: list[str] = json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS", "[]"))
     config = {key.removeprefix(prefix): _value(value) for key, value in given.items() if key.startswith(prefix)}
-    return config, frozenset(key.removeprefix(prefix) for key in secret)
+    others = [key for key in given if not key.startswith(prefix)]
+    return config, frozenset(key.removeprefix(prefix) for key in secret), others
 
 
 def _value(text: str) -> Any:

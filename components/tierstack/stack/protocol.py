@@ -40,6 +40,8 @@ class Configuration:
     """Name of the project."""
     root: Path
     """The project's directory: paths in the configuration are relative to it."""
+    other_keys: tuple[str, ...] = ()
+    """The keys of other namespaces, in full: `docker:host`."""
 
 
 class CheckReport(Protocol):

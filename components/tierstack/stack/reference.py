@@ -16,8 +16,9 @@ _HEAD = """\
 <!-- Made by `python -m tierstack.stack.reference`; a test compares. -->
 
 A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
-are left out take the default; an unknown key is an error that names the nearest known one. `tierstack check -s NAME`
-tells every problem at once, without an engine.
+are left out take the default; an unknown key is an error that names the nearest known one. So is
+a key that the file gives twice, and a section in a misspelled namespace. `tierstack check -s NAME` tells every problem
+at once, without an engine.
 
 ```yaml
 config:

@@ -190,6 +190,8 @@ MASKED = "(secret)"
 """What stands for an encrypted value where nothing decrypts it: in a check without an engine, and when rendering."""
 OVERLAYS = {kind.value: kind for kind in PlatformKind}
 """The keys whose content holds on one kind of platform only."""
+NAMES = frozenset({*Settings.model_fields, *OVERLAYS})
+"""Every key of the project's namespace."""
 
 
 def read(config: Mapping[str, Any]) -> Any:

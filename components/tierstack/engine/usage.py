@@ -1,0 +1,20 @@
+"""How a verb ends that cannot be carried out: one error, without a traceback."""
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given."""
+
+    code = 2
+    """Exit code."""
+
+
+class UnreachableError(UsageError):
+    """What the stack runs on, or its backend, does not answer."""
+
+    code = 1
+
+
+class LockedError(UsageError):
+    """Another run holds the stack."""
+
+    code = 1
