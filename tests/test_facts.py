@@ -97,6 +97,20 @@ def test_operators_are_installed_in_the_version_whose_manifests_are_tested() -> 
         assert f"v{release.version}" in modules, addon.value
 
 
+def test_the_constraints_are_the_engine_and_the_providers_of_the_set_up() -> None:
+    """Another SDK than the provider's makes the engine look for a plugin that the set-up did not install."""
+    constraints = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    locked = dict(re.findall(r"^(pulumi[\w-]*)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    tools = tomllib.loads((ROOT / "toolchain/pins.toml").read_text())["tools"]
+    built = {
+        "pulumi" if name == "pulumi" else name.replace("pulumi-resource-", "pulumi-"): one["version"]
+        for name, one in tools.items()
+        if name == "pulumi" or name.startswith("pulumi-resource-")
+    }
+    assert constraints == locked
+    assert {name: version for name, version in built.items() if name in constraints} == constraints
+
+
 def test_every_dependency_is_imported() -> None:
     """A dependency that nothing uses is one more thing to keep up to date. A provider may be named by its package."""
     source = "\n".join(path.read_text() for path in SOURCES)

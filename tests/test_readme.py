@@ -19,25 +19,29 @@ def test_the_example_of_the_first_page_is_the_file() -> None:
     assert len(EXAMPLE.read_text().splitlines()) <= 25
 
 
+COMPOSED = {
+    "AppCluster",
+    "BackupSchedule",
+    "DatabaseWithReplicas",
+    "DNSRecords",
+    "Gateway",
+    "RedisCluster",
+    "TLS",
+}
+
+
 @pytest.mark.graph
-def test_the_example_composes_every_component() -> None:
+@pytest.mark.parametrize(("example", "more"), [("compose", set()), ("kubernetes", {"ObjectStorage"})])
+def test_the_examples_compose_every_component(example: str, more: set[str]) -> None:
     pulumi.runtime.set_all_config(
         {
             f"image:{name}": f"registry.example/{name}:17@sha256:{'0' * 64}"
             for name in ("app", "traefik", "valkey", "postgres", "pgbouncer", "barman")
         }
     )
-    made = run_program(lambda: runpy.run_path(str(EXAMPLE))).made
+    made = run_program(lambda: runpy.run_path(str(ROOT / "examples" / example / "__main__.py"))).made
     kinds = {one.type.rpartition(":")[2] for one in made if one.type.startswith("tierstack:")}
-    assert kinds == {
-        "AppCluster",
-        "BackupSchedule",
-        "DatabaseWithReplicas",
-        "DNSRecords",
-        "Gateway",
-        "RedisCluster",
-        "TLS",
-    }
+    assert kinds == COMPOSED | more
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

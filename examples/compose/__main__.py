@@ -1,4 +1,4 @@
-"""A stack of your own from the components: one Docker host, or rendered for Kubernetes by the other platform."""
+"""A stack of your own from the components, on one Docker host. The same on Kubernetes: examples/kubernetes."""
 
 import pulumi
 

@@ -42,8 +42,8 @@ def project(folder: Path, program: str, runtime: str = "python", **config: Any) 
     return Checkout(folder)
 
 
-def compose(folder: Path, program: str | None = None) -> Checkout:
-    shutil.copytree(ROOT / "examples" / "compose", folder, ignore=shutil.ignore_patterns("__pycache__"))
+def compose(folder: Path, program: str | None = None, example: str = "compose") -> Checkout:
+    shutil.copytree(ROOT / "examples" / example, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "state").mkdir()
     if program:
         (folder / "__main__.py").write_text(program)
@@ -144,24 +144,9 @@ def test_the_readmes_example_says_that_docker_is_away(tmp_path: Path) -> None:
     assert any("nowhere.sock" in one for one in said["messages"])
 
 
-def test_the_readmes_example_on_kubernetes_is_rendered(tmp_path: Path) -> None:
-    program = (ROOT / "examples" / "compose" / "__main__.py").read_text()
-    for docker, kubernetes in (
-        ('ts.DockerHost(name="compose")', 'ts.Kubernetes(name="compose", secret_store="vault")'),
-        ('image=image("traefik"),', ""),
-        ('tools_image=image("valkey"), http_port=8080, https_port=8443)', ")"),
-        ('image=image("postgres"),', 'image=image("postgres"), archive=ts.DatabaseArchiveArgs(store=storage.store),'),
-        (
-            "database = ",
-            'storage = ts.ObjectStorage("storage", ts.ObjectStorageArgs(platform=host, bucket="shop-backups",'
-            ' endpoint_url="https://s3.example"))\ndatabase = ',
-        ),
-        (', image=image("barman")', ""),
-    ):
-        assert docker in program, docker
-        program = program.replace(docker, kubernetes)
-    made = compose(tmp_path / "compose", program).json("render", "-s", "dev")
-    assert made["manifests"] > 30
+def test_the_example_for_kubernetes_is_rendered(tmp_path: Path) -> None:
+    checkout = compose(tmp_path / "kubernetes", example="kubernetes")
+    assert checkout.json("render", "-s", "dev")["manifests"] > 30
 
 
 def test_a_program_in_another_language_is_the_engines_alone(tmp_path: Path) -> None:

@@ -16,9 +16,14 @@ _HEAD = """\
 <!-- Made by `python -m tierstack.stack.reference`; a test compares. -->
 
 A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
-are left out take the default; an unknown key is an error that names the nearest known one. So is
-a key that the file gives twice, and a section in a misspelled namespace. `tierstack check -s NAME` tells every problem
-at once, without an engine.
+are left out take the default. `tierstack check -s NAME` tells what is wrong, without an engine.
+
+Problems come in three phases, each with all of its problems at once; a phase starts when the one before found none:
+
+1. The file: YAML that cannot be read, a key that is given twice.
+2. The keys: unknown ones, missing ones, wrong types, a section in a misspelled namespace. For an unknown key the
+   error names the nearest known one, or lists all where none is near.
+3. The values: compared with each other, with the tier and with the components' rules.
 
 ```yaml
 config:
