@@ -17,6 +17,7 @@ from tierstack.dns_records.resolve.resolvers import DnsResolver
 from tierstack.dns_records.rules import Severity
 from tierstack.dns_records.zone.check import check_zone
 from tierstack.dns_records.zone.observe import check_live
+from tierstack.engine.output import check_file
 from tierstack.engine.project import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Records of a domain.")
@@ -72,6 +73,7 @@ def snapshot(
     ] = None,
 ) -> None:
     """Ask the DNS all that judging a zone asks, and keep the answers for previews without a network."""
+    check_file(out, "--out")
     asked = Recording(DnsResolver())
     if zone is None:
         check_live(domain, asked)

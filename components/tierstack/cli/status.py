@@ -8,12 +8,14 @@ from tierstack.cli import show
 from tierstack.cli.options import Folder, Json, On, Stack
 from tierstack.engine.aim import aim
 from tierstack.engine.health import Part, is_well_altogether, summary
-from tierstack.engine.parts import parts_of
+from tierstack.engine.parts import is_rendered, parts_of
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import engine
 from tierstack.engine.target import Target
 
 EXAMPLES = "Examples: [bold]tierstack status -s local[/bold]; [bold]tierstack status -s prod --json[/bold]"
+
+_RENDERED = "{} is rendered: ask what applies its manifests (Argo CD, Flux, `kubectl get`) for its health"
 
 
 def run(stack: Stack, platform: On = None, json: Json = False, cwd: Folder = Path()) -> None:
@@ -21,10 +23,12 @@ def run(stack: Stack, platform: On = None, json: Json = False, cwd: Folder = Pat
     project = find(cwd)
     found = aim(project, stack, platform, falls_back=False)
     if found.target is Target.RENDER:
-        raise UsageError(f"{stack} is rendered: what applies its manifests knows how it is")
+        raise UsageError(_RENDERED.format(stack))
     with engine(project, stack, found.config) as pulumi:
         if not pulumi.exists() or not (held := pulumi.resources()):
             raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
+        if is_rendered(held):
+            raise UsageError(_RENDERED.format(stack))
         parts = parts_of(held, pulumi.outputs(), found.platform, found.config)
     tell(stack, parts, json=json)
     raise typer.Exit(0 if is_well_altogether(parts) else 1)

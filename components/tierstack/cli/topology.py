@@ -9,6 +9,7 @@ import typer
 
 from tierstack.cli.options import Folder, On, Stack
 from tierstack.core.errors import ArgumentError
+from tierstack.engine.output import check_file
 from tierstack.engine.project import find
 from tierstack.engine.target import on
 from tierstack.stack import picture
@@ -35,6 +36,8 @@ def run(
     cwd: Folder = Path(),
 ) -> None:
     """A picture of what runs and who calls whom, made from the configuration."""
+    if output:
+        check_file(output, "--output")
     project = find(cwd)
     config = project.config(stack)
     found = project.check(stack, on(config, platform, stack) if platform else config)

@@ -136,6 +136,9 @@ def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: res
             {**about, "changes": outcome.changes, "outputs": outputs, "parts": [one.as_json() for one in seen]}
         )
         raise typer.Exit(0 if well else 1)
+    if parts.is_rendered(pulumi.resources()):
+        show.out.print(f"[bold green]{stack} is rendered:[/] its manifests are written to files; nothing was started")
+        return
     url = outputs.get("url")
     if url and outputs.get("ca"):
         ca = f"pulumi stack output ca -s {stack} > ca.pem"

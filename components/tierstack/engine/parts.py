@@ -38,6 +38,8 @@ def parts_of(held: Resources, outputs: Mapping[str, Any], platform: Platform | N
     present = [one for one in held if not one.get("delete")]
     providers = provider_inputs(present)
     parts = _containers(present, providers, platform) + _workloads(present, providers, platform)
+    if is_rendered(held):
+        return parts  # nobody answers at its address before something applies the files
     url, ca = outputs.get("url"), outputs.get("ca")
     if isinstance(url, str) and url.startswith(("https://", "http://")):
         pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
@@ -70,6 +72,13 @@ def waited(look: Callable[[], list[Part]], seconds: float) -> list[Part]:
 def is_on_docker(held: Resources) -> bool:
     """Whether a stack has anything on a Docker host: what was changed there by hand is seen only by a refresh."""
     return any(str(one["type"]).startswith("docker:") for one in held)
+
+
+def is_rendered(held: Resources) -> bool:
+    """Whether all that the state holds of Kubernetes was written to files, and nothing of it is on a Docker host."""
+    present = [one for one in held if not one.get("delete")]
+    made = any(object_of(one) for one in present)
+    return made and not _objects(present, provider_inputs(present)) and not is_on_docker(present)
 
 
 def _containers(held: Resources, providers: Mapping[str, Mapping[str, Any]], platform: Platform | None) -> list[Part]:

@@ -11,6 +11,7 @@ import yaml
 
 from tierstack.engine import manifests
 from tierstack.engine.aim import Aim
+from tierstack.engine.output import work_directory
 from tierstack.engine.project import Project, StackConfig, UsageError
 from tierstack.engine.run import Engine, RunFailedError, engine
 from tierstack.platform import RENDER_TO, PlatformKind
@@ -49,22 +50,20 @@ def rendered(
 ) -> Rendering:
     """Render into a new directory and put it in the place of the old one.
 
-    Raises UsageError where the directory holds other files, or the program makes what cannot be rendered, and
-    RunFailedError where the engine fails.
+    Raises UsageError where the directory holds other files or cannot be written, or the program makes what cannot be
+    rendered, LockedError where another run is writing it, and RunFailedError where the engine fails.
     """
     final = (output or project.root / "rendered" / stack).resolve()
+    if final.is_file():
+        raise UsageError(f"{final} is a file; name a directory with --output")
     if final.exists() and not _is_ours(final):
         raise UsageError(f"{final} holds other files than rendered manifests; name an empty directory with --output")
-    fresh = final.with_name(f".{final.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
+    with work_directory(final) as fresh:
         _write(project, stack, found, fresh)
         if plaintext := _plaintext_secrets(fresh):
             raise RunFailedError([f"not written: Secrets would stand in clear: {', '.join(plaintext)}"])
         made = _arranged(fresh, final, delete_data=delete_data)
         _swap(fresh, final)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return made
 
 

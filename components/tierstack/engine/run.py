@@ -106,14 +106,15 @@ class Engine:
             if self._unlocked(held):
                 return self.create_stack()
         if done.returncode != 0 and "already exists" not in done.stderr:
-            raise UsageError(f"the stack could not be made:\n{done.stderr.strip()}")
+            raise UsageError(_not_set_up(done.stderr) or f"the stack could not be made:\n{done.stderr.strip()}")
         return done.returncode == 0
 
     def exists(self) -> bool:
         """Whether the backend has the stack."""
         done = self._call("stack", "ls", "--json", cwd=self.workspace)
         if done.returncode != 0:
-            raise UnreachableError(f"the backend does not answer:\n{done.stderr.strip()}")
+            wrong = _not_set_up(done.stderr) or f"the backend does not answer:\n{done.stderr.strip()}"
+            raise UnreachableError(wrong)
         names = [str(one["name"]).rpartition("/")[2] for one in json.loads(done.stdout)]
         return self.stack in names
 
@@ -250,7 +251,10 @@ def engine(
     values stay masked, because nothing that is rendered may hold them. `environment`: further variables.
     """
     if shutil.which("pulumi") is None:
-        raise UsageError("`pulumi` is not on PATH; run `make setup` and then `. .state/env.sh`")
+        raise UsageError(
+            "`pulumi` is not on PATH; install it (https://www.pulumi.com/docs/iac/download-install/). In a checkout of "
+            "tierstack: `make setup`, then `. .state/env.sh`"
+        )
     with tempfile.TemporaryDirectory(prefix="tierstack-") as folder:
         workspace = Path(folder)
         (workspace / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project.name, "runtime": "python"}))
@@ -304,6 +308,22 @@ def _environment(throwaway: Path | None) -> dict[str, str]:
         "PULUMI_EXPERIMENTAL": "true",
         "PULUMI_SKIP_CHECKPOINTS": "true",
     }
+
+
+def _not_set_up(said: str) -> str | None:
+    """What to do where the engine lacks a backend or a passphrase; None where `said` is something else."""
+    if "PULUMI_ACCESS_TOKEN must be set" in said:
+        return (
+            "no backend is chosen for the state. Keep it in files: `pulumi login --local`, or set "
+            "PULUMI_BACKEND_URL=file:///path/to/state, and set PULUMI_CONFIG_PASSPHRASE. Or keep it in Pulumi Cloud: "
+            "`pulumi login`"
+        )
+    if "passphrase must be set" in said:
+        return (
+            "no passphrase is set for the secrets in the state; set PULUMI_CONFIG_PASSPHRASE or "
+            "PULUMI_CONFIG_PASSPHRASE_FILE"
+        )
+    return None
 
 
 def _unbreakable(backend: str) -> str:
