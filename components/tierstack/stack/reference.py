@@ -41,7 +41,8 @@ config:
 error.
 
 **What holds on one kind of platform only** stands below `shop:docker` or `shop:kubernetes`, with the same keys, and is
-laid over the rest. So one line, `platform.kind`, moves a stack.
+laid over the rest. So one line, `platform.kind`, decides where a new stack runs. It moves no data:
+[Move a stack to Kubernetes](move-to-kubernetes.md).
 """
 
 
