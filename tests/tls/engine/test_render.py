@@ -10,6 +10,7 @@ from tests.support import Stack
 from tests.tls.pairs import Pair
 
 PROGRAM = """\
+from tierstack import GatewayIdentity
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.platform import Kubernetes
 from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
@@ -17,7 +18,7 @@ from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
 common = dict(platform=Kubernetes(name="shop", render_to="rendered", secret_store="vault"))
 acme = dict(**common, issuer=Issuer.ACME, acme_email="ops@shop.example")
 TLS("local", TLSArgs(**common, hostnames=["shop.example.org"]))
-TLS("http", TLSArgs(**acme, hostnames=["shop.example.org"]))
+TLS("http", TLSArgs(**acme, hostnames=["shop.example.org"], gateway=GatewayIdentity(name="edge")))
 TLS("wild", TLSArgs(
     **acme, hostnames=["*.example.org", "example.org", "shop.example.org"],
     acme_server="https://ca.internal/dir", acme_ca=open("ca.pem").read(),
