@@ -7,10 +7,12 @@ import sys
 # The one file that an old interpreter gets to see: nothing below may be newer than Python 3.6's grammar.
 if sys.version_info < (3, 11):  # noqa: UP036
     import shutil
+    import subprocess
 
     for _minor in (14, 13, 12, 11):
         _newer = shutil.which("python3.%d" % _minor)  # noqa: UP031
-        if _newer:
+        # A shim of pyenv is on PATH also for versions that are not selected, and then fails.
+        if _newer and subprocess.call([_newer, "-c", ""], stderr=subprocess.DEVNULL) == 0:
             os.execv(_newer, [_newer] + sys.argv)  # noqa: RUF005
     sys.exit("tierstack needs Python 3.11 or newer; this is %s." % sys.version.split()[0])  # noqa: UP031
 

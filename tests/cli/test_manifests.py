@@ -112,6 +112,7 @@ def test_another_template_of_claims_comes_with_what_to_do(tmp_path: Path) -> Non
     old, new = folder(tmp_path / "old", nodes("5Gi")), folder(tmp_path / "new", nodes("20Gi"))
     (line,) = manifests.advice(manifests.refused(manifests.read(old), manifests.read(new)))
     assert "kubectl -n shop delete statefulset redis-node --cascade=orphan" in line
+    assert "volumeClaimTemplates[0].spec.resources.requests.storage was 5Gi and would be 20Gi" in line
 
 
 @pytest.mark.parametrize(

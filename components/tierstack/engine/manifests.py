@@ -144,7 +144,8 @@ class Refusal:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.field} was {_shown(self.before)} and would be {_shown(self.after)}"
+        path, before, after = _difference(self.field, self.before, self.after)
+        return f"{self.what}: {path} was {_shown(before)} and would be {_shown(after)}"
 
 
 def refused(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered]) -> list[Refusal]:
@@ -190,6 +191,20 @@ def _bytes(quantity: str) -> float:
     """A quantity of storage as tierstack writes it."""
     unit = quantity[-2:]
     return float(quantity[:-2]) * _UNITS[unit] if unit in _UNITS else float(quantity)
+
+
+def _difference(path: str, before: Any, after: Any) -> tuple[str, Any, Any]:
+    """The innermost place that holds all that differs: a whole template, cut to a line, shows nothing of it."""
+    steps: list[tuple[str, Any, Any]] = []
+    if isinstance(before, dict) and isinstance(after, dict):
+        old, new = cast(Manifest, before), cast(Manifest, after)
+        steps = [(f"{path}.{key}", old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+    elif isinstance(before, list) and isinstance(after, list):
+        pairs = zip(cast(list[Any], before), cast(list[Any], after), strict=False)
+        if len(cast(list[Any], before)) == len(cast(list[Any], after)):
+            steps = [(f"{path}[{index}]", old, new) for index, (old, new) in enumerate(pairs)]
+    changed = [one for one in steps if one[1] != one[2]]
+    return _difference(*changed[0]) if len(changed) == 1 else (path, cast(Any, before), cast(Any, after))
 
 
 def _shown(value: Any) -> str:
