@@ -49,6 +49,13 @@ def wait_until(what: str, reached: Callable[[], object], seconds: float) -> None
         time.sleep(1)
 
 
+def without_backups(config: dict[str, Any]) -> None:
+    """Take away the backups and all that only they need: the bucket's credentials are encrypted for one stack."""
+    config.pop("backups")
+    config.pop("object_storage")
+    config["database"].pop("archive")
+
+
 class Shop:
     """The stack under test: staging's own configuration with the cluster's images and sizes that fit one machine."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.shop import Shop, kubectl
+from tests.cluster.shop import Shop, kubectl, without_backups
 from tests.kills import KILLS, Kills
 
 ROWS = 1000
@@ -28,8 +28,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def _small(config: dict[str, Any]) -> None:
-    config.pop("backups")
-    config.pop("object_storage")
+    without_backups(config)
     config["app"] |= {"hostnames": ["interrupted.example"], "replicas": 1, "workers": 1}
     config["app"].pop("scheduler_health_command", None)
 

@@ -5,10 +5,11 @@ The tests of this file are steps of one run, in their order.
 
 import json
 import time
+from typing import Any
 
 import pytest
 
-from tests.cluster.shop import Shop, kubectl, wait_until
+from tests.cluster.shop import Shop, kubectl, wait_until, without_backups
 
 DENIED = "violates PodSecurity"
 
@@ -145,11 +146,10 @@ def test_another_namespace_reaches_nothing(shop: Shop) -> None:
 def test_the_api_server_accepts_every_rendered_manifest(shop: Shop, tier: str) -> None:
     stack = f"dry-{tier.lower()}"
 
-    def render(config: dict[str, object]) -> None:
+    def render(config: dict[str, Any]) -> None:
         config["tier"] = tier
         config["platform"] = {**shop.platform, "render_to": f"rendered/{stack}", "secret_store": "vault"}
-        config.pop("backups")
-        config.pop("object_storage")  # its credentials are encrypted for the stack under test
+        without_backups(config)
 
     shop.checkout.config(stack, render, base=shop.stack)
     shop.checkout.tierstack("render", "-s", stack)
