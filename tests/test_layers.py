@@ -11,20 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tierstack.cli.deferred import PACKAGES
+
 PACKAGE = Path(__file__).parents[1] / "components" / "tierstack"
 LAYERS = ("core", "links", "platform", "components", "component_host", "stack", "engine", "cli")
-COMPONENTS = (
-    "app_cluster",
-    "backup_schedule",
-    "cluster_addons",
-    "database",
-    "dns_records",
-    "gateway",
-    "mta_sts_host",
-    "object_storage",
-    "redis_cluster",
-    "tls",
-)
+COMPONENTS = frozenset(package.removeprefix("tierstack.") for package in PACKAGES)
 UPWARD: set[tuple[str, str]] = set()
 """Imports of a higher layer."""
 SIDEWAYS = {

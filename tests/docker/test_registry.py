@@ -4,7 +4,6 @@ import base64
 import json
 import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.test_shop import free_port
+from tests.shop.stand import until
 from tests.support import Stack, containers_of, docker_client, image
 
 USER, PASSWORD = "puller", "4711-geheim"
@@ -69,7 +69,8 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     auth = {"username": USER, "password": PASSWORD}
     names = []
     try:
-        _wait_until_it_listens(address, process, tmp_path / "registry.log")
+        until("the registry listens, or has ended", lambda: process.poll() is not None or listens(address))
+        assert process.poll() is None, (tmp_path / "registry.log").read_text()
         for name, local in (("shop", "php:8.4"), ("tools", "valkey:8.1")):
             repository = f"{address}/{name}"
             # An image of its own, which nothing else keeps on the host.
@@ -94,14 +95,11 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         log.close()
 
 
-def _wait_until_it_listens(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def listens(address: str) -> bool:
     host, _, port = address.partition(":")
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((host, int(port)), 1):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"the registry does not listen at {address}: {log.read_text()}")
+    with suppress(OSError), socket.create_connection((host, int(port)), 1):
+        return True
+    return False
 
 
 @pytest.mark.needs("registry")

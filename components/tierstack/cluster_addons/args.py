@@ -46,7 +46,7 @@ class ClusterAddonsArgs:
     They are taken as they are, without a checksum. None: downloaded once, checked, and kept in the user's cache."""
     checksums: dict[str, str] | None = None
     """SHA-256 of vendors' manifests, by name of the addon, for those whose checksum tierstack does not know.
-    None: none; such an addon is refused, with the command that shows it."""
+    None: no further checksums; an addon without one is refused, with the command that shows it."""
     images: dict[str, str] | None = None
     """Images to run instead: repository of the vendor's image, without tag → image by digest. None: the vendors'."""
     replicas: int = 2

@@ -61,7 +61,7 @@ def rendered(
     with work_directory(final) as fresh:
         _write(project, stack, found, fresh)
         if plaintext := _plaintext_secrets(fresh):
-            raise RunFailedError([f"not written: Secrets would stand in clear: {', '.join(plaintext)}"])
+            raise RunFailedError([f"not written: Secrets would be in plaintext: {', '.join(plaintext)}"])
         made = _arranged(fresh, final, delete_data=delete_data)
         _swap(fresh, final)
     return made

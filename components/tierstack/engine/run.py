@@ -68,7 +68,7 @@ class Outcome:
 
     @property
     def changing(self) -> list[tuple[str, str]]:
-        """The steps that change something; looking at what is there does not.
+        """The steps that change a resource; `same` and `refresh` change none.
 
         Without the engine's own default providers, as in its display: that of dynamic resources has the whole
         configuration as its inputs, so any key changes it, also one that no resource has.

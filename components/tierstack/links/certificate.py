@@ -55,7 +55,7 @@ class AcmeClient:
     ca_pem: str | None = None
     """The CAs that the server's own certificate may come from. None: those that the system trusts."""
     eab_key_id: str | None = None
-    """External account binding (RFC 8555 section 7.3.4): id of the key. None: none is asked for."""
+    """External account binding (RFC 8555 section 7.3.4): id of the key. None: no external account."""
     eab_hmac_key: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
     """The key itself, base64url."""
 

@@ -27,6 +27,6 @@ class RedisConnection:
     endpoint_labels: dict[str, str] | None = None
     """Kubernetes: labels of the pods that answer at the endpoint. None on Docker."""
     ca: TrustedCA | None = None
-    """What clients verify the endpoint by (`rediss://`, TLS from the first byte). None: it speaks in clear."""
+    """What clients verify the endpoint by (`rediss://`, TLS from the first byte). None: plaintext."""
     place: str | None = None
     """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""

@@ -101,7 +101,7 @@ def _endpoint(path: str, value: str) -> list[Problem]:
     except ValueError:
         return [Problem(path, value, "is not a URL", instead)]
     if url.username is not None or url.password is not None:
-        wrong = "holds credentials, which would stand in clear in state and plans"
+        wrong = "holds credentials, which would be in plaintext in state and plans"
         return [Problem(path, HIDDEN, wrong, "remove them, and give `access_key_id` and `secret_access_key`")]
     if url.scheme not in ("https", "http") or not url.hostname or re.search(r"\s", value):
         return [Problem(path, value, "is not an http or https URL", instead)]

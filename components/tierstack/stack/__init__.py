@@ -32,6 +32,6 @@ class Stack:
 
         Raises pulumi.RunError with every problem, before anything is registered.
         """
-        from tierstack.stack.program import program  # the components: a check does without
+        from tierstack.stack.program import program  # imports the components, which a check does not need
 
         program()

@@ -104,7 +104,7 @@ class Plan:
 
     @property
     def zone(self) -> Zone | None:
-        """The records of the domain. None: none are computed, or an argument is wrong."""
+        """The records of the domain. None: no domain is configured, or an argument is wrong."""
         return self.components.zone.zone if self.components.zone else None
 
     @property
