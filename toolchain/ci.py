@@ -5,6 +5,7 @@ files of their full forms that the change touched. A level that this machine cou
 it cannot run, and what the time is too short for, stands in the last lines with its reason. See docs/toolchain.md.
 """
 
+import contextlib
 import os
 import platform
 import re
@@ -30,6 +31,8 @@ PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))? ?=*$")
 CAPABILITIES = {"SYS_ADMIN": 21, "NET_ADMIN": 12}
 """What root needs to start containers: linux/capability.h."""
+POLITE_SECONDS = 60
+"""What a step that took too long has to clean up."""
 
 
 class CannotError(Exception):
@@ -325,15 +328,23 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     """Stop a process and what it started in its own session, politely first."""
     if process.poll() is not None:
         return
-    for number, patience in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
-        try:
+    for number, patience in ((signal.SIGTERM, POLITE_SECONDS), (signal.SIGKILL, 10)):
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-            process.wait(patience)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
-        return
+        end = time.monotonic() + patience
+        while _is_alive(process) and time.monotonic() < end:  # the others may outlive the one that started them
+            time.sleep(0.05)
+
+
+def _is_alive(leader: "subprocess.Popen[bytes]") -> bool:
+    """Whether a process of this group runs: proc_pid_stat(5), in which Z is one that nobody has waited for yet."""
+    leader.poll()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group = file.read_text().rpartition(")")[2].split()[:3]
+            if group == str(leader.pid) and state != "Z":
+                return True
+    return False
 
 
 def versions() -> None:

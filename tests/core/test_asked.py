@@ -257,6 +257,7 @@ class TestNamespaceOfAnotherState:
         monkeypatch.setattr(shared, "has_engine", lambda: True)
         monkeypatch.setattr(kubernetes, "has_engine", lambda: True)
         monkeypatch.setattr(own_state, "resources", dict)
+        monkeypatch.setattr(claim, "objects_on", lambda _: [])  # not what this machine's daemon has
         return calls
 
     def test_is_refused(self, asked: list[Any]) -> None:

@@ -87,8 +87,10 @@ def test_an_empty_environment(version: str, wheel: Path, tmp_path: Path) -> None
 
 
 def test_the_readme_s_command(tmp_path: Path) -> None:
-    (extra,) = re.findall(r'pip install "\./tierstack(.*)"', (ROOT / "README.md").read_text())
-    python = environment(tmp_path / "env", f"{ROOT}{extra}")
+    ((constraints, extra),) = re.findall(
+        r'pip install --constraint \.\./tierstack/(\S+) "\.\./tierstack(.*)"', (ROOT / "README.md").read_text()
+    )
+    python = environment(tmp_path / "env", f"--constraint {ROOT / constraints} {ROOT}{extra}")
     run(python, "-c", "import octodns, tierstack; tierstack.DNSRecords", cwd=tmp_path)
 
 

@@ -194,7 +194,7 @@ Object("leak", secret, pulumi.ResourceOptions(provider=provider))
     target = checkout.folder / "rendered" / ".staging.new"
     program.write_text(program.read_text() + leak % str(target))
     done = checkout.tierstack("render", "-s", "staging", code=1)
-    assert "in clear: leak" in done.stderr
+    assert "plaintext: leak" in done.stderr
     assert not (checkout.folder / "rendered" / "staging").exists()
 
 

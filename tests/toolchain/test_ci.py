@@ -124,8 +124,23 @@ def test_a_step_that_takes_too_long_is_ended_with_what_it_started(run: ci.Run) -
     assert not run.step("step", "/bin/sh", "-c", f"PATH=/usr/bin:/bin; {script}", minutes=0)
     assert outcomes(run)["step"] == (FAILED, "not finished after 0 min; == 2 passed in 1.00s ==")
     child = (run.root / "child").read_text().strip()
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert not running(child)
+
+
+def test_what_is_deaf_to_a_polite_end_is_ended_too(run: ci.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ci, "POLITE_SECONDS", 0.2)
+    child = "(trap '' TERM; echo $$ > child; while :; do sleep 1000; done) & wait"
+    assert not run.step("step", "/bin/bash", "-c", f"PATH=/usr/bin:/bin; {child.replace('$$', '$BASHPID')}", minutes=0)
+    assert not running((run.root / "child").read_text().strip())
+
+
+def running(process: str) -> bool:
+    """Whether a process lives: one that nobody has waited for yet (Z) does not."""
+    state = Path(f"/proc/{process}/stat")
+    try:
+        return state.read_text().split()[2] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_program_left_running_does_not_hold_a_step_up(run: ci.Run) -> None:

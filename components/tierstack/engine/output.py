@@ -1,5 +1,6 @@
 """Where a verb writes: looked at before the work begins, so that a wrong path is told at once."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -23,12 +24,14 @@ def check_file(path: Path, option: str) -> None:
 
 @contextmanager
 def work_directory(final: Path) -> Generator[Path, None, None]:
-    """An empty directory beside `final`, for one run at a time; what is left of it is removed.
+    """An empty directory beside `final`, for one run at a time; what is left of it is removed, and so are the
+    directories above it that were made for it and hold nothing else.
 
     Raises LockedError while another run holds it, and UsageError where it cannot be made. The lock is on the directory
     itself (flock(2)), so a run that is killed leaves none.
     """
     fresh = final.with_name(f".{final.name}.new")
+    above = [one for one in fresh.parents if not one.exists()]
     try:
         fresh.mkdir(parents=True, exist_ok=True)
         held = os.open(fresh, os.O_RDONLY)
@@ -48,6 +51,9 @@ def work_directory(final: Path) -> Generator[Path, None, None]:
         if _is(held, fresh):  # not where it has taken its place, or another run has made its own
             _remove_if_held(held, fresh)
         os.close(held)
+        with contextlib.suppress(OSError):  # the first that holds something ends it
+            for one in above:
+                one.rmdir()
 
 
 def _is(held: int, path: Path) -> bool:

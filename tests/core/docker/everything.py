@@ -78,5 +78,5 @@ ran = host.run_once(
 host.container("full", root, service, depends_on=[ran])
 bare = docker.Service(image=image, command=["sleep", "600"], user="10001:10002", networks=[], memory_mb=32)
 # Its name says all that may replace it, so that the new one starts beside the old one.
-host.container("bare", root, bare, single=False, called=f"bare-{platform.environment}")
+host.container("bare", root, bare, single=False, called=["bare", platform.environment])
 pulumi.export("volume", files.volume)
