@@ -1,5 +1,6 @@
 """To whom a platform's name belongs on a Docker host. `tests/docker/test_two_checkouts.py` does it on a real daemon."""
 
+import functools
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,9 +75,15 @@ class Daemon:
     def create(self, name: str, labels: dict[str, str]) -> None:
         self.kept.setdefault(name, labels)  # as Docker does
 
-    def list(self, filters: dict[str, str]) -> "list[Any]":
-        found = [name for name in self.kept if filters["name"] in name]
-        return [SimpleNamespace(name=name, attrs={"Labels": self.kept[name]}) for name in found]
+    def list(self, filters: dict[str, Any]) -> "list[Any]":
+        wanted = {tuple(one.split("=")) for one in filters.get("label", [])}
+        found = [
+            name for name, labels in self.kept.items() if filters.get("name", "") in name and wanted <= labels.items()
+        ]
+        return [
+            SimpleNamespace(name=name, attrs={"Labels": self.kept[name]}, remove=functools.partial(self.kept.pop, name))
+            for name in found
+        ]
 
     def get(self, name: str) -> Any:
         return SimpleNamespace(remove=lambda: self.kept.pop(name))
@@ -125,9 +132,11 @@ class TestProvider:
         provider = claim._Provider()
         provider.create(props("a"))
         daemon.kept["shop-db-data"] = OURS
+        daemon.kept["shop-web-1a2b-secrets"] = OURS | claim.OF_A_RELEASE  # the next state's revision is another one
+        daemon.kept["shop2-web-1a2b-secrets"] = {**OURS, "app.kubernetes.io/part-of": "shop2"} | claim.OF_A_RELEASE
         provider.update("shop-claim", props("a"), props("b", adopt=True))
         assert daemon.kept["shop-claim"][OWNER] == "b"
-        assert "shop-db-data" in daemon.kept
+        assert daemon.kept.keys() == {"shop-claim", "shop-db-data", "shop2-web-1a2b-secrets"}
         assert daemon.notes == ["stop container", "remove container", "remove network"]
 
     @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ OWNER = "tierstack.dev/owner"
 """Label of the claim's volume: the id that the owner's state has."""
 _STACK, _BY = "tierstack.dev/stack", "tierstack.dev/claimed-by"
 _PART_OF = "app.kubernetes.io/part-of"
+OF_A_RELEASE = {"tierstack.dev/lifetime": "release"}
+"""Label of volumes that are made again for each release."""
 TYPE = "pulumi-python:dynamic/docker:Claim"
 
 
@@ -191,7 +193,8 @@ def _take(props: dict[str, Any]) -> None:
 
 
 def _clear(daemon: Any, name: str) -> None:
-    """Remove the containers and networks of a platform: they hold no data, and a state cannot take them over."""
+    """Remove what holds no data and a state cannot take over: the containers and networks of a platform, and the
+    volumes of its releases, whose names no other state asks for."""
     from docker.errors import NotFound
 
     filters = {"label": f"{_PART_OF}={name}"}
@@ -199,7 +202,8 @@ def _clear(daemon: Any, name: str) -> None:
         with suppress(NotFound):
             one.stop(timeout=_STOP_SECONDS)  # a database flushes what it has
             one.remove(force=True)
-    for one in daemon.networks.list(filters=filters):
+    of_releases = {"label": [filters["label"], *(f"{key}={value}" for key, value in OF_A_RELEASE.items())]}
+    for one in [*daemon.networks.list(filters=filters), *daemon.volumes.list(filters=of_releases)]:
         one.remove()
 
 

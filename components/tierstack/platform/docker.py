@@ -14,7 +14,7 @@ import pulumi_docker as docker
 
 from tierstack.platform import DataProtection, Platform, own_state, revision
 from tierstack.platform.asked import PhysicalName
-from tierstack.platform.claim import Claim, Claimed, claim, refuse_taken
+from tierstack.platform.claim import OF_A_RELEASE, Claim, Claimed, claim, refuse_taken
 from tierstack.platform.daemon import is_in_registry
 from tierstack.platform.files import VolumeFiles
 from tierstack.platform.pulled_image import PulledImage, image_suffix
@@ -213,12 +213,13 @@ class Host:
         if memory_owner:
             uid, gid = memory_owner
             memory = {"type": "tmpfs", "device": "tmpfs", "o": f"size=1m,mode=0750,uid={uid},gid={gid}"}
+        labels = self.platform.labels | (OF_A_RELEASE if called else {})
         return docker.Volume(
             name,
             name=self._called(name, called),
             driver="local",
             driver_opts=memory,
-            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in sorted(self.platform.labels.items())],
+            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in sorted(labels.items())],
             opts=self.options(
                 parent,
                 # Where the platform does not ask for them, what the caller says of the component holds.
