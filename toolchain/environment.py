@@ -107,7 +107,7 @@ def script(pins: Pins) -> str:
     install_plugins(programs)
     path = os.pathsep.join((str(place.venv() / "bin"), str(link_farm(programs))))
     lines = [
-        "# Written by toolchain/setup.py. Use it with: . .state/env.sh",
+        f"{place.WRITTEN} Use it with: . .state/env.sh",
         f'export PATH={shlex.quote(path)}:"$PATH"',
         f"export TIERSTACK_SCHEMAS={shlex.quote(schemas.location(pins))}",
     ]

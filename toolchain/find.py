@@ -20,10 +20,19 @@ class Found:
 
 
 def foreign_path() -> str:
-    """PATH without our own directories, so that a build of ours is never taken for the user's."""
+    """PATH without our own directories, also those of another checkout whose `env.sh` the shell has read, so that a
+    build of ours is never taken for the user's."""
     ours = (str(place.cache()), str(place.venv()), str(place.state()))
-    parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(p for p in parts if p and not os.path.realpath(p).startswith(ours))
+    parts = [Path(one) for one in os.environ.get("PATH", os.defpath).split(os.pathsep) if one]
+    return os.pathsep.join(
+        str(one) for one in parts if not os.path.realpath(one).startswith(ours) and not _is_of_a_checkout(one)
+    )
+
+
+def _is_of_a_checkout(folder: Path) -> bool:
+    """Whether it is the `bin` of a checkout's programs, or of its Python environment beside them."""
+    scripts = [one / "env.sh" for one in (folder.parent, folder.parent.parent / place.state().name)]
+    return any(one.is_file() and one.read_text().startswith(place.WRITTEN) for one in scripts)
 
 
 def run_version(program: Path, args: tuple[str, ...]) -> str:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+WRITTEN = "# Written by toolchain/setup.py."
+"""How the environment of a checkout, `.state/env.sh`, begins."""
 
 
 def cache() -> Path:

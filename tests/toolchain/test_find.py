@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import find
+from toolchain import environment, find
 from toolchain.pins import Pins
 
 Program = Callable[..., Path]
@@ -39,6 +39,21 @@ def test_our_own_directories_on_path_do_not_count_as_the_users(
     ours = home / "checkout" / ".state" / "bin"
     program("pulumi", "echo v3.259.0", ours)
     monkeypatch.setenv("PATH", f"{ours}:{home}/path")
+    assert find.find(few.tools["pulumi"], few) is None
+
+
+@pytest.mark.parametrize("folder", [".state/bin", ".venv/bin"])
+def test_another_checkout_in_the_same_shell_does_not_count_as_the_users(
+    few: Pins, program: Program, home: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    other = home / "other"
+    program("pulumi", "echo v3.259.0", other / folder)
+    monkeypatch.setenv("PATH", f"{other / folder}:{home}/path")
+    found = find.find(few.tools["pulumi"], few)
+    assert found is not None
+    assert found.source == "PATH"
+    (other / ".state").mkdir(exist_ok=True)
+    (other / ".state" / "env.sh").write_text(environment.script(few))
     assert find.find(few.tools["pulumi"], few) is None
 
 
