@@ -23,7 +23,7 @@ IMAGES = {
     "haproxy": "local:haproxy:3.0",
 }
 SIZES = {
-    "database": {"cpu": 0.4, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+    "database": {"cpu": 0.4, "pooler_cpu": 0.1, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
     "redis": {"memory_mb": 256, "storage_gb": 5, "cpu": 0.1},
 }
 """What three nodes on two processors have room for: what is asked for must fit, what is used may be more."""
