@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from tierstack.object_storage import ObjectStorage, ObjectStorageArgs
     from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
     from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
-    from tierstack.tls import TLS, Issuer, TLSArgs
+    from tierstack.tls import TLS, ACMEArgs, GivenCertificateArgs, LocalCAArgs, TLSArgs
 
 __all__ = [
     "TIERS",
     "TLS",
+    "ACMEArgs",
     "Addon",
     "AppCluster",
     "AppClusterArgs",
@@ -55,8 +56,9 @@ __all__ = [
     "GatewayArgs",
     "GatewayEndpoint",
     "GatewayIdentity",
-    "Issuer",
+    "GivenCertificateArgs",
     "Kubernetes",
+    "LocalCAArgs",
     "MtaStsHost",
     "MtaStsHostArgs",
     "ObjectStorage",
@@ -97,7 +99,7 @@ if not TYPE_CHECKING:
         "object_storage": ("ObjectStorage", "ObjectStorageArgs"),
         "platform": ("DataProtection", "DockerHost", "Kubernetes", "Platform", "PlatformKind"),
         "redis_cluster": ("RedisCluster", "RedisClusterArgs", "RedisPurpose"),
-        "tls": ("TLS", "Issuer", "TLSArgs"),
+        "tls": ("TLS", "ACMEArgs", "GivenCertificateArgs", "LocalCAArgs", "TLSArgs"),
     }
 
     def __getattr__(name: str) -> object:

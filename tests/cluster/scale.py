@@ -167,7 +167,7 @@ class Environments:
     @staticmethod
     def _fit(config: dict[str, Any], name: str) -> None:
         config["platform"] = {"kind": "kubernetes", "name": name, "storage_class": STORAGE_CLASS}
-        config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
+        config["tls"] = {"cluster_issuer": ISSUER}
         config["app"]["hostnames"] = [f"{name}.example", f"www.{name}.example"]
         config["dns"] = {**config["dns"], "domain": f"{name}.example"}
         config["object_storage"] = {**S3, "bucket": name}

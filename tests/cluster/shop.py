@@ -75,7 +75,7 @@ class Shop:
     def _fit(self, config: dict[str, Any]) -> None:
         config["platform"] = self.platform
         config["images"] = IMAGES
-        config["tls"] = {"issuer": "acme", "cluster_issuer": ISSUER}
+        config["tls"] = {"cluster_issuer": ISSUER}
         config |= deepcopy(SIZES)
         config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
         config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}

@@ -26,20 +26,18 @@ from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, Kubernetes
 from tierstack.links import GatewayIdentity
-from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
+from tierstack.tls import TLS, ACMEArgs, ExternalAccountArgs, TLSArgs
 
 platform = Kubernetes(name="{name}", data_protection=DataProtection.NONE)
-acme = dict(
-    platform=platform, issuer=Issuer.ACME, gateway=GatewayIdentity(name="gateway"), acme_email="ops@{domain}",
-    acme_server="{directory}", acme_ca={ca!r},
-    acme_eab=ExternalAccountArgs(key_id="{eab_id}", hmac_key=pulumi.Output.secret("{eab_key}")),
+common = dict(platform=platform, gateway=GatewayIdentity(name="gateway"))
+account = dict(
+    email="ops@{domain}", server="{directory}", ca={ca!r},
+    eab=ExternalAccountArgs(key_id="{eab_id}", hmac_key=pulumi.Output.secret("{eab_key}")),
 )
-plain = TLS("plain", TLSArgs(**acme, hostnames=["{plain}"]))
-wild = TLS("wild", TLSArgs(
-    **acme, hostnames=["{wild}"],
-    acme_dns=Rfc2136Args(
-        server="{address}", port={dns_port}, key_name="{key}", key_secret=pulumi.Output.secret("{secret}")),
-))
+dns = Rfc2136Args(
+    server="{address}", port={dns_port}, key_name="{key}", key_secret=pulumi.Output.secret("{secret}"))
+plain = TLS("plain", TLSArgs(**common, hostnames=["{plain}"], acme=ACMEArgs(**account)))
+wild = TLS("wild", TLSArgs(**common, hostnames=["{wild}"], acme=ACMEArgs(**account, dns=dns)))
 Gateway("gateway", GatewayArgs(platform=platform, certificate=plain.certificate))
 Gateway("second", GatewayArgs(platform=platform, certificate=wild.certificate))
 """

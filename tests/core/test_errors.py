@@ -105,6 +105,30 @@ def test_an_unknown_key_without_a_near_one_lists_them_all() -> None:
     assert unknown_key("", "zzz", ["b"]).path == "zzz"
 
 
+GROUPS = {"acme": ["email", "server"], "local_ca": ["lifetime_days"], "given": ["server"]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "guess"),
+    [
+        ("acme_email", "x", "acme.email"),
+        ("acmeEmail", "x", "acme.email"),
+        ("email", "x", "acme.email"),
+        ("lifetime-days", 1, "local_ca.lifetime_days"),
+        ("given_server", "x", "given.server"),
+        ("issuer", "local-ca", "local_ca"),
+        ("hostname", "x", "hostnames"),
+    ],
+)
+def test_an_unknown_key_that_a_group_has(key: str, value: object, guess: str) -> None:
+    known = ["hostnames", *GROUPS]
+    assert unknown_key("", key, known, GROUPS, value).hint == f"did you mean `{guess}`?"
+
+
+def test_a_key_that_several_groups_have_tells_nothing() -> None:
+    assert unknown_key("", "server", ["hostnames", *GROUPS], GROUPS).hint.startswith("known keys: ")
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [

@@ -21,8 +21,8 @@ def front(named: str, made: str, **gateway: Any) -> str:
     def program() -> None:
         try:
             identity = ts.GatewayIdentity(name=named)
-            acme = {"issuer": ts.Issuer.ACME, "acme_email": "ops@shop.example"}
-            tls = ts.TLS("tls", ts.TLSArgs(platform=K, hostnames=["shop.example.com"], gateway=identity, **acme))
+            acme = ts.ACMEArgs(email="ops@shop.example")
+            tls = ts.TLS("tls", ts.TLSArgs(platform=K, hostnames=["shop.example.com"], gateway=identity, acme=acme))
             ts.Gateway(made, ts.GatewayArgs(platform=K, certificate=tls.certificate, **gateway))
         except ts.ArgumentError as error:
             said.append(str(error))
@@ -51,7 +51,7 @@ def test_another_gateway_refuses_the_certificate() -> None:
 
 
 def test_a_challenge_without_a_gateway_is_refused() -> None:
-    args = ts.TLSArgs(platform=K, hostnames=["shop.example.com"], issuer=ts.Issuer.ACME, acme_email="ops@shop.example")
+    args = ts.TLSArgs(platform=K, hostnames=["shop.example.com"], acme=ts.ACMEArgs(email="ops@shop.example"))
     assert [one.path for one in args.problems()] == ["gateway"]
 
 

@@ -230,7 +230,8 @@ def test_every_key_is_explained_and_the_page_is_current() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == page, f"out of date; write it again: {again}"
 
 
-ACME = {"issuer": "acme", "acme_email": "ops@shop.example"}
+ACCOUNT = {"email": "ops@shop.example"}
+ACME = {"acme": ACCOUNT}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ ACME = {"issuer": "acme", "acme_email": "ops@shop.example"}
         (ACME, {"certificate": {"issuer": "letsencrypt.org"}}),
         (ACME, {"certificate": {"issuer": "letsencrypt.org", "validation_method": "http-01"}}),
         (
-            {**ACME, "acme_server": "https://ca.example.org/dir", "acme_caa": "ca.example.org"},
+            {"acme": {**ACCOUNT, "server": "https://ca.example.org/dir", "caa": "ca.example.org"}},
             {"certificate": {"issuer": "ca.example.org"}, "caa": {"issuers": ["ca.example.org"]}},
         ),
     ],
@@ -252,8 +253,8 @@ def test_a_ca_that_caa_lets_issue(base: dict[str, Any], tls: dict[str, Any], dns
 
 
 def test_a_private_ca_without_a_name_has_no_record(base: dict[str, Any]) -> None:
-    private = {"acme_server": "https://ca.internal/dir", "acme_ca": Authority.make("private").certificate}
-    put(base, "tls", {**ACME, **private})
+    private = {"server": "https://ca.internal/dir", "ca": Authority.make("private").certificate}
+    put(base, "tls.acme", {**ACCOUNT, **private})
     assert said(base) == []
     put(base, "dns.certificate", {"issuer": "letsencrypt.org"})
     assert said(base) == []
@@ -262,12 +263,12 @@ def test_a_private_ca_without_a_name_has_no_record(base: dict[str, Any]) -> None
 def test_a_key_that_nothing_decrypts_is_not_judged(base: dict[str, Any], tmp_path: Path) -> None:
     pair = Pair.make(["shop.example"])
     (tmp_path / "chain.pem").write_text(pair.chain)
-    given = {"issuer": "given", "certificate_path": str(tmp_path / "chain.pem"), "private_key_pem": "(secret)"}
-    put(base, "tls", given)
+    given = {"certificate_path": str(tmp_path / "chain.pem"), "private_key_pem": "(secret)"}
+    put(base, "tls.given", given)
     assert said(base) == []
-    put(base, "tls.private_key_pem", Pair.make(["shop.example"]).key)
+    put(base, "tls.given.private_key_pem", Pair.make(["shop.example"]).key)
     assert said(base, ["tls"]) == [
-        "tls.private_key_pem = (hidden): is not the key of the certificate `CN=site`; "
+        "tls.given.private_key_pem = (hidden): is not the key of the certificate `CN=site`; "
         "give the key that the certificate was asked for with"
     ]
 

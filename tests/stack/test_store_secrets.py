@@ -35,14 +35,14 @@ def tls(**arguments: Any) -> Callable[[], Any]:
 
 
 def test_the_page_lists_every_secret_of_the_store() -> None:
-    account = {"issuer": ts.Issuer.ACME, "acme_email": "ops@shop.example"}
     update = Rfc2136Args(server="192.0.2.53", key_name="acme", key_secret="aHVudGVyMg==")
     external = ExternalAccountArgs(key_id="one", hmac_key="aHVudGVyMg")
     pair = Pair.make(NAMES)
+    given = ts.GivenCertificateArgs(certificate_pem=pair.chain, private_key_pem=pair.key)
     read = {
         **read_from_store(lambda: shop(PLATFORMS["rendered"], ts.Tier.USERS_1M)),
-        **read_from_store(tls(issuer=ts.Issuer.GIVEN, certificate_pem=pair.chain, private_key_pem=pair.key)),
-        **read_from_store(tls(**account, acme_dns=update, acme_eab=external)),
+        **read_from_store(tls(given=given)),
+        **read_from_store(tls(acme=ts.ACMEArgs(email="ops@shop.example", dns=update, eab=external))),
     }
     assert read["shop/web-secrets"] == {"APP_KEY"}  # the keys are the user's
     rows = re.findall(r"^\| `NAMESPACE/([\w-]+)` \| ([^|]+) \|", PAGE.read_text(), re.MULTILINE)

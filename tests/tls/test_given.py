@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.tls.pairs import NOW, Authority, Pair, encrypted
 from tierstack.platform import DockerHost, Kubernetes
-from tierstack.tls import Issuer, TLSArgs, given
+from tierstack.tls import GivenCertificateArgs, TLSArgs, given
 
 NAMES = ["shop.example.org", "www.example.org"]
 
 
 def args(pair: Pair, **changes: Any) -> TLSArgs:
     values = {"certificate_pem": pair.chain, "private_key_pem": pair.key, **changes}
-    return TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, issuer=Issuer.GIVEN, **values)
+    return TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, given=GivenCertificateArgs(**values))
 
 
 def said(pair: Pair, **changes: Any) -> list[str]:
@@ -56,7 +56,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("shape", "message"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
 def test_a_wrong_certificate(shape: dict[str, Any], message: str) -> None:
     (problem,) = said(Pair.make(**{"names": NAMES, **shape}))
-    assert problem.startswith("certificate_pem = '")
+    assert problem.startswith("given.certificate_pem = '")
     assert message in problem
 
 
@@ -94,7 +94,7 @@ def test_names_in_capitals_are_the_same_names() -> None:
 
 def test_the_key_of_another_certificate() -> None:
     assert said(Pair.make(NAMES), private_key_pem=Pair.make(NAMES).key) == [
-        "private_key_pem = (hidden): is not the key of the certificate `CN=site`; "
+        "given.private_key_pem = (hidden): is not the key of the certificate `CN=site`; "
         "give the key that the certificate was asked for with"
     ]
 
@@ -122,7 +122,7 @@ def test_a_chain_in_another_order() -> None:
 def test_a_key_among_the_certificates_is_not_shown() -> None:
     pair = Pair.make(NAMES)
     (problem,) = said(pair, certificate_pem=pair.chain + pair.key)
-    assert problem.startswith("certificate_pem = (hidden): holds a private key beside the certificates")
+    assert problem.startswith("given.certificate_pem = (hidden): holds a private key beside the certificates")
 
 
 def test_every_problem_at_once() -> None:
@@ -134,10 +134,10 @@ def test_every_problem_at_once() -> None:
 def test_a_rendered_stack_needs_no_key_here() -> None:
     pair = Pair.make(NAMES)
     rendered = Kubernetes(name="shop", render_to="out", secret_store="vault")
-    arguments: dict[str, Any] = {"hostnames": NAMES, "issuer": Issuer.GIVEN, "certificate_pem": pair.chain}
+    arguments: dict[str, Any] = {"hostnames": NAMES, "given": GivenCertificateArgs(certificate_pem=pair.chain)}
     assert given.problems_of(TLSArgs(platform=rendered, **arguments), NOW) == []
     (problem,) = given.problems_of(TLSArgs(platform=Kubernetes(name="shop", render_to="out"), **arguments), NOW)
-    assert "would stand in clear in rendered files" in str(problem)
+    assert "would be in plaintext in rendered files" in str(problem)
 
 
 @pytest.mark.parametrize(("left", "warned"), [(32, False), (30, True)])

@@ -1,6 +1,7 @@
 """What TLS registers, as golden files, and what it promises of keys and lifetimes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.links import GatewayIdentity
 from tierstack.platform import DockerHost, Kubernetes, Platform
-from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs, kubernetes
+from tierstack.tls import TLS, ACMEArgs, ExternalAccountArgs, GivenCertificateArgs, LocalCAArgs, TLSArgs, kubernetes
 from tierstack.tls.docker import common_name, renew_before_hours
 
 pytestmark = pytest.mark.graph
@@ -21,17 +22,13 @@ pytestmark = pytest.mark.graph
 DOCKER = DockerHost(name="shop")
 CLUSTER = Kubernetes(name="shop")
 HOSTS = ["shop.example.org", "www.example.org"]
-ACME: dict[str, Any] = {
-    "issuer": Issuer.ACME,
-    "acme_email": "ops@shop.example",
-    "gateway": GatewayIdentity(name="edge"),
-}
-DNS: dict[str, Any] = {"issuer": Issuer.ACME, "cluster_issuer": "letsencrypt-dns"}
-UPDATES: dict[str, Any] = {
-    **ACME,
-    "acme_dns": Rfc2136Args(server="192.0.2.53", key_name="acme", key_secret="dGhlIFRTSUcga2V5"),
-    "acme_eab": ExternalAccountArgs(key_id="kid", hmac_key="dGhlIGFjY291bnQncyBrZXk"),
-}
+ACME: dict[str, Any] = {"acme": ACMEArgs(email="ops@shop.example"), "gateway": GatewayIdentity(name="edge")}
+DNS_01 = ACMEArgs(
+    email="ops@shop.example",
+    dns=Rfc2136Args(server="192.0.2.53", key_name="acme", key_secret="dGhlIFRTSUcga2V5"),
+    eab=ExternalAccountArgs(key_id="kid", hmac_key="dGhlIGFjY291bnQncyBrZXk"),
+)
+UPDATES: dict[str, Any] = {**ACME, "acme": DNS_01}
 RENDERED = Kubernetes(name="shop", render_to="out", secret_store="vault")
 
 
@@ -41,7 +38,10 @@ RENDERED = Kubernetes(name="shop", render_to="out", secret_store="vault")
         ("tls-docker", TLSArgs(platform=DOCKER, hostnames=HOSTS)),
         ("tls-kubernetes-local-ca", TLSArgs(platform=CLUSTER, hostnames=HOSTS)),
         ("tls-kubernetes-acme", TLSArgs(platform=CLUSTER, hostnames=HOSTS, **ACME)),
-        ("tls-kubernetes-cluster-issuer", TLSArgs(platform=CLUSTER, hostnames=["*.example.org"], **DNS)),
+        (
+            "tls-kubernetes-cluster-issuer",
+            TLSArgs(platform=CLUSTER, hostnames=["*.example.org"], cluster_issuer="letsencrypt-dns"),
+        ),
         ("tls-kubernetes-dns-01", TLSArgs(platform=CLUSTER, hostnames=["*.example.org", "a.example.org"], **UPDATES)),
         ("tls-rendered-dns-01", TLSArgs(platform=RENDERED, hostnames=["*.example.org"], **UPDATES)),
     ],
@@ -69,18 +69,18 @@ def test_on_kubernetes_no_key_passes_through_the_engine() -> None:
         ]
 
 
-@pytest.mark.parametrize(
-    ("days", "percent", "hours"), [(90, 34, 734), (90, 50, 1080), (1, 5, 1), (825, 90, 17820), (None, 34, 734)]
-)
-def test_renewal_is_a_share_of_the_lifetime(days: int | None, percent: int, hours: int) -> None:
-    args = TLSArgs(platform=DOCKER, hostnames=HOSTS, lifetime_days=days, renew_before_percent=percent)
-    assert renew_before_hours(args) == hours
+@pytest.mark.parametrize(("days", "percent", "hours"), [(90, 34, 734), (90, 50, 1080), (1, 5, 1), (825, 90, 17820)])
+def test_renewal_is_a_share_of_the_lifetime(days: int, percent: int, hours: int) -> None:
+    ca = LocalCAArgs(lifetime_days=days)
+    args = TLSArgs(platform=DOCKER, hostnames=HOSTS, local_ca=ca, renew_before_percent=percent)
+    assert renew_before_hours(days, percent) == hours
     certificate = kubernetes.manifests("tls", args)["tls-certificate"]["spec"]
     assert certificate["renewBeforePercentage"] == percent
 
 
 def test_a_ca_outlives_what_it_signs() -> None:
-    args = TLSArgs(platform=CLUSTER, hostnames=HOSTS, lifetime_days=30, ca_lifetime_days=365)
+    own = LocalCAArgs(lifetime_days=30, ca_lifetime_days=365)
+    args = TLSArgs(platform=CLUSTER, hostnames=HOSTS, local_ca=own)
     ca = kubernetes.manifests("tls", args)["tls-ca-certificate"]["spec"]
     assert (ca["duration"], ca["renewBefore"]) == ("8760h0m0s", "720h0m0s")
 
@@ -136,9 +136,9 @@ def container(args: TLSArgs) -> dict[str, Any]:
 def test_what_traefik_reads_at_the_start_only_replaces_its_container() -> None:
     first = container(TLSArgs(platform=DOCKER, hostnames=HOSTS, **UPDATES))
     dns = Rfc2136Args(server="192.0.2.53", key_name="acme", key_secret="YW5vdGhlciBUU0lHIGtleQ==")
-    assert container(TLSArgs(platform=DOCKER, hostnames=HOSTS, **{**UPDATES, "acme_dns": dns})) != first
-    other = UPDATES | {"acme_server": "https://ca.example.org/dir"}
-    assert container(TLSArgs(platform=DOCKER, hostnames=HOSTS, **other)) != first
+    assert container(TLSArgs(platform=DOCKER, hostnames=HOSTS, acme=replace(DNS_01, dns=dns))) != first
+    other = replace(DNS_01, server="https://ca.example.org/dir")
+    assert container(TLSArgs(platform=DOCKER, hostnames=HOSTS, acme=other)) != first
     assert container(TLSArgs(platform=DOCKER, hostnames=[*HOSTS, "b.example.org"], **UPDATES)) == first
 
 
@@ -149,9 +149,7 @@ def test_a_given_certificate(platform: Platform, tmp_path: Path) -> None:
     args = TLSArgs(
         platform=platform,
         hostnames=HOSTS,
-        issuer=Issuer.GIVEN,
-        certificate_path=str(tmp_path / "chain.pem"),
-        private_key_pem=pair.key,
+        given=GivenCertificateArgs(certificate_path=str(tmp_path / "chain.pem"), private_key_pem=pair.key),
     )
     made = front(args) if platform is DOCKER else run_program(lambda: TLS("tls", args))
     clear = json.dumps([one.inputs for one in made.made], default=lambda value: f"({type(value).__name__})")

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.tls.mangled import FILES, FORMS
 from tests.tls.pairs import NOW, Pair, encrypted
 from tierstack.platform import DockerHost
-from tierstack.tls import Issuer, TLSArgs, given, pem
+from tierstack.tls import GivenCertificateArgs, TLSArgs, given, pem
 
 NAMES = ["shop.example.org"]
 PAIR = Pair.make(NAMES)
@@ -34,9 +34,7 @@ def test_a_chain_and_a_key_are_written_anew(form: str) -> None:
     args = TLSArgs(
         platform=DockerHost(name="shop"),
         hostnames=NAMES,
-        issuer=Issuer.GIVEN,
-        certificate_pem=mangle(PAIR.chain),
-        private_key_pem=mangle(PAIR.key),
+        given=GivenCertificateArgs(certificate_pem=mangle(PAIR.chain), private_key_pem=mangle(PAIR.key)),
     )
     assert given.problems_of(args, NOW) == []
     assert given.chain_pem(args) == PAIR.chain
@@ -122,9 +120,9 @@ def test_a_binary_file_is_named_as_one(form: str, tmp_path: Path) -> None:
             f"{part}_path": str(path),
             f"{other}_pem": PAIR.key if part == "certificate" else PAIR.chain,
         }
-        args = TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, issuer=Issuer.GIVEN, **given_parts)
+        args = TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, given=GivenCertificateArgs(**given_parts))
         (problem,) = given.problems_of(args, NOW)
-        assert problem.path == f"{part}_path"
+        assert problem.path == f"given.{part}_path"
         assert problem.message == "is binary (DER, PKCS #7 or PKCS #12), not PEM"
         assert "openssl" in problem.hint
 

@@ -13,8 +13,13 @@ pytestmark = pytest.mark.graph
 TABLE = yaml.safe_load((Path(__file__).parent.parent / "cases/tls/wrong.yaml").read_text())
 
 
+def laid_over(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    both = {key for key in base if isinstance(base[key], dict) and isinstance(given.get(key), dict)}
+    return {**base, **{key: {**base[key], **value} if key in both else value for key, value in given.items()}}
+
+
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
 def test_wrong_arguments(case: dict[str, Any]) -> None:
-    given: Any = {**TABLE["bases"][case["base"]], **case["given"]}
+    given: Any = laid_over(TABLE["bases"][case["base"]], case["given"])
     error = refused(lambda: TLS("tls", given))
     assert [str(problem) for problem in error.problems] == case["says"]

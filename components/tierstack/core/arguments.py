@@ -12,7 +12,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Any, Protocol, TypeVar, cast, get_args, get_origin
 
@@ -77,19 +77,36 @@ def _mended(cls: type[Any], given: object, shape: list[Problem]) -> tuple[object
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     loaded, _ = _fields(cls, given, "", False)
     doubtful = {re.split(r"[.\[]", problem.path)[0] for problem in shape}
-    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.hint) if word in fields}
+    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)[`.]", problem.hint) if word in fields}
     types_of = hints(cls)
+    values = _given(cls, given)
+    mended, doubtful_inside = set[str](), set[str]()
     for name, field in fields.items():
         if name in loaded and name not in doubtful:
             continue
         loaded.pop(name, None)
+        group, words = _mended_group(types_of[name], values.get(name), name, shape)
+        if group is not None:
+            loaded[name] = group
+            mended |= {name}
+            doubtful_inside |= words
+            continue
         if not _required(field):
             continue
-        stand_in = _stand_in(types_of[name]) if name in doubtful and name in _given(cls, given) else None
+        stand_in = _stand_in(types_of[name]) if name in doubtful and name in values else None
         if stand_in is None:
             return None, set()
         loaded[name] = stand_in
-    return cls(**loaded), doubtful
+    return cls(**loaded), doubtful - mended | doubtful_inside
+
+
+def _mended_group(hint: Any, given: object, name: str, shape: list[Problem]) -> tuple[object, set[str]]:
+    """The same for the group in the field `name`; None where it is no group, or is wrong as a whole."""
+    group = _group(hint)
+    own = [problem for problem in shape if re.split(r"[.\[]", problem.path)[0] == name]
+    if group is None or not own or not all(problem.path.startswith(f"{name}.") for problem in own):
+        return None, set()
+    return _mended(group, given, [dataclasses.replace(one, path=one.path[len(name) + 1 :]) for one in own])
 
 
 def _stand_in(hint: Any) -> object:
@@ -148,7 +165,7 @@ def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dic
     """The converted values of all fields that were given, with the problems of their shape."""
     values = _given(cls, given)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-    problems = [unknown_key(path, key, fields) for key in values if key not in fields]
+    problems = _unknown(cls, values, path)
     types_of = hints(cls)
     loaded: dict[str, object] = {}
     for name, field in fields.items():
@@ -162,6 +179,25 @@ def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dic
         loaded[name], wrong = _value(types_of[name], values[name], _at(path, name), hidden)
         problems += wrong
     return loaded, problems
+
+
+def _unknown(cls: type[Any], values: Mapping[str, object], path: str) -> list[Problem]:
+    """The problems of keys that `cls` has not."""
+    fields = {field.name for field in dataclasses.fields(cls) if field.init}
+    unknown = {key: value for key, value in values.items() if key not in fields}
+    if not unknown:
+        return []
+    inner = {name: _group(hint) for name, hint in hints(cls).items() if name in fields}
+    groups = {
+        name: [field.name for field in dataclasses.fields(one) if field.init] for name, one in inner.items() if one
+    }
+    return [unknown_key(path, key, fields, groups, value) for key, value in unknown.items()]
+
+
+def _group(hint: Any) -> type[Any] | None:
+    """The class of arguments that a field holds, as `X` or `X | None`. None: it holds another type."""
+    options = get_args(hint) if get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return next((one for one in options if isinstance(one, type) and dataclasses.is_dataclass(one)), None)
 
 
 def _other(cls: type[Any], given: object, path: str, secret: bool) -> Problem:
@@ -350,7 +386,7 @@ def _with_keyword_errors(cls: type[Any]) -> None:
             )
             for value in given
         ]
-        problems += [unknown_key("", key, fields) for key in named if key not in fields]
+        problems += _unknown(cls, named, "")
         known = {key: value for key, value in named.items() if key in fields}
         loaded, shape = load(cls, known)
         raise ArgumentError(cls.__name__, problems + problems_with_rules(cls, known, loaded, shape))

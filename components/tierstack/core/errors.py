@@ -1,7 +1,8 @@
 """How tierstack says that an input is wrong: every problem of a component at once, each with its remedy."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi
 
@@ -38,19 +39,42 @@ class ArgumentError(pulumi.RunError, ValueError):
         super().__init__("\n".join([f"{subject}: {count}", *(f"  {problem}" for problem in self.problems)]))
 
 
+def _folded(word: str) -> str:
+    return re.sub(r"[._-]", "", word.lower())
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to `word`, or None where none is close enough to be a likely slip."""
-    folded = {candidate.lower().replace("_", "").replace("-", ""): candidate for candidate in known}
-    close = difflib.get_close_matches(word.lower().replace("_", "").replace("-", ""), folded, n=1, cutoff=0.6)
+    folded = {_folded(candidate): candidate for candidate in known}
+    close = difflib.get_close_matches(_folded(word), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else None
 
 
-def unknown_key(path: str, key: str, known: Iterable[str]) -> Problem:
-    """The problem of a key that nothing reads, with the nearest key that something does read."""
+def unknown_key(
+    path: str,
+    key: str,
+    known: Iterable[str],
+    groups: Mapping[str, Iterable[str]] | None = None,
+    value: object = MISSING,
+) -> Problem:
+    """The problem of a key that nothing reads, with the nearest key that something does read.
+
+    `groups`: the keys inside those of `known` that hold a group, by its name. What stands at the wrong level is told
+    the right one: `acme_email` and `email` mean `acme.email`, and `issuer`, with the `value` "acme", means `acme`.
+    """
     names = sorted(known)
-    guess = nearest(key, names)
+    guess = _in_a_group(key, value, groups or {}) or nearest(key, names)
     hint = f"did you mean `{guess}`?" if guess else f"known keys: {', '.join(names)}"
     return Problem(f"{path}.{key}" if path else key, MISSING, "is not a known key", hint, "unknown-key")
+
+
+def _in_a_group(key: str, value: object, groups: Mapping[str, Iterable[str]]) -> str | None:
+    pairs = [(group, name) for group, names in groups.items() for name in names]
+    joined = [f"{group}.{name}" for group, name in pairs if _folded(f"{group}{name}") == _folded(key)]
+    alone = [f"{group}.{name}" for group, name in pairs if _folded(name) == _folded(key)]
+    chosen = [group for group in groups if isinstance(value, str) and _folded(group) == _folded(value)]
+    # A name that several groups have tells nothing.
+    return next((found[0] for found in (joined, alone, chosen) if len(found) == 1), None)
 
 
 def out_of_range(path: str, value: float | None, low: float, high: float, unit: str = "") -> list[Problem]:

@@ -90,7 +90,7 @@ def is_never_public(name: str) -> bool:
 def _public(path: str, name: str) -> Problem | None:
     if is_never_public(name):
         wrong = "is not a name of the public DNS, so that no public CA can check it"
-        return Problem(path, name, wrong, "write a public name, or `issuer: local-ca`")
+        return Problem(path, name, wrong, "write a public name, or use `local_ca`")
     return None
 
 

@@ -10,7 +10,7 @@ from tierstack.dns_records.zone import caa
 from tierstack.platform import PlatformKind
 from tierstack.platform.proxy.acme import ordered
 from tierstack.stack.plan import Plan
-from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.args import TLSArgs
 from tierstack.tls.authorities import caa_name
 
 _HTTP_01_PORT = 80
@@ -21,11 +21,12 @@ _LOOPBACK = ("127.0.0.1", "::1")
 def problems(plan: Plan) -> list[Problem]:
     """Where the domain's CAA records keep the CA from issuing what `tls` asks it for (RFC 8659, RFC 8657)."""
     dns, tls = plan.dns, plan.tls
-    if dns is None or tls.issuer is not Issuer.ACME:
+    acme = tls.acme
+    if dns is None or (acme is None and tls.cluster_issuer is None):
         return []
-    known = tls.acme_caa or (None if tls.cluster_issuer else caa_name(tls.acme_directory))
+    known = (acme.caa or caa_name(acme.server)) if acme else None
     stated = dns.certificate.issuer.strip().lower() if dns.certificate else None
-    if known is None and tls.acme_ca is not None:
+    if known is None and acme and acme.ca is not None:
         return []  # a private CA without a name has no record that could name it
     if stated is None:
         wrong = "is required where certificates come from a public CA: nothing else checks that CAA lets it issue"
@@ -34,9 +35,9 @@ def problems(plan: Plan) -> list[Problem]:
             f"write `{{issuer: {known}}}`" if known else "write `issuer` with the domain that your CA states for CAA"
         )
         return [Problem("dns.certificate", MISSING, wrong, instead)]
-    if known is None and tls.cluster_issuer is None:
-        wrong = f"is required: nothing says by which name {tls.acme_directory} calls itself in CAA records"
-        return [Problem("tls.acme_caa", MISSING, wrong, "write the CA's domain, as its practice statement has it")]
+    if known is None and acme:
+        wrong = f"is required: nothing says by which name {acme.server} calls itself in CAA records"
+        return [Problem("tls.acme.caa", MISSING, wrong, "write the CA's domain, as its practice statement has it")]
     found = _stated(dns, tls, known, stated)
     return found or _records(plan, dns, known or stated)
 
@@ -77,11 +78,11 @@ def _inside(names: Sequence[str], domain: str) -> list[str]:
 def advice(plan: Plan) -> list[str]:
     """What keeps a CA from looking, or a certificate from being renewed."""
     tls = plan.tls
-    if tls.issuer is Issuer.GIVEN:
+    if tls.given:
         from tierstack.tls import given  # what it needs to read certificates takes long to import
 
         return given.advice(tls)
-    if tls.validation_method != "http-01" or tls.acme_ca is not None:
+    if tls.acme is None or tls.acme.dns is not None or tls.acme.ca is not None:
         return []
     gateway = plan.gateway
     found: list[str] = []
@@ -89,8 +90,8 @@ def advice(plan: Plan) -> list[str]:
         if gateway.http_port != _HTTP_01_PORT:
             found.append(
                 f"tls: the CA looks for HTTP-01 at port 80, and `gateway.http_port` is {gateway.http_port}: unless "
-                "something leads port 80 there, no certificate comes; or use `acme_dns`"
+                "something leads port 80 there, no certificate comes; or use `acme.dns`"
             )
         if gateway.bind_address in _LOOPBACK:
-            found.append("tls: the CA looks from outside, and `gateway.bind_address` keeps it out; or use `acme_dns`")
+            found.append("tls: the CA looks from outside, and `gateway.bind_address` keeps it out; or use `acme.dns`")
     return found

@@ -127,7 +127,7 @@ def _beside(
 
 
 def _platform(settings: Any, stack: str, project: str, root: Path) -> Platform:
-    given = settings.platform.given()
+    given = settings.platform.written()
     given.pop("memory_mb", None)
     if given.get("render_to"):
         given["render_to"] = str(root / given["render_to"])  # the engine runs the program in its own directory

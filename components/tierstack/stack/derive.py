@@ -30,7 +30,7 @@ class Section(BaseModel):
     arguments: ClassVar[type[Any] | None] = None
     """What the section was made from; its source documents the keys."""
 
-    def given(self, protect: Callable[[str], Any] = str) -> dict[str, Any]:
+    def written(self, protect: Callable[[str], Any] = str) -> dict[str, Any]:
         """The keys that the user wrote, each secret as `protect` makes it: what a component's arguments are made of."""
         return {name: _plain(getattr(self, name), protect) for name in self.model_fields_set}
 
@@ -88,7 +88,7 @@ def _model_type(hint: Any, *, secret: bool) -> Any:
 
 def _plain(value: Any, protect: Callable[[str], Any]) -> Any:
     if isinstance(value, Section):
-        return value.given(protect)
+        return value.written(protect)
     if isinstance(value, SecretStr):
         return protect(value.get_secret_value())
     if isinstance(value, list):

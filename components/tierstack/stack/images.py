@@ -23,7 +23,7 @@ def settled(images: Images, kind: PlatformKind, lookup: Lookup) -> Images:
     """
     problems: list[Problem] = []
     found: dict[str, str | None] = {}
-    for name, value in images.given().items():
+    for name, value in images.written().items():
         match = _LOCAL.fullmatch(value) if value else None
         if match is None:
             if value and value.startswith("local:"):

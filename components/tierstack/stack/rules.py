@@ -21,7 +21,7 @@ from tierstack.stack.derive import Section
 from tierstack.stack.memory import HELPERS_MB, host_memory
 from tierstack.stack.plan import Plan
 from tierstack.stack.settings import MASKED, key_of
-from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.args import TLSArgs
 
 
 def problems(plan: Plan) -> list[Problem]:
@@ -67,11 +67,13 @@ def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: froz
 
 
 def _certificate_secrets(tls: Any) -> list[tuple[tuple[str, ...], SecretStr | None]]:
-    found: list[tuple[tuple[str, ...], SecretStr | None]] = [(("tls", "private_key_pem"), tls.private_key_pem)]
-    if tls.acme_dns:
-        found.append((("tls", "acme_dns", "key_secret"), tls.acme_dns.key_secret))
-    if tls.acme_eab:
-        found.append((("tls", "acme_eab", "hmac_key"), tls.acme_eab.hmac_key))
+    found: list[tuple[tuple[str, ...], SecretStr | None]] = []
+    if tls.given:
+        found.append((("tls", "given", "private_key_pem"), tls.given.private_key_pem))
+    if tls.acme and tls.acme.dns:
+        found.append((("tls", "acme", "dns", "key_secret"), tls.acme.dns.key_secret))
+    if tls.acme and tls.acme.eab:
+        found.append((("tls", "acme", "eab", "hmac_key"), tls.acme.eab.hmac_key))
     return found
 
 
@@ -223,8 +225,8 @@ def _rendered_keys(plan: Plan) -> list[Problem]:
 def _policy_advice(plan: Plan) -> list[str]:
     """What keeps senders from a policy that is served well."""
     found: list[str] = []
-    if plan.tls.issuer is Issuer.LOCAL_CA:
-        found.append("mta_sts: senders do not trust the local CA, so for them there is no policy; use `issuer: acme`")
+    if plan.tls.signing_ca:
+        found.append("mta_sts: senders do not trust the local CA, so for them there is no policy; use `tls.acme`")
     port = plan.gateway.https_port
     if plan.platform.kind is PlatformKind.DOCKER and port != 443:
         found.append(f"mta_sts: senders fetch the policy at port 443, and `gateway.https_port` is {port}")

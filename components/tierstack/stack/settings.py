@@ -262,7 +262,9 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
         parent = _hint(where[:-1]) if len(where) > 1 else Settings
         known = {*parent.model_fields, *(OVERLAYS if parent is Settings else ())}
         parents, _, last = path.rpartition(".")
-        return unknown_key(parents, last, known)
+        inner = {name: _within(field.annotation) for name, field in parent.model_fields.items()}
+        groups = {name: one.model_fields for name, one in inner.items() if hasattr(one, "model_fields")}
+        return unknown_key(parents, last, known, groups, detail["input"])
     noun = type_name(hint)
     article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
     if detail["type"] == "missing":

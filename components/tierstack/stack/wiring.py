@@ -77,12 +77,13 @@ class ComponentArgs:
         hostnames = self.settings.tls.hostnames or self.settings.app.hostnames
         if not self.settings.tls.hostnames:
             hostnames = list(dict.fromkeys([*hostnames, *self.policy_hosts()]))
-        files = {
-            key: str(self.root / value)
-            for key in ("certificate_path", "private_key_path")
-            if (value := getattr(self.settings.tls, key)) is not None
-        }
-        return self._make(TLSArgs, "tls", hostnames=hostnames, gateway=gateway, **files)
+        wired: dict[str, Any] = {"hostnames": hostnames, "gateway": gateway}
+        if given := self._given("tls").get("given"):
+            files = {
+                key: str(self.root / given[key]) for key in ("certificate_path", "private_key_path") if given.get(key)
+            }
+            wired["given"] = {**given, **files}
+        return self._make(TLSArgs, "tls", **wired)
 
     def gateway(self, certificate: Certificate) -> GatewayArgs:
         return self._make(
@@ -229,7 +230,7 @@ class ComponentArgs:
         return cast(A, made)
 
     def _given(self, section: str) -> dict[str, Any]:
-        return cast(Section, getattr(self.settings, section)).given(self.protect)
+        return cast(Section, getattr(self.settings, section)).written(self.protect)
 
     def _images(self, section: str) -> dict[str, str]:
         wanted = _IMAGES[self.platform.kind].get(section, {})

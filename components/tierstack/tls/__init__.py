@@ -7,9 +7,9 @@ from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 from tierstack.tls import alerts, docker, kubernetes
-from tierstack.tls.args import ExternalAccountArgs, Issuer, TLSArgs
+from tierstack.tls.args import ACMEArgs, ExternalAccountArgs, GivenCertificateArgs, LocalCAArgs, TLSArgs
 
-__all__ = ["TLS", "ExternalAccountArgs", "Issuer", "TLSArgs"]
+__all__ = ["TLS", "ACMEArgs", "ExternalAccountArgs", "GivenCertificateArgs", "LocalCAArgs", "TLSArgs"]
 
 
 class TLS(Component):
@@ -23,7 +23,7 @@ class TLS(Component):
     ca_pem: pulumi.Output[str | None]
     """Docker: the certificate of the local CA in PEM, for clients to trust. None elsewhere."""
     secret_name: pulumi.Output[str | None]
-    """Kubernetes: the Secret with `tls.crt`, `tls.key` and, with `local-ca`, `ca.crt`. None on Docker."""
+    """Kubernetes: the Secret with `tls.crt`, `tls.key` and, with a local CA, `ca.crt`. None on Docker."""
     certificate: Certificate
     """The certificate: what a Gateway takes as `certificate`."""
     alert_rules: pulumi.Output[str]
@@ -32,7 +32,7 @@ class TLS(Component):
     def __init__(self, name: str, args: TLSArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with every problem of the arguments; nothing is registered then."""
         loaded = self.begin(name, args, TLSArgs, opts)
-        if loaded.issuer is Issuer.GIVEN:
+        if loaded.given:
             from tierstack.tls import given  # what it needs to read certificates takes long to import
 
             for line in given.advice(loaded):

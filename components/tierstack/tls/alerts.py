@@ -6,7 +6,7 @@ import yaml
 
 from tierstack.platform import PlatformKind
 from tierstack.platform.proxy.acme import ordered
-from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.args import LocalCAArgs, TLSArgs
 
 _ENDS = "traefik_tls_certs_not_after"
 """Traefik's metric: seconds since 1970 at the end of each certificate that it shows."""
@@ -19,7 +19,7 @@ def text(name: str, args: TLSArgs) -> str:
         _alert("CertificateNotRenewed", soon, args, "is not renewed, although half of the time for it is over"),
         _alert("CertificateUnobserved", absent, args, "is not reported by anything, so nobody sees it expire"),
     ]
-    if args.issuer is Issuer.GIVEN:
+    if args.given:
         alerts[0]["annotations"]["summary"] = f"{_names(args)}: the given certificate is to be replaced"
     group = {"name": f"{args.platform.name}-{name}", "rules": alerts}
     return yaml.safe_dump({"groups": [group]}, sort_keys=False, width=1000)
@@ -28,26 +28,26 @@ def text(name: str, args: TLSArgs) -> str:
 def seconds_left(args: TLSArgs) -> int:
     """How much of the lifetime is left when the alarm is raised: half of the share at which it is renewed; of a given
     certificate, which nobody renews by himself, the whole share."""
-    if args.issuer is Issuer.GIVEN:
+    if args.given:
         from tierstack.tls import given  # what it needs to read certificates takes long to import
 
         return given.lifetime_seconds(args) * args.renew_before_percent // 100
-    hours = args.acme_lifetime if args.issuer is Issuer.ACME else args.local_lifetime_days * 24
+    hours = args.acme.expected_hours if args.acme else (args.local_ca or LocalCAArgs()).lifetime_days * 24
     return hours * 3600 * args.renew_before_percent // 200
 
 
 def _by_cert_manager(args: TLSArgs) -> bool:
-    return args.platform.kind is PlatformKind.KUBERNETES and args.issuer is not Issuer.GIVEN
+    return args.platform.kind is PlatformKind.KUBERNETES and not args.given
 
 
 def _traefik(args: TLSArgs) -> tuple[str, str]:
     """By the certificate that is shown. One that is renewed has another serial, so the newest counts."""
-    if args.issuer is Issuer.GIVEN:
+    if args.given:
         from tierstack.tls import given  # see above
 
         names = given.certificate_names(args)
     else:
-        names = ordered(args.hostnames) if args.issuer is Issuer.ACME else args.hostnames
+        names = ordered(args.hostnames) if args.acme else args.hostnames
     series = f'{_ENDS}{{sans="{",".join(sorted(names))}"}}'
     return f"max({series}) - time() < {seconds_left(args)}", f"absent({series})"
 

@@ -5,16 +5,16 @@ import pulumi
 import pulumi_tls as tls
 
 from tierstack.links import AcmeClient, Certificate, DnsUpdates
-from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.args import ACMEArgs, LocalCAArgs, TLSArgs
 
 HOURS_PER_DAY = 24
 LONGEST_COMMON_NAME = 64
 """Characters of a common name (RFC 5280 appendix A.1, ub-common-name)."""
 
 
-def renew_before_hours(args: TLSArgs) -> int:
+def renew_before_hours(lifetime_days: int, percent: int) -> int:
     """Hours before the end at which an update renews the certificate: its share of the lifetime, at least one."""
-    return max(1, args.local_lifetime_days * HOURS_PER_DAY * args.renew_before_percent // 100)
+    return max(1, lifetime_days * HOURS_PER_DAY * percent // 100)
 
 
 def common_name(hostnames: list[str]) -> str | None:
@@ -24,35 +24,35 @@ def common_name(hostnames: list[str]) -> str | None:
 
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     """What the Gateway needs to show the certificate."""
-    if args.issuer is Issuer.ACME:
-        return Certificate(hostnames=list(args.hostnames), place=args.platform.place, acme=acme_client(args))
-    return _given(args) if args.issuer is Issuer.GIVEN else _local(name, parent, args)
+    if args.acme:
+        client = acme_client(args.acme, args.renew_before_percent)
+        return Certificate(hostnames=list(args.hostnames), place=args.platform.place, acme=client)
+    ca = args.signing_ca
+    return _local(name, parent, args, ca) if ca else _given(args)
 
 
-def acme_client(args: TLSArgs) -> AcmeClient:
+def acme_client(acme: ACMEArgs, renew_before_percent: int) -> AcmeClient:
     """How the proxy gets the certificate. Its key and that of the account never leave the proxy's volume."""
-    assert args.acme_email  # the rules ask for it
-    eab = args.acme_eab
     return AcmeClient(
-        server=args.acme_directory,
-        email=args.acme_email,
-        lifetime_hours=args.acme_lifetime,
-        renew_before_percent=args.renew_before_percent,
-        dns=_updates(args),
-        ca_pem=_ca(args),
-        eab_key_id=eab.key_id if eab else None,
-        eab_hmac_key=eab.hmac_key if eab else None,
+        server=acme.server,
+        email=acme.email,
+        lifetime_hours=acme.expected_hours,
+        renew_before_percent=renew_before_percent,
+        dns=_updates(acme),
+        ca_pem=_ca(acme),
+        eab_key_id=acme.eab.key_id if acme.eab else None,
+        eab_hmac_key=acme.eab.hmac_key if acme.eab else None,
     )
 
 
-def _ca(args: TLSArgs) -> str | None:
+def _ca(acme: ACMEArgs) -> str | None:
     from tierstack.tls import pem  # what it needs to read certificates takes long to import
 
-    return pem.certificates_pem(args.acme_ca) if args.acme_ca is not None else None
+    return pem.certificates_pem(acme.ca) if acme.ca is not None else None
 
 
-def _updates(args: TLSArgs) -> DnsUpdates | None:
-    dns = args.acme_dns
+def _updates(acme: ACMEArgs) -> DnsUpdates | None:
+    dns = acme.dns
     if dns is None:
         return None
     return DnsUpdates(
@@ -61,7 +61,7 @@ def _updates(args: TLSArgs) -> DnsUpdates | None:
         key_algorithm=dns.key_algorithm.value,
         key_secret=dns.key_secret,
         timeout_seconds=dns.timeout,
-        resolvers=args.acme_resolvers,
+        resolvers=acme.resolvers,
     )
 
 
@@ -78,7 +78,7 @@ def _given(args: TLSArgs) -> Certificate:
     )
 
 
-def _local(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
+def _local(name: str, parent: pulumi.Resource, args: TLSArgs, own: LocalCAArgs) -> Certificate:
     """A CA and a certificate signed by it.
 
     The engine sees at every preview how long they last, and renews them by a replace: what uses them follows in the
@@ -93,9 +93,9 @@ def _local(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
         is_ca_certificate=True,
         set_subject_key_id=True,
         allowed_uses=["cert_signing", "crl_signing"],
-        validity_period_hours=args.ca_lifetime_days * HOURS_PER_DAY,
+        validity_period_hours=own.ca_lifetime_days * HOURS_PER_DAY,
         # Renewed while it still outlives every certificate that it may sign.
-        early_renewal_hours=args.local_lifetime_days * HOURS_PER_DAY,
+        early_renewal_hours=own.lifetime_days * HOURS_PER_DAY,
         opts=opts,
     )
     key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=opts)
@@ -114,8 +114,8 @@ def _local(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
         set_subject_key_id=True,
         # An ECDSA key signs; only RSA key exchange, which TLS 1.3 has dropped, would need key_encipherment.
         allowed_uses=["digital_signature", "server_auth"],
-        validity_period_hours=args.local_lifetime_days * HOURS_PER_DAY,
-        early_renewal_hours=renew_before_hours(args),
+        validity_period_hours=own.lifetime_days * HOURS_PER_DAY,
+        early_renewal_hours=renew_before_hours(own.lifetime_days, args.renew_before_percent),
         opts=opts,
     )
     return Certificate(

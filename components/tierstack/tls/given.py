@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem
 from tierstack.tls import pem
-from tierstack.tls.args import TLSArgs
+from tierstack.tls.args import GivenCertificateArgs, TLSArgs
 from tierstack.tls.observe import percent_left
 
 LEAST_RSA_BITS = 2048
@@ -31,63 +31,71 @@ T = TypeVar("T", bound=x509.ExtensionType)
 
 def chain_pem(args: TLSArgs) -> str:
     """The chain as every server reads it. Needs arguments without problems."""
-    return pem.certificates_pem(_chain_text(args))
+    return pem.certificates_pem(_chain_text(_given(args)))
 
 
 def key_pem(args: TLSArgs) -> pulumi.Input[str] | None:
     """The key as every server reads it; None where it is not given. Needs arguments without problems; of a key that
     another resource makes ArgumentError comes during the update."""
-    text = _key_text(args)
+    given = _given(args)
+    text = _key_text(given)
     if text is None or isinstance(text, str):
         return text if text is None else pem.private_key_pem(text)
-    leaf = pem.certificates(_chain_text(args))[0]
+    leaf = pem.certificates(_chain_text(given))[0]
     return pulumi.Output.from_input(text).apply(lambda known: _late_key(known, leaf))
 
 
 def _late_key(text: str, leaf: x509.Certificate) -> str:
-    if problems := _of_key("private_key_pem", text, leaf):
+    if problems := _of_key("given.private_key_pem", text, leaf):
         raise ArgumentError("TLS", problems)
     return pem.private_key_pem(text)
 
 
-def _chain_text(args: TLSArgs) -> str:
+def _given(args: TLSArgs) -> GivenCertificateArgs:
+    assert args.given  # who calls has asked
+    return args.given
+
+
+def _chain_text(given: GivenCertificateArgs) -> str:
     """The chain as it is given. Raises OSError or PemError where its file cannot be read."""
-    return pem.read(Path(args.certificate_path)) if args.certificate_path else args.certificate_pem or ""
+    return pem.read(Path(given.certificate_path)) if given.certificate_path else given.certificate_pem or ""
 
 
-def _key_text(args: TLSArgs) -> pulumi.Input[str] | None:
+def _key_text(given: GivenCertificateArgs) -> pulumi.Input[str] | None:
     """The key as it is given; None where it is not. Raises OSError or UnicodeDecodeError as above."""
-    return pem.read(Path(args.private_key_path)) if args.private_key_path else args.private_key_pem
+    return pem.read(Path(given.private_key_path)) if given.private_key_path else given.private_key_pem
 
 
 def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
     """Everything that is wrong with the given chain and key, at the time `now`."""
-    found = _one_of(args, "certificate") + _one_of(args, "private_key")
+    given = _given(args)
+    found = _one_of(given, "certificate") + _one_of(given, "private_key", needed=not args.platform.renders)
     if args.platform.renders and not args.platform.secret_store:
-        wrong = "would stand in clear in rendered files"
+        wrong = "would be in plaintext in rendered files"
         instead = "write `platform.secret_store`, and put chain and key into that store"
-        found.append(Problem("private_key_pem", HIDDEN, wrong, instead))
+        found.append(Problem("given.private_key_pem", HIDDEN, wrong, instead))
     if found:
         return found
     paths = {
-        part: f"{part}_{'path' if getattr(args, f'{part}_path') else 'pem'}" for part in ("certificate", "private_key")
+        part: f"given.{part}_{'path' if getattr(given, f'{part}_path') else 'pem'}"
+        for part in ("certificate", "private_key")
     }
     try:
-        text = _chain_text(args)
+        text = _chain_text(given)
     except (OSError, pem.PemError) as error:
-        return [_unreadable(paths["certificate"], args.certificate_path, error)]
+        return [_unreadable(paths["certificate"], given.certificate_path, error)]
     try:
-        key = _key_text(args)
+        key = _key_text(given)
     except (OSError, pem.PemError) as error:
-        return [_unreadable(paths["private_key"], args.private_key_path, error)]
+        return [_unreadable(paths["private_key"], given.private_key_path, error)]
     try:
         chain = pem.certificates(text)
     except pem.PemError as error:
-        if _PATH.fullmatch(text) and not args.certificate_path:
+        if _PATH.fullmatch(text) and not given.certificate_path:
             wrong, instead = "is the name of a file", f"write `certificate_path: {text}`"
-            return [Problem("certificate_pem", text, wrong, instead)]
+            return [Problem("given.certificate_pem", text, wrong, instead)]
         # The text is not shown: it may be a key, pasted at the wrong place.
-        return [Problem(paths["certificate"], args.certificate_path or HIDDEN, str(error), error.fix)]
+        return [Problem(paths["certificate"], given.certificate_path or HIDDEN, str(error), error.fix)]
     if _is_ca(chain[0]) and len(chain) > 1:
         # Which of them is the site's own nobody can tell, so that names and key are judged when the order is right.
         wrong, instead = (
@@ -103,7 +111,7 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
 
 def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
     """What is allowed, and rarely meant. Needs arguments without problems."""
-    chain = pem.certificates(_chain_text(args))
+    chain = pem.certificates(_chain_text(_given(args)))
     moment = now or datetime.now(UTC)
     leaf, found = chain[0], list[str]()
     percent = percent_left(leaf.not_valid_before_utc, leaf.not_valid_after_utc, moment)
@@ -123,23 +131,23 @@ def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
 
 def lifetime_seconds(args: TLSArgs) -> int:
     """How long the given certificate is valid. Needs arguments without problems."""
-    leaf = pem.certificates(_chain_text(args))[0]
+    leaf = pem.certificates(_chain_text(_given(args)))[0]
     return int((leaf.not_valid_after_utc - leaf.not_valid_before_utc).total_seconds())
 
 
 def certificate_names(args: TLSArgs) -> list[str]:
     """The host names that the given certificate is for. Needs arguments without problems."""
-    return _covered(pem.certificates(_chain_text(args))[0])
+    return _covered(pem.certificates(_chain_text(_given(args)))[0])
 
 
-def _one_of(args: TLSArgs, part: str) -> list[Problem]:
-    pem, path = f"{part}_pem", f"{part}_path"
-    given = [name for name in (pem, path) if getattr(args, name) is not None]
-    if len(given) == 1 or (not given and part == "private_key" and args.platform.renders):
+def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> list[Problem]:
+    text, path = f"{part}_pem", f"{part}_path"
+    both = [name for name in (text, path) if getattr(given, name) is not None]
+    if len(both) == 1 or (not both and not needed):
         return []
-    if given:
-        return [Problem(path, getattr(args, path), f"is given beside `{pem}`", "give one of the two")]
-    return [Problem(pem, MISSING, "is required with the issuer `given`", f"give it, or `{path}`")]
+    if both:
+        return [Problem(f"given.{path}", getattr(given, path), f"is given beside `{text}`", "give one of the two")]
+    return [Problem(f"given.{text}", MISSING, "is required", f"give it, or `{path}`")]
 
 
 def _unreadable(path: str, value: str | None, error: Exception) -> Problem:
@@ -157,7 +165,7 @@ def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime
     found: list[Problem] = []
     if _holds_key(text):
         wrong = "holds a private key beside the certificates"
-        found.append(Problem(path, HIDDEN, wrong, "write the key in `private_key_pem` alone"))
+        found.append(Problem(path, HIDDEN, wrong, "write the key in `given.private_key_pem` alone"))
     leaf = chain[0]
     for index, one in enumerate(chain):
         found += _dates(path, one, now)

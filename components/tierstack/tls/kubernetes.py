@@ -9,7 +9,7 @@ from tierstack.links import Certificate
 from tierstack.platform import cert_manager
 from tierstack.platform.kubernetes import Manifest, cluster
 from tierstack.platform.proxy.acme import ordered
-from tierstack.tls.args import Issuer, TLSArgs
+from tierstack.tls.args import ACMEArgs, TLSArgs
 
 _TSIG_KEY, _EAB_KEY = "tsig-secret", "hmac-key"
 """Keys inside the Secrets."""
@@ -32,39 +32,40 @@ def eab_secret_name(name: str) -> str:
 
 def manifests(name: str, args: TLSArgs) -> dict[str, Manifest]:
     """The objects by logical name, each after those that it needs."""
-    if args.issuer is Issuer.LOCAL_CA:
-        ca = f"{args.platform.name} {name} local CA"
-        issuers = cert_manager.own_ca(name, ca, args.ca_lifetime_days, args.local_lifetime_days)
+    issuers: dict[str, Manifest] = {}
+    if ca := args.signing_ca:
+        common_name = f"{args.platform.name} {name} local CA"
+        issuers = cert_manager.own_ca(name, common_name, ca.ca_lifetime_days, ca.lifetime_days)
         reference = cert_manager.reference(f"{name}-ca")
-    elif args.cluster_issuer is not None:
-        issuers = {}
-        reference = cert_manager.reference(args.cluster_issuer, "ClusterIssuer")
-    else:
-        issuers = {f"{name}-acme": _acme(name, args)}
+    elif args.acme:
+        issuers = {f"{name}-acme": _acme(name, args, args.acme)}
         reference = cert_manager.reference(f"{name}-acme")
+    else:
+        assert args.cluster_issuer  # a given certificate needs no objects of cert-manager
+        reference = cert_manager.reference(args.cluster_issuer, "ClusterIssuer")
     return {**issuers, f"{name}-certificate": _certificate(name, args, reference)}
 
 
-def _acme(name: str, args: TLSArgs) -> Manifest:
-    acme: Manifest = {
-        "email": args.acme_email,
-        "server": args.acme_directory,
+def _acme(name: str, args: TLSArgs, acme: ACMEArgs) -> Manifest:
+    spec: Manifest = {
+        "email": acme.email,
+        "server": acme.server,
         "privateKeySecretRef": {"name": f"{name}-acme-account"},
-        "solvers": [_solver(name, args)],
+        "solvers": [_solver(name, args, acme)],
     }
-    if args.acme_ca is not None:
+    if acme.ca is not None:
         from tierstack.tls import pem  # what it needs to read certificates takes long to import
 
-        acme["caBundle"] = base64.b64encode(pem.certificates_pem(args.acme_ca).encode()).decode()
-    if args.acme_eab is not None:
+        spec["caBundle"] = base64.b64encode(pem.certificates_pem(acme.ca).encode()).decode()
+    if acme.eab is not None:
         reference = {"name": eab_secret_name(name), "key": _EAB_KEY}
-        acme["externalAccountBinding"] = {"keyID": args.acme_eab.key_id, "keySecretRef": reference}
-    return cert_manager.issuer(f"{name}-acme", {"acme": acme})
+        spec["externalAccountBinding"] = {"keyID": acme.eab.key_id, "keySecretRef": reference}
+    return cert_manager.issuer(f"{name}-acme", {"acme": spec})
 
 
-def _solver(name: str, args: TLSArgs) -> Manifest:
+def _solver(name: str, args: TLSArgs, acme: ACMEArgs) -> Manifest:
     """How names are proved."""
-    if (dns := args.acme_dns) is not None:
+    if (dns := acme.dns) is not None:
         updates = {
             "nameserver": dns.address,
             "tsigKeyName": dns.key_name,
@@ -82,22 +83,22 @@ def _solver(name: str, args: TLSArgs) -> Manifest:
     return {"http01": {"gatewayHTTPRoute": {"parentRefs": [gateway]}}}
 
 
-def secrets(name: str, args: TLSArgs) -> dict[str, Mapping[str, pulumi.Input[str]]]:
+def secrets(name: str, acme: ACMEArgs) -> dict[str, Mapping[str, pulumi.Input[str]]]:
     """The Secrets that the issuer needs: name, then key and value."""
     found: dict[str, Mapping[str, pulumi.Input[str]]] = {}
-    if args.acme_dns is not None:
-        found[dns_secret_name(name)] = {_TSIG_KEY: args.acme_dns.key_secret}
-    if args.acme_eab is not None:
-        found[eab_secret_name(name)] = {_EAB_KEY: args.acme_eab.hmac_key}
+    if acme.dns is not None:
+        found[dns_secret_name(name)] = {_TSIG_KEY: acme.dns.key_secret}
+    if acme.eab is not None:
+        found[eab_secret_name(name)] = {_EAB_KEY: acme.eab.hmac_key}
     return found
 
 
 def _certificate(name: str, args: TLSArgs, issuer: Manifest) -> Manifest:
-    local = args.issuer is Issuer.LOCAL_CA
+    ca = args.signing_ca
     spec: Manifest = {
         "secretName": secret_name(name),
-        "dnsNames": list(args.hostnames) if local else ordered(args.hostnames),
-        **({"duration": cert_manager.hours(args.local_lifetime_days)} if local else {}),
+        "dnsNames": list(args.hostnames) if ca else ordered(args.hostnames),
+        **({"duration": cert_manager.hours(ca.lifetime_days)} if ca else {}),
         "renewBeforePercentage": args.renew_before_percent,
         # A new key with every renewal, so that a stolen one is of use for one lifetime at most.
         "privateKey": {**cert_manager.KEY, "rotationPolicy": "Always"},
@@ -106,18 +107,18 @@ def _certificate(name: str, args: TLSArgs, issuer: Manifest) -> Manifest:
         "issuerRef": issuer,
     }
     # With ACME the engine must not wait, because the Gateway that answers the challenge may come later.
-    return cert_manager.certificate(secret_name(name), spec, wait=local)
+    return cert_manager.certificate(secret_name(name), spec, wait=ca is not None)
 
 
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     """Register the objects; the certificate is known to others by the name of its Secret."""
     on = cluster(args.platform, parent)
-    if args.issuer is Issuer.GIVEN:
+    if args.given:
         held = on.given_secret(secret_name(name), parent, _given(args), secret_type="kubernetes.io/tls")
         return Certificate(
             hostnames=list(args.hostnames), place=args.platform.place, secret_name=held["tls.crt"].secret_name
         )
-    for called, values in secrets(name, args).items():
+    for called, values in secrets(name, args.acme).items() if args.acme else ():
         on.given_secret(called, parent, values)
     registered: list[pulumi.Resource] = []
     for logical, manifest in manifests(name, args).items():

@@ -34,12 +34,12 @@ from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
 from tierstack.core.tier import Tier
-from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
+from tierstack.tls import TLS, ACMEArgs, ExternalAccountArgs, TLSArgs
 
 platform = DockerHost(name="{name}", data_protection=DataProtection.NONE)
 tls = TLS("tls", TLSArgs(
-    platform=platform, hostnames={hostnames}, issuer=Issuer.ACME, acme_email="ops@{domain}",
-    acme_server="{directory}", acme_ca={ca!r}, {more}
+    platform=platform, hostnames={hostnames},
+    acme=ACMEArgs(email="ops@{domain}", server="{directory}", ca={ca!r}, {more}),
 ))
 gateway = Gateway("gateway", GatewayArgs(
     platform=platform, certificate=tls.certificate, image="{traefik}", tools_image="{shop}",
@@ -52,10 +52,10 @@ AppCluster("web", AppClusterArgs(
 pulumi.export("rules", tls.alert_rules)
 """
 DNS = """
-    acme_dns=Rfc2136Args(
+    dns=Rfc2136Args(
         server="{server}", port={port}, key_name="{key}", key_secret=pulumi.Output.secret("{secret}")),
-    acme_resolvers=["{server}:{port}"],
-    acme_eab=ExternalAccountArgs(key_id="{eab_id}", hmac_key=pulumi.Output.secret("{eab_key}")),
+    resolvers=["{server}:{port}"],
+    eab=ExternalAccountArgs(key_id="{eab_id}", hmac_key=pulumi.Output.secret("{eab_key}")),
 """
 
 
@@ -250,7 +250,7 @@ def test_a_certificate_of_45_days_is_renewed_with_30_left(tmp_path: Path, days_l
         site(tmp_path / "stack") as shop,
         authority(tmp_path / "ca", http_port=shop.ports["http_port"], lifetime_seconds=days_left * 86400) as ca,
     ):
-        shop.up(ca, [DOMAIN], "acme_lifetime_hours=1080")
+        shop.up(ca, [DOMAIN], "lifetime_hours=1080")
         first = shop.issued()
         docker_client().containers.get(shop.gateway()).restart()
         until("Traefik to look again", lambda: shop.log().count("Testing certificate renew") > 1)
@@ -268,7 +268,7 @@ def test_a_short_certificate_is_renewed_before_its_end_and_no_request_fails(tmp_
         site(tmp_path / "stack") as shop,
         authority(tmp_path / "ca", http_port=shop.ports["http_port"], lifetime_seconds=1290, reject_percent=50) as ca,
     ):
-        shop.up(ca, [DOMAIN], "acme_lifetime_hours=1")
+        shop.up(ca, [DOMAIN], "lifetime_hours=1")
         first = shop.issued()
         stop, seen = threading.Event(), Counter[str]()
 

@@ -19,12 +19,12 @@ PROGRAM = """\
 import pulumi
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
-from tierstack.tls import TLS, Issuer, TLSArgs
+from tierstack.tls import TLS, GivenCertificateArgs, TLSArgs
 
 platform = DockerHost(name="{name}", data_protection=DataProtection.NONE)
 tls = TLS("tls", TLSArgs(
-    platform=platform, hostnames=["{host}"], issuer=Issuer.GIVEN, certificate_path="chain.pem",
-    private_key_path="key.pem",
+    platform=platform, hostnames=["{host}"],
+    given=GivenCertificateArgs(certificate_path="chain.pem", private_key_path="key.pem"),
 ))
 Gateway("gateway", GatewayArgs(
     platform=platform, certificate=tls.certificate, image="{traefik}", tools_image="{shop}",

@@ -15,7 +15,7 @@ from tests.tls.pairs import Pair
 from tests.tls.servers import free_port
 from tierstack.platform import DockerHost
 from tierstack.platform.proxy import traefik
-from tierstack.tls import Issuer, TLSArgs, given
+from tierstack.tls import GivenCertificateArgs, TLSArgs, given
 
 ROOT = Path(__file__).parents[3]
 UNREADABLE = {
@@ -53,9 +53,7 @@ def test_traefik_shows_each_pair_that_was_written_anew(tmp_path: Path) -> None:
         args = TLSArgs(
             platform=DockerHost(name="shop"),
             hostnames=[f"n{n}.example.org"],
-            issuer=Issuer.GIVEN,
-            certificate_pem=mangle(pair.chain),
-            private_key_pem=mangle(pair.key),
+            given=GivenCertificateArgs(certificate_pem=mangle(pair.chain), private_key_pem=mangle(pair.key)),
         )
         assert given.problems_of(args) == []
         entries.append({"certFile": given.chain_pem(args), "keyFile": str(given.key_pem(args))})

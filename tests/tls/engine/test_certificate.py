@@ -13,9 +13,11 @@ from tests.support import Stack
 PROGRAM = """
 import pulumi
 from tierstack.platform import DockerHost
-from tierstack.tls import TLS, TLSArgs
+from tierstack.tls import TLS, LocalCAArgs, TLSArgs
 
-tls = TLS("tls", TLSArgs(platform=DockerHost(name="shop"), hostnames={hostnames}, lifetime_days={days}))
+tls = TLS("tls", TLSArgs(
+    platform=DockerHost(name="shop"), hostnames={hostnames}, local_ca=LocalCAArgs(lifetime_days={days}),
+))
 pulumi.export("certificate", tls.certificate_pem)
 pulumi.export("ca", tls.ca_pem)
 pulumi.export("key", tls.certificate.private_key_pem)

@@ -13,21 +13,22 @@ PROGRAM = """\
 from tierstack import GatewayIdentity
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.platform import Kubernetes
-from tierstack.tls import TLS, ExternalAccountArgs, Issuer, TLSArgs
+from tierstack.tls import TLS, ACMEArgs, ExternalAccountArgs, GivenCertificateArgs, TLSArgs
 
 common = dict(platform=Kubernetes(name="shop", render_to="rendered", secret_store="vault"))
-acme = dict(**common, issuer=Issuer.ACME, acme_email="ops@shop.example")
 TLS("local", TLSArgs(**common, hostnames=["shop.example.org"]))
-TLS("http", TLSArgs(**acme, hostnames=["shop.example.org"], gateway=GatewayIdentity(name="edge")))
-TLS("wild", TLSArgs(
-    **acme, hostnames=["*.example.org", "example.org", "shop.example.org"],
-    acme_server="https://ca.internal/dir", acme_ca=open("ca.pem").read(),
-    acme_dns=Rfc2136Args(server="2001:db8::53", key_name="acme", key_secret="c2VzYW1l"),
-    acme_eab=ExternalAccountArgs(key_id="kid", hmac_key="b3Blbg"),
+TLS("http", TLSArgs(
+    **common, hostnames=["shop.example.org"], gateway=GatewayIdentity(name="edge"),
+    acme=ACMEArgs(email="ops@shop.example"),
 ))
+TLS("wild", TLSArgs(**common, hostnames=["*.example.org", "example.org", "shop.example.org"], acme=ACMEArgs(
+    email="ops@shop.example", server="https://ca.internal/dir", ca=open("ca.pem").read(),
+    dns=Rfc2136Args(server="2001:db8::53", key_name="acme", key_secret="c2VzYW1l"),
+    eab=ExternalAccountArgs(key_id="kid", hmac_key="b3Blbg"),
+)))
 TLS("given", TLSArgs(
-    **common, hostnames=["shop.example.org"], issuer=Issuer.GIVEN, certificate_path="chain.pem",
-    private_key_path="key.pem",
+    **common, hostnames=["shop.example.org"],
+    given=GivenCertificateArgs(certificate_path="chain.pem", private_key_path="key.pem"),
 ))
 """
 
