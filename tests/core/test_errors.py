@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, shorten
-from tierstack.core.errors import ArgumentError, Problem, nearest, out_of_range, unknown_key
+from tierstack.core.errors import ArgumentError, Problem, nearest, out_of_range, rule, unknown_key
 
 
 class _Mode(StrEnum):
@@ -63,6 +63,16 @@ def test_the_codes_of_shapes_are_pinned() -> None:
         "count": "wrong-type",
         "name": "missing-key",
     }
+
+
+def test_what_a_rule_says_carries_its_code() -> None:
+    """What has a code already keeps it."""
+
+    @rule("odd")
+    def judged(value: int) -> list[Problem]:
+        return [Problem("a", value, "is odd", "write 2"), *out_of_range("a", value, 4, 5)]
+
+    assert [one.code for one in judged(3)] == ["odd", "out-of-range"]
 
 
 def test_one_error_holds_all_problems() -> None:

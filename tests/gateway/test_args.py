@@ -22,3 +22,4 @@ def test_wrong(case: dict[str, Any]) -> None:
     error = refused(lambda: Gateway("gateway", given(case["where"], **changes)))  # type: ignore[arg-type]
     assert error.subject == 'Gateway "gateway"'
     assert [str(problem) for problem in error.problems] == case["problems"]
+    assert [problem.code for problem in error.problems] == case["codes"]

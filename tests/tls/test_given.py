@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.tls.pairs import NOW, Authority, Pair, encrypted
+from tierstack.core.diagnostics import NO_RULE
 from tierstack.platform import DockerHost, Kubernetes
 from tierstack.tls import GivenCertificateArgs, TLSArgs, given
 
@@ -21,7 +22,9 @@ def args(pair: Pair, **changes: Any) -> TLSArgs:
 
 
 def said(pair: Pair, **changes: Any) -> list[str]:
-    return [str(one) for one in given.problems_of(args(pair, **changes), NOW)]
+    found = given.problems_of(args(pair, **changes), NOW)
+    assert NO_RULE not in [one.code for one in found]
+    return [str(one) for one in found]
 
 
 @pytest.mark.parametrize(

@@ -23,3 +23,4 @@ def test_wrong_arguments(case: dict[str, Any]) -> None:
     given: Any = laid_over(TABLE["bases"][case["base"]], case["given"])
     error = refused(lambda: TLS("tls", given))
     assert [str(problem) for problem in error.problems] == case["says"]
+    assert [problem.code for problem in error.problems] == case["codes"]

@@ -1,10 +1,15 @@
 """What a check says of something that it looked at: one form for arguments, settings and DNS records."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import cast
+from typing import ParamSpec, cast
 
+P = ParamSpec("P")
+
+NO_RULE = "invalid-value"
+"""The code of a diagnostic whose rule has no name of its own."""
 _SHOWN = 60  # characters of a value that a message shows; longer ones say nothing more to a reader
 
 
@@ -45,7 +50,7 @@ class Diagnostic:
     """What is wrong, as a clause: `must be at least 1`."""
     hint: str
     """What to do, as a clause: `write a number from 1 to 50`."""
-    code: str = "invalid-value"
+    code: str = NO_RULE
     """A stable name of the rule, `spf-twice`: what tests pin and `ignore` names."""
     severity: Severity = Severity.ERROR
     source: str = ""
@@ -68,6 +73,22 @@ class Diagnostic:
             "hint": self.hint,
             "source": self.source,
         }
+
+
+def rule(code: str) -> Callable[[Callable[P, list[Diagnostic]]], Callable[P, list[Diagnostic]]]:
+    """The decorator of a function that applies one rule: what it says carries the rule's `code`.
+
+    What says of itself which rule it is, such as a number out of range, keeps its own code.
+    """
+
+    def named(function: Callable[P, list[Diagnostic]]) -> Callable[P, list[Diagnostic]]:
+        @functools.wraps(function)
+        def apply(*args: P.args, **kwargs: P.kwargs) -> list[Diagnostic]:
+            return [replace(one, code=code) if one.code == NO_RULE else one for one in function(*args, **kwargs)]
+
+        return apply
+
+    return named
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi
 
-from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, a_or_an, shorten
+from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, a_or_an, rule, shorten
 
 __all__ = [
     "HIDDEN",
@@ -18,6 +18,7 @@ __all__ = [
     "a_or_an",
     "nearest",
     "out_of_range",
+    "rule",
     "shorten",
     "unknown_key",
 ]

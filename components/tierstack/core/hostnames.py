@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Problem, rule
 
 MOST = 100
 """Names that one certificate can have (Let's Encrypt, "Rate limits")."""
@@ -23,6 +23,7 @@ _NEVER_PUBLIC_BELOW = ("home.arpa", "in-addr.arpa", "ip6.arpa")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
+@rule("hostname")
 def hostname_problems(path: str, names: Sequence[str], *, public: bool) -> list[Problem]:
     """What is wrong with the names of a certificate; `public`: a public CA must be able to check them.
 
@@ -39,18 +40,17 @@ def hostname_problems(path: str, names: Sequence[str], *, public: bool) -> list[
     seen: dict[str, int] = {}
     for index, name in enumerate(names):
         here = f"{path}[{index}]"
-        problem = _syntax(here, name) or (_public(here, name) if public else None)
-        if problem is None and name in seen:
-            problem = Problem(here, name, f"is there already, as {path}[{seen[name]}]", "remove one of them")
-        if problem is not None:
-            found.append(problem)
+        wrong = _syntax(here, name) or (_public(here, name) if public else [])
+        if not wrong and name in seen:
+            wrong = [Problem(here, name, f"is there already, as {path}[{seen[name]}]", "remove one of them")]
+        found += wrong
         seen.setdefault(name, index)
     return found
 
 
-def _syntax(path: str, name: str) -> Problem | None:
-    def wrong(what: str, instead: str) -> Problem:
-        return Problem(path, name, what, instead)
+def _syntax(path: str, name: str) -> list[Problem]:
+    def wrong(what: str, instead: str) -> list[Problem]:
+        return [Problem(path, name, what, instead)]
 
     if not name:
         return wrong("is empty", "write a hostname, such as `shop.example.org`")
@@ -78,7 +78,7 @@ def _syntax(path: str, name: str) -> Problem | None:
         if not _LABEL.fullmatch(label):
             shown = f"the label `{label}`" if label else "an empty label"
             return wrong(f"has {shown}, which is not letters, digits and inner hyphens (RFC 1123)", "correct it")
-    return None
+    return []
 
 
 def is_never_public(name: str) -> bool:
@@ -87,11 +87,12 @@ def is_never_public(name: str) -> bool:
     return "." not in name or name.rsplit(".", 1)[-1] in NEVER_PUBLIC or below
 
 
-def _public(path: str, name: str) -> Problem | None:
-    if is_never_public(name):
-        wrong = "is not a name of the public DNS, so that no public CA can check it"
-        return Problem(path, name, wrong, "write a public name, or use `local_ca`")
-    return None
+@rule("hostname-not-public")
+def _public(path: str, name: str) -> list[Problem]:
+    if not is_never_public(name):
+        return []
+    wrong = "is not a name of the public DNS, so that no public CA can check it"
+    return [Problem(path, name, wrong, "write a public name, or use `local_ca`")]
 
 
 def _is_ip(name: str) -> bool:
@@ -109,6 +110,7 @@ def covers(pattern: str, name: str) -> bool:
     return pattern == name
 
 
+@rule("hostname-uncovered")
 def uncovered_problems(path: str, names: Sequence[str], certificate: Sequence[str] | None) -> list[Problem]:
     """The names that a certificate lacks; none where its names are not known."""
     wrong = "is not a name of the Gateway's certificate, so browsers would refuse it"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Problem, out_of_range, rule
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -61,19 +61,11 @@ class GatewayArgs:
         found = self.platform.problems()
         found += out_of_range("http_port", self.http_port, 1, 65535)
         found += out_of_range("https_port", self.https_port, 1, 65535)
-        if self.http_port == self.https_port:
-            found.append(
-                Problem("https_port", self.https_port, "is the port of HTTP too", "write two ports, such as 80 and 443")
-            )
-        if not self.certificate.hostnames:
-            found.append(
-                Problem("certificate.hostnames", [], "is empty", "write the names that the certificate is for")
-            )
+        found += _two_ports(self) + _certificate(self)
         found += network_problems("trusted_proxies", self.trusted_proxies)
-        return found + (
-            self._docker_problems() if self.platform.kind is PlatformKind.DOCKER else self._kubernetes_problems()
-        )
+        return found + (_on_docker(self) if self.platform.kind is PlatformKind.DOCKER else _on_kubernetes(self))
 
+    @rule("gateway-challenge")
     def problems_as(self, name: str) -> list[Problem]:
         """The rule of a Gateway of this name: the challenges of its certificate must come to it."""
         challenge = self.certificate.challenge
@@ -92,47 +84,82 @@ class GatewayArgs:
         return [
             Claim(
                 ("port", self.platform.docker_host or "", str(getattr(self, path))),
-                Problem(path, getattr(self, path), wrong, instead),
+                Problem(path, getattr(self, path), wrong, instead, "port-twice"),
                 self.bind_address,
             )
             for path in ("http_port", "https_port")
         ]
 
-    def _docker_problems(self) -> list[Problem]:
-        found = user_problems("user", self.user)
-        for path in ("image", "tools_image"):
-            value = getattr(self, path)
-            if value is None:
-                found.append(Problem(path, MISSING, "is required on Docker", "write an image by digest"))
-            else:
-                found += image_problems(path, value, self.platform.kind)
-        for part in ("certificate_pem", "private_key_pem") if self.certificate.acme is None else ():
-            if getattr(self.certificate, part) is None:
-                wrong = "is required on Docker"
-                found.append(Problem(f"certificate.{part}", MISSING, wrong, "pass `certificate` of a TLS component"))
-        found += out_of_range("memory_mb", self.memory_mb, 64, 65536, "MiB")
-        found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
-        found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
-        if not _is_address(self.bind_address):
-            instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
-            found.append(Problem("bind_address", self.bind_address, "is not an IP address", instead))
-        if self.command is not None and not self.command:
-            found.append(Problem("command", [], "is empty", "write the command, or leave it out"))
-        return found
 
-    def _kubernetes_problems(self) -> list[Problem]:
-        found = name_problems("gateway_class", self.gateway_class) + name_problems(
-            "proxy_namespace", self.proxy_namespace
-        )
-        if self.certificate.secret_name is None:
-            instead = "pass `certificate` of a TLS component on the same platform"
-            found.append(Problem("certificate.secret_name", MISSING, "is required on Kubernetes", instead))
-        for path in ("image", "tools_image", "command"):
-            value = getattr(self, path)
-            if value is not None:
-                wrong = "means something only on Docker; the cluster runs the proxy"
-                found.append(Problem(path, value, wrong, "remove it"))
-        return found
+def _on_docker(args: GatewayArgs) -> list[Problem]:
+    found = user_problems("user", args.user) + _images(args)
+    found += out_of_range("memory_mb", args.memory_mb, 64, 65536, "MiB")
+    found += out_of_range("stop_seconds", args.stop_seconds, 1, 3600, "seconds")
+    found += out_of_range("read_timeout_seconds", args.read_timeout_seconds, 1, 604800, "seconds")
+    return found + _bind_address(args.bind_address) + _command(args.command)
+
+
+def _on_kubernetes(args: GatewayArgs) -> list[Problem]:
+    found = name_problems("gateway_class", args.gateway_class)
+    return found + name_problems("proxy_namespace", args.proxy_namespace) + _only_docker(args)
+
+
+@rule("port-twice")
+def _two_ports(args: GatewayArgs) -> list[Problem]:
+    if args.http_port != args.https_port:
+        return []
+    return [Problem("https_port", args.https_port, "is the port of HTTP too", "write two ports, such as 80 and 443")]
+
+
+@rule("gateway-certificate")
+def _certificate(args: GatewayArgs) -> list[Problem]:
+    """Whether the certificate has what this platform needs of it."""
+    certificate, needed = args.certificate, ("secret_name",)
+    wrong, instead = "is required on Kubernetes", "pass `certificate` of a TLS component on the same platform"
+    if args.platform.kind is PlatformKind.DOCKER:
+        needed = () if certificate.acme else ("certificate_pem", "private_key_pem")
+        wrong, instead = "is required on Docker", "pass `certificate` of a TLS component"
+    found = [
+        Problem(f"certificate.{part}", MISSING, wrong, instead) for part in needed if getattr(certificate, part) is None
+    ]
+    if not certificate.hostnames:
+        found.append(Problem("certificate.hostnames", [], "is empty", "write the names that the certificate is for"))
+    return found
+
+
+@rule("image-reference")
+def _images(args: GatewayArgs) -> list[Problem]:
+    found: list[Problem] = []
+    for path in ("image", "tools_image"):
+        value = getattr(args, path)
+        if value is None:
+            found.append(Problem(path, MISSING, "is required on Docker", "write an image by digest"))
+        else:
+            found += image_problems(path, value, args.platform.kind)
+    return found
+
+
+@rule("bind-address")
+def _bind_address(value: str) -> list[Problem]:
+    if _is_address(value):
+        return []
+    instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
+    return [Problem("bind_address", value, "is not an IP address", instead)]
+
+
+@rule("empty-command")
+def _command(value: list[str] | None) -> list[Problem]:
+    return [] if value != [] else [Problem("command", [], "is empty", "write the command, or leave it out")]
+
+
+@rule("wrong-platform")
+def _only_docker(args: GatewayArgs) -> list[Problem]:
+    wrong = "means something only on Docker; the cluster runs the proxy"
+    return [
+        Problem(path, value, wrong, "remove it")
+        for path in ("image", "tools_image", "command")
+        if (value := getattr(args, path)) is not None
+    ]
 
 
 def _is_address(value: str) -> bool:

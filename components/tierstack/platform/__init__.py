@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Problem, out_of_range, rule
 
 RENDER_TO = "TIERSTACK_RENDER_TO"
 """Environment variable by which `tierstack render` has any program write manifests: a directory, in place of the
@@ -260,6 +260,7 @@ def is_elsewhere(place: str, other: str) -> bool:
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
+@rule("object-name")
 def name_problems(path: str, value: str, longest: int = 63) -> list[Problem]:
     """The rules of a name used on a platform: a DNS label (RFC 1123 section 2.1), at most `longest` characters."""
     if len(value) > longest:
@@ -280,6 +281,7 @@ _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _EXAMPLE = "registry.example/shop:1@sha256:…"
 
 
+@rule("image-reference")
 def image_problems(path: str, value: object, kind: PlatformKind) -> list[Problem]:
     """The rules of an image: named by digest, so that the same program always runs the same bytes.
 
@@ -312,6 +314,7 @@ def _how_to_find_the_digest(value: str, kind: PlatformKind) -> str:
     return f"{remote}; for an image of this host write the id from `docker image inspect -f '{{{{.Id}}}}' {value}`"
 
 
+@rule("container-user")
 def user_problems(path: str, value: str) -> list[Problem]:
     """The rules of `uid:gid`: two numbers, and no root, so that an orchestrator can check them."""
     parts = value.split(":")

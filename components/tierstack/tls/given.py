@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, rule
+from tierstack.platform import Platform
 from tierstack.tls import pem
 from tierstack.tls.args import GivenCertificateArgs, TLSArgs
 from tierstack.tls.observe import percent_left
@@ -70,10 +71,7 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
     """Everything that is wrong with the given chain and key, at the time `now`."""
     given = _given(args)
     found = _one_of(given, "certificate") + _one_of(given, "private_key", needed=not args.platform.renders)
-    if args.platform.renders and not args.platform.secret_store:
-        wrong = "would be in plaintext in rendered files"
-        instead = "write `platform.secret_store`, and put chain and key into that store"
-        found.append(Problem("given.private_key_pem", HIDDEN, wrong, instead))
+    found += _rendered(args.platform)
     if found:
         return found
     paths = {
@@ -83,26 +81,18 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
     try:
         text = _chain_text(given)
     except (OSError, pem.PemError) as error:
-        return [_unreadable(paths["certificate"], given.certificate_path, error)]
+        return _unreadable(paths["certificate"], given.certificate_path, error)
     try:
         key = _key_text(given)
     except (OSError, pem.PemError) as error:
-        return [_unreadable(paths["private_key"], given.private_key_path, error)]
+        return _unreadable(paths["private_key"], given.private_key_path, error)
     try:
         chain = pem.certificates(text)
     except pem.PemError as error:
-        if _PATH.fullmatch(text) and not given.certificate_path:
-            wrong, instead = "is the name of a file", f"write `certificate_path: {text}`"
-            return [Problem("given.certificate_pem", text, wrong, instead)]
-        # The text is not shown: it may be a key, pasted at the wrong place.
-        return [Problem(paths["certificate"], given.certificate_path or HIDDEN, str(error), error.fix)]
-    if _is_ca(chain[0]) and len(chain) > 1:
-        # Which of them is the site's own nobody can tell, so that names and key are judged when the order is right.
-        wrong, instead = (
-            "begins with the certificate of a CA",
-            "write the site's own certificate first, then its issuers",
-        )
-        return [*found, Problem(paths["certificate"], _shown(chain[0]), wrong, instead)]
+        return _no_certificate(paths["certificate"], given.certificate_path, text, error)
+    # Which of them is the site's own nobody can tell, so that names and key are judged when the order is right.
+    if wrong_order := _begins_with_ca(paths["certificate"], chain):
+        return wrong_order
     found += _of_chain(paths["certificate"], text, chain, now or datetime.now(UTC))
     found += _names(paths["certificate"], chain[0], args.hostnames)
     # Where another resource makes the key, it is known during the update only.
@@ -140,6 +130,16 @@ def certificate_names(args: TLSArgs) -> list[str]:
     return _covered(pem.certificates(_chain_text(_given(args)))[0])
 
 
+@rule("plaintext-secret")
+def _rendered(platform: Platform) -> list[Problem]:
+    if not platform.renders or platform.secret_store:
+        return []
+    wrong = "would be in plaintext in rendered files"
+    instead = "write `platform.secret_store`, and put chain and key into that store"
+    return [Problem("given.private_key_pem", HIDDEN, wrong, instead)]
+
+
+@rule("certificate-source")
 def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> list[Problem]:
     text, path = f"{part}_pem", f"{part}_path"
     both = [name for name in (text, path) if getattr(given, name) is not None]
@@ -150,11 +150,28 @@ def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> l
     return [Problem(f"given.{text}", MISSING, "is required", f"give it, or `{path}`")]
 
 
-def _unreadable(path: str, value: str | None, error: Exception) -> Problem:
+@rule("certificate-file")
+def _unreadable(path: str, value: str | None, error: Exception) -> list[Problem]:
     if isinstance(error, pem.PemError):
-        return Problem(path, value, str(error), error.fix)
+        return [Problem(path, value, str(error), error.fix)]
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return Problem(path, value, f"cannot be read: {reason}", "name a file with PEM text")
+    return [Problem(path, value, f"cannot be read: {reason}", "name a file with PEM text")]
+
+
+@rule("certificate-pem")
+def _no_certificate(path: str, file: str | None, text: str, error: pem.PemError) -> list[Problem]:
+    if _PATH.fullmatch(text) and not file:
+        return [Problem(path, text, "is the name of a file", f"write `certificate_path: {text}`")]
+    # The text is not shown: it may be a key, pasted at the wrong place.
+    return [Problem(path, file or HIDDEN, str(error), error.fix)]
+
+
+@rule("certificate-order")
+def _begins_with_ca(path: str, chain: list[x509.Certificate]) -> list[Problem]:
+    if not _is_ca(chain[0]) or len(chain) == 1:
+        return []
+    wrong = "begins with the certificate of a CA"
+    return [Problem(path, _shown(chain[0]), wrong, "write the site's own certificate first, then its issuers")]
 
 
 def _holds_key(text: str) -> bool:
@@ -162,25 +179,40 @@ def _holds_key(text: str) -> bool:
 
 
 def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime) -> list[Problem]:
-    found: list[Problem] = []
-    if _holds_key(text):
-        wrong = "holds a private key beside the certificates"
-        found.append(Problem(path, HIDDEN, wrong, "write the key in `given.private_key_pem` alone"))
-    leaf = chain[0]
-    for index, one in enumerate(chain):
-        found += _dates(path, one, now)
-        found += _strength(path, one)
-        if index + 1 < len(chain) and not _signed(one, chain[index + 1]):
-            wrong = f"is followed by `{_common(chain[index + 1])}`, which has not signed it"
-            instead = "write each certificate before the one of its issuer"
-            found.append(Problem(path, _shown(one), wrong, instead))
+    found = _key_beside(path, text)
+    for one, issuer in zip(chain, [*chain[1:], None], strict=True):
+        found += _dates(path, one, now) + _strength(path, one)
+        if issuer is not None:
+            found += _issuer(path, one, issuer)
+    return found + _usage(path, chain[0])
+
+
+@rule("certificate-with-key")
+def _key_beside(path: str, text: str) -> list[Problem]:
+    if not _holds_key(text):
+        return []
+    wrong = "holds a private key beside the certificates"
+    return [Problem(path, HIDDEN, wrong, "write the key in `given.private_key_pem` alone")]
+
+
+@rule("certificate-order")
+def _issuer(path: str, one: x509.Certificate, issuer: x509.Certificate) -> list[Problem]:
+    if _signed(one, issuer):
+        return []
+    wrong = f"is followed by `{_common(issuer)}`, which has not signed it"
+    return [Problem(path, _shown(one), wrong, "write each certificate before the one of its issuer")]
+
+
+@rule("certificate-usage")
+def _usage(path: str, leaf: x509.Certificate) -> list[Problem]:
     usage = _extension(leaf, x509.ExtendedKeyUsage)
-    if usage is not None and _SERVER_AUTH not in usage:
-        wrong = "is not for servers (RFC 5280 section 4.2.1.12)"
-        found.append(Problem(path, _shown(leaf), wrong, "give a certificate with the usage `serverAuth`"))
-    return found
+    if usage is None or _SERVER_AUTH in usage:
+        return []
+    wrong = "is not for servers (RFC 5280 section 4.2.1.12)"
+    return [Problem(path, _shown(leaf), wrong, "give a certificate with the usage `serverAuth`")]
 
 
+@rule("certificate-dates")
 def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Problem]:
     if one.not_valid_after_utc <= now:
         wrong = f"ended on {one.not_valid_after_utc:%Y-%m-%d}"
@@ -191,6 +223,7 @@ def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Problem]:
     return []
 
 
+@rule("certificate-strength")
 def _strength(path: str, one: x509.Certificate) -> list[Problem]:
     found: list[Problem] = []
     key = one.public_key()
@@ -211,6 +244,7 @@ def _strength(path: str, one: x509.Certificate) -> list[Problem]:
     return found
 
 
+@rule("certificate-names")
 def _names(path: str, leaf: x509.Certificate, hostnames: list[str]) -> list[Problem]:
     covered = _covered(leaf)
     missing = [name for name in hostnames if not any(covers(pattern, name) for pattern in covered)]
@@ -232,6 +266,7 @@ def covers(pattern: str, name: str) -> bool:
     return pattern == name
 
 
+@rule("private-key")
 def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Problem]:
     try:
         key = pem.private_key(text)

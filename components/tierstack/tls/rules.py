@@ -2,9 +2,9 @@
 
 import re
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range, rule
 from tierstack.core.hostnames import hostname_problems, is_never_public
-from tierstack.platform import PlatformKind, name_problems
+from tierstack.platform import Platform, PlatformKind, name_problems
 from tierstack.platform.proxy.acme import possible_percent, renewal
 from tierstack.tls.args import LETS_ENCRYPT, ACMEArgs, ExternalAccountArgs, LocalCAArgs, TLSArgs
 
@@ -42,11 +42,13 @@ def problems_of(args: TLSArgs) -> list[Problem]:
     return found
 
 
+@rule("issuer-twice")
 def _one_issuer(args: TLSArgs) -> list[Problem]:
     first, *more = [name for name in _ISSUERS if getattr(args, name) is not None] or [""]
     return [Problem(name, MISSING, f"is given beside `{first}`", "give one of the two") for name in more]
 
 
+@rule("local-ca-lifetime")
 def _local_ca(ca: LocalCAArgs) -> list[Problem]:
     found = out_of_range("local_ca.lifetime_days", ca.lifetime_days, 1, 825, "days")
     found += out_of_range("local_ca.ca_lifetime_days", ca.ca_lifetime_days, 2, 7300, "days")
@@ -57,6 +59,7 @@ def _local_ca(ca: LocalCAArgs) -> list[Problem]:
     return found
 
 
+@rule("wrong-platform")
 def _cluster_issuer(name: str, kind: PlatformKind) -> list[Problem]:
     if kind is PlatformKind.DOCKER:
         return [Problem("cluster_issuer", name, "means something only on Kubernetes", "remove it")]
@@ -64,24 +67,36 @@ def _cluster_issuer(name: str, kind: PlatformKind) -> list[Problem]:
 
 
 def _acme(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
-    found = _account(acme) + _challenge(args, acme)
-    if acme.caa is not None and not _DOMAIN.fullmatch(acme.caa):
-        wrong = "is not the name of an issuer (RFC 8659 section 4.2)"
-        found.append(Problem("acme.caa", acme.caa, wrong, "write the CA's domain, such as `letsencrypt.org`"))
-    kubernetes = args.platform.kind is PlatformKind.KUBERNETES
-    return found + (_on_kubernetes(args, acme) if kubernetes else _renewal(args, acme))
-
-
-def _account(acme: ACMEArgs) -> list[Problem]:
-    found = _email(acme.email, public=acme.ca is None)
-    if not _HTTPS.fullmatch(acme.server):
-        wrong = "is not an https address (RFC 8555 section 6.1)"
-        found.append(Problem("acme.server", acme.server, wrong, f"write one such as {LETS_ENCRYPT}"))
+    found = _email(acme.email, public=acme.ca is None) + _server(acme.server)
     if acme.ca is not None:
         found += _trusted(acme.ca, acme.server)
-    return found + (_external_account(acme.eab) if acme.eab is not None else [])
+    if acme.eab is not None:
+        found += _external_account(acme.eab)
+    found += _answered(args)
+    found += acme.dns.problems("acme.dns") if acme.dns is not None else _wildcards(args)
+    found += _resolvers(acme) + _caa(acme.caa)
+    if args.platform.kind is PlatformKind.DOCKER:
+        return found + _renewal(args, acme)
+    return found + _only_docker(acme) + _key_algorithm(acme) + _rendered(args.platform, acme)
 
 
+@rule("acme-server")
+def _server(url: str) -> list[Problem]:
+    if _HTTPS.fullmatch(url):
+        return []
+    wrong = "is not an https address (RFC 8555 section 6.1)"
+    return [Problem("acme.server", url, wrong, f"write one such as {LETS_ENCRYPT}")]
+
+
+@rule("acme-caa")
+def _caa(name: str | None) -> list[Problem]:
+    if name is None or _DOMAIN.fullmatch(name):
+        return []
+    wrong = "is not the name of an issuer (RFC 8659 section 4.2)"
+    return [Problem("acme.caa", name, wrong, "write the CA's domain, such as `letsencrypt.org`")]
+
+
+@rule("acme-email")
 def _email(address: str, *, public: bool) -> list[Problem]:
     """What a CA says of the address of an account. `public`: one that wants an address in the public DNS."""
 
@@ -101,6 +116,7 @@ def _email(address: str, *, public: bool) -> list[Problem]:
     return []
 
 
+@rule("acme-external-account")
 def _external_account(eab: ExternalAccountArgs) -> list[Problem]:
     found: list[Problem] = []
     if not eab.key_id.strip():
@@ -111,6 +127,7 @@ def _external_account(eab: ExternalAccountArgs) -> list[Problem]:
     return found
 
 
+@rule("acme-ca")
 def _trusted(text: str, server: str) -> list[Problem]:
     if server == LETS_ENCRYPT:
         wrong = "is the CA of a private server, but Let's Encrypt is asked"
@@ -129,42 +146,48 @@ def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def _challenge(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
-    found: list[Problem] = []
+@rule("acme-gateway")
+def _answered(args: TLSArgs) -> list[Problem]:
+    """Who answers the challenges of HTTP-01."""
     if args.gateway is not None:
-        found += name_problems("gateway.name", args.gateway.name)
-    elif args.answered_by_gateway:
-        wrong = "is required on Kubernetes, where the Gateway's port 80 answers the challenges of HTTP-01"
-        found.append(
-            Problem("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme.dns`')
-        )
-    if acme.dns is not None:
-        return found + acme.dns.problems("acme.dns") + _resolvers(acme.resolvers)
-    if acme.resolvers is not None:
-        wrong = "are asked for the records of DNS-01, and names are proved by HTTP-01"
-        found.append(Problem("acme.resolvers", acme.resolvers, wrong, "write `acme.dns`, or remove it"))
+        return name_problems("gateway.name", args.gateway.name)
+    if not args.answered_by_gateway:
+        return []
+    wrong = "is required on Kubernetes, where the Gateway's port 80 answers the challenges of HTTP-01"
+    return [Problem("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme.dns`')]
+
+
+@rule("http-01-wildcard")
+def _wildcards(args: TLSArgs) -> list[Problem]:
     instead = "name each host, or give `acme.dns`"
     if args.platform.kind is PlatformKind.KUBERNETES:
         instead += " or, instead of `acme`, a `cluster_issuer` that uses DNS-01"
     wrong = "is a wildcard, which HTTP-01 cannot prove (RFC 8555 section 8.3)"
-    return found + [
+    return [
         Problem(f"hostnames[{index}]", name, wrong, instead)
         for index, name in enumerate(args.hostnames)
         if name.startswith("*.")
     ]
 
 
-def _resolvers(values: list[str] | None) -> list[Problem]:
-    if values == []:
+@rule("acme-resolvers")
+def _resolvers(acme: ACMEArgs) -> list[Problem]:
+    if acme.resolvers is None:
+        return []
+    if acme.dns is None:
+        wrong = "are asked for the records of DNS-01, and names are proved by HTTP-01"
+        return [Problem("acme.resolvers", acme.resolvers, wrong, "write `acme.dns`, or remove it")]
+    if not acme.resolvers:
         return [Problem("acme.resolvers", [], "is empty", "write a name server, or leave it out")]
     instead = "write it as `192.0.2.53` or `192.0.2.53:53`"
     return [
         Problem(f"acme.resolvers[{index}]", value, "is not a name server", instead)
-        for index, value in enumerate(values or [])
+        for index, value in enumerate(acme.resolvers)
         if not (parts := _SERVER.fullmatch(value)) or not 1 <= int(parts["port"] or 53) <= 65535
     ]
 
 
+@rule("acme-renewal")
 def _renewal(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
     """Docker: whether Traefik can renew as early as it is asked to."""
     found = out_of_range("acme.lifetime_hours", acme.lifetime_hours, 1, 4800, "hours")
@@ -177,18 +200,28 @@ def _renewal(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
     return [Problem("renew_before_percent", percent, wrong, instead)]
 
 
-def _on_kubernetes(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
-    found = [
+@rule("wrong-platform")
+def _only_docker(acme: ACMEArgs) -> list[Problem]:
+    return [
         Problem(f"acme.{key}", value, "means something only on Docker", "remove it")
         for key in _OF_DOCKER
         if (value := getattr(acme, key)) is not None
     ]
-    if acme.dns is not None and acme.dns.key_algorithm not in ("hmac-sha256", "hmac-sha512"):
-        wrong, instead = "is unknown to cert-manager", "write `hmac-sha256` or `hmac-sha512`"
-        found.append(Problem("acme.dns.key_algorithm", acme.dns.key_algorithm.value, wrong, instead))
-    if args.platform.renders and not args.platform.secret_store:
-        wrong = "would be in plaintext in rendered files"
-        instead = "write `platform.secret_store`, and put the secret into that store"
-        secrets = {"acme.dns.key_secret": acme.dns, "acme.eab.hmac_key": acme.eab}
-        found += [Problem(path, HIDDEN, wrong, instead) for path, there in secrets.items() if there is not None]
-    return found
+
+
+@rule("acme-key-algorithm")
+def _key_algorithm(acme: ACMEArgs) -> list[Problem]:
+    if acme.dns is None or acme.dns.key_algorithm in ("hmac-sha256", "hmac-sha512"):
+        return []
+    wrong, instead = "is unknown to cert-manager", "write `hmac-sha256` or `hmac-sha512`"
+    return [Problem("acme.dns.key_algorithm", acme.dns.key_algorithm.value, wrong, instead)]
+
+
+@rule("plaintext-secret")
+def _rendered(platform: Platform, acme: ACMEArgs) -> list[Problem]:
+    if not platform.renders or platform.secret_store:
+        return []
+    wrong = "would be in plaintext in rendered files"
+    instead = "write `platform.secret_store`, and put the secret into that store"
+    secrets = {"acme.dns.key_secret": acme.dns, "acme.eab.hmac_key": acme.eab}
+    return [Problem(path, HIDDEN, wrong, instead) for path, given in secrets.items() if given is not None]

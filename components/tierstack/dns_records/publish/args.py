@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range, rule
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
 from tierstack.dns_records.records.texts import url_parts
@@ -53,6 +53,7 @@ class Rfc2136Args:
         host = f"[{self.server}]" if ":" in self.server else self.server
         return f"{host}:{self.port}"
 
+    @rule("name-server")
     def problems(self, path: str) -> list[Problem]:
         """What is wrong with the server or the key."""
         found = out_of_range(f"{path}.port", self.port, 1, 65535) + out_of_range(

@@ -8,12 +8,13 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Problem, rule
 
 _IPV6_CLIENT = 64
 """Prefix of an IPv6 client: a subscriber is given at least a /64 (RFC 6177), and may use any address of it."""
 
 
+@rule("trusted-network")
 def network_problems(path: str, networks: Sequence[str] | None) -> list[Problem]:
     """Everything that is wrong with a list of networks of proxies."""
     found: list[Problem] = []
