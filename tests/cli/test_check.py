@@ -97,7 +97,7 @@ def test_encrypted_values_are_unknown_secrets(tierstack: Command, project: Check
     assert values.values["app"]["secrets"] == {"API_KEY": "(secret)"}
     assert values.secret_keys == {"app"}
     project.config("local", lambda config: config["app"].update(secrets={"API_KEY": "plain"}))
-    assert "stands in clear" in tierstack("check", "-s", "local").stderr
+    assert "stands in plaintext" in tierstack("check", "-s", "local").stderr
 
 
 def test_an_unknown_stack_names_the_nearest(project: Checkout) -> None:

@@ -10,7 +10,7 @@ from tests.cli.conftest import Command
 from tests.projects import Checkout
 from tierstack.engine.project import UsageError, find
 from tierstack.stack import namespaces
-from tierstack.stack.settings import NAMES
+from tierstack.stack.settings import names
 
 
 def renamed(project: Checkout, old: str, new: str) -> None:
@@ -45,7 +45,7 @@ def test_a_section_in_a_wrong_namespace_is_one_problem(
     ],
 )
 def test_the_hint_says_the_whole_key(key: str, hint: str) -> None:
-    assert [one.hint for one in namespaces.problems([key], "shop", NAMES)] == [hint]
+    assert [one.hint for one in namespaces.problems([key], "shop", names())] == [hint]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_the_hint_says_the_whole_key(key: str, hint: str) -> None:
     ],
 )
 def test_keys_of_others_raise_no_alarm(key: str) -> None:
-    assert namespaces.problems([key], "shop", NAMES) == []
-    assert namespaces.problems([key.replace("shop:", "dockr:")], "dockr", NAMES) == []
+    assert namespaces.problems([key], "shop", names()) == []
+    assert namespaces.problems([key.replace("shop:", "dockr:")], "dockr", names()) == []
 
 
 def test_the_older_spelling_of_a_key_is_read(tierstack: Command, project: Checkout) -> None:

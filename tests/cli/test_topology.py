@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tierstack.stack.picture import Edge, Node, Topology, svg
+from tierstack.core.section import Edge, Node
+from tierstack.stack.picture import Topology, svg
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
 

@@ -98,7 +98,7 @@ def test_a_secret_of_one_platform_is_encrypted_below_its_key(base: dict[str, Any
     put(base, f"{kind}.dns.publish.cloudflare.token", "real")
     key = f"{kind}.dns.publish.cloudflare.token"
     refused = (
-        f"{key} = (hidden): is a secret that stands in clear in the configuration; write it with "
+        f"{key} = (hidden): is a secret that stands in plaintext in the configuration; write it with "
         f"`pulumi config set --secret --path '{key}'`, and change the secret itself"
     )
     assert said(base, [secret]) == ([] if secret == kind else [refused])

@@ -16,7 +16,7 @@ from tierstack.platform import Platform
 from tierstack.stack import images, namespaces, rules
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
-from tierstack.stack.settings import NAMES, read
+from tierstack.stack.settings import names, read
 from tierstack.stack.topology import topology
 from tierstack.stack.wiring import ComponentArgs
 
@@ -72,7 +72,7 @@ def judge(
     `other_keys`: the keys of other namespaces, in full.
     """
     report = _judged(config, secret_keys, stack, project, root, lookup)
-    stray = namespaces.problems(other_keys, project, NAMES)
+    stray = namespaces.problems(other_keys, project, names())
     if not stray:
         return report
     # What is there under a wrong namespace is not missing.
@@ -97,7 +97,7 @@ def _judged(
         beside = _beside(config, error.problems, lambda rest: _judged(rest, secret_keys, stack, project, root, lookup))
         return StackReport(None, error.problems + beside, [], [])
     plan = Plan(ComponentArgs(settings, settled, platform, root))
-    problems = rules.secrets_in_clear(settings, config, secret_keys) + plan.problems()
+    problems = rules.plaintext_secrets(settings, config, secret_keys) + plan.problems()
     if not problems:
         problems = rules.problems(plan)
     if problems:

@@ -1,7 +1,7 @@
-"""Settings sections made from the arguments of components, so that a key is named, typed and documented once.
+"""Settings models made from the arguments of components, so that a key is named, typed and documented once.
 
-A component's arguments are dataclasses with a documentation text below each field. A section is a pydantic model of
-the same fields, less those that the program wires (platform, connections), with unknown keys forbidden.
+A component's arguments are dataclasses with a documentation text below each field. The model of its settings has the
+same fields, less those that the program wires (platform, connections), and forbids unknown keys.
 """
 
 import ast
@@ -11,7 +11,7 @@ import inspect
 import itertools
 import textwrap
 import types
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from enum import Enum
 from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin
 
@@ -23,38 +23,56 @@ from tierstack.core.arguments import hints
 T = TypeVar("T")
 
 
-class Section(BaseModel):
+class SettingsModel(BaseModel):
     """A part of the settings: unknown keys are errors, and a number in quotes is a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    arguments: ClassVar[type[Any] | None] = None
-    """What the section was made from; its source documents the keys."""
+    documented_by: ClassVar[tuple[type[Any], ...]] = ()
+    """The dataclasses that it was made from; their source documents the keys."""
 
     def written(self, protect: Callable[[str], Any] = str) -> dict[str, Any]:
         """The keys that the user wrote, each secret as `protect` makes it: what a component's arguments are made of."""
         return {name: _plain(getattr(self, name), protect) for name in self.model_fields_set}
 
 
-def section(args: type[Any], without: Collection[str] = ()) -> type[Section]:
-    """The section of `args` (a dataclass) without the fields that the program gives."""
+def model_of(
+    args: type[Any],
+    without: Collection[str] = (),
+    own: type[Any] | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> type[SettingsModel]:
+    """The settings of `args` (a dataclass) without what the program gives: fields, or `field.field` within one.
+
+    `own`: a dataclass of further keys, which come first. `texts`: what is said of keys in the place of their docstring.
+    """
+    fields: dict[str, Any] = {}
+    for cls, left_out in ((own, ()), (args, without)):
+        if cls is not None:
+            fields |= {name: one for name, one in _fields(cls, left_out, texts or {}).items() if name not in fields}
+    name = f"{args.__name__.removesuffix('Args')}Settings"
+    # The doc string of the class itself; an inherited one would be pydantic's.
+    made = create_model(name, __base__=SettingsModel, __doc__=args.__doc__, **fields)
+    made.documented_by = (args,) if own is None else (args, own)
+    return made
+
+
+def _fields(args: type[Any], without: Collection[str], texts: Mapping[str, str]) -> dict[str, Any]:
     types_of = hints(args)
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(args):
         if field.name in without or not field.init:
             continue
-        hint = _model_type(types_of[field.name], secret=bool(field.metadata.get("secret")))
+        inside = [path.removeprefix(f"{field.name}.") for path in without if path.startswith(f"{field.name}.")]
+        hint = _model_type(types_of[field.name], inside, secret=bool(field.metadata.get("secret")))
+        text = texts.get(field.name)
         if field.default is not dataclasses.MISSING:
-            info = Field(default=field.default)
+            info = Field(default=field.default, description=text)
         elif field.default_factory is not dataclasses.MISSING:
-            info = Field(default_factory=field.default_factory)
+            info = Field(default_factory=field.default_factory, description=text)
         else:
-            info = Field()
+            info = Field(description=text)
         fields[field.name] = (hint, info)
-    name = f"{args.__name__.removesuffix('Args')}Settings"
-    # The doc string of the class itself; an inherited one would be pydantic's.
-    made = create_model(name, __base__=Section, __doc__=args.__doc__, **fields)
-    made.arguments = args
-    return made
+    return fields
 
 
 @functools.cache
@@ -69,25 +87,29 @@ def attribute_documentation(cls: type[Any]) -> dict[str, str]:
     return found
 
 
-def _model_type(hint: Any, *, secret: bool) -> Any:
+def _model_type(hint: Any, without: Collection[str], *, secret: bool) -> Any:
     """The type that a configuration file can hold for an argument of type `hint`."""
     origin, arguments = get_origin(hint), get_args(hint)
+
+    def inner(one: Any) -> Any:
+        return _model_type(one, without, secret=secret)
+
     if origin in (Union, types.UnionType):
         plain = [one for one in arguments if get_origin(one) not in (pulumi.Output, Awaitable)]
-        return Union[tuple(one if one is type(None) else _model_type(one, secret=secret) for one in plain)]  # noqa: UP007
+        return Union[tuple(one if one is type(None) else inner(one) for one in plain)]  # noqa: UP007
     if origin is list:
-        return list[_model_type(arguments[0], secret=secret)]
+        return list[inner(arguments[0])]
     if origin is dict:
-        return dict[str, _model_type(arguments[1], secret=secret)]
+        return dict[str, inner(arguments[1])]
     if hint is str and secret:
         return SecretStr
     if dataclasses.is_dataclass(hint):
-        return section(cast(type[Any], hint))
+        return model_of(cast(type[Any], hint), without)
     return hint
 
 
 def _plain(value: Any, protect: Callable[[str], Any]) -> Any:
-    if isinstance(value, Section):
+    if isinstance(value, SettingsModel):
         return value.written(protect)
     if isinstance(value, SecretStr):
         return protect(value.get_secret_value())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tierstack.core.errors import ArgumentError, Problem
 from tierstack.platform import PlatformKind
-from tierstack.stack.settings import Images
+from tierstack.stack.derive import SettingsModel
 
 _LOCAL = re.compile(r"local:([a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*)")
 _BUILD = "make it with `python3 images/build.py`"
@@ -15,7 +15,7 @@ Lookup = Callable[[str], str | None]
 """From a reference such as `tierstack.local/shop:1` to the id of the image on the Docker host, or None."""
 
 
-def settled(images: Images, kind: PlatformKind, lookup: Lookup) -> Images:
+def settled(images: SettingsModel, kind: PlatformKind, lookup: Lookup) -> SettingsModel:
     """`images` with every `local:` reference replaced by what the platform runs.
 
     On Docker that is the image's id, so that a rebuilt image is a change; on Kubernetes the name under which the image
@@ -39,7 +39,7 @@ def settled(images: Images, kind: PlatformKind, lookup: Lookup) -> Images:
             problems.append(Problem(f"images.{name}", value, "is not on the Docker host", _BUILD))
     if problems:
         raise ArgumentError("configuration", problems)
-    return Images.model_validate(found)
+    return type(images).model_validate(found)
 
 
 def unasked(_reference: str) -> str:

@@ -6,11 +6,7 @@ with what the builders make.
 
 from dataclasses import dataclass
 
-from tierstack.app_cluster import processes
-from tierstack.backup_schedule import config as backup_schedule
 from tierstack.core.memory import Phase, Reserved
-from tierstack.database import sizing
-from tierstack.redis_cluster import node
 from tierstack.stack.plan import Plan
 
 HELPERS_MB = 64
@@ -42,14 +38,7 @@ class HostMemory:
 
 def reserved(plan: Plan) -> list[Reserved]:
     """What everything that the stack runs on a Docker host reserves."""
-    return [
-        *processes.reserved(plan.app),
-        *sizing.reserved(plan.database.size()),
-        *node.reserved(plan.redis.size.memory_mb),
-        Reserved(plan.gateway.memory_mb),
-        *(backup_schedule.reserved(plan.backups) if plan.backups else []),
-        *([Reserved(plan.mta_sts.memory_mb)] if plan.mta_sts else []),
-    ]
+    return [part for one, args in plan.made() if one.section.reserved for part in one.section.reserved(args)]
 
 
 def host_memory(plan: Plan) -> HostMemory:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
+from tierstack.core.section import Edge, Node
+
 _BOX, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _HEAD = 176, 58, 64, 22, 24, 64
 _COLOURS = {
     "outside": ("#f4f4f5", "#71717a"),
@@ -13,29 +15,6 @@ _COLOURS = {
     "backup": ("#f3e8ff", "#7e22ce"),
 }
 _FONT = "font-family='ui-sans-serif, system-ui, sans-serif'"
-
-
-@dataclass(frozen=True)
-class Node:
-    """One box: something that runs, once or several times."""
-
-    id: str
-    title: str
-    detail: str
-    kind: str
-    """`outside`, `proxy`, `app`, `data` or `backup`."""
-    column: int
-    """From left to right, in the direction of a request."""
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Who calls whom."""
-
-    source: str
-    target: str
-    label: str = ""
 
 
 @dataclass(frozen=True)

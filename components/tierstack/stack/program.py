@@ -3,28 +3,17 @@
 import dataclasses
 import json
 import os
+import pkgutil
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from tierstack import (
-    TLS,
-    AppCluster,
-    BackupSchedule,
-    ClusterAddons,
-    DatabaseWithReplicas,
-    DNSRecords,
-    Gateway,
-    MtaStsHost,
-    ObjectStorage,
-    RedisCluster,
-)
 from tierstack.core.errors import ArgumentError
-from tierstack.links import GatewayIdentity
 from tierstack.platform import PlatformKind, kubernetes
 from tierstack.stack import images
 from tierstack.stack.check import judge
+from tierstack.stack.instances import Instance
 from tierstack.stack.wiring import ComponentArgs
 
 
@@ -44,29 +33,53 @@ def program() -> None:
 
 def build(make: ComponentArgs) -> None:
     """The components of a stack, each given what those before it made."""
-    if addons := make.addons():
-        kubernetes.cluster(make.platform).after(ClusterAddons("addons", addons))
-    front = GatewayIdentity(name="gateway", place=make.platform.place)
-    tls = TLS("tls", make.tls(front))
-    gateway = Gateway(front.name, make.gateway(tls.certificate))
-    bucket = make.object_storage()
-    storage = ObjectStorage("storage", bucket) if bucket else None
-    database = DatabaseWithReplicas("db", make.database(storage.store if storage else None))
-    redis = RedisCluster("redis", make.redis())
-    app = AppCluster("web", make.app(gateway.endpoint, database.connection, redis.connection))
-    if backups := make.backups(database.connection):
-        pulumi.export("backup_alert_rules", BackupSchedule("backups", backups).alert_rules)
-    policy = make.mta_sts(gateway.endpoint)
-    served = MtaStsHost("mta-sts", policy) if policy else None
-    if dns := make.dns(served.url if served else None):
-        records = DNSRecords("dns", dns)
+    made = _Components(make)
+    for addons in made.of("addons"):
+        kubernetes.cluster(make.platform).after(addons)
+    for one in make.instances:
+        made.component(one)
+    _export(make, made)
+
+
+class _Components:
+    """The components of a stack. One that another is linked to is made before it."""
+
+    def __init__(self, make: ComponentArgs) -> None:
+        self._make = make
+        self._made: dict[Instance, Any] = {}
+
+    def component(self, of: Instance) -> Any:
+        """The component. None: the stack does without it."""
+        if of not in self._made:
+            args = self._make.args(of, self)
+            component: Any = pkgutil.resolve_name(of.section.component)
+            self._made[of] = None if args is None else component(of.name, args)
+        return self._made[of]
+
+    def link(self, of: Instance) -> Any:
+        """What a component hands to others. None: the stack does without it."""
+        component, link = self.component(of), of.section.link
+        return None if component is None or link is None else getattr(component, link)
+
+    def of(self, key: str) -> list[Any]:
+        """The components of a section that the stack has."""
+        return [made for one in self._make.of(key) if (made := self.component(one)) is not None]
+
+
+def _export(make: ComponentArgs, made: _Components) -> None:
+    """The outputs of the stack."""
+    for backups in made.of("backups"):
+        pulumi.export("backup_alert_rules", backups.alert_rules)
+    for records in made.of("dns"):
         pulumi.export("zone", records.zone_file)
-        if dns.generated_keys():
+        if make.records and make.records.generated_keys():
             pulumi.export("dkim_signing_keys", records.dkim_signing_keys)
-    pulumi.export("url", app.url)
-    pulumi.export("alert_rules", tls.alert_rules)
-    if make.platform.kind is PlatformKind.DOCKER:
-        pulumi.export("ca", tls.ca_pem)
+    for app in made.of("app"):
+        pulumi.export("url", app.url)
+    for tls in made.of("tls"):
+        pulumi.export("alert_rules", tls.alert_rules)
+        if make.platform.kind is PlatformKind.DOCKER:
+            pulumi.export("ca", tls.ca_pem)
 
 
 def _root() -> Path:

@@ -1,14 +1,14 @@
 """docs/configuration.md, made from the settings: `python -m tierstack.stack.reference > docs/configuration.md`."""
 
 from enum import Enum
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tierstack.stack.derive import Section, attribute_documentation, type_name
-from tierstack.stack.settings import Images, Settings
+from tierstack.stack.derive import SettingsModel, attribute_documentation, type_name
+from tierstack.stack.settings import settings_model
 
 _HEAD = """\
 # Configuration
@@ -48,12 +48,14 @@ laid over the rest. So one line, `platform.kind`, decides where a new stack runs
 
 def markdown() -> str:
     """The whole page."""
-    parts = [_HEAD, "## Top level\n", _table(cast(type[BaseModel], Settings))]
-    for name, field in cast(dict[str, FieldInfo], Settings.model_fields).items():
+    whole = settings_model()
+    parts = [_HEAD, "## Top level\n", _table(whole)]
+    for name, field in whole.model_fields.items():
         model = _section(field.annotation)
         if model is None:
             continue
-        text = " ".join(((Images.__doc__ if model is Images else field.description) or "").split())
+        made = issubclass(model, SettingsModel) and model.documented_by
+        text = " ".join(((field.description if made else model.__doc__) or "").split())
         parts += [f"\n## `shop:{name}`\n", f"{text}\n", _table(model), *_nested(model, name)]
     return "\n".join(parts)
 
@@ -82,8 +84,8 @@ def _table(model: type[BaseModel]) -> str:
 
 def _documentation(model: type[BaseModel]) -> dict[str, str]:
     """The texts below the fields that a section was made from: read here only, because that takes long."""
-    arguments = model.arguments if issubclass(model, Section) else None
-    return attribute_documentation(arguments) if arguments else {}
+    sources = model.documented_by if issubclass(model, SettingsModel) else ()
+    return {name: text for one in sources for name, text in attribute_documentation(one).items()}
 
 
 def _type(hint: Any) -> str:

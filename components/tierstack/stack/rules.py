@@ -2,32 +2,32 @@
 
 import dataclasses
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.section import database_clients
 from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
 from tierstack.core.errors import HIDDEN, ArgumentError, Problem
 from tierstack.core.hostnames import covers
-from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, client_connections, limits
+from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs, at_argument
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.platform.proxy.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.stack import certificates
-from tierstack.stack.derive import Section
 from tierstack.stack.memory import HELPERS_MB, host_memory
 from tierstack.stack.plan import Plan
-from tierstack.stack.settings import MASKED, key_of
+from tierstack.stack.settings import MASKED, key_of, path_text
 from tierstack.tls.args import TLSArgs
 
 
 def problems(plan: Plan) -> list[Problem]:
     """Everything that is wrong between components whose own arguments are right."""
     app, database = plan.app, plan.database
-    found = _connections(plan, app, database)
+    found = _connections(app, database)
     found += _hostnames(app, plan.tls)
     found += _records(app, plan.dns)
     found += certificates.problems(plan)
@@ -38,43 +38,32 @@ def problems(plan: Plan) -> list[Problem]:
     return found
 
 
-def secrets_in_clear(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Problem]:
+def plaintext_secrets(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Problem]:
     """Secrets that stand in the configuration file as anyone can read them."""
-    held: list[tuple[tuple[str, ...], SecretStr | None]] = [
-        (("app", "secrets", name), value)
-        for name, value in cast(dict[str, SecretStr], settings.app.secrets or {}).items()
-    ]
-    if storage := settings.object_storage:
-        held += [(("object_storage", name), getattr(storage, name)) for name in ("access_key_id", "secret_access_key")]
-    if settings.dns and (publish := settings.dns.publish):
-        held += [
-            (("dns", "publish", host, name), value)
-            for host in cast(type[Section], type(publish)).model_fields
-            if isinstance(given := getattr(publish, host), Section)
-            for name in type(given).model_fields
-            if isinstance(value := getattr(given, name), SecretStr)
-        ]
-    held += _certificate_secrets(settings.tls)
     found: list[Problem] = []
-    for path, value in held:
+    for path, value in _secrets(settings, ()):
         # The engine encrypts below a top-level key, which is that of a platform for what holds on one only.
         place = key_of(config, *path)
         if value and place[0] not in secret_keys and value.get_secret_value() != MASKED:
-            key = ".".join(place)
+            key = path_text(place)
             instead = f"write it with `pulumi config set --secret --path '{key}'`, and change the secret itself"
-            found.append(Problem(key, HIDDEN, "is a secret that stands in clear in the configuration", instead))
+            found.append(Problem(key, HIDDEN, "is a secret that stands in plaintext in the configuration", instead))
     return found
 
 
-def _certificate_secrets(tls: Any) -> list[tuple[tuple[str, ...], SecretStr | None]]:
-    found: list[tuple[tuple[str, ...], SecretStr | None]] = []
-    if tls.given:
-        found.append((("tls", "given", "private_key_pem"), tls.given.private_key_pem))
-    if tls.acme and tls.acme.dns:
-        found.append((("tls", "acme", "dns", "key_secret"), tls.acme.dns.key_secret))
-    if tls.acme and tls.acme.eab:
-        found.append((("tls", "acme", "eab", "hmac_key"), tls.acme.eab.hmac_key))
-    return found
+def _secrets(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], SecretStr]]:
+    """Every secret within `value`, with its place."""
+    if isinstance(value, SecretStr):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name), (*path, name))
+    elif isinstance(value, dict):
+        for name, inner in cast(dict[str, object], value).items():
+            yield from _secrets(inner, (*path, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast(list[object], value)):
+            yield from _secrets(inner, (*path, index))
 
 
 def advice(plan: Plan) -> list[str]:
@@ -163,22 +152,17 @@ def addresses(plan: Plan) -> list[str]:
     ]
 
 
-def _connections(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
-    """Every child, worker and the scheduler hold one client connection; PgBouncer refuses what is above its limit."""
-    counts, size = app.counts, database.size()
-    # Where an autoscaler decides, its ceiling must be admitted too.
-    scaled = plan.platform.kind is PlatformKind.KUBERNETES
-    replicas = counts.max_replicas if scaled else counts.replicas
-    workers = counts.max_workers if scaled else counts.workers
-    opened = client_connections(replicas, counts.children, workers)
+def _connections(app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+    """PgBouncer refuses clients above its limit."""
+    clients, size = database_clients(app), database.size()
     admitted = size.poolers * size.max_client_connections
-    if opened <= admitted:
+    if clients.count <= admitted:
         return []
     wrong = (
         f"admits {size.poolers} × {size.max_client_connections} = {admitted} clients, but the application opens "
-        f"{replicas} × {counts.children} + {workers} + 1 = {opened}"
+        f"{clients.formula} = {clients.count}"
     )
-    least = -(-opened // size.poolers)
+    least = -(-clients.count // size.poolers)
     instead = f"write at least {least}, or fewer `app.children` or replicas"
     return [Problem("database.max_client_connections", size.max_client_connections, wrong, instead)]
 

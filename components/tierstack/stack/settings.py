@@ -4,6 +4,7 @@ Each component has one structured key in the project's namespace (`shop:app: {�
 platform stands below `shop:docker` or `shop:kubernetes` and is laid over the rest: one configuration serves both.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any, cast, get_args
@@ -11,55 +12,20 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from tierstack.app_cluster.args import AppClusterArgs
-from tierstack.backup_schedule.args import BackupScheduleArgs
-from tierstack.cluster_addons.args import ClusterAddonsArgs
-from tierstack.cluster_addons.required import AddonsMode
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
+from tierstack.core.section import Presence, Section
 from tierstack.core.tier import Tier
-from tierstack.database.archive import DatabaseArchiveArgs
-from tierstack.database.args import OLDEST_VERSION, DatabaseWithReplicasArgs
-from tierstack.dns_records.args import DNSRecordsArgs
-from tierstack.gateway.args import GatewayArgs
-from tierstack.mta_sts_host.args import MtaStsHostArgs
-from tierstack.object_storage.args import ObjectStorageArgs
 from tierstack.platform import Platform, PlatformKind
-from tierstack.redis_cluster.args import RedisClusterArgs
-from tierstack.stack.derive import Section, section, type_name
-from tierstack.tls.args import TLSArgs
+from tierstack.stack.derive import SettingsModel, model_of, type_name
+from tierstack.stack.sections import SECTIONS
+
+_IMAGES = """Container images. Each is written by digest (`repository:tag@sha256:…`), on Docker also as the id of an
+image on the host (`sha256:…`), or as `local:NAME:TAG`: an image that `images/build.py` made. On Docker that becomes
+the id of `tierstack.local/NAME:TAG`; on Kubernetes the image must be loaded into the node (`kind load docker-image
+tierstack.local/NAME:TAG`), because no registry has it."""
 
 
-class Images(Section):
-    """Container images. Each is written by digest (`repository:tag@sha256:…`), on Docker also as the id of an image on
-    the host (`sha256:…`), or as `local:NAME:TAG`: an image that `images/build.py` made. On Docker that becomes
-    the id of `tierstack.local/NAME:TAG`; on Kubernetes the image must be loaded into the node (`kind load docker-image
-    tierstack.local/NAME:TAG`), because no registry has it."""
-
-    app: str = Field(description="The application: all its processes run from it.")
-    postgres: str = Field(
-        description=f"PostgreSQL {OLDEST_VERSION} or newer, without a convention of its own (CloudNativePG's has none)."
-    )
-    redis: str = Field(description="Valkey 8, or Redis 7 and newer.")
-    pgbouncer: str | None = Field(
-        default=None, description="PgBouncer 1.21 or newer. None: on Kubernetes the operator's own."
-    )
-    haproxy: str | None = Field(default=None, description="HAProxy 2.4 or newer; needed for three Redis nodes.")
-    traefik: str | None = Field(
-        default=None, description="Docker: Traefik 3.7.12 or newer. On Kubernetes the cluster runs its own."
-    )
-    nginx: str | None = Field(
-        default=None, description="nginx, where the image of `app` has none. None: the one of `app`."
-    )
-    barman: str | None = Field(
-        default=None, description="Docker: Barman 3.11 or newer with PostgreSQL's client programs."
-    )
-    tools: str | None = Field(
-        default=None,
-        description="Docker: what writes files into volumes, `tools_image` of Gateway. None: the one of `redis`.",
-    )
-
-
-class PlatformSettings(section(Platform, without={"environment", "name"})):
+class PlatformSettings(model_of(Platform, without={"environment", "name"})):
     """Where the stack runs."""
 
     name: str | None = Field(
@@ -74,124 +40,58 @@ class PlatformSettings(section(Platform, without={"environment", "name"})):
     )
 
 
-def _component(args: type[Any], *wired: str) -> type[Section]:
-    """The section of a component without what the program gives: the platform, and what other components hand over."""
-    return section(args, without={"platform", "tier", "physical_name", *wired})
-
-
-class _TlsSettings(_component(TLSArgs, "hostnames", "gateway")):
-    __doc__ = TLSArgs.__doc__
-    hostnames: list[str] | None = Field(
-        default=None,
-        description="The names that the certificate is for. None: the hostnames of `app`, and that of the "
-        "MTA-STS policy where one is served.",
-    )
-
-
-class _ArchiveSettings(section(DatabaseArchiveArgs, without={"store", "retention_days"})):
-    """Kubernetes: the sidecar that ships the write-ahead log, where there are `backups`."""
-
-
-class _DatabaseSettings(_component(DatabaseWithReplicasArgs, "image", "pooler_image", "archive")):
-    __doc__ = DatabaseWithReplicasArgs.__doc__
-    archive: _ArchiveSettings | None = Field(
-        default=None,
-        description="Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
-        "`backups`. None: its defaults.",
-    )
-
-
-class _BackupsSettings(_component(BackupScheduleArgs, "database", "image", "retention_days")):
-    __doc__ = BackupScheduleArgs.__doc__
-    retention_days: int | None = Field(
-        default=None,
-        description="Length of the recovery window in days: every moment in it can be restored. 1 to 3650. None: 14.",
-    )
-
-
-class _MtaStsSettings(_component(MtaStsHostArgs, "gateway", "domain", "policy", "image")):
-    __doc__ = MtaStsHostArgs.__doc__
-    served_here: bool = Field(
-        default=True,
-        description="Whether this stack serves the policy. false: another host does, and `dns.web` names `mta-sts`.",
-    )
-
-
-class _AddonsSettings(_component(ClusterAddonsArgs)):
-    __doc__ = ClusterAddonsArgs.__doc__
-    mode: AddonsMode = Field(
-        default=AddonsMode.EXISTING,
-        description="`existing`: the cluster has them, and `tierstack up` looks whether it does; `install`: this stack "
-        "installs them, for the whole cluster. Everything below is for `install`.",
-    )
-
-
-# In the order in which a reader thinks of them; the documentation keeps it.
-_SECTIONS: dict[str, tuple[Any, Any, str]] = {
-    "tls": (_TlsSettings, {}, "The certificate."),
-    "gateway": (_component(GatewayArgs, "certificate", "image", "tools_image"), {}, "The way in, for HTTP and HTTPS."),
-    "app": (
-        _component(AppClusterArgs, "gateway", "database", "redis", "image", "nginx_image"),
-        ...,
-        "The application: web containers, queue workers, scheduler, migrations.",
-    ),
-    "database": (
-        _DatabaseSettings,
-        {},
-        "PostgreSQL with PgBouncer before it.",
-    ),
-    "redis": (
-        _component(RedisClusterArgs, "image", "proxy_image"),
-        {},
-        "The Redis-compatible store of queues and sessions.",
-    ),
-    "object_storage": (
-        _component(ObjectStorageArgs) | None,
-        None,
-        "The bucket that backups on Kubernetes go to. Left out: there is none.",
-    ),
-    "backups": (
-        _BackupsSettings | None,
-        None,
-        "Backups of the database. Left out: none are made.",
-    ),
-    "mta_sts": (_MtaStsSettings, {}, "The host of the MTA-STS policy, made where `dns.mail.mta_sts` is given."),
-    "addons": (_AddonsSettings, {}, "Kubernetes: the operators that the stack needs."),
-    "dns": (
-        _component(DNSRecordsArgs, "mta_sts_url") | None,
-        None,
-        "The records of the domain. Left out: none are computed.",
-    ),
-}
-
-
-def _fields() -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, (model, default, text) in _SECTIONS.items():
-        if isinstance(default, dict):
-            found[name] = (model, Field(default_factory=model, description=text))
-        else:
-            found[name] = (model, Field(default=default, description=text))
-    return found
-
-
 class _Base(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     tier: Tier = Field(description="The size that counts are taken from where a section gives none.")
     platform: PlatformSettings = Field(description="Where the stack runs.")
-    images: Images = Field(description="What its containers run.")
 
 
-Settings: Any = create_model("Settings", __base__=_Base, **_fields())
-"""All settings of a stack, for one kind of platform."""
+def settings_model() -> type[BaseModel]:
+    """All settings of a stack, for one kind of platform: made from the sections of its components."""
+    return _settings_model(tuple(SECTIONS))
+
+
+def names() -> frozenset[str]:
+    """Every key of the project's namespace."""
+    return frozenset({*settings_model().model_fields, *OVERLAYS})
+
+
+@functools.cache
+def _settings_model(sections: tuple[Section[Any], ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {"images": (_images_model(sections), Field(description="What its containers run."))}
+    for one in sections:
+        fields[one.key] = _field(one)
+    return create_model("Settings", __base__=_Base, **fields)
+
+
+def _field(one: Section[Any]) -> tuple[Any, Any]:
+    """The settings of a component; what the program gives is no key of them."""
+    images = {name for image in one.images for name in (image.docker, image.kubernetes) if name}
+    without = {"platform", "tier", "physical_name", *images, *one.wired}
+    model = model_of(one.args, without, one.own, one.texts)
+    if one.presence is Presence.OPTIONAL:
+        return model | None, Field(default=None, description=one.text)
+    if one.presence is Presence.DEFAULT:
+        return model, Field(default_factory=model, description=one.text)
+    return model, Field(description=one.text)
+
+
+def _images_model(sections: tuple[Section[Any], ...]) -> type[SettingsModel]:
+    keys = sorted((image for one in sections for image in one.images), key=lambda image: not image.required)
+    fields: dict[str, Any] = {
+        image.key: (str, Field(description=image.text))
+        if image.required
+        else (str | None, Field(default=None, description=image.text))
+        for image in keys
+    }
+    return create_model("Images", __base__=SettingsModel, __doc__=_IMAGES, **fields)
+
 
 MASKED = "(secret)"
 """What stands for an encrypted value where nothing decrypts it: in a check without an engine, and when rendering."""
 OVERLAYS = {kind.value: kind for kind in PlatformKind}
 """The keys whose content holds on one kind of platform only."""
-NAMES = frozenset({*Settings.model_fields, *OVERLAYS})
-"""Every key of the project's namespace."""
 
 
 def read(config: Mapping[str, Any]) -> Any:
@@ -211,10 +111,10 @@ def read(config: Mapping[str, Any]) -> Any:
         problems += [one for one in _shape(_laid(config, name), config.get(name, {}), name) if one not in problems]
     if problems:
         raise ArgumentError("configuration", problems)
-    return Settings.model_validate_json(json.dumps(_laid(config, chosen)))
+    return settings_model().model_validate_json(json.dumps(_laid(config, chosen)))
 
 
-def key_of(config: Mapping[str, Any], *path: str) -> tuple[str, ...]:
+def key_of(config: Mapping[str, Any], *path: str | int) -> tuple[str | int, ...]:
     """Where the value at `path` of the settings stands in `config`: below the key of the platform, or at its own."""
     kind = _kind_of(config)
     overlay = config.get(kind, {})
@@ -248,7 +148,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> list[Problem]:
     try:
         # As JSON, because strict JSON reads `queue` as a choice but never "3" as a number.
-        Settings.model_validate_json(json.dumps(config, default=str))
+        settings_model().model_validate_json(json.dumps(config, default=str))
     except ValidationError as error:
         return [_problem(detail, overlay, kind) for detail in error.errors()]
     return []
@@ -256,11 +156,11 @@ def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> lis
 
 def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Problem:
     where = detail["loc"]
-    path = _path((kind, *where) if _holds(overlay, where) else where)
+    path = path_text((kind, *where) if _holds(overlay, where) else where)
     hint = _hint(where)
     if detail["type"] == "extra_forbidden":
-        parent = _hint(where[:-1]) if len(where) > 1 else Settings
-        known = {*parent.model_fields, *(OVERLAYS if parent is Settings else ())}
+        parent = _hint(where[:-1]) if len(where) > 1 else settings_model()
+        known = {*parent.model_fields} if len(where) > 1 else names()
         parents, _, last = path.rpartition(".")
         inner = {name: _within(field.annotation) for name, field in parent.model_fields.items()}
         groups = {name: one.model_fields for name, one in inner.items() if hasattr(one, "model_fields")}
@@ -296,7 +196,8 @@ def _holds(overlay: Mapping[str, Any], where: tuple[str | int, ...]) -> bool:
     return True
 
 
-def _path(where: tuple[str | int, ...]) -> str:
+def path_text(where: tuple[str | int, ...]) -> str:
+    """A place in the settings as people write it: `dns.web[0].ipv4`."""
     path = ""
     for step in where:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
@@ -305,7 +206,7 @@ def _path(where: tuple[str | int, ...]) -> str:
 
 def _hint(where: tuple[str | int, ...]) -> Any:
     """The type at a place of the settings: a model, or what a field is annotated with."""
-    hint: Any = Settings
+    hint: Any = settings_model()
     for step in where:
         hint = _within(hint)
         if isinstance(hint, type) and issubclass(hint, BaseModel):

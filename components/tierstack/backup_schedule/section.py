@@ -1,0 +1,54 @@
+"""BackupSchedule as a part of stacks."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.core.memory import Reserved
+from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
+
+
+@dataclass(kw_only=True)
+class BackupKeys:
+    """Keys that a stack has in the place of arguments."""
+
+    retention_days: int | None = None
+    """Length of the recovery window in days: every moment in it can be restored. 1 to 3650. None: 14."""
+
+
+def _reserved(args: BackupScheduleArgs) -> list[Reserved]:
+    from tierstack.backup_schedule import config
+
+    return config.reserved(args)
+
+
+def _drawing(args: BackupScheduleArgs, around: Surroundings) -> Drawing:
+    archive = args.database.archive
+    where = urlsplit(archive.location).netloc if archive else "volume"
+    backups = around.box("backups")
+    return Drawing(
+        [Node(backups, "backups", f"{where}, {args.window_days} days", "backup", 5)],
+        [Edge(primary, backups) for primary in around.linked("database.direct")],
+    )
+
+
+SECTION = Section(
+    key="backups",
+    text="Backups of the database. Left out: none are made.",
+    args=BackupScheduleArgs,
+    component="tierstack.backup_schedule:BackupSchedule",
+    name="backups",
+    presence=Presence.OPTIONAL,
+    wired=("database", "retention_days"),
+    own=BackupKeys,
+    images=(
+        ImageKey(
+            key="barman",
+            text="Docker: Barman 3.11 or newer with PostgreSQL's client programs.",
+            docker="image",
+        ),
+    ),
+    reserved=_reserved,
+    needs=lambda _: ["barman-cloud"],
+    drawing=_drawing,
+)

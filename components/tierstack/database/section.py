@@ -1,0 +1,94 @@
+"""DatabaseWithReplicas as a part of stacks."""
+
+from tierstack.core.memory import Reserved
+from tierstack.core.section import Drawing, Edge, ImageKey, Node, Section, Surroundings
+from tierstack.database.args import OLDEST_VERSION, DatabaseWithReplicasArgs
+from tierstack.links import DatabaseArchive, DatabaseConnection, SecretRef, TrustedCA
+from tierstack.links.database import RETENTION_DAYS
+from tierstack.platform import PlatformKind
+from tierstack.platform.internal_ca import TLSMode
+
+
+def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
+    docker = args.platform.kind is PlatformKind.DOCKER
+    network = "network" if docker else None
+    secret = SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password")
+    labels = None if docker else {"client": "true"}
+    # Where one is missing, the bucket is, which is told once.
+    location = args.archive.store.location if args.archive else "s3://bucket"
+    retention_days = args.archive.retention_days if args.archive else RETENTION_DAYS
+    archive = DatabaseArchive(cluster="db", object_store="db", location=location, retention_days=retention_days)
+    return DatabaseConnection(
+        host="pooler",
+        port="6432",
+        direct_host="primary",
+        direct_port="5432",
+        database=args.database,
+        user=args.user,
+        password=secret,
+        network=network,
+        direct_network=network,
+        client_labels=labels,
+        direct_client_labels=labels,
+        backup_user="backup" if docker else None,
+        backup_password=secret if docker else None,
+        archive=None if docker else archive,
+        ca=None if args.tls is TLSMode.DISABLE else TrustedCA(),
+    )
+
+
+def _reserved(args: DatabaseWithReplicasArgs) -> list[Reserved]:
+    from tierstack.database import sizing
+
+    return sizing.reserved(args.size())
+
+
+def _drawing(args: DatabaseWithReplicasArgs, around: Surroundings) -> Drawing:
+    size = args.size()
+    pool = f"pool of {size.pool_size}, {size.max_client_connections} clients"
+    pooler, primary, standby = around.box("pooler"), around.box("primary"), around.box("standby")
+    nodes = [
+        Node(pooler, "PgBouncer", pool, "data", 3, size.poolers),
+        Node(primary, "PostgreSQL", f"primary, {size.memory_mb} MiB", "data", 4),
+    ]
+    edges = [Edge(pooler, primary)]
+    if size.replicas:
+        nodes.append(Node(standby, "standby", "streaming replica", "data", 4, size.replicas))
+        edges.append(Edge(primary, standby, "WAL"))
+    return Drawing(nodes, edges)
+
+
+SECTION = Section(
+    key="database",
+    text="PostgreSQL with PgBouncer before it.",
+    args=DatabaseWithReplicasArgs,
+    component="tierstack.database:DatabaseWithReplicas",
+    name="db",
+    wired=("archive.store", "archive.retention_days"),
+    texts={
+        "archive": "Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
+        "`backups`. None: its defaults."
+    },
+    images=(
+        ImageKey(
+            key="postgres",
+            text=f"PostgreSQL {OLDEST_VERSION} or newer, without a convention of its own (CloudNativePG's has none).",
+            docker="image",
+            kubernetes="image",
+            required=True,
+        ),
+        ImageKey(
+            key="pgbouncer",
+            text="PgBouncer 1.21 or newer. None: on Kubernetes the operator's own.",
+            docker="pooler_image",
+            kubernetes="pooler_image",
+        ),
+    ),
+    given_by={"archive.retention_days": "backups.retention_days"},
+    link="connection",
+    placeholder=_placeholder,
+    reserved=_reserved,
+    needs=lambda _: ["cloudnative-pg"],
+    drawing=_drawing,
+    ends={"": "pooler", "direct": "primary"},
+)

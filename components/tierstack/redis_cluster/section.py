@@ -1,0 +1,62 @@
+"""RedisCluster as a part of stacks."""
+
+from tierstack.core.memory import Reserved
+from tierstack.core.section import Drawing, ImageKey, Node, Section, Surroundings
+from tierstack.links import RedisConnection, SecretRef, TrustedCA
+from tierstack.platform import PlatformKind
+from tierstack.platform.internal_ca import TLSMode
+from tierstack.redis_cluster.args import RedisClusterArgs
+
+
+def _placeholder(args: RedisClusterArgs) -> RedisConnection:
+    docker = args.platform.kind is PlatformKind.DOCKER
+    labels = None if docker else {"client": "true"}
+    return RedisConnection(
+        host="redis",
+        port="6379",
+        password=SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password"),
+        network="network" if docker else None,
+        client_labels=labels,
+        endpoint_labels=labels,
+        ca=None if args.tls is TLSMode.DISABLE else TrustedCA(),
+    )
+
+
+def _reserved(args: RedisClusterArgs) -> list[Reserved]:
+    from tierstack.redis_cluster import node
+
+    return node.reserved(args.size.memory_mb)
+
+
+def _drawing(args: RedisClusterArgs, around: Surroundings) -> Drawing:
+    size = args.size
+    detail = f"{size.memory_mb} MiB" + (", Sentinel" if size.nodes > 1 else "")
+    return Drawing([Node(around.box("redis"), "Redis", detail, "data", 3, size.nodes)])
+
+
+SECTION = Section(
+    key="redis",
+    text="The Redis-compatible store of queues and sessions.",
+    args=RedisClusterArgs,
+    component="tierstack.redis_cluster:RedisCluster",
+    name="redis",
+    images=(
+        ImageKey(
+            key="redis",
+            text="Valkey 8, or Redis 7 and newer.",
+            docker="image",
+            kubernetes="image",
+            required=True,
+        ),
+        ImageKey(
+            key="haproxy",
+            text="HAProxy 2.4 or newer; needed for three Redis nodes.",
+            kubernetes="proxy_image",
+        ),
+    ),
+    link="connection",
+    placeholder=_placeholder,
+    reserved=_reserved,
+    drawing=_drawing,
+    ends={"": "redis"},
+)

@@ -1,0 +1,39 @@
+"""What a MailCatcher takes."""
+
+from dataclasses import dataclass, field
+
+import pulumi
+
+from tierstack.core.errors import Problem, out_of_range
+from tierstack.platform import Platform
+
+
+@dataclass(kw_only=True)
+class MailboxArgs:
+    """One mailbox."""
+
+    password: pulumi.Input[str] = field(metadata={"secret": True})
+    """What opens it."""
+
+
+@dataclass(kw_only=True)
+class MailCatcherArgs:
+    """A mailbox for mail that must not leave."""
+
+    platform: Platform
+    """Where it runs."""
+    image: pulumi.Input[str]
+    """Its image, by digest."""
+    port: int = 1025
+    """Port for SMTP."""
+    memory_mb: int = 48
+    """Hard limit in MiB."""
+    mailboxes: list[MailboxArgs] | None = None
+    """Its mailboxes. None: one for everybody."""
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the arguments."""
+        return [
+            *out_of_range("port", self.port, 1024, 65535),
+            *([Problem("image", self.image, "is refused", "write another")] if self.image == "wrong" else []),
+        ]
