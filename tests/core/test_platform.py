@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support import run_program
 from tierstack import DockerHost, Kubernetes, Platform
 from tierstack.core.arguments import load
+from tierstack.core.diagnostics import NO_RULE
 from tierstack.platform import name_problems
 from tierstack.platform.shared import once_per_run
 
@@ -28,7 +29,9 @@ def platform_of(args: dict[str, Any]) -> Platform:
 
 @pytest.mark.parametrize("case", CASES["wrong"], ids=lambda case: str(case["args"]))
 def test_wrong_platforms(case: dict[str, Any]) -> None:
-    assert [str(one) for one in platform_of(case["args"]).problems()] == case["says"]
+    found = platform_of(case["args"]).problems()
+    assert [str(one) for one in found] == case["says"]
+    assert NO_RULE not in [one.code for one in found]
 
 
 @pytest.mark.parametrize("args", CASES["right"], ids=str)

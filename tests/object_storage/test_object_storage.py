@@ -30,6 +30,7 @@ def made(platform: Platform, **changes: Any) -> tuple[Recorder, ObjectStore]:
 def test_wrong_arguments(case: dict[str, Any]) -> None:
     error = refused(lambda: ObjectStorage("storage", TABLE["base"] | case["given"]))
     assert [str(problem) for problem in error.problems] == case["says"]
+    assert [problem.code for problem in error.problems] == case["codes"]
 
 
 @pytest.mark.parametrize(

@@ -18,3 +18,4 @@ def test_wrong_arguments(case: dict[str, Any]) -> None:
     given: Any = {**TABLE["bases"][case["base"]], **case["given"]}
     error = refused(lambda: RedisCluster("redis", given))
     assert [str(problem) for problem in error.problems] == case["says"]
+    assert [problem.code for problem in error.problems] == case["codes"]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem
+from tierstack.core.errors import HIDDEN, MISSING, Problem, rule
 from tierstack.platform import Platform
 
 
@@ -38,21 +38,32 @@ class ObjectStorageArgs:
         found = self.platform.problems() + _bucket("bucket", self.bucket) + _prefix("prefix", self.prefix)
         if self.endpoint_url is not None:
             found += _endpoint("endpoint_url", self.endpoint_url)
-        if self.region is None and self.endpoint_url is None:
-            wrong = "is required where `endpoint_url` is left out, which means AWS"
-            found.append(Problem("region", MISSING, wrong, "write the region, such as `eu-central-1`"))
-        if self.region is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", self.region):
-            wrong = "is not the name of a region"
-            found.append(Problem("region", self.region, wrong, "write one such as `eu-central-1`"))
+        found += _region(self.region, aws=self.endpoint_url is None)
         for name in ("access_key_id", "secret_access_key"):
             found += _credential(name, getattr(self, name), self.platform.renders)
-        if self.platform.renders and self.platform.secret_store is None:
-            wrong = "is required where manifests are rendered: the bucket's credentials would be in plaintext"
-            instead = "name a ClusterSecretStore that holds `access-key-id` and `secret-access-key`"
-            found.append(Problem("platform.secret_store", MISSING, wrong, instead))
-        return found
+        return found + _rendered(self.platform)
 
 
+@rule("bucket-region")
+def _region(value: str | None, *, aws: bool) -> list[Problem]:
+    if value is None and aws:
+        wrong = "is required where `endpoint_url` is left out, which means AWS"
+        return [Problem("region", MISSING, wrong, "write the region, such as `eu-central-1`")]
+    if value is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", value):
+        return [Problem("region", value, "is not the name of a region", "write one such as `eu-central-1`")]
+    return []
+
+
+@rule("plaintext-secret")
+def _rendered(platform: Platform) -> list[Problem]:
+    if not platform.renders or platform.secret_store is not None:
+        return []
+    wrong = "is required where manifests are rendered: the bucket's credentials would be in plaintext"
+    instead = "name a ClusterSecretStore that holds `access-key-id` and `secret-access-key`"
+    return [Problem("platform.secret_store", MISSING, wrong, instead)]
+
+
+@rule("bucket-credential")
 def _credential(path: str, value: object, renders: bool) -> list[Problem]:
     if value is None:
         if renders:
@@ -63,6 +74,7 @@ def _credential(path: str, value: object, renders: bool) -> list[Problem]:
     return []
 
 
+@rule("bucket-name")
 def _bucket(path: str, value: str) -> list[Problem]:
     """Amazon S3 User Guide, "General purpose bucket naming rules"; other providers take no wider set."""
     if not 3 <= len(value) <= 63:
@@ -81,6 +93,7 @@ def _bucket(path: str, value: str) -> list[Problem]:
     return []
 
 
+@rule("bucket-prefix")
 def _prefix(path: str, value: str) -> list[Problem]:
     if value.startswith("/") or value.endswith("/"):
         stripped = value.strip("/")
@@ -93,6 +106,7 @@ def _prefix(path: str, value: str) -> list[Problem]:
     return []
 
 
+@rule("bucket-endpoint")
 def _endpoint(path: str, value: str) -> list[Problem]:
     instead = "write one such as `https://s3.example.net`"
     try:

@@ -74,6 +74,7 @@ class Toleration:
         given = {name: value for name, value in found.items() if value is not None}
         return {**given, "effect": self.effect.value} if self.effect else given
 
+    @rule("toleration")
     def problems(self, path: str) -> list[Problem]:
         """The rules of the API server (Kubernetes: "Taints and Tolerations")."""
         if self.operator is TolerationOperator.EXISTS and self.value is not None:
@@ -172,44 +173,58 @@ class Platform:
     def problems(self, path: str = "platform") -> list[Problem]:
         """The rules that a platform must satisfy."""
         found = name_problems(f"{path}.name", self.name, 40) + name_problems(f"{path}.environment", self.environment)
-        wrong_kind = ("docker_host",) if self.kind is PlatformKind.KUBERNETES else _KUBERNETES_ONLY
-        for name in wrong_kind:
-            value = getattr(self, name)
-            if value is not None:
-                other = "a Kubernetes" if self.kind is PlatformKind.DOCKER else "a Docker"
-                found.append(Problem(f"{path}.{name}", value, f"means something only on {other} platform", "remove it"))
-        if self.render_to is not None and self.context is not None:
-            wrong = "cannot be combined with `render_to`, which applies nothing"
-            found.append(Problem(f"{path}.context", self.context, wrong, "give one of the two"))
-        if self.render_to == "":
-            found.append(
-                Problem(f"{path}.render_to", MISSING, "is empty", "write a directory, or leave it out to apply")
-            )
-        return found + self._pod_problems(path)
-
-    def _pod_problems(self, path: str) -> list[Problem]:
-        found: list[Problem] = []
-        named = {f"image_pull_secrets[{index}]": name for index, name in enumerate(self.image_pull_secrets or [])}
-        for one in ("priority_class", "data_priority_class"):
-            if (name := getattr(self, one)) is not None:
-                named[one] = name
-        for key, name in named.items():
-            if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
-                wrong = "is not a name of a Kubernetes object (DNS subdomain, RFC 1123)"
-                instead = "write lower-case letters, digits, hyphens and dots"
-                found.append(Problem(f"{path}.{key}", name, wrong, instead))
+        found += _other_kind(self, path) + _rendering(self, path) + _object_names(self, path)
         for one, with_value in (("node_selector", True), ("extra_labels", True), ("pod_annotations", False)):
             pairs: Mapping[str, str] = getattr(self, one) or {}
             found += [
                 problem for pair in pairs.items() for problem in _pair_problems(f"{path}.{one}", pair, with_value)
             ]
-        for key in self.extra_labels or {}:
-            if key.startswith(_OWN_LABELS):
-                wrong = "is a label that tierstack sets"
-                found.append(Problem(f"{path}.extra_labels.{key}", key, wrong, "choose another key"))
+        found += _own_labels(self.extra_labels or {}, f"{path}.extra_labels")
         for index, one in enumerate(self.tolerations or []):
             found += one.problems(f"{path}.tolerations[{index}]")
         return found
+
+
+@rule("wrong-platform")
+def _other_kind(platform: Platform, path: str) -> list[Problem]:
+    docker = platform.kind is PlatformKind.DOCKER
+    wrong = f"means something only on {'a Kubernetes' if docker else 'a Docker'} platform"
+    return [
+        Problem(f"{path}.{name}", value, wrong, "remove it")
+        for name in (_KUBERNETES_ONLY if docker else ("docker_host",))
+        if (value := getattr(platform, name)) is not None
+    ]
+
+
+@rule("render-to")
+def _rendering(platform: Platform, path: str) -> list[Problem]:
+    found: list[Problem] = []
+    if platform.render_to is not None and platform.context is not None:
+        wrong = "cannot be combined with `render_to`, which applies nothing"
+        found.append(Problem(f"{path}.context", platform.context, wrong, "give one of the two"))
+    if platform.render_to == "":
+        found.append(Problem(f"{path}.render_to", MISSING, "is empty", "write a directory, or leave it out to apply"))
+    return found
+
+
+@rule("object-name")
+def _object_names(platform: Platform, path: str) -> list[Problem]:
+    named = {f"image_pull_secrets[{index}]": name for index, name in enumerate(platform.image_pull_secrets or [])}
+    for one in ("priority_class", "data_priority_class"):
+        if (name := getattr(platform, one)) is not None:
+            named[one] = name
+    wrong = "is not a name of a Kubernetes object (DNS subdomain, RFC 1123)"
+    return [
+        Problem(f"{path}.{key}", name, wrong, "write lower-case letters, digits, hyphens and dots")
+        for key, name in named.items()
+        if len(name) > 253 or not _SUBDOMAIN.fullmatch(name)
+    ]
+
+
+@rule("own-label")
+def _own_labels(labels: Mapping[str, str], path: str) -> list[Problem]:
+    wrong = "is a label that tierstack sets"
+    return [Problem(f"{path}.{key}", key, wrong, "choose another key") for key in labels if key.startswith(_OWN_LABELS)]
 
 
 _KUBERNETES_ONLY = (
@@ -222,6 +237,7 @@ _QUALIFIED = re.compile(rf"(?:(?:{_SUBDOMAIN.pattern})/)?[A-Za-z0-9](?:[A-Za-z0-
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 
+@rule("label-syntax")
 def _pair_problems(path: str, pair: tuple[str, str], with_value: bool) -> list[Problem]:
     """The rules of a label or annotation (Kubernetes: "Labels and Selectors", syntax and character set)."""
     key, value = pair

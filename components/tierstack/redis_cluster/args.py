@@ -6,7 +6,7 @@ from enum import Enum
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Problem, out_of_range, rule
 from tierstack.core.tier import TIERS, RedisSize, Tier
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.platform.internal_ca import TLSMode, generation_problems
@@ -83,12 +83,11 @@ class RedisClusterArgs:
         found += out_of_range("storage_gb", self.storage_gb, 1, 4096, "GiB")
         found += out_of_range("cpu", self.cpu, 0.05, 16, "cores")
         found += out_of_range("failover_after_ms", self.failover_after_ms, 1000, 60000, "ms")
-        if not _DOMAIN.fullmatch(self.cluster_domain):
-            instead = "write lower-case labels with dots between them, such as `cluster.local`"
-            found.append(Problem("cluster_domain", self.cluster_domain, "is not a domain (RFC 1123)", instead))
+        found += _cluster_domain(self.cluster_domain)
         found += generation_problems(self.ca_generation, self.tls, self.platform.kind)
         return found + self._nodes_problems() + self._storage_problems()
 
+    @rule("redis-nodes")
     def _nodes_problems(self) -> list[Problem]:
         nodes, given = self.size.nodes, self.nodes is not None
         if nodes not in (1, 3):
@@ -107,6 +106,7 @@ class RedisClusterArgs:
             ]
         return []
 
+    @rule("redis-storage")
     def _storage_problems(self) -> list[Problem]:
         size = self.size
         if self.platform.kind is PlatformKind.DOCKER:
@@ -118,6 +118,14 @@ class RedisClusterArgs:
             least = -(-2 * size.memory_mb // 1024)
             return [Problem("storage_gb", size.storage_gb, wrong, f"write at least {least}")]
         return []
+
+
+@rule("cluster-domain")
+def _cluster_domain(value: str) -> list[Problem]:
+    if _DOMAIN.fullmatch(value):
+        return []
+    instead = "write lower-case labels with dots between them, such as `cluster.local`"
+    return [Problem("cluster_domain", value, "is not a domain (RFC 1123)", instead)]
 
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")

@@ -7,7 +7,7 @@ On Docker the CA is made in the engine (`docker.py`); on Kubernetes the operator
 
 from enum import Enum
 
-from tierstack.core.errors import Problem, out_of_range
+from tierstack.core.errors import Problem, out_of_range, rule
 from tierstack.platform import PlatformKind
 
 __all__ = [
@@ -57,6 +57,7 @@ def ca_path(of: str) -> str:
     return f"{ca_directory(of)}/{CA_FILE}"
 
 
+@rule("ca-generation")
 def generation_problems(generation: int, mode: TLSMode, kind: PlatformKind) -> list[Problem]:
     """What is wrong with `ca_generation`."""
     if generation != 1 and kind is PlatformKind.KUBERNETES:
