@@ -12,7 +12,7 @@ from toolchain import argument_tables
 pytestmark = pytest.mark.pure
 
 PAGES = sorted(argument_tables.PAGES.glob("*.md"))
-BY_HAND = {"AppCluster", "DNSRecords"}
+BY_HAND = {"DNSRecords"}
 """Components whose tables are still written by hand; the list may only get shorter."""
 
 

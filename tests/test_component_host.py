@@ -55,7 +55,10 @@ def test_what_components_hand_over_fits_where_it_is_taken() -> None:
     resources = schema["resources"].values()
     groups = [one.get("properties", {}) for name, one in schema["types"].items() if f"#/types/{name}" not in known]
     arguments = [*(each["inputProperties"] for each in resources), *groups]
-    taken = [one for each in arguments for one in each.values() if one.get("$ref") in known]
+    single = [one for each in arguments for one in each.values()]
+    maps = [one["additionalProperties"] for one in single if "additionalProperties" in one]
+    taken = [one for one in single + maps if one.get("$ref") in known]
+    assert [one for one in maps if one.get("$ref") in known], "`more_redis` takes a map of them"
     handed = {one["$ref"] for each in resources for one in each["properties"].values() if one.get("$ref") in known}
     # The program names a Gateway before it makes it.
     named = {"#/types/tierstack:index:GatewayIdentity"}

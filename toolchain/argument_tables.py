@@ -31,11 +31,11 @@ def arguments(name: str) -> type[Any]:
     """The dataclass `name` of the package. Raises ValueError if there is none."""
     package = importlib.import_module("tierstack")
     for module in pkgutil.walk_packages(package.__path__, "tierstack."):
-        if module.name.rpartition(".")[2] == "args" or module.name == "tierstack.platform":
+        if module.name.rpartition(".")[2] in ("args", "options") or module.name == "tierstack.platform":
             found = getattr(importlib.import_module(module.name), name, None)
             if dataclasses.is_dataclass(found) and isinstance(found, type):
                 return found
-    raise ValueError(f"{name}: no class of arguments has this name; see components/tierstack/*/args.py")
+    raise ValueError(f"{name}: no class of arguments has this name; see components/tierstack/*/args.py and options.py")
 
 
 def default(field: "dataclasses.Field[Any]") -> str:
@@ -57,7 +57,12 @@ def default(field: "dataclasses.Field[Any]") -> str:
     return f"`{value}`"
 
 
-SIZES = {"AppClusterArgs": "app", "DatabaseWithReplicasArgs": "database", "RedisClusterArgs": "redis"}
+SIZES = {
+    "AppClusterArgs": "app",
+    "PhpFpmArgs": "app",
+    "DatabaseWithReplicasArgs": "database",
+    "RedisClusterArgs": "redis",
+}
 """Classes whose sizes a tier gives, and where it has them."""
 
 

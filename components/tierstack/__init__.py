@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     __version__: str
-    from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
+    from tierstack.app_cluster import (
+        AppCluster,
+        AppClusterArgs,
+        HealthArgs,
+        HttpArgs,
+        HttpServerArgs,
+        MigrationArgs,
+        OutboundArgs,
+        OutboundNetwork,
+        PhpFpmArgs,
+        QueueScaling,
+        RoleArgs,
+        SecretDelivery,
+        UploadsArgs,
+    )
     from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
     from tierstack.core.errors import ArgumentError, Problem
@@ -57,25 +71,34 @@ __all__ = [
     "GatewayEndpoint",
     "GatewayIdentity",
     "GivenCertificateArgs",
+    "HealthArgs",
+    "HttpArgs",
+    "HttpServerArgs",
     "Kubernetes",
     "LocalCAArgs",
+    "MigrationArgs",
     "MtaStsHost",
     "MtaStsHostArgs",
     "ObjectStorage",
     "ObjectStorageArgs",
     "ObjectStore",
+    "OutboundArgs",
+    "OutboundNetwork",
+    "PhpFpmArgs",
     "Platform",
     "PlatformKind",
     "Problem",
+    "QueueScaling",
     "RedisCluster",
     "RedisClusterArgs",
     "RedisConnection",
     "RedisPurpose",
+    "RoleArgs",
     "SecretDelivery",
     "SecretRef",
-    "ServerKind",
     "TLSArgs",
     "Tier",
+    "UploadsArgs",
     "WebHostArgs",
 ]
 
@@ -83,7 +106,11 @@ __all__ = [
 if not TYPE_CHECKING:
     # A name is imported when it is used: who needs the arguments of one component needs not wait for all of them.
     _HOMES = {
-        "app_cluster": ("AppCluster", "AppClusterArgs", "SecretDelivery", "ServerKind"),
+        "app_cluster": (
+            *("AppCluster", "AppClusterArgs", "HealthArgs", "HttpArgs", "HttpServerArgs", "MigrationArgs"),
+            *("OutboundArgs", "OutboundNetwork", "PhpFpmArgs", "QueueScaling", "RoleArgs", "SecretDelivery"),
+            "UploadsArgs",
+        ),
         "backup_schedule": ("BackupSchedule", "BackupScheduleArgs"),
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
         "core.errors": ("ArgumentError", "Problem"),

@@ -128,8 +128,9 @@ def _with_links_as_inputs(schema: str) -> str:
     taken = [one["inputProperties"] for one in whole["resources"].values()]
     for arguments in (*taken, *(one.get("properties", {}) for one in groups)):
         for argument in arguments.values():
-            if argument.get("$ref") in _LINKS:
-                argument.pop("plain", None)
+            for one in (argument, argument.get("additionalProperties", {})):
+                if one.get("$ref") in _LINKS:
+                    one.pop("plain", None)
     return json.dumps(whole)
 
 

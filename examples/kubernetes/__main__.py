@@ -19,9 +19,10 @@ database = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(platform=cl
                                    archive=ts.DatabaseArchiveArgs(store=storage.store)))  # fmt: skip
 redis = ts.RedisCluster("redis", ts.RedisClusterArgs(platform=cluster, tier=tier, image=image("valkey")))
 app = ts.AppCluster("web", ts.AppClusterArgs(platform=cluster, tier=tier, image=image("app"), hostnames=shop,
-                    document_root="/srv/shop/public", fpm_command=["php-fpm8.4"], gateway=gateway.endpoint,
-                    worker_command=["php", "/srv/shop/bin/worker"], migrate_command=["php", "/srv/shop/bin/migrate"],
-                    database=database.connection, redis=redis.connection))  # fmt: skip
+                    php=ts.PhpFpmArgs(document_root="/srv/shop/public", command=["php-fpm8.4"]),
+                    roles={"worker": ts.RoleArgs(command=["php", "/srv/shop/bin/worker"])},
+                    migration=ts.MigrationArgs(command=["php", "/srv/shop/bin/migrate"]),
+                    gateway=gateway.endpoint, database=database.connection, redis=redis.connection))  # fmt: skip
 ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=cluster, database=database.connection))
 ts.DNSRecords("dns", ts.DNSRecordsArgs(domain="shop.example", web=[ts.WebHostArgs(ipv4=["203.0.113.10"])]))
 pulumi.export("url", app.url)

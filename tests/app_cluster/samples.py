@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from tierstack.app_cluster import AppClusterArgs
+from tierstack.app_cluster import AppClusterArgs, HealthArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs
 from tierstack.core.tier import Tier
 from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import DockerHost, Kubernetes, Platform
 
 DIGEST = "0" * 64
+
+
+def php(**changes: Any) -> PhpFpmArgs:
+    return PhpFpmArgs(document_root="/srv/shop/public", **changes)
+
+
 PLATFORMS: dict[str, Platform] = {
     "docker": DockerHost(name="shop"),
     "kubernetes": Kubernetes(name="shop"),
@@ -52,30 +58,33 @@ def database(on: str) -> DatabaseConnection:
     )
 
 
-def redis(on: str) -> RedisConnection:
+def redis(on: str, name: str = "redis") -> RedisConnection:
     return RedisConnection(
-        host="redis",
+        host=name,
         port="6380" if on == "docker" else "6379",
-        password=password(on, "redis-password"),
-        network="shop-redis" if on == "docker" else None,
-        client_labels=None if on == "docker" else {"tierstack.dev/redis-client": "true"},
-        ca=trusted(on, "redis") if on == "docker" else None,
+        password=password(on, f"{name}-password"),
+        network=f"shop-{name}" if on == "docker" else None,
+        client_labels=None if on == "docker" else {f"tierstack.dev/{name}-client": "true"},
+        ca=trusted(on, name) if on == "docker" else None,
     )
 
 
 def given(on: str, **changes: Any) -> dict[str, Any]:
-    """Arguments without a problem, as the component host gives them, with `changes`; None leaves one out."""
+    """Arguments without a problem, as the component host gives them, with `changes`; None leaves one out. A map of
+    `php` changes that group."""
     image = f"sha256:{DIGEST}" if on == "docker" else f"registry.example.org/shop:1@sha256:{DIGEST}"
     good: dict[str, Any] = {
         "platform": PLATFORMS[on],
         "tier": "100k",
         "image": image,
         "hostnames": ["shop.example.org"],
-        "document_root": "/srv/shop/public",
+        "php": php(),
         "gateway": gateway(on),
         "database": database(on),
         "redis": redis(on),
     }
+    if isinstance(changes.get("php"), dict):
+        changes["php"] = {"document_root": "/srv/shop/public", **changes["php"]}
     return {key: value for key, value in {**good, **changes}.items() if value is not None}
 
 
@@ -86,13 +95,14 @@ def args(on: str, **changes: Any) -> AppClusterArgs:
 
 FULL: dict[str, Any] = {
     "hostnames": ["shop.example.org", "*.shop.example.org"],
-    "worker_command": ["php", "bin/worker"],
-    "worker_health_command": ["php", "bin/healthcheck", "worker"],
-    "scheduler_command": ["php", "bin/schedule"],
-    "migrate_command": ["php", "bin/migrate"],
-    "uploads_path": "/srv/uploads",
+    "roles": {
+        "worker": RoleArgs(command=["php", "bin/worker"], health_command=["php", "bin/healthcheck", "worker"]),
+        "scheduler": RoleArgs(command=["php", "bin/schedule"], single=True),
+    },
+    "migration": MigrationArgs(command=["php", "bin/migrate"]),
+    "uploads": UploadsArgs(path="/srv/uploads"),
     "environment": {"MAIL_HOST": "mail.example.org"},
     "secrets": {"APP_KEY": "the-app-key"},
-    "readiness_path": "/api/monitoring/health",
+    "health": HealthArgs(readiness_path="/api/monitoring/health"),
 }
 """Everything that an application can have."""

@@ -6,19 +6,28 @@ from typing import Any
 import pulumi
 import pytest
 
-from tests.app_cluster.samples import FULL, args, given
+from tests.app_cluster.samples import FULL, args, given, redis
 from tests.support import Recorder, Secret, golden, run_program
-from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind, processes, server
+from tierstack.app_cluster import (
+    AppCluster,
+    AppClusterArgs,
+    HealthArgs,
+    HttpServerArgs,
+    MigrationArgs,
+    QueueScaling,
+    RoleArgs,
+    SecretDelivery,
+    processes,
+    server,
+)
 from tierstack.core.tier import Tier
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
 
 pytestmark = pytest.mark.graph
 
 HTTP: dict[str, Any] = {
-    "server": ServerKind.HTTP,
-    "command": ["serve"],
-    "web_memory_mb": 128,
-    "document_root": None,
+    "http_server": HttpServerArgs(command=["serve"], memory_mb=128),
+    "php": None,
     "secret_delivery": SecretDelivery.FILE,
 }
 
@@ -44,8 +53,8 @@ def test_golden_rendered() -> None:
 
 
 def test_a_plain_dict_gives_the_same() -> None:
-    plain = {**given("docker"), "platform": {"kind": "docker", "name": "shop"}, "tier": "100k", "port": 8080.0}
-    plain["healthPath"] = "/health"
+    plain = {**given("docker"), "platform": {"kind": "docker", "name": "shop"}, "tier": "100k"}
+    plain |= {"php": {"documentRoot": "/srv/shop/public", "port": 8080.0}, "health": {"path": "/health"}}
     one = run_program(lambda: AppCluster("web", plain))  # type: ignore[arg-type]
     assert one.summary() == made(args("docker")).summary()
 
@@ -169,6 +178,121 @@ def test_url_and_release() -> None:
     assert outputs == {"url": "https://shop.example.org", "release": processes.release(args("docker"))}
 
 
+# Roles and connections --------------------------------------------------------------------------------------------
+
+ROLES: dict[str, Any] = {
+    "roles": {
+        "mail": RoleArgs(command=["mail"], count=2, memory_mb=96, stop_seconds=30, environment={"QUEUE": "mail"}),
+        "clock": RoleArgs(command=["clock"], single=True, health_command=["check"]),
+        "off": RoleArgs(command=["off"], count=0),
+    },
+    "environment": {"QUEUE": "default"},
+}
+
+
+def test_roles_on_docker() -> None:
+    of = args("docker", **ROLES)
+    recorder = made(of)
+    release = processes.release(of)
+    roles = {one.name: one for one in recorder.of_type("docker:index/container:Container") if "mail" in one.name}
+    assert set(roles) == {f"web-{release}-mail-1", f"web-{release}-mail-2"}
+    for one in roles.values():
+        assert (one.inputs["memory"], one.inputs["stopTimeout"]) == (96, 30)
+        assert "QUEUE=mail" in one.inputs["envs"]
+        assert not one.options.get("deleteBeforeReplace")
+    clock = recorder.named("web-clock", "Container")
+    assert clock.options["deleteBeforeReplace"], "never two"
+    assert "QUEUE=default" in clock.inputs["envs"]
+    assert clock.inputs["healthcheck"]["tests"][-1] == "check"
+    assert not [one.name for one in recorder.made if "off" in one.name]
+
+
+def test_roles_on_kubernetes() -> None:
+    recorder = made(args("kubernetes", **ROLES))
+    mail, clock = (recorder.named(f"web-{name}", "Deployment").inputs["spec"] for name in ("mail", "clock"))
+    assert (mail["replicas"], mail["strategy"]["type"]) == (2, "RollingUpdate")
+    assert (clock["replicas"], clock["strategy"]) == (1, {"type": "Recreate"})
+    (container,) = mail["template"]["spec"]["containers"]
+    assert container["name"] == "mail"
+    assert {"name": "QUEUE", "value": "mail"} in container["env"]
+    assert mail["template"]["spec"]["terminationGracePeriodSeconds"] == 30
+    assert mail["selector"]["matchLabels"]["app.kubernetes.io/component"] == "mail"
+    assert not {"web-off", "web-mail-autoscaler", "web-clock-autoscaler"} & {one.name for one in recorder.made}
+
+
+def test_roles_share_what_lets_keda_into_their_redis() -> None:
+    def role(**queue: Any) -> RoleArgs:
+        return RoleArgs(command=["w"], max_count=9, queue=QueueScaling(list_name="q", **queue))
+
+    stores = {"jobs": redis("kubernetes", "jobs")}
+    roles = {
+        "worker": role(),
+        "mail": role(keda_namespace="scaling"),
+        "jobs": role(redis="jobs"),
+        "cpu": RoleArgs(command=["w"], max_count=2),
+    }
+    recorder = made(args("kubernetes", roles=roles, more_redis=stores))
+    scaled = recorder.of_type(":ScaledObject")
+    asked = {one.name: one.inputs["spec"]["triggers"][0] for one in scaled}
+    assert {name: one["authenticationRef"]["name"] for name, one in asked.items()} == {
+        "web-worker-autoscaler": "web-queue",
+        "web-mail-autoscaler": "web-queue",
+        "web-jobs-autoscaler": "web-queue-jobs",
+    }
+    assert asked["web-jobs-autoscaler"]["metadata"]["address"] == "jobs.shop.svc:6379"
+    names = [one.name for one in recorder.of_type(":TriggerAuthentication")]
+    assert sorted(names) == ["web-queue-jobs-triggerauthentication", "web-queue-triggerauthentication"]
+    policy = recorder.named("web-queue-networkpolicy").inputs["spec"]["ingress"][0]["from"]
+    assert [one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for one in policy] == [
+        "keda",
+        "scaling",
+    ]
+    assert recorder.named("web-cpu-autoscaler").inputs["kind"] == "HorizontalPodAutoscaler"
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_every_redis_has_variables_of_its_own(on: str) -> None:
+    stores = {name: redis(on, name) for name in ("cache", "rate-limits")}
+    of = args(on, **{**FULL, "more_redis": stores})
+    recorder = made(of)
+    if on == "docker":
+        one = recorder.named(f"web-{processes.release(of)}-worker-1", "Container").inputs
+        plain = dict(entry.split("=", 1) for entry in one["envs"])
+        assert [network["name"] for network in one["networksAdvanced"]][-3:] == [
+            "shop-redis",
+            "shop-cache",
+            "shop-rate-limits",
+        ]
+        assert plain["REDIS_CACHE_CAFILE"] == "/run/tierstack/ca/redis-cache/ca.crt"
+        assert "/run/tierstack/ca/redis-cache" in [mount["target"] for mount in one["mounts"]]
+    else:
+        pod = recorder.named("web-worker", "Deployment").inputs["spec"]["template"]
+        env = pod["spec"]["containers"][0]["env"]
+        plain = {entry["name"]: entry["value"] for entry in env if "value" in entry}
+        secret = {entry["name"]: entry["valueFrom"]["secretKeyRef"]["name"] for entry in env if "valueFrom" in entry}
+        assert secret["REDIS_CACHE_PASSWORD"] == "cache-password-secret"
+        assert pod["metadata"]["labels"]["tierstack.dev/cache-client"] == "true"
+    assert (plain["REDIS_HOST"], plain["REDIS_CACHE_HOST"], plain["REDIS_RATE_LIMITS_HOST"]) == (
+        "redis",
+        "cache",
+        "rate-limits",
+    )
+    names = processes.secret_names(of)
+    assert [name for name in names if "REDIS" in name] == [
+        "REDIS_CACHE_PASSWORD",
+        "REDIS_PASSWORD",
+        "REDIS_RATE_LIMITS_PASSWORD",
+    ]
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_an_application_without_stores_has_none_of_their_variables(on: str) -> None:
+    text = json.dumps(made(args(on, **{**FULL, "database": None, "redis": None})).summary())
+    assert "DB_" not in text
+    assert "REDIS_" not in text
+    assert "PGSSL" not in text
+
+
 # Kubernetes -------------------------------------------------------------------------------------------------------
 
 
@@ -218,10 +342,10 @@ def test_a_server_of_an_image_is_not_killed_for_being_busy() -> None:
     web = container(made(args("kubernetes", **{**FULL, **HTTP})), "web")
     assert web["readinessProbe"]["tcpSocket"] == {"port": "http"}
     start, living = web["startupProbe"], web["livenessProbe"]
-    assert start["httpGet"]["path"] == FULL["readiness_path"]
+    assert start["httpGet"]["path"] == FULL["health"].readiness_path
     assert start["periodSeconds"] * start["failureThreshold"] == 24 * 3600, "it gates a release, and kills nothing"
     assert living["periodSeconds"] * living["failureThreshold"] == 600
-    apart = container(made(args("kubernetes", **{**FULL, **HTTP, "health_port": 2114})), "web")
+    apart = container(made(args("kubernetes", **{**FULL, **HTTP, "health": HealthArgs(port=2114)})), "web")
     for kind in ("readinessProbe", "livenessProbe"):
         assert (apart[kind]["httpGet"]["port"], apart[kind]["httpGet"]["path"]) == (2114, "/health")
 
@@ -245,7 +369,7 @@ def test_another_image_is_another_job() -> None:
     other = "registry.example.org/shop:2@sha256:" + "2" * 64
     assert job() == job()
     assert job() != job(image=other)
-    assert job() != job(migrate_command=["other"])
+    assert job() != job(migration=MigrationArgs(command=["other"]))
 
 
 def test_pods_carry_the_labels_that_let_them_through() -> None:

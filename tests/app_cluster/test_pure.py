@@ -12,18 +12,28 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.app_cluster.samples import FULL, args
-from tierstack.app_cluster import ServerKind, limits, processes, server, traffic
+from tests.app_cluster.samples import FULL, args, php, redis
+from tierstack.app_cluster import (
+    HealthArgs,
+    HttpArgs,
+    HttpServerArgs,
+    MigrationArgs,
+    OutboundArgs,
+    RoleArgs,
+    UploadsArgs,
+    limits,
+    processes,
+    server,
+    traffic,
+)
 from tierstack.app_cluster.traffic import Mirror, Release
 from tierstack.core.tier import Tier
 from tierstack.platform import DockerHost
 from tierstack.platform.revision import revision
 
 HTTP: dict[str, Any] = {
-    "server": ServerKind.HTTP,
-    "command": ["serve"],
-    "web_memory_mb": 128,
-    "document_root": None,
+    "http_server": HttpServerArgs(command=["serve"], memory_mb=128),
+    "php": None,
 }
 
 
@@ -36,13 +46,16 @@ HTTP: dict[str, Any] = {
         {"image": "sha256:" + "1" * 64},
         {"environment": {"A": "1"}},
         {"secrets": {"NEW": "x"}},
-        {"children": 3},
-        {"php_settings": {"opcache.jit": "off"}},
-        {"max_body_mb": 1},
-        {"worker_command": ["other"]},
-        {"uploads_path": "/srv/other"},
+        {"php": php(children=3)},
+        {"php": php(settings={"opcache.jit": "off"})},
+        {"http": HttpArgs(max_body_mb=1)},
+        {"roles": {"worker": RoleArgs(command=["other"])}},
+        {"roles": {"worker": RoleArgs(command=["w"], environment={"QUEUE": "mail"})}},
+        {"roles": {"worker": RoleArgs(command=["w"], memory_mb=64)}},
+        {"more_redis": {"cache": redis("docker")}},
+        {"uploads": UploadsArgs(path="/srv/other")},
         {"writable_paths": ["/srv/cache"]},
-        {"stop_seconds": 7},
+        {"http": HttpArgs(stop_seconds=7)},
         {"platform": DockerHost(name="shop", environment="prod")},
         {"database": None},
         {"hostnames": ["other.example.org"]},
@@ -57,18 +70,20 @@ def test_what_shapes_a_container_names_another_release(changes: dict[str, Any]) 
     "changes",
     [
         {"replicas": 9},
-        {"workers": 9, "worker_command": ["w"]},
-        {"rate_limit": 5},
-        {"hsts_seconds": 0},
-        {"frame_options": "DENY"},
-        {"content_security_policy": "default-src 'self'"},
-        {"migrate_timeout_seconds": 5},
+        {"roles": {"worker": RoleArgs(command=["w"], count=9, max_count=12)}},
+        {"http": HttpArgs(rate_limit=5, rate_burst=6)},
+        {"http": HttpArgs(hsts_seconds=0)},
+        {"http": HttpArgs(frame_options="DENY")},
+        {"http": HttpArgs(content_security_policy="default-src 'self'")},
+        {"outbound": OutboundArgs(ports=[443])},
+        {"service_time_ms": 20.0, "cpu_time_ms": 3.0},
+        {"migration": MigrationArgs(command=["m"], timeout_seconds=5)},
         {"hostnames": ["shop.example.org", "www.example.org"]},
     ],
     ids=str,
 )
 def test_what_does_not_keeps_the_release(changes: dict[str, Any]) -> None:
-    before = args("docker", worker_command=["w"]) if "workers" in changes else args("docker")
+    before = args("docker", roles={"worker": RoleArgs(command=["w"])}) if "roles" in changes else args("docker")
     assert processes.release(args("docker", **changes)) == processes.release(before)
 
 
@@ -121,7 +136,11 @@ def test_without_secrets_there_is_no_wrapper() -> None:
 
 
 def test_sizes_reach_the_files() -> None:
-    full = args("docker", children=7, child_memory_mb=96, max_body_mb=3, request_timeout_seconds=9)
+    full = args(
+        "docker",
+        php=php(children=7, child_memory_mb=96),
+        http=HttpArgs(max_body_mb=3, request_timeout_seconds=9),
+    )
     pool, web = server.fpm(full), server.nginx(full)
     assert "pm.max_children = 7\n" in pool
     assert "php_value[memory_limit] = 96M\n" in pool
@@ -131,7 +150,7 @@ def test_sizes_reach_the_files() -> None:
 
 
 def test_only_the_front_controller_runs() -> None:
-    text = server.nginx(args("docker", front_controller="app.php"))
+    text = server.nginx(args("docker", php=php(front_controller="app.php")))
     scripts = set(re.findall(r"fastcgi_param SCRIPT_FILENAME (\S+);", text))
     assert scripts == {"/srv/shop/public/app.php", server.PING}, "and the ping, which PHP-FPM answers without a script"
     assert "$fastcgi_script_name" not in text
@@ -171,7 +190,10 @@ def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) 
     threading.Thread(target=here.serve_forever, daemon=True).start()
     ask = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])"
     of = args(
-        "docker", **HTTP, readiness_path="/ready", port=here.server_port, health_client=[sys.executable, "-c", ask]
+        "docker",
+        php=None,
+        http_server=HttpServerArgs(command=["serve"], memory_mb=128, port=here.server_port),
+        health=HealthArgs(readiness_path="/ready", client=[sys.executable, "-c", ask]),
     )
     command = [part.replace("/tmp/.tierstack-ready", f"{tmp_path}/ready") for part in processes.web_check(of)]
 
@@ -190,7 +212,7 @@ def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) 
 
 def test_settings_of_the_caller_win() -> None:
     """A `php_value` of the pool would be laid over them, and comes too late for what PHP reserves at its start."""
-    of = args("docker", php_settings={"memory_limit": "1G", "opcache.memory_consumption": "256"})
+    of = args("docker", php=php(settings={"memory_limit": "1G", "opcache.memory_consumption": "256"}))
     assert "memory_limit" not in server.fpm(of)
     assert "opcache" not in server.fpm(of)
     command = processes.fpm_command(of)
@@ -211,13 +233,14 @@ def test_settings_of_the_caller_win() -> None:
     ids=str,
 )
 def test_memory_for_opcache_is_counted(settings: dict[str, str], more: int) -> None:
-    assert limits.web_memory_mb(args("docker", php_settings=settings)) - limits.web_memory_mb(args("docker")) == more
+    given = args("docker", php=php(settings=settings))
+    assert limits.web_memory_mb(given) - limits.web_memory_mb(args("docker")) == more
 
 
 @pytest.mark.parametrize("body", [1, 16, 17, 128, 2048])
 def test_nginx_runs_out_of_room_before_php_does(body: int) -> None:
     """nginx keeps a body until its request ends, and says 503; PHP would hand an empty one to the application."""
-    of = args("docker", max_body_mb=body)
+    of = args("docker", http=HttpArgs(max_body_mb=body))
     assert limits.bodies_mb(of) >= 4 * body
     assert limits.php_scratch_mb(of) > limits.bodies_mb(of)
     assert limits.nginx_memory_mb(of) > limits.bodies_mb(of)
@@ -226,7 +249,7 @@ def test_nginx_runs_out_of_room_before_php_does(body: int) -> None:
 
 @pytest.mark.parametrize(("timeout", "stop", "expected"), [(60, None, 60), (300, None, 300), (300, 20, 20)])
 def test_a_stop_waits_for_the_longest_request(timeout: int, stop: int | None, expected: int) -> None:
-    of = args("docker", request_timeout_seconds=timeout, stop_seconds=stop)
+    of = args("docker", http=HttpArgs(request_timeout_seconds=timeout, stop_seconds=stop))
     assert limits.stop_seconds(of) == expected
     assert f"worker_shutdown_timeout {expected}s;" in server.nginx(of)
     assert f"process_control_timeout = {expected}s\n" in server.fpm(of)
@@ -239,7 +262,7 @@ def test_no_answer_of_php_goes_through_a_file() -> None:
 
 
 def test_probes_never_wait_behind_the_work() -> None:
-    of = args("docker", readiness_path="/up")
+    of = args("docker", health=HealthArgs(readiness_path="/up"))
     pool, web = server.fpm(of), server.nginx(of)
     assert f"pm.status_listen = {server.SOCKETS}/php-fpm-status.sock\n" in pool
     assert f"ping.path = {server.PING}\n" in pool
@@ -263,7 +286,7 @@ def test_logs_have_no_query_strings() -> None:
 
 
 def test_memory_is_the_tiers_arithmetic() -> None:
-    assert processes.web_memory_mb(args("docker", children=10, child_memory_mb=50)) == 564 + 64
+    assert processes.web_memory_mb(args("docker", php=php(children=10, child_memory_mb=50))) == 564 + 64
     assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M)) == 48 * 64 + 64 + 64
 
 
@@ -305,7 +328,7 @@ def test_a_mirror_gets_copies() -> None:
 
 
 def test_every_name_that_is_used_is_defined() -> None:
-    for changes in ({}, {"rate_limit": 0}, HTTP):
+    for changes in ({}, {"http": HttpArgs(rate_limit=0)}, HTTP):
         found = http(OLD, NEW, **changes)
         router = found["routers"]["web"]
         assert router["service"] in found["services"]
@@ -315,7 +338,8 @@ def test_every_name_that_is_used_is_defined() -> None:
 
 
 def test_headers_and_limits() -> None:
-    found = http(OLD, content_security_policy="default-src 'self'", rate_limit=7, rate_burst=9, frame_options="DENY")
+    policy = HttpArgs(content_security_policy="default-src 'self'", rate_limit=7, rate_burst=9, frame_options="DENY")
+    found = http(OLD, http=policy)
     headers = found["middlewares"]["web-headers"]["headers"]["customResponseHeaders"]
     assert headers["Content-Security-Policy"] == "default-src 'self'"
     assert headers["X-Frame-Options"] == "DENY"
@@ -323,7 +347,7 @@ def test_headers_and_limits() -> None:
     assert headers["Server"] == headers["X-Powered-By"] == ""
     limit = found["middlewares"]["web-rate-limit"]["rateLimit"]
     assert {key: limit[key] for key in ("average", "period", "burst")} == {"average": 7, "period": "1s", "burst": 9}
-    assert "Strict-Transport-Security" not in str(http(OLD, hsts_seconds=0))
+    assert "Strict-Transport-Security" not in str(http(OLD, http=HttpArgs(hsts_seconds=0)))
 
 
 def test_the_proxy_holds_no_body_and_no_answer() -> None:
@@ -336,10 +360,10 @@ def test_a_busy_server_of_an_image_stays_in_traffic() -> None:
     def check(**changes: Any) -> dict[str, Any]:
         return http(OLD, **HTTP, **changes)["services"]["web-aaa"]["loadBalancer"]["healthCheck"]
 
-    assert (check()["timeout"], check(request_timeout_seconds=9)["timeout"]) == ("65s", "14s")
+    assert (check()["timeout"], check(http=HttpArgs(request_timeout_seconds=9))["timeout"]) == ("65s", "14s")
     assert check()["path"] == "/health"
     assert "port" not in check()
-    apart = check(health_port=2114)
+    apart = check(health=HealthArgs(port=2114))
     assert (apart["port"], apart["timeout"]) == (2114, "2s")
 
 

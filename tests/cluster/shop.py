@@ -77,8 +77,12 @@ class Shop:
         config["images"] = IMAGES
         config["tls"] = {"cluster_issuer": ISSUER}
         config |= deepcopy(SIZES)
-        config["app"] |= {"web_cpu": 0.1, "worker_cpu": 0.02, "rate_limit": 10000, "rate_burst": 20000}
-        config["app"] |= {"uploads_storage_class": os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")}
+        config["app"]["php"]["cpu"] = 0.1
+        config["app"]["http"] = {"rate_limit": 10000, "rate_burst": 20000}
+        for role in config["app"]["roles"].values():
+            role["cpu"] = 0.02
+        config["app"]["migration"]["cpu"] = 0.02
+        config["app"]["uploads"]["storage_class"] = os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")
         config.setdefault("database", {})["archive"] = {"cpu": 0.1}
         config["object_storage"] = {**S3, "bucket": self.bucket}
 

@@ -29,14 +29,14 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def _small(config: dict[str, Any]) -> None:
     without_backups(config)
-    config["app"] |= {"hostnames": ["interrupted.example"], "replicas": 1, "workers": 1}
-    config["app"].pop("scheduler_health_command", None)
+    config["app"] |= {"hostnames": ["interrupted.example"], "replicas": 1}
+    config["app"]["roles"]["worker"]["count"] = 1
 
 
 def _one(config: dict[str, Any]) -> None:
     config["images"]["app"] = "local:shop:1"
     config["redis"]["memory_mb"] = 256
-    config["app"] |= {"scheduler_command": ["php", "/srv/shop/bin/schedule"]}
+    config["app"]["roles"]["scheduler"] = {"command": ["php", "/srv/shop/bin/schedule"], "single": True, "cpu": 0.02}
     config["app"] |= {"environment": {"GREETING": "hello", "ONLY_HERE": "1"}}
 
 
@@ -44,7 +44,7 @@ def _other(config: dict[str, Any]) -> None:
     """Another release with its migration, other files, other sizes, and no scheduler: every kind of operation."""
     config["images"]["app"] = "local:shop:2"
     config["redis"]["memory_mb"] = 288
-    config["app"].pop("scheduler_command", None)
+    config["app"]["roles"].pop("scheduler", None)
     config["app"] |= {"environment": {"GREETING": "good morning"}}
 
 

@@ -18,17 +18,25 @@ from tests.cluster.shop import SIZES, Shop, kubectl, wait_until
 
 PATIENCE = 15
 """Seconds without orders that customers bear; the shop itself waits 25 for its database."""
-APP = {"replicas": 2, "max_replicas": 3, "workers": 1, "max_workers": 2}
+APP = {"replicas": 2, "max_replicas": 3}
+WORKERS = {"count": 1, "max_count": 2}
 
 
 def small(config: dict[str, Any]) -> None:
     """The first tier; the counts of database and Redis are the tier's own. Volumes neither grow (these cannot) nor shrink."""
-    config |= {"tier": "100k", **SIZES, "app": {**config["app"], **APP}}
+    config |= {"tier": "100k", **SIZES}
+    _counted(config["app"])
 
 
 def large(config: dict[str, Any]) -> None:
     """The second tier; the counts of database and Redis are the tier's own."""
-    config |= {"tier": "1M", **SIZES, "app": {**config["app"], **APP}}
+    config |= {"tier": "1M", **SIZES}
+    _counted(config["app"])
+
+
+def _counted(app: dict[str, Any]) -> None:
+    app |= APP
+    app["roles"]["worker"] |= WORKERS
 
 
 @contextmanager

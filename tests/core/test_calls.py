@@ -94,7 +94,12 @@ def test_a_component_in_place_of_what_it_hands_over() -> None:
             {"redis": db, "database": queue.connection},
         ]
         for more in wrong:
-            given = {"platform": K, **size, "hostnames": ["shop.example.org"], "document_root": "/srv"}
+            given = {
+                "platform": K,
+                **size,
+                "hostnames": ["shop.example.org"],
+                "php": ts.PhpFpmArgs(document_root="/srv"),
+            }
             try:
                 ts.AppCluster("web", ts.AppClusterArgs(**{**given, "gateway": gateway.endpoint, **more}))
             except ts.ArgumentError as error:
@@ -132,7 +137,12 @@ class TestTheRestOfTheProgram:
         return "".join(said)
 
     def app(self, name: str, gateway: ts.Gateway, hostnames: list[str], platform: ts.Platform = K, **more: Any) -> None:
-        given: dict[str, Any] = {"tier": ts.Tier.USERS_100K, "image": IMAGE, "document_root": "/srv", **more}
+        given: dict[str, Any] = {
+            "tier": ts.Tier.USERS_100K,
+            "image": IMAGE,
+            "php": ts.PhpFpmArgs(document_root="/srv"),
+            **more,
+        }
         args = ts.AppClusterArgs(platform=platform, hostnames=hostnames, gateway=gateway.endpoint, **given)
         ts.AppCluster(name, args)
 
@@ -191,6 +201,14 @@ class TestTheRestOfTheProgram:
         said = self.refused_second(program)
         assert (said == "") == good
         assert good or f"redis = (hidden): is at {other.place}, and this component at kubernetes/shop" in said
+
+    def test_a_further_redis_of_another_place(self) -> None:
+        def program() -> None:
+            cache = ts.RedisCluster("cache", ts.RedisClusterArgs(platform=ts.Kubernetes(name="data"), image=IMAGE))
+            gateway = self.gateway(["a.example.org"])
+            self.app("a", gateway, ["a.example.org"], more_redis={"cache": cache.connection})
+
+        assert "more_redis.cache = (hidden): is at kubernetes/data, and this" in self.refused_second(program)
 
     def test_two_clusters(self) -> None:
         def program() -> None:

@@ -135,8 +135,28 @@ def test_an_unknown_key_that_a_group_has(key: str, value: object, guess: str) ->
     assert unknown_key("", key, known, GROUPS, value).hint == f"did you mean `{guess}`?"
 
 
-def test_a_key_that_several_groups_have_tells_nothing() -> None:
-    assert unknown_key("", "server", ["hostnames", *GROUPS], GROUPS).hint.startswith("known keys: ")
+def test_a_key_that_several_groups_have_names_them() -> None:
+    hint = unknown_key("", "server", ["hostnames", *GROUPS], GROUPS).hint
+    assert hint == "did you mean `acme.server` or `given.server`?"
+
+
+ROLES = {"http": ["command", "rate_limit"], "migration": ["command"], "roles.worker": ["command", "count"]}
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("worker_command", "did you mean `roles.worker.command`?"),
+        ("workers", "did you mean `roles.worker`?"),
+        ("migrate_command", "did you mean `migration.command`?"),
+        ("fpm_command", "did you mean `http.command`, `migration.command` or `roles.worker.command`?"),
+        ("role", "did you mean `roles`?"),
+        ("hostname", "did you mean `hostnames`?"),
+        ("zzz", "known keys: hostnames, http, migration, roles"),
+    ],
+)
+def test_an_unknown_key_may_be_meant_for_a_role(key: str, hint: str) -> None:
+    assert unknown_key("", key, ["roles", "http", "migration", "hostnames"], ROLES).hint == hint
 
 
 @pytest.mark.parametrize(

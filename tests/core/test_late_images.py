@@ -26,7 +26,12 @@ def app(platform: ts.Platform, image: Any) -> None:
             else {"name": "gateway", "proxy_namespace": "traefik"}
         ),
     )
-    given = {"hostnames": ["shop.example.org"], "gateway": gateway, "document_root": "/srv", "migrate_command": ["m"]}
+    given = {
+        "hostnames": ["shop.example.org"],
+        "gateway": gateway,
+        "php": {"document_root": "/srv"},
+        "migration": {"command": ["m"]},
+    }
     ts.AppCluster("web", ts.AppClusterArgs(platform=platform, tier=ts.Tier.USERS_100K, image=image, **given))
 
 

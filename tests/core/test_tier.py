@@ -24,7 +24,7 @@ class TestTable:
 
     def test_every_client_is_admitted_when_scaled_out(self, tier: Tier) -> None:
         app, database = TIERS[tier].app, TIERS[tier].database
-        opened = t.client_connections(app.max_replicas, app.children, app.max_workers)
+        opened = t.client_connections(app.max_replicas, app.children, app.max_workers + 1)
         assert opened <= database.poolers * database.max_client_connections
 
     def test_the_peak_is_carried_when_scaled_out(self, tier: Tier) -> None:
@@ -69,7 +69,7 @@ def test_the_larger_tier_is_larger_in_everything_that_grows() -> None:
         (t.requests_per_second(1, 1, 1000), 0.7),
         (t.server_connections(3, 80), 240),
         # 2 × 24 children, 3 workers, 1 scheduler
-        (t.client_connections(2, 24, 3), 52),
+        (t.client_connections(2, 24, 3 + 1), 52),
         (t.queries_per_second(40, 2), 14000),
         # (40 + 2 × 12) × 1.3 = 83.2
         (t.disk_gb(40, 2, 12), 84),

@@ -65,7 +65,7 @@ def test_the_arithmetic(column: int, tier: Tier) -> None:
         "… while the poolers": [opened],
         "… must leave": [opened, database.max_connections - t.RESERVED_CONNECTIONS],
         "clients of the poolers": [
-            t.client_connections(app.replicas, app.children, app.workers),
+            t.client_connections(app.replicas, app.children, app.workers + 1),
             database.poolers * database.max_client_connections,
         ],
         "requests/s of the connections": [t.queries_per_second(connections, 2)],

@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
         config["images"]["app"] = app
         config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
         # Small, so that a kill costs seconds: one of each, no backups.
-        config["app"] |= {"replicas": 1, "workers": 1}
+        config["app"]["replicas"] = config["app"]["roles"]["worker"]["count"] = 1
         del config["backups"]
 
     one.config(STACK, change, base="local")

@@ -26,7 +26,7 @@ def project(folder: Path) -> Checkout:
     def change(config: dict[str, Any]) -> None:
         config["platform"]["name"] = PREFIX
         config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
-        config["app"] |= {"replicas": 1, "workers": 1}
+        config["app"]["replicas"] = config["app"]["roles"]["worker"]["count"] = 1
         del config["backups"]
 
     one.config(STACK, change, base="local")

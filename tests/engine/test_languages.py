@@ -32,7 +32,8 @@ bucket = ts.ObjectStorageArgs(platform=platform, bucket="shop-backups", region="
 archive = ts.DatabaseArchiveArgs(store=ts.ObjectStorage("storage", bucket).store)
 db = ts.DatabaseWithReplicas("db", ts.DatabaseWithReplicasArgs(**size, archive=archive))
 queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=platform, image=image))
-web = ts.AppCluster("web", ts.AppClusterArgs(**size, hostnames=hostnames, document_root="/srv/shop/public",
+web = ts.AppCluster("web", ts.AppClusterArgs(**size, hostnames=hostnames,
+                    php=ts.PhpFpmArgs(document_root="/srv/shop/public"),
                     gateway=gateway.endpoint, database=db.connection, redis=queue.connection))
 ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=platform, database=db.connection))
 pulumi.export("url", web.url)

@@ -87,7 +87,7 @@ def test_proxies_that_are_written_twice_must_be_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("app", "addons", "seconds"),
+    ("http", "addons", "seconds"),
     [
         ({}, {}, 60),
         ({"request_timeout_seconds": 300}, {}, 300),
@@ -98,9 +98,9 @@ def test_proxies_that_are_written_twice_must_be_the_same() -> None:
     ids=str,
 )
 def test_a_proxy_that_stops_waits_for_requests_as_long_as_the_application_does(
-    app: dict[str, Any], addons: dict[str, Any], seconds: int
+    http: dict[str, Any], addons: dict[str, Any], seconds: int
 ) -> None:
-    found = judged({"addons": {**INSTALL, **addons}, "app": {**BASE["app"], **app}}).plan
+    found = judged({"addons": {**INSTALL, **addons}, "app": {**BASE["app"], "http": http}}).plan
     assert found
     assert found.addons
     assert found.addons.stop_seconds == seconds

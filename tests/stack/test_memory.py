@@ -17,15 +17,12 @@ from tierstack.stack.program import build
 pytestmark = pytest.mark.graph
 
 BASE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "cases/settings/base.yaml").read_text())
+PHP = BASE["app"]["php"]
 HTTP = {
-    "server": "http",
-    "command": ["serve"],
-    "web_memory_mb": 300,
-    "document_root": None,
+    "http_server": {"command": ["serve"], "memory_mb": 300},
+    "php": None,
     "replicas": 3,
-    "worker_command": None,
-    "worker_health_command": None,
-    "workers": None,
+    "roles": None,
 }
 
 
@@ -47,10 +44,24 @@ def plan_of(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
         ("1M", {}),
         (
             "100k",
-            {"app": {"children": 3, "child_memory_mb": 100, "max_body_mb": 128, "workers": 5, "worker_memory_mb": 64}},
+            {"app": {"php": {**PHP, "children": 3, "child_memory_mb": 100}, "http": {"max_body_mb": 128}}},
         ),
-        ("100k", {"app": {"max_body_mb": 512}}),
-        ("100k", {"app": {"scheduler_command": ["s"], "php_settings": {"opcache.memory_consumption": "256"}}}),
+        ("100k", {"app": {"http": {"max_body_mb": 512}}}),
+        (
+            "100k",
+            {
+                "app": {
+                    "roles": {
+                        "worker": {"command": ["w"], "count": 5, "memory_mb": 64},
+                        "mail": {"command": ["m"], "memory_mb": 96},
+                        "clock": {"command": ["c"], "memory_mb": 32, "single": True},
+                        "off": {"command": ["o"], "count": 0},
+                    },
+                    "migration": {"command": ["m"], "memory_mb": 80},
+                }
+            },
+        ),
+        ("100k", {"app": {"php": {**PHP, "settings": {"opcache.memory_consumption": "256"}}}}),
         ("100k", {"app": HTTP}),
         ("100k", {"database": {"memory_mb": 700, "max_client_connections": 900}, "redis": {"memory_mb": 77}}),
         ("100k", {"gateway": {"memory_mb": 333}, "backups": {"memory_mb": 700}}),
@@ -63,7 +74,9 @@ def test_the_sum_is_that_of_the_containers(tier: str, sections: dict[str, dict[s
     program = run_program(lambda: build(stack.components))
     made = [one.inputs for one in program.of_type("docker:index/container:Container")]
     once = [one.inputs for one in program.of_type("pulumi-python:dynamic/docker:RunOnce")]
-    released = [one for one in made if "release" in str(one["labels"]) and not one["name"].endswith("-scheduler")]
+    released = [
+        one for one in made if "release" in str(one["labels"]) and not one["name"].endswith(("-scheduler", "-clock"))
+    ]
     found = host_memory(stack)
     assert found.rest == sum(one["memory"] for one in made)
     assert found.release == sum(one["memory"] for one in released) > 0
@@ -75,8 +88,9 @@ def test_the_sum_is_that_of_the_containers(tier: str, sections: dict[str, dict[s
 
 
 def test_what_runs_once_counts_where_it_is_more_than_a_release() -> None:
-    small = {"replicas": 1, "children": 1, "child_memory_mb": 16, "workers": 0, "max_body_mb": 1}
-    stack = plan_of("100k", {"app": {**small, "worker_command": None, "worker_health_command": None}, "backups": {}})
+    php = {**PHP, "children": 1, "child_memory_mb": 16}
+    small = {"replicas": 1, "php": php, "http": {"max_body_mb": 1}}
+    stack = plan_of("100k", {"app": {**small, "roles": None}, "backups": {}})
     found = host_memory(stack)
     assert found.once > 0
     assert found.most == found.rest + max(found.release, found.once) + HELPERS_MB

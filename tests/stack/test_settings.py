@@ -299,7 +299,7 @@ def test_the_proxy_waits_for_the_largest_body(
 ) -> None:
     put(base, "platform.kind", kind)
     put(base, "addons.mode", "install")
-    put(base, "app.max_body_mb", body)
+    put(base, "app.http.max_body_mb", body)
     put(base, f"{section}.read_timeout_seconds", given)
     plan = judge(base, frozenset(), "test", "shop").plan
     assert plan
@@ -327,10 +327,10 @@ def test_what_an_ipv6_client_of_a_docker_host_meets_is_said(base: dict[str, Any]
 
 
 def test_shapes_and_rules_are_told_in_one_round(base: dict[str, Any]) -> None:
-    base["app"]["uploads_gbx"] = 100
+    base["app"]["uploads"] = {"path": "/srv/uploads", "storage_gbx": 100}
     base["redis"] = {**base.get("redis", {}), "memory_mb": 1}
     assert said(base) == [
-        "app.uploads_gbx: is not a known key; did you mean `uploads_gb`?",
+        "app.uploads.storage_gbx: is not a known key; did you mean `storage_gb`?",
         "redis.memory_mb = 1: must be at least 16; write a number from 16 to 65536 MiB",
     ]
 

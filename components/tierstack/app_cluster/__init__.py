@@ -1,14 +1,40 @@
-"""AppCluster: a web application with queue workers, a scheduler and migrations."""
+"""AppCluster: a web application with its background processes and migrations."""
 
 import pulumi
 
 from tierstack.app_cluster import docker, kubernetes
-from tierstack.app_cluster.args import AppClusterArgs, AppCounts, SecretDelivery, ServerKind
+from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
+from tierstack.app_cluster.options import (
+    HealthArgs,
+    HttpArgs,
+    HttpServerArgs,
+    MigrationArgs,
+    OutboundArgs,
+    OutboundNetwork,
+    PhpFpmArgs,
+    QueueScaling,
+    RoleArgs,
+    UploadsArgs,
+)
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
-__all__ = ["AppCluster", "AppClusterArgs", "AppCounts", "SecretDelivery", "ServerKind"]
+__all__ = [
+    "AppCluster",
+    "AppClusterArgs",
+    "HealthArgs",
+    "HttpArgs",
+    "HttpServerArgs",
+    "MigrationArgs",
+    "OutboundArgs",
+    "OutboundNetwork",
+    "PhpFpmArgs",
+    "QueueScaling",
+    "RoleArgs",
+    "SecretDelivery",
+    "UploadsArgs",
+]
 
 
 class AppCluster(Component):

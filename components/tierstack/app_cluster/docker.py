@@ -1,18 +1,20 @@
 """AppCluster on a Docker host: containers named by their release, so that a new release starts beside the old one.
 
-The order in which a new release comes: migration, its web containers, all healthy, the proxy's file, its workers and
-its scheduler, and last the old containers stop, nginx before PHP-FPM, each letting requests in hand finish. So a
-release that does not get healthy takes no job, and the old one keeps its workers and its scheduler.
+The order in which a new release comes: migration, its web containers, all healthy, the proxy's file, the processes of
+its roles, and last the old containers stop, nginx before PHP-FPM, each letting requests in hand finish. So a release
+that does not get healthy takes no job, and the old one keeps its workers and its scheduler.
 """
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
 
 from tierstack.app_cluster import limits, processes, server, traffic
-from tierstack.app_cluster.args import AppClusterArgs, ServerKind
+from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.connections import Connected, connected, trusted
+from tierstack.app_cluster.options import RoleArgs
 from tierstack.platform.docker import Attachment, Called, Health, Host, Mount, Service, host, hyphenated
 from tierstack.platform.files import VolumeFiles
 from tierstack.platform.internal_ca import ca_directory
@@ -40,8 +42,9 @@ class _Release:
         self.tools = args.gateway.tools_image
         uid, gid = (int(part) for part in args.user.split(":"))
         self.owner = (uid, gid)
-        self.secrets = _secrets(args)
-        self.late = _late_environment(args)
+        self.connected = connected(args)
+        self.secrets = _secrets(args, self.connected)
+        self.late: dict[str, pulumi.Input[str]] = {key: one.late[key] for one in self.connected for key in one.late}
         known = pulumi.Output.all(**self.late, **self.secrets)
         # The digits are meant to be seen: they stand in names.
         self.revision = pulumi.Output.unsecret(known.apply(revision))
@@ -49,11 +52,7 @@ class _Release:
         self.network = self.on.network(name, parent)
         self.networks = [
             Attachment(network=network)
-            for network in (
-                self.network.name,
-                args.database.network if args.database else None,
-                args.redis.network if args.redis else None,
-            )
+            for network in (self.network.name, *(one.link.network for one in self.connected))
             if network is not None
         ]
 
@@ -65,7 +64,7 @@ class _Release:
         """What every process of the application sees: what it trusts, its secrets and the uploads."""
         found = [
             Mount(volume=ca.volume, path=ca_directory(of), read_only=True)
-            for of, ca in processes.trusted(self.args).items()
+            for of, ca in trusted(self.args).items()
             if ca.volume is not None
         ]
         if self.secrets:
@@ -75,18 +74,24 @@ class _Release:
                 name, self.parent, volume=volume, files=self.secrets, image=self.tools, owner=self.owner
             )
             found.append(Mount(volume=files.volume, path=processes.SECRETS, read_only=True))
-        if self.args.uploads_path:
+        if self.args.uploads:
             name = f"{self.name}-uploads"
             volume = self.on.volume(name, self.parent, data=True)
             # One file of ours, so that the volume belongs to the application's user.
             owned = self.on.files(
                 name, self.parent, volume=volume, files={".tierstack": ""}, image=self.tools, owner=self.owner
             )
-            found.append(Mount(volume=owned.volume, path=self.args.uploads_path))
+            found.append(Mount(volume=owned.volume, path=self.args.uploads.path))
         return found
 
-    def process(self, command: Sequence[str], memory_mb: int, scratch_mb: int = 64) -> Service:
-        """A process of the application, with its environment and secrets, and `scratch_mb` of /tmp."""
+    def process(
+        self,
+        command: Sequence[str],
+        memory_mb: int,
+        scratch_mb: int = 64,
+        environment: Mapping[str, pulumi.Input[str]] | None = None,
+    ) -> Service:
+        """A process of the application, with its environment and more of it, its secrets, and `scratch_mb` of /tmp."""
         args = self.args
         return Service(
             image=args.image,
@@ -94,7 +99,7 @@ class _Release:
             user=args.user,
             networks=self.networks,
             memory_mb=memory_mb,
-            environment={**self.late, **processes.plain_environment(args)},
+            environment={**self.late, **processes.plain_environment(args), **(environment or {})},
             mounts=self.mounts,
             tmpfs={**dict.fromkeys(args.writable_paths or [], _tmpfs(64)), "/tmp": _tmpfs(scratch_mb)},
             labels={"tierstack.dev/release": self.release},
@@ -102,23 +107,20 @@ class _Release:
 
     def migration(self) -> list[pulumi.Resource]:
         """The migration, run to its end: what runs code of this release waits for it."""
-        args = self.args
-        if not args.migrate_command:
+        args, migration = self.args, self.args.migration
+        if migration is None:
             return []
         direct = args.database.direct_network if args.database else None
-        service = self.process(args.migrate_command, args.worker_memory_mb)
-        service = replace(
-            service,
-            networks=[*([Attachment(network=direct)] if direct else []), *self.networks],
-            environment={**service.environment, **_direct_environment(args)},
-        )
+        only_here = {key: one.direct[key] for one in self.connected for key in one.direct}
+        service = self.process(migration.command, migration.memory_mb, environment=only_here)
+        service = replace(service, networks=[*([Attachment(network=direct)] if direct else []), *self.networks])
         return [
             self.on.run_once(
                 f"{self.name}-migrate",
                 self.parent,
                 service,
                 triggers={"release": self.release},
-                timeout_seconds=args.migrate_timeout_seconds,
+                timeout_seconds=migration.timeout_seconds,
             )
         ]
 
@@ -130,11 +132,11 @@ class _Release:
         for index in range(1, self.args.counts.replicas + 1):
             called = self.called(str(index))
             alias = hyphenated(called)
-            service = self._http() if self.args.server is ServerKind.HTTP else self._nginx(index, configuration, after)
+            service = self._http() if self.args.http_server else self._nginx(index, configuration, after)
             front = Attachment(network=pulumi.Output.from_input(self.args.gateway.network), aliases=[alias])  # pyright: ignore
             needs = [*after, *service.needs]
             # A server of the image's own is the application itself, so it needs database and Redis as well.
-            others = self.networks if self.args.server is ServerKind.HTTP else []
+            others = self.networks if self.args.http_server else []
             container = self.on.container(
                 f"{self.prefix}-{index}",
                 self.parent,
@@ -144,7 +146,7 @@ class _Release:
                 called=called,
             )
             made.append(container)
-            addresses.append(pulumi.Output.concat(alias, f":{self.args.port}"))
+            addresses.append(pulumi.Output.concat(alias, f":{self.args.web.port}"))
         return made, addresses
 
     def _configuration(self) -> Mount | None:
@@ -160,15 +162,15 @@ class _Release:
 
     def _http(self) -> "_Web":
         args = self.args
-        assert args.command
-        service = self.process(args.command, processes.web_memory_mb(args))
+        assert args.http_server
+        service = self.process(args.http_server.command, processes.web_memory_mb(args))
         return _Web(replace(service, health=self._web_health(), stop_seconds=limits.stop_seconds(args)), [])
 
     def _nginx(self, index: int, configuration: Mount | None, after: Sequence[pulumi.Resource]) -> "_Web":
         """PHP-FPM of one replica, and the nginx that needs it; they share a socket in memory."""
         args = self.args
         assert configuration
-        assert args.document_root
+        assert args.php
         role = f"{index}-php"
         sockets = self.on.volume(
             f"{self.prefix}-{index}-sockets",
@@ -180,13 +182,13 @@ class _Release:
         shared = [configuration, Mount(volume=sockets.name, path=server.SOCKETS)]
         static: list[Mount] = []
         # Uploads may be reached from the document root, by a link such as Laravel's `public/storage`.
-        uploads = [mount for mount in self.mounts if mount.path == args.uploads_path]
+        uploads = [mount for mount in self.mounts if args.uploads and mount.path == args.uploads.path]
         if args.nginx_image:
             # Docker fills an empty volume with what the image has at that path.
             public = self.on.volume(
                 f"{self.prefix}-{index}-public", self.parent, data=False, called=self.called(f"{index}-public")
             )
-            static = [Mount(volume=public.name, path=args.document_root, read_only=False)]
+            static = [Mount(volume=public.name, path=args.php.document_root, read_only=False)]
         php = self.process(processes.fpm_command(args), processes.web_memory_mb(args), limits.php_scratch_mb(args))
         fpm = self.on.container(
             f"{self.prefix}-{role}",
@@ -221,36 +223,29 @@ class _Release:
         return Health(command=processes.web_check(self.args), timeout=4, interval=3)
 
     def background(self, after: Sequence[pulumi.Resource]) -> None:
-        """Queue workers, and the one scheduler."""
-        args = self.args
-        if args.worker_command:
-            service = self._background(args.worker_command, args.worker_health_command)
-            for index in range(1, args.counts.workers + 1):
-                role = f"worker-{index}"
+        """The processes of every role."""
+        for name, role in (self.args.roles or {}).items():
+            for index in range(1, self.args.counts.roles[name].count + 1):
+                service = self._background(role)
+                if role.single:
+                    # Without the release in its name: the old one stops before the new one starts.
+                    self.on.container(f"{self.name}-{name}", self.parent, service, depends_on=after)
+                    continue
                 self.on.container(
-                    f"{self.prefix}-{role}",
+                    f"{self.prefix}-{name}-{index}",
                     self.parent,
                     service,
                     depends_on=after,
                     single=False,
-                    called=self.called(role),
+                    called=self.called(f"{name}-{index}"),
                 )
-        if args.scheduler_command:
-            # Without the release in its name: the old one stops before the new one starts, so there are never two.
-            self.on.container(
-                f"{self.name}-scheduler",
-                self.parent,
-                self._background(args.scheduler_command, args.scheduler_health_command),
-                depends_on=after,
-            )
 
-    def _background(self, command: list[str], health: list[str] | None) -> Service:
-        args = self.args
+    def _background(self, role: RoleArgs) -> Service:
         return replace(
-            self.process(command, args.worker_memory_mb),
-            health=Health(command=health) if health else None,
+            self.process(role.command, role.memory_mb, environment=role.environment),
+            health=Health(command=role.health_command) if role.health_command else None,
             cpu_shares=512,  # a busy host serves requests first
-            stop_seconds=args.worker_stop_seconds,
+            stop_seconds=role.stop_seconds,
         )
 
     def route(self, servers: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]) -> VolumeFiles:
@@ -295,25 +290,6 @@ def _tmpfs(size_mb: int) -> str:
     return f"rw,noexec,nosuid,size={size_mb}m"
 
 
-def _secrets(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:
-    found: dict[str, pulumi.Input[str]] = {}
-    if args.database and args.database.password.value is not None:
-        found["DB_PASSWORD"] = args.database.password.value
-    if args.redis and args.redis.password.value is not None:
-        found["REDIS_PASSWORD"] = args.redis.password.value
+def _secrets(args: AppClusterArgs, connections: Sequence[Connected]) -> dict[str, pulumi.Input[str]]:
+    found = {one.password: one.secret.value for one in connections if one.secret.value is not None}
     return {key: pulumi.Output.secret(value) for key, value in (found | (args.secrets or {})).items()}
-
-
-def _late_environment(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:
-    found: dict[str, pulumi.Input[str]] = {}
-    if args.database:
-        found |= {"DB_HOST": args.database.host, "DB_PORT": args.database.port}
-    if args.redis:
-        found |= {"REDIS_HOST": args.redis.host, "REDIS_PORT": args.redis.port}
-    return found
-
-
-def _direct_environment(args: AppClusterArgs) -> dict[str, pulumi.Input[str]]:
-    if not args.database:
-        return {}
-    return {"DB_DIRECT_HOST": args.database.direct_host, "DB_DIRECT_PORT": args.database.direct_port}

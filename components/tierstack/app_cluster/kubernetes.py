@@ -4,6 +4,7 @@ import pulumi
 
 from tierstack.app_cluster import manifests
 from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
 from tierstack.links import SecretRef
@@ -21,13 +22,13 @@ def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
     base = [on.object(one["metadata"]["name"], parent, one) for one in (app.service_account(), *app.config_maps())]
     if claim := app.uploads_claim():
         # In the step of the first pod that mounts it.
-        first = Step.MIGRATION if args.migrate_command else Step.APP
+        first = Step.MIGRATION if args.migration else Step.APP
         base.append(on.object(claim["metadata"]["name"], parent, claim, data=True, step=first))
     base.append(on.object(f"{name}-network", parent, app.network_policy()))
 
     migrated = list(base)
-    if job := app.migration():
-        timeout = f"{args.migrate_timeout_seconds + DATABASE_WAIT_SECONDS + 60}s"
+    if args.migration and (job := app.migration()):
+        timeout = f"{args.migration.timeout_seconds + DATABASE_WAIT_SECONDS + 60}s"
         migrated.append(
             on.object(f"{name}-migrate", parent, job, step=Step.MIGRATION, depends_on=base, timeout=timeout)
         )
@@ -49,9 +50,4 @@ _SHORT = {"horizontalpodautoscaler": "autoscaler", "scaledobject": "autoscaler",
 
 def _secret_names(args: AppClusterArgs, given: dict[str, SecretRef]) -> dict[str, SecretRef]:
     """The Secret behind each secret variable."""
-    found = dict(given)
-    if args.database:
-        found["DB_PASSWORD"] = args.database.password
-    if args.redis:
-        found["REDIS_PASSWORD"] = args.redis.password
-    return dict(sorted(found.items()))
+    return dict(sorted((given | {one.password: one.secret for one in connected(args)}).items()))

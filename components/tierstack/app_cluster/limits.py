@@ -1,6 +1,6 @@
 """Sizes and time-outs on the way of one request (pure), all derived from the same arguments.
 
-B is `max_body_mb`, R is `request_timeout_seconds`, S is `stop_seconds`.
+B is `http.max_body_mb`, R is `http.request_timeout_seconds`, S is `http.stop_seconds`.
 
 | where | setting | value | reason |
 |---|---|---|---|
@@ -42,12 +42,12 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 def stop_seconds(args: AppClusterArgs) -> int:
     """Seconds that requests get when their container stops: those given, else what the longest may take."""
-    return args.request_timeout_seconds if args.stop_seconds is None else args.stop_seconds
+    return args.http.request_timeout_seconds if args.http.stop_seconds is None else args.http.stop_seconds
 
 
 def answer_seconds(args: AppClusterArgs) -> int:
     """Seconds after which nobody waits for an answer any more: PHP-FPM ends its child, the proxy its connection."""
-    return args.request_timeout_seconds + 5
+    return args.http.request_timeout_seconds + 5
 
 
 def container_stop_seconds(args: AppClusterArgs) -> int:
@@ -57,7 +57,7 @@ def container_stop_seconds(args: AppClusterArgs) -> int:
 
 def bodies_mb(args: AppClusterArgs) -> int:
     """MiB of nginx' tmpfs: the bodies of the requests in hand. Those up to 16 KiB stay in its buffers."""
-    return max(64, _BODIES * args.max_body_mb)
+    return max(64, _BODIES * args.http.max_body_mb)
 
 
 def nginx_memory_mb(args: AppClusterArgs) -> int:
@@ -99,18 +99,18 @@ class PhpLimit:
 
 def php_limits(args: AppClusterArgs) -> dict[str, PhpLimit]:
     """The limits of ours beside which settings of PHP stand, by the name of the setting."""
-    child, body, seconds = args.counts.child_memory_mb, args.max_body_mb, args.request_timeout_seconds
+    child, body, seconds = args.counts.child_memory_mb, args.http.max_body_mb, args.http.request_timeout_seconds
     bodies: dict[str, Any] = {
         "amount": body * 2**20,
-        "argument": "max_body_mb",
-        "shown": f"`max_body_mb` = {body} MiB",
+        "argument": "http.max_body_mb",
+        "shown": f"`http.max_body_mb` = {body} MiB",
         "why_not_more": "nginx refuses larger bodies with 413",
     }
     return {
         "memory_limit": PhpLimit(
             amount=child * 2**20,
-            argument="child_memory_mb",
-            shown=f"`child_memory_mb` = {child} MiB",
+            argument="php.child_memory_mb",
+            shown=f"`php.child_memory_mb` = {child} MiB",
             why_not_more="the memory of the container is sized",
         ),
         "post_max_size": PhpLimit(
@@ -119,11 +119,16 @@ def php_limits(args: AppClusterArgs) -> dict[str, PhpLimit]:
         "upload_max_filesize": PhpLimit(**bodies),
         "max_execution_time": PhpLimit(
             amount=seconds,
-            argument="request_timeout_seconds",
-            shown=f"`request_timeout_seconds` = {seconds} s",
+            argument="http.request_timeout_seconds",
+            shown=f"`http.request_timeout_seconds` = {seconds} s",
             why_not_more="nginx answers 504",
         ),
     }
+
+
+def php_settings(args: AppClusterArgs) -> dict[str, str]:
+    """The settings of PHP that the caller gives."""
+    return (args.php.settings if args.php else None) or {}
 
 
 def php_amount(value: str) -> float | None:
@@ -136,8 +141,8 @@ def php_amount(value: str) -> float | None:
 
 
 def opcache_mb(args: AppClusterArgs) -> int:
-    """MiB of shared memory that `php_settings` ask for, which PHP-FPM reserves at its start."""
-    settings = args.php_settings or {}
+    """MiB of shared memory that `php.settings` ask for, which PHP-FPM reserves at its start."""
+    settings = php_settings(args)
     # php.ini: the first is in MiB whatever its unit, the second in bytes or with a unit.
     memory = _DIGITS.match(settings.get("opcache.memory_consumption", ""))
     jit = _SIZE.fullmatch(settings.get("opcache.jit_buffer_size", ""))

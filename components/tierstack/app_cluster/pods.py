@@ -1,20 +1,22 @@
 """Pods of an AppCluster on Kubernetes, and what runs them: functions of the arguments, nothing registered here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pulumi
 
 from tierstack.app_cluster import limits, processes, server
-from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery, ServerKind
+from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
+from tierstack.app_cluster.connections import connected, trusted
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CA_FILE, ca_directory
 from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
 from tierstack.platform.pods import settings
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
-_DEADLINE_SECONDS = 600
+DEADLINE_SECONDS = 600
+"""How long a Deployment may make no progress until its update has failed."""
 _RELOAD = "secret.reloader.stakater.com/reload"
 _MIGRATION_RETRIES = 4  # each after 10, 20, 40 and 80 s, and each of several tries: a failover in between ends sooner
 DATABASE_WAIT_SECONDS = 600
@@ -51,6 +53,7 @@ class Pods:
         self, name: str, args: AppClusterArgs, secrets: dict[str, SecretRef], revision: pulumi.Input[str]
     ) -> None:
         self.name, self.args, self.secrets, self.revision = name, args, secrets, revision
+        self.connected = connected(args)
         self.release = release_of(args)
         files = processes.files(args)
         self.configuration = f"{name}-config-{processes.digest(files, 8)}" if files else None
@@ -69,15 +72,12 @@ class Pods:
             metadata["annotations"] = {_RELOAD: f"{self.name}-secrets"}
         return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
-    def _environment(self, direct: bool) -> list[Manifest]:
+    def _environment(self, direct: bool, more: Mapping[str, str]) -> list[Manifest]:
         args = self.args
         values: dict[str, pulumi.Input[str]] = {**processes.plain_environment(args)}
-        if args.database:
-            values |= {"DB_HOST": args.database.host, "DB_PORT": args.database.port}
-        if args.database and direct:
-            values |= {"DB_DIRECT_HOST": args.database.direct_host, "DB_DIRECT_PORT": args.database.direct_port}
-        if args.redis:
-            values |= {"REDIS_HOST": args.redis.host, "REDIS_PORT": args.redis.port}
+        for one in self.connected:
+            values |= {**one.late, **(one.direct if direct else {})}
+        values |= more
         found: list[Manifest] = [{"name": key, "value": values[key]} for key in sorted(values)]
         if args.secret_delivery is SecretDelivery.ENV:
             found += [
@@ -95,10 +95,10 @@ class Pods:
         for index, path in enumerate(args.writable_paths or []):
             volumes.append({"name": f"writable-{index}", "emptyDir": memory})
             mounts.append({"name": f"writable-{index}", "mountPath": path})
-        if args.uploads_path:
+        if args.uploads:
             volumes.append({"name": "uploads", "persistentVolumeClaim": {"claimName": f"{self.name}-uploads"}})
-            mounts.append({"name": "uploads", "mountPath": args.uploads_path})
-        for of, ca in processes.trusted(args).items():
+            mounts.append({"name": "uploads", "mountPath": args.uploads.path})
+        for of, ca in trusted(args).items():
             # Only the certificate of the Secret, whose other entries may be keys.
             only = [{"key": CA_FILE, "path": CA_FILE}]
             volumes.append({"name": f"{of}-ca", "secret": {"secretName": ca.secret_name, "items": only}})
@@ -121,7 +121,7 @@ class Pods:
             "name": name,
             "image": self.args.image,
             "command": command,
-            "env": self._environment(direct=more.pop("direct", False)),
+            "env": self._environment(more.pop("direct", False), more.pop("environment", None) or {}),
             "resources": {
                 "requests": {"cpu": f"{round(cpu * 1000)}m", "memory": f"{memory_mb}Mi"},
                 "limits": {"memory": f"{memory_mb}Mi"},
@@ -135,8 +135,8 @@ class Pods:
         args = self.args
         uid, gid = (int(part) for part in args.user.split(":"))
         labels = self.labels(role)
-        for connection in (args.database, args.redis):
-            labels |= (connection.client_labels or {}) if connection else {}
+        for one in self.connected:
+            labels |= one.link.client_labels or {}
         if direct and args.database:
             labels |= args.database.direct_client_labels or {}
         return {
@@ -155,7 +155,7 @@ class Pods:
 
     def web(self) -> Manifest:
         args, counts = self.args, self.args.counts
-        containers, volumes = self._http() if args.server is ServerKind.HTTP else self._php()
+        containers, volumes = self._http() if args.http_server else self._php()
         selector = {"matchLabels": self.labels("web")}
         spread = [
             {
@@ -181,7 +181,7 @@ class Pods:
             "selector": selector,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
             "revisionHistoryLimit": 5,
-            "progressDeadlineSeconds": _DEADLINE_SECONDS,
+            "progressDeadlineSeconds": DEADLINE_SECONDS,
             "template": pod,
         }
         if counts.max_replicas == counts.replicas:  # else the autoscaler owns the field
@@ -193,12 +193,12 @@ class Pods:
         is away then is no reason to kill it. What the work answers is no sign of life, because it may wait for long."""
         args = self.args
         host = [{"name": "Host", "value": args.hostnames[0]}, {"name": "X-Forwarded-Proto", "value": "https"}]
-        start = _get(args.readiness_path or args.health_path, "http", host)
-        alive = _get(args.health_path, "http" if args.health_port is None else args.health_port, host)
+        start = _get(args.health.readiness_path or args.health.path, "http", host)
+        alive = _get(args.health.path, "http" if args.health.port is None else args.health.port, host)
         probes: Manifest = {
             "startupProbe": {**start, "periodSeconds": 5, "timeoutSeconds": 4, "failureThreshold": 17280}
         }
-        if args.health_port is not None:
+        if args.health.port is not None:
             ready = {**alive, "periodSeconds": 5, "timeoutSeconds": 3}
             return {**probes, "readinessProbe": ready, "livenessProbe": _living(alive)}
         listens = {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "timeoutSeconds": 3}
@@ -206,15 +206,16 @@ class Pods:
         return {**probes, "readinessProbe": listens, "livenessProbe": patient}
 
     def _http(self) -> tuple[list[Manifest], list[Manifest]]:
-        args = self.args
+        args, web = self.args, self.args.http_server
+        assert web
         volumes, mounts = self._volumes()
         container = self._process(
             "web",
-            list(args.command or []),
+            list(web.command),
             processes.web_memory_mb(args),
             processes.web_cpu(args),
             mounts,
-            ports=[{"name": "http", "containerPort": args.port}],
+            ports=[{"name": "http", "containerPort": web.port}],
             # Until the proxies know that it leaves; then SIGTERM.
             lifecycle={"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}},
             **self._http_probes(),
@@ -223,7 +224,8 @@ class Pods:
 
     def _php(self) -> tuple[list[Manifest], list[Manifest]]:
         """PHP-FPM and nginx, which share a socket; PHP-FPM stops when nginx has answered the last request."""
-        args = self.args
+        args, web = self.args, self.args.php
+        assert web
         volumes, mounts = self._volumes(limits.php_scratch_mb(args))
         # They may be reached from the document root, by a link such as Laravel's `public/storage`.
         uploads = [{**mount, "readOnly": True} for mount in mounts if mount["name"] == "uploads"]
@@ -240,7 +242,7 @@ class Pods:
         public: list[Manifest] = []
         if args.nginx_image:
             volumes.append({"name": "public", "emptyDir": {}})
-            public = [{"name": "public", "mountPath": args.document_root, "readOnly": True}]
+            public = [{"name": "public", "mountPath": web.document_root, "readOnly": True}]
         nginx_gone = f"while [ -e {server.SOCKETS}/nginx.pid ]; do sleep 0.2; done"
         php = self._process(
             "php",
@@ -257,7 +259,7 @@ class Pods:
             "name": "nginx",
             "image": args.nginx_image or args.image,
             "command": processes.nginx_command(args),
-            "ports": [{"name": "http", "containerPort": args.port}],
+            "ports": [{"name": "http", "containerPort": web.port}],
             "resources": {
                 "requests": {"cpu": "50m", "memory": f"{nginx_memory}Mi"},
                 "limits": {"memory": f"{nginx_memory}Mi"},
@@ -274,19 +276,19 @@ class Pods:
     def _copy_public(self) -> list[Manifest]:
         """Fills the document root that a separate nginx image sees."""
         args = self.args
-        if not args.nginx_image or args.server is ServerKind.HTTP:
+        if not args.nginx_image or not args.php:
             return []
-        copy = self._process("public", ["cp", "-R", f"{args.document_root}/.", "/public/"], 64, 0.05, [])
+        copy = self._process("public", ["cp", "-R", f"{args.php.document_root}/.", "/public/"], 64, 0.05, [])
         return [{**copy, "env": [], "volumeMounts": [{"name": "public", "mountPath": "/public"}]}]
 
     def migration(self) -> Manifest | None:
         """A Job named by what it runs: Jobs cannot change, and the same release needs it once."""
-        args = self.args
-        if not args.migrate_command:
+        args, migration = self.args, self.args.migration
+        if migration is None:
             return None
         volumes, mounts = self._volumes()
         container = self._process(
-            "migrate", [*_PATIENT, *args.migrate_command], args.worker_memory_mb, args.worker_cpu, mounts, direct=True
+            "migrate", [*_PATIENT, *migration.command], migration.memory_mb, migration.cpu, mounts, direct=True
         )
         waits = self._database_wait()
         pod = self._pod(
@@ -299,7 +301,7 @@ class Pods:
             },
             direct=True,
         )
-        shape: list[object] = [args.migrate_command, args.migrate_timeout_seconds, len(waits)]
+        shape: list[object] = [migration.command, migration.timeout_seconds, len(waits)]
         if settled := settings(args.platform):
             shape.append(settled)
         name = _called(self.release, lambda release: f"{self.name}-migrate-{processes.digest([release, *shape], 10)}")
@@ -314,7 +316,7 @@ class Pods:
             },
             "spec": {
                 "backoffLimit": _MIGRATION_RETRIES,
-                "activeDeadlineSeconds": args.migrate_timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
+                "activeDeadlineSeconds": migration.timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
                 "template": pod,
             },
         }
@@ -338,55 +340,6 @@ class Pods:
                 "securityContext": CONTAINER_SECURITY,
             }
         ]
-
-    def background(self) -> list[Manifest]:
-        """Deployments of the queue workers and the one scheduler."""
-        args, counts = self.args, self.args.counts
-        found: list[Manifest] = []
-        if args.worker_command and counts.max_workers:
-            owned = counts.workers and counts.max_workers > counts.workers  # by the autoscaler
-            found.append(
-                self._background(
-                    "worker", args.worker_command, args.worker_health_command, None if owned else counts.workers
-                )
-            )
-        if args.scheduler_command:
-            found.append(self._background("scheduler", args.scheduler_command, args.scheduler_health_command, 1))
-        return found
-
-    def _background(self, role: str, command: list[str], health: list[str] | None, replicas: int | None) -> Manifest:
-        args = self.args
-        volumes, mounts = self._volumes()
-        probe = {"exec": {"command": health}, "periodSeconds": 15, "timeoutSeconds": 5, "failureThreshold": 4}
-        container = self._process(
-            role,
-            list(command),
-            args.worker_memory_mb,
-            args.worker_cpu,
-            mounts,
-            **({"livenessProbe": probe} if health else {}),
-        )
-        pod = self._pod(
-            role,
-            {
-                "terminationGracePeriodSeconds": args.worker_stop_seconds,
-                "containers": [container],
-                "volumes": volumes,
-            },
-        )
-        # Two schedulers would run every task twice.
-        one = {"type": "Recreate"}
-        many = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": "25%"}}
-        spec: Manifest = {
-            "selector": {"matchLabels": self.labels(role)},
-            "strategy": one if role == "scheduler" else many,
-            "revisionHistoryLimit": 5,
-            "progressDeadlineSeconds": _DEADLINE_SECONDS,
-            "template": pod,
-        }
-        if replicas is not None:
-            spec["replicas"] = replicas
-        return self._deployment(role, f"-{role}", spec)
 
 
 def _quit(first: str) -> Manifest:

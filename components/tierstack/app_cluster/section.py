@@ -1,7 +1,7 @@
 """AppCluster as a part of stacks."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.memory import Reserved
@@ -22,16 +22,20 @@ class Demands:
     """How long a request may take when what serves it stops."""
     nginx_command: list[str] | None
     """How nginx is started in its image."""
+    queues: bool
+    """Whether KEDA scales one of its roles."""
 
 
 def demands(settings: Any) -> Demands:
     """What the application with these settings asks of what is in front of it."""
+    http, roles = settings.http, cast(dict[str, Any], settings.roles or {})
     return Demands(
         hostnames=settings.hostnames,
-        max_body_mb=settings.max_body_mb,
-        request_timeout_seconds=settings.request_timeout_seconds,
-        stop_seconds=settings.request_timeout_seconds if settings.stop_seconds is None else settings.stop_seconds,
-        nginx_command=settings.nginx_command,
+        max_body_mb=http.max_body_mb,
+        request_timeout_seconds=http.request_timeout_seconds,
+        stop_seconds=http.request_timeout_seconds if http.stop_seconds is None else http.stop_seconds,
+        nginx_command=settings.php.nginx_command if settings.php else None,
+        queues=any(role.queue is not None for role in roles.values()),
     )
 
 
@@ -41,18 +45,18 @@ class DatabaseClients:
 
     count: int
     formula: str
-    """How the count comes about: `6 × 100 + 3 + 1`."""
+    """How the count comes about: `6 × 100 + 4 of its roles`."""
 
 
 def database_clients(args: AppClusterArgs) -> DatabaseClients:
-    """Every child, every worker and the scheduler hold one connection."""
+    """Every child and every process of a role hold one connection."""
     counts = args.counts
     # Where an autoscaler decides, its ceiling must be admitted too.
     scaled = args.platform.kind is PlatformKind.KUBERNETES
     replicas = counts.max_replicas if scaled else counts.replicas
-    workers = counts.max_workers if scaled else counts.workers
-    opened = client_connections(replicas, counts.children, workers)
-    return DatabaseClients(opened, f"{replicas} × {counts.children} + {workers} + 1")
+    background = counts.max_background if scaled else counts.background
+    opened = client_connections(replicas, counts.children, background)
+    return DatabaseClients(opened, f"{replicas} × {counts.children} + {background} of its roles")
 
 
 def _reserved(args: AppClusterArgs) -> list[Reserved]:
@@ -62,31 +66,31 @@ def _reserved(args: AppClusterArgs) -> list[Reserved]:
 
 
 def _needs(args: AppClusterArgs) -> list[str]:
-    return ["keda"] if args.worker_queue is not None else []
+    return ["keda"] if any(role.queue for role in (args.roles or {}).values()) else []
 
 
 def _drawing(args: AppClusterArgs, around: Surroundings) -> Drawing:
     counts = args.counts
-    nodes = [Node(around.box("web"), "web", f"{counts.children} PHP-FPM children", "app", 2, counts.replicas)]
+    answers = f"{counts.children} PHP-FPM children" if args.php else f"{counts.children} requests at a time"
+    nodes = [Node(around.box("web"), "web", answers, "app", 2, counts.replicas)]
     edges = [Edge(front, around.box("web")) for front in around.linked("gateway")]
     edges += [*around.edges("web", "database"), *around.edges("web", "redis")]
-    if counts.workers:
-        nodes.append(Node(around.box("worker"), "queue worker", "jobs", "app", 2, counts.workers))
-        edges += [*around.edges("worker", "redis"), *around.edges("worker", "database")]
-    if args.scheduler_command:
-        nodes.append(Node(around.box("scheduler"), "scheduler", "timed tasks", "app", 2))
-        edges += around.edges("scheduler", "redis")
+    for name, role in (args.roles or {}).items():
+        if count := counts.roles[name].count:
+            box, detail = f"role-{name}", "one at a time" if role.single else "background process"
+            nodes.append(Node(around.box(box), name, detail, "app", 2, count))
+            edges += [*around.edges(box, "redis"), *around.edges(box, "database")]
     return Drawing(nodes, edges)
 
 
 SECTION = Section(
     key="app",
-    text="The application: web containers, queue workers, scheduler, migrations.",
+    text="The application: web containers, background processes, migrations.",
     args=AppClusterArgs,
     component="tierstack.app_cluster:AppCluster",
     name="web",
     presence=Presence.REQUIRED,
-    wired=("gateway", "database", "redis"),
+    wired=("gateway", "database", "redis", "more_redis"),
     images=(
         ImageKey(
             key="app",

@@ -100,8 +100,10 @@ def nginx(args: AppClusterArgs) -> str:
     """
     types = "\n".join(f"        {kind} {endings};" for kind, endings in _MIME.items())
     parameters = "\n".join(f"        fastcgi_param {key} {value};" for key, value in _PARAMETERS.items())
-    front = f"/{args.front_controller}"
-    unlogged = " ".join(f'"{path}" 0;' for path in sorted({args.health_path, _gate_path(args)}))
+    php = args.php
+    assert php  # who has a server of their own needs no configuration of ours
+    front = f"/{php.front_controller}"
+    unlogged = " ".join(f'"{path}" 0;' for path in sorted({args.health.path, _gate_path(args)}))
     return f"""daemon off;
 worker_processes 2;
 worker_rlimit_nofile 8192;
@@ -121,7 +123,7 @@ http {{
     keepalive_timeout 90s;
     keepalive_requests 100000;
     large_client_header_buffers {limits.HEADER_BUFFERS};
-    client_max_body_size {args.max_body_mb}m;
+    client_max_body_size {args.http.max_body_mb}m;
     client_body_timeout {limits.STALL_SECONDS}s;
     client_body_temp_path /tmp/nginx-body;
     fastcgi_temp_path /tmp/nginx-fastcgi;
@@ -145,18 +147,18 @@ http {{
     access_log /dev/stdout tierstack if=$logged;
     upstream php {{ server unix:{SOCKETS}/php-fpm.sock max_fails=0; }}
     server {{
-        listen {args.port} default_server;
-        root {args.document_root};
+        listen {args.web.port} default_server;
+        root {php.document_root};
         # nginx' own 500, not the application's: no room for a body, because other bodies take it.
         error_page 500 =503 @full;
 {parameters}
         fastcgi_param DOCUMENT_URI {front};
-        fastcgi_param SCRIPT_FILENAME {args.document_root}{front};
+        fastcgi_param SCRIPT_FILENAME {php.document_root}{front};
         fastcgi_param SCRIPT_NAME {front};
         # httpoxy (CVE-2016-5385): a request header must not become HTTP_PROXY.
         fastcgi_param HTTP_PROXY "";
-        fastcgi_send_timeout {args.request_timeout_seconds}s;
-        fastcgi_read_timeout {args.request_timeout_seconds}s;
+        fastcgi_send_timeout {args.http.request_timeout_seconds}s;
+        fastcgi_read_timeout {args.http.request_timeout_seconds}s;
         fastcgi_buffers 16 16k;
         fastcgi_buffer_size 32k;
         fastcgi_max_temp_file_size 0;
@@ -179,7 +181,7 @@ _STREAM = "/.tierstack/stream"
 
 
 def _gate_path(args: AppClusterArgs) -> str:
-    return args.readiness_path or args.health_path
+    return args.health.readiness_path or args.health.path
 
 
 def _probes(args: AppClusterArgs) -> str:
@@ -207,7 +209,7 @@ def _probes(args: AppClusterArgs) -> str:
             internal;
             proxy_set_header Host {args.hostnames[0]};
             proxy_set_header X-Forwarded-Proto https;
-            proxy_pass http://127.0.0.1:{args.port}{_gate_path(args)};
+            proxy_pass http://127.0.0.1:{args.web.port}{_gate_path(args)};
         }}
     }}
 """
@@ -221,9 +223,9 @@ def fpm(args: AppClusterArgs) -> str:
     counts = args.counts
     settings = {
         "memory_limit": f"{counts.child_memory_mb}M",
-        "post_max_size": f"{args.max_body_mb}M",
-        "upload_max_filesize": f"{args.max_body_mb}M",
-        "max_execution_time": str(args.request_timeout_seconds),
+        "post_max_size": f"{args.http.max_body_mb}M",
+        "upload_max_filesize": f"{args.http.max_body_mb}M",
+        "max_execution_time": str(args.http.request_timeout_seconds),
         "expose_php": "off",
         "display_errors": "off",
         "log_errors": "on",
@@ -236,7 +238,7 @@ def fpm(args: AppClusterArgs) -> str:
         "sys_temp_dir": "/tmp",
     }
     lines = "\n".join(
-        f"php_value[{key}] = {value}" for key, value in settings.items() if key not in (args.php_settings or {})
+        f"php_value[{key}] = {value}" for key, value in settings.items() if key not in limits.php_settings(args)
     )
     return f"""[global]
 daemonize = no
@@ -266,4 +268,4 @@ decorate_workers_output = no
 def php_options(args: AppClusterArgs) -> dict[str, str]:
     """Settings that PHP-FPM takes at its start, as `-d` options: a pool is too late for the sizes of opcache, which it
     reserves once. The code of an image does not change, so nothing looks whether it did."""
-    return {"opcache.validate_timestamps": "0", **(args.php_settings or {})}
+    return {"opcache.validate_timestamps": "0", **limits.php_settings(args)}

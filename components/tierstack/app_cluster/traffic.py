@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tierstack.app_cluster import limits, server
-from tierstack.app_cluster.args import AppClusterArgs, ServerKind
+from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.platform.proxy.forwarded import client_source
 from tierstack.platform.proxy.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
 
@@ -90,13 +90,13 @@ def security_headers(args: AppClusterArgs) -> dict[str, str]:
     """Headers that every answer carries, whatever the application says."""
     headers = {
         "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": args.frame_options,
+        "X-Frame-Options": args.http.frame_options,
         "Referrer-Policy": "strict-origin-when-cross-origin",
     }
-    if args.hsts_seconds:
-        headers["Strict-Transport-Security"] = f"max-age={args.hsts_seconds}"
-    if args.content_security_policy:
-        headers["Content-Security-Policy"] = args.content_security_policy
+    if args.http.hsts_seconds:
+        headers["Strict-Transport-Security"] = f"max-age={args.http.hsts_seconds}"
+    if args.http.content_security_policy:
+        headers["Content-Security-Policy"] = args.http.content_security_policy
     return headers
 
 
@@ -106,10 +106,10 @@ REMOVED_HEADERS = ("Server", "X-Powered-By")
 
 def rate_limit(args: AppClusterArgs) -> dict[str, Any] | None:
     """Traefik's rateLimit, for each client; None for no limit."""
-    if not args.rate_limit:
+    if not args.http.rate_limit:
         return None
     source = client_source(args.gateway.trusted_proxies)
-    return {"average": args.rate_limit, "period": "1s", "burst": args.rate_burst, "sourceCriterion": source}
+    return {"average": args.http.rate_limit, "period": "1s", "burst": args.http.rate_burst, "sourceCriterion": source}
 
 
 def _middlewares(name: str, args: AppClusterArgs) -> dict[str, Any]:
@@ -139,15 +139,15 @@ def _servers(name: str, args: AppClusterArgs, release: Release) -> dict[str, Any
 
 def _check(args: AppClusterArgs) -> dict[str, Any]:
     """What takes a server out of traffic: never that its workers are busy."""
-    if args.server is ServerKind.PHP_FPM:
+    if args.php:
         return {"path": server.PING, "port": server.PROBES, "interval": "1s", "timeout": "2s"}
     check: dict[str, Any] = {
-        "path": args.health_path,
+        "path": args.health.path,
         "hostname": args.hostnames[0],
         "headers": {"X-Forwarded-Proto": "https"},
     }
-    if args.health_port is not None:
-        return {**check, "port": args.health_port, "interval": "1s", "timeout": "2s"}
+    if args.health.port is not None:
+        return {**check, "port": args.health.port, "interval": "1s", "timeout": "2s"}
     # The work answers it, so it may wait as long as the work. A server that is gone refuses, and then the next one is
     # tried (`retry`).
     patience = limits.answer_seconds(args)

@@ -38,7 +38,7 @@ class ClusterAddonsArgs:
     metrics_server: bool = False
     """Install `metrics-server` too. Most managed clusters bring it, and two of them clash."""
     keda: bool = False
-    """Install `keda` too. It is needed where `worker_queue` of an AppCluster is given."""
+    """Install `keda` too. It is needed where a role of an AppCluster has a `queue`."""
     argo_rollouts: bool = False
     """Install `argo-rollouts` too. No component of tierstack uses it."""
     manifests: str | None = None
@@ -66,17 +66,18 @@ class ClusterAddonsArgs:
     repeats them (`trusted_proxies`), so that its applications count clients by them. None: nobody's."""
     stop_seconds: int = 30
     """How long running requests may take when Traefik stops, in seconds. A stack that installs the addons raises it to
-    what the application gives them (`app.stop_seconds`)."""
+    what the application gives them (`app.http.stop_seconds`)."""
     read_timeout_seconds: int = READ_SECONDS
     """How long a client may take to send one request with its body to Traefik, in seconds; then it is cut off. 300 are
-    enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""
+    enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate."""
     traefik_cpu: float = 1.0
     """Cores that each Traefik is reserved; there is no limit."""
     traefik_memory_mb: int = 512
     """Memory of each Traefik in MiB: request and hard limit. (MiB - 96) × 1024 ÷ 40 connections fit: 10,649."""
     response_timeout_seconds: int = 3605
-    """How long Traefik waits for an application to begin its answer, in seconds: at least `request_timeout_seconds` of
-    every application and 5 more. A stack that installs the addons sets it to that of its application."""
+    """How long Traefik waits for an application to begin its answer, in seconds: at least
+    `http.request_timeout_seconds` of every application and 5 more. A stack that installs the addons sets it to that of
+    its application."""
 
     def chosen(self) -> list[Addon]:
         """The addons to install, what one needs before it."""

@@ -27,7 +27,7 @@ class Addon(Enum):
     ARGO_ROLLOUTS = "argo-rollouts"
     """Releases in steps, with rollback; for workloads of your own."""
     KEDA = "keda"
-    """Scaling of queue workers by what waits in the queue: `worker_queue` of AppCluster."""
+    """Scaling of roles by what waits in their queue: `queue` in `roles` of AppCluster."""
     EXTERNAL_SECRETS = "external-secrets"
     """Secrets of rendered manifests, made or fetched inside the cluster."""
     PROMETHEUS_OPERATOR = "prometheus-operator"

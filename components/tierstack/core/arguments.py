@@ -189,9 +189,23 @@ def _unknown(cls: type[Any], values: Mapping[str, object], path: str) -> list[Pr
         return []
     inner = {name: _group(hint) for name, hint in hints(cls).items() if name in fields}
     groups = {
-        name: [field.name for field in dataclasses.fields(one) if field.init] for name, one in inner.items() if one
+        name: [field.name for field in dataclasses.fields(one) if field.init]
+        for name, one in inner.items()
+        if one and not hasattr(one, "source")  # nobody writes the fields of a link
     }
+    groups |= example_groups(cls)
     return [unknown_key(path, key, fields, groups, value) for key, value in unknown.items()]
+
+
+def example_groups(cls: type[Any]) -> dict[str, list[str]]:
+    """The keys inside the maps of groups of `cls`, for each name that the metadata of the field gives as an example:
+    those of `roles.worker`."""
+    found: dict[str, list[str]] = {}
+    for field in dataclasses.fields(cls):
+        for name in field.metadata.get("names", ()):
+            (group,) = (one for one in classes_in(hints(cls)[field.name]) if dataclasses.is_dataclass(one))
+            found[f"{field.name}.{name}"] = [inner.name for inner in dataclasses.fields(group)]
+    return found
 
 
 def _group(hint: Any) -> type[Any] | None:

@@ -199,9 +199,10 @@ def poolers_in_rollout(poolers: int) -> int:
     return max(2, poolers)
 
 
-def client_connections(replicas: int, children: int, workers: int) -> int:
-    """Connections that an application opens to the poolers at most: every child, every worker and the scheduler."""
-    return replicas * children + workers + 1
+def client_connections(replicas: int, children: int, background: int) -> int:
+    """Connections that an application opens to the poolers at most: every child, and every process of its roles
+    (`background`)."""
+    return replicas * children + background
 
 
 def queries_per_second(connections: int, query_time_ms: float) -> float:
@@ -236,6 +237,8 @@ class Assumptions:
     """Cores that each web container is reserved. None: by `web_cpu`."""
     query_time_ms: float = 2.0
     """Time in ms that one request holds a server connection."""
+    background: int | None = None
+    """Processes beside the web containers, each with a connection. None: the tier's workers and a scheduler."""
     persistent_connections: bool = True
     """Whether the application keeps its database connections between requests."""
     gateway_cores: float | None = None
@@ -247,7 +250,8 @@ def limits(app: AppSize, database: DatabaseSize, replicas: int, assumed: Assumpt
     assumed = assumed or Assumptions()
     children, cores = replicas * app.children, replicas * (assumed.web_cpu or web_cpu(app.children))
     served = requests_per_second(replicas, app.children, app.service_time_ms)
-    opened = client_connections(replicas, app.children, app.workers)
+    background = app.workers + 1 if assumed.background is None else assumed.background
+    opened = client_connections(replicas, app.children, background)
     admitted = database.poolers * database.max_client_connections
     connections = server_connections(database.poolers, database.pool_size)
     at = f"at {CEILING:.0%}"

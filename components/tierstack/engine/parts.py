@@ -142,7 +142,7 @@ def _asked(context: str | None, namespace: str, kinds: Sequence[str]) -> list[di
 
 def _path(values: Mapping[str, Any]) -> str | None:
     """The page that says most about the application, of those that its configuration names; None for none."""
-    app = values.get("app")
-    given = cast(dict[str, Any], app) if isinstance(app, dict) else {}
-    path = given.get("readiness_path")
-    return str(path) if path else None
+    inside: Any = values
+    for key in ("app", "health", "readiness_path"):
+        inside = cast(dict[str, Any], inside).get(key) if isinstance(inside, Mapping) else None
+    return str(inside) if inside else None

@@ -47,7 +47,7 @@ class GatewayArgs:
     """Docker: how long running requests may take when it stops, in seconds."""
     read_timeout_seconds: int = READ_SECONDS
     """Docker: how long a client may take to send one request with its body, in seconds; then it is cut off. 300
-    are enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.max_body_mb` takes at that rate."""
+    are enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate."""
     gateway_class: str = TRAEFIK_CLASS
     """Kubernetes: name of the GatewayClass."""
     proxy_namespace: str = "traefik"

@@ -168,11 +168,12 @@ def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[P
 def _links(args: object, platform: Platform, above: str = "") -> list[Problem]:
     """What other components handed over must be where this one is, also inside a group of arguments."""
     found: list[Problem] = []
-    for field in dataclasses.fields(cast(Any, args)):
-        link = getattr(args, field.name)
+    given = {f"{above}{field.name}": getattr(args, field.name) for field in dataclasses.fields(cast(Any, args))}
+    maps = [(path, cast(dict[str, Any], value)) for path, value in given.items() if isinstance(value, dict)]
+    given |= {f"{path}.{key}": one for path, value in maps for key, one in value.items()}
+    for path, link in given.items():
         if not dataclasses.is_dataclass(link):
             continue  # an Output would give an Output for any attribute
-        path = f"{above}{field.name}"
         if not hasattr(link, "source"):
             found += _links(link, platform, f"{path}.")
             continue

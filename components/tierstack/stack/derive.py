@@ -68,7 +68,10 @@ def _fields(args: type[Any], without: Collection[str], texts: Mapping[str, str])
         if field.default is not dataclasses.MISSING:
             info = Field(default=field.default, description=text)
         elif field.default_factory is not dataclasses.MISSING:
-            info = Field(default_factory=field.default_factory, description=text)
+            # A group of arguments is a model here, also where nobody gives it.
+            group = isinstance(hint, type) and issubclass(hint, SettingsModel)
+            factory = cast(Callable[[], Any], hint if group else field.default_factory)
+            info = Field(default_factory=factory, description=text)
         else:
             info = Field(description=text)
         fields[field.name] = (hint, info)

@@ -20,7 +20,7 @@ class HostMemory:
     rest: int
     """While nothing changes."""
     release: int
-    """What a release adds until the one before it has stopped: web containers and workers run twice."""
+    """What a release adds until the one before it has stopped: web containers and most roles run twice."""
     once: int
     """Containers that do one thing during an update: a migration, the database's check, the first look of backups.
     They have ended when the containers of a new release start."""

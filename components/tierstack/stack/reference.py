@@ -32,7 +32,7 @@ config:
   shop:images: {app: "registry.example/shop@sha256:…", …}
   shop:app:
     hostnames: [shop.example]
-    document_root: /srv/shop/public
+    php: {document_root: /srv/shop/public}
   shop:docker: # only where platform.kind is docker
     gateway: {https_port: 8443}
 ```
@@ -67,7 +67,8 @@ def _nested(model: type[BaseModel], path: str) -> list[str]:
         inner = _section(field.annotation)
         if inner is None:
             continue
-        many = "[]" if "list" in str(field.annotation) else ""
+        written = str(field.annotation)
+        many = "[]" if "list[" in written else ".NAME" if "dict[" in written else ""
         where = f"{path}.{name}{many}"
         parts += [f"\n### `{where}`\n", f"{' '.join((inner.__doc__ or '').split())}\n", _table(inner)]
         parts += _nested(inner, where)

@@ -104,12 +104,13 @@ def dns_findings(plan: Plan) -> tuple[list[Diagnostic], list[Ignored]]:
 def capacity(plan: Plan) -> list[Limit]:
     """What the configuration carries in requests/s at rest, the bottleneck first."""
     app, size = plan.app, TIERS[plan.settings.tier].app
-    known = dataclasses.asdict(app.counts)
+    known = {name: getattr(app.counts, name) for name in ("replicas", "max_replicas", "children", "child_memory_mb")}
     measured = {name: getattr(app, name) for name in ("service_time_ms", "cpu_time_ms") if getattr(app, name)}
     sized = AppSize(**{**dataclasses.asdict(size), **known, **measured})
     addons = plan.addons
     assumed = Assumptions(
-        web_cpu=app.web_cpu,
+        web_cpu=app.web.cpu,
+        background=app.counts.background,
         persistent_connections=app.persistent_connections,
         # The cluster's own proxy, and the cores of a Docker host, are not known.
         gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
@@ -163,7 +164,7 @@ def _connections(app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> lis
         f"{clients.formula} = {clients.count}"
     )
     least = -(-clients.count // size.poolers)
-    instead = f"write at least {least}, or fewer `app.children` or replicas"
+    instead = f"write at least {least}, or fewer `{_children(app)}` or replicas"
     return [Problem("database.max_client_connections", size.max_client_connections, wrong, instead)]
 
 
@@ -249,15 +250,26 @@ def _memory(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs)
     needed = host_memory(plan)
     if needed.most <= host:
         return []
-    counts = app.counts
     twice = needed.release >= needed.once
     added = "the new release beside the old one" if twice else "the migration and checks of an update"
     wrong = (
         f"is less than the {needed.most} MiB that the containers may use together during a release: {needed.rest} at "
         f"rest, {needed.update} for {added}, {HELPERS_MB} for helpers"
     )
-    instead = (
-        f"write at least {needed.most}, or lower `app.children` ({counts.replicas} × {counts.children} children of "
-        f"{counts.child_memory_mb} MiB) or `database.memory_mb` ({database.size().memory_mb})"
-    )
+    of_database = f"`database.memory_mb` ({database.size().memory_mb})"
+    instead = f"write at least {needed.most}, or lower {_memory_of(app)} or {of_database}"
     return [Problem("platform.memory_mb", host, wrong, instead)]
+
+
+def _children(app: AppClusterArgs) -> str:
+    """The argument that says how many requests a web container answers at a time."""
+    return "app.php.children" if app.php else "app.http_server.concurrency"
+
+
+def _memory_of(app: AppClusterArgs) -> str:
+    """The argument that most of the web containers' memory comes from, with its value."""
+    counts = app.counts
+    if app.http_server:
+        return f"`app.http_server.memory_mb` ({counts.replicas} × {app.http_server.memory_mb})"
+    children = f"{counts.replicas} × {counts.children} children of {counts.child_memory_mb} MiB"
+    return f"`app.php.children` ({children})"

@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
+from tierstack.core.arguments import example_groups
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
 from tierstack.core.section import Presence, Section
 from tierstack.core.tier import Tier
@@ -36,7 +37,7 @@ class PlatformSettings(model_of(Platform, without={"environment", "name"})):
     memory_mb: int | None = Field(
         default=None,
         description="MiB of memory of the Docker host that the stack may use; the limits of all containers must fit "
-        "into it, also during a release, while web containers and workers run twice. None: not checked.",
+        "into it, also during a release, while web containers and most roles run twice. None: not checked.",
     )
 
 
@@ -164,7 +165,7 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
         parents, _, last = path.rpartition(".")
         inner = {name: _within(field.annotation) for name, field in parent.model_fields.items()}
         groups = {name: one.model_fields for name, one in inner.items() if hasattr(one, "model_fields")}
-        return unknown_key(parents, last, known, groups, detail["input"])
+        return unknown_key(parents, last, known, groups | _examples(parent), detail["input"])
     noun = type_name(hint)
     article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
     if detail["type"] == "missing":
@@ -173,6 +174,13 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
     if detail["type"] == "enum":
         return Problem(path, shown, "is not a choice", f"write {article}", "not-a-choice")
     return Problem(path, shown, f"is {_kind(detail['input'])}", f"write {article}", "wrong-type")
+
+
+def _examples(model: type[BaseModel]) -> dict[str, list[str]]:
+    """The keys inside the maps of groups of a section, for each name that is an example."""
+    sources = model.documented_by if issubclass(model, SettingsModel) else ()
+    found = {name: keys for cls in sources for name, keys in example_groups(cls).items()}
+    return {name: keys for name, keys in found.items() if name.partition(".")[0] in model.model_fields}
 
 
 def _kind(value: object) -> str:

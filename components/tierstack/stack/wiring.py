@@ -210,7 +210,7 @@ def _addons(make: ComponentArgs, of: Instance, _links: Links) -> Any:
     if given.get("manifests"):
         wired["manifests"] = str(make.root / given["manifests"])
     if "keda" not in given:
-        wired["keda"] = make.settings.app.worker_queue is not None
+        wired["keda"] = make.demands.queues
     # As long as the application may take: later answers come from nobody.
     if "response_timeout_seconds" not in given:
         wired["response_timeout_seconds"] = app.request_timeout_seconds + 5

@@ -27,7 +27,8 @@ REFUSED = (BrokenPipeError, ConnectionResetError, ssl.SSLError)
 BODY_MB, READ_SECONDS, REQUEST_SECONDS, CHILDREN = 4, 12, 6, 4
 PROGRAM = """\
 import pulumi
-from tierstack.app_cluster import AppCluster, AppClusterArgs
+from tierstack.app_cluster import (
+    AppCluster, AppClusterArgs, HealthArgs, HttpArgs, PhpFpmArgs, RoleArgs, UploadsArgs)
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
 from tierstack.core.tier import Tier
@@ -39,18 +40,21 @@ gateway = Gateway("gateway", GatewayArgs(
     platform=platform, certificate=tls.certificate, image="{traefik}", tools_image="{shop}",
     http_port={http_port}, https_port={https_port}, bind_address="127.0.0.1", read_timeout_seconds={read},
 ))
-common = dict(
-    platform=platform, tier=Tier.USERS_100K, image="{probe}", gateway=gateway.endpoint, rate_limit=0,
-    document_root="/srv/probe", front_controller="front.php", uploads_path="/srv/uploads",
-)
+common = dict(platform=platform, tier=Tier.USERS_100K, image="{probe}", gateway=gateway.endpoint, replicas=1)
+probe = dict(document_root="/srv/probe", front_controller="front.php")
 AppCluster("web", AppClusterArgs(
-    **common, hostnames=["{host}"], replicas=1, children={children}, max_body_mb={body},
-    request_timeout_seconds={request}, readiness_path="{ready}", environment={{"RELEASE": "{release}"}},
-    php_settings={{"opcache.memory_consumption": "32"}},
-    workers=1, worker_command=["sleep", "infinity"], scheduler_command=["sleep", "infinity"],
+    **common, hostnames=["{host}"], environment={{"RELEASE": "{release}"}}, uploads=UploadsArgs(path="/srv/uploads"),
+    php=PhpFpmArgs(**probe, children={children}, settings={{"opcache.memory_consumption": "32"}}),
+    http=HttpArgs(rate_limit=0, max_body_mb={body}, request_timeout_seconds={request}),
+    health=HealthArgs(readiness_path="{ready}"),
+    roles={{
+        "worker": RoleArgs(command=["sleep", "infinity"], count=1),
+        "scheduler": RoleArgs(command=["sleep", "infinity"], single=True),
+    }},
 ))
 AppCluster("large", AppClusterArgs(
-    **{{**common, "uploads_path": None}}, hostnames=["{large}"], replicas=1, children=2, max_body_mb=128))
+    **common, hostnames=["{large}"], php=PhpFpmArgs(**probe, children=2),
+    http=HttpArgs(rate_limit=0, max_body_mb=128)))
 pulumi.export("ca", tls.ca_pem)
 """
 

@@ -3,6 +3,7 @@ stay, and no secret is to be seen."""
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import threading
@@ -20,7 +21,8 @@ NAME = "t-app"
 SECRET = "a-secret-that-nobody-may-see"
 PROGRAM = """\
 import pulumi
-from tierstack.app_cluster import AppCluster, AppClusterArgs
+from tierstack.app_cluster import (
+    AppCluster, AppClusterArgs, HttpArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs)
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
 from tierstack.core.tier import Tier
@@ -34,8 +36,13 @@ gateway = Gateway("gateway", GatewayArgs(
 ))
 web = AppCluster("web", AppClusterArgs(
     platform=platform, tier=Tier.USERS_100K, image="{shop}", hostnames=["localhost"], gateway=gateway.endpoint,
-    document_root="/srv/shop/public", replicas=2, children=4, rate_limit={rate_limit}, rate_burst=5,
-    migrate_command=["php", "-r", "exit({migration});"], uploads_path="/srv/uploads",
+    php=PhpFpmArgs(document_root="/srv/shop/public", children=4), replicas=2,
+    http=HttpArgs(rate_limit={rate_limit}, rate_burst=5), uploads=UploadsArgs(path="/srv/uploads"),
+    migration=MigrationArgs(command=["php", "-r", "exit({migration});"]),
+    roles={{
+        "mail": RoleArgs(command=["sleep", "infinity"], count=2, environment={{"QUEUE": "mail"}}),
+        "clock": RoleArgs(command=["sleep", "infinity"], single=True, health_command=["true"]),
+    }},
     secrets={{"CHAOS_TOKEN": pulumi.Output.secret("{secret}")}},
 ))
 pulumi.export("ca", tls.ca_pem)
@@ -118,6 +125,12 @@ def ids() -> dict[str, str]:
     return {one.name.removeprefix(f"{NAME}-"): one.id for one in containers_of(NAME)}
 
 
+def role_of(container: str) -> str | None:
+    """The role that a container runs, with its number; None for any other container."""
+    found = re.search(r"-(clock|mail-\d)$", container)
+    return found[1] if found else None
+
+
 def until(what: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not what():
@@ -145,6 +158,10 @@ def test_a_release_from_the_first_to_the_second(shop: Shop) -> None:
     status, _, body = shop.ask("/api/uploads", "POST", b"kept for the next release")
     assert status == 201
     upload = json.loads(body)["name"]
+
+    roles = {name: one.attrs["Config"] for one in containers_of(NAME) if (name := role_of(one.name))}
+    assert sorted(roles) == ["clock", "mail-1", "mail-2"]
+    assert ["QUEUE=mail" in roles[name]["Env"] for name in sorted(roles)] == [False, True, True]
 
     inspected = json.dumps([one.attrs for one in containers_of(NAME)])
     assert SECRET not in inspected

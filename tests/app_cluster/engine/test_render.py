@@ -9,7 +9,8 @@ import pytest
 from tests.support import Stack
 
 PROGRAM = """\
-from tierstack.app_cluster import AppCluster, AppClusterArgs, SecretDelivery, ServerKind
+from tierstack.app_cluster import (
+    AppCluster, AppClusterArgs, HttpServerArgs, MigrationArgs, PhpFpmArgs, RoleArgs, SecretDelivery, UploadsArgs)
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import Kubernetes
 from tierstack.core.tier import Tier
@@ -22,11 +23,13 @@ gateway = Gateway("gateway", GatewayArgs(
     certificate=Certificate(hostnames=["shop.example.org", "api.example.org"], secret_name="tls")))
 common = dict(
     platform=platform, tier=Tier("{tier}"), image=image, gateway=gateway.endpoint, secrets={{"APP_KEY": "sesame"}},
-    worker_command=["w"], scheduler_command=["s"], migrate_command=["m"], uploads_path="/srv/uploads")
+    roles={{"worker": RoleArgs(command=["w"]), "mail": RoleArgs(command=["m"], max_count=4),
+           "scheduler": RoleArgs(command=["s"], single=True)}},
+    migration=MigrationArgs(command=["m"]), uploads=UploadsArgs(path="/srv/uploads"))
 AppCluster("web", AppClusterArgs(
-    **common, hostnames=["shop.example.org"], document_root="/srv/shop/public", nginx_image=image))
+    **common, hostnames=["shop.example.org"], php=PhpFpmArgs(document_root="/srv/shop/public"), nginx_image=image))
 AppCluster("api", AppClusterArgs(
-    **common, hostnames=["api.example.org"], server=ServerKind.HTTP, command=["serve"], web_memory_mb=256,
+    **common, hostnames=["api.example.org"], http_server=HttpServerArgs(command=["serve"], memory_mb=256),
     secret_delivery=SecretDelivery.FILE, writable_paths=["/srv/cache"]))
 """
 

@@ -24,7 +24,7 @@ const program = async () => {
   const db = new Remote("DatabaseWithReplicas", "db", { ...size, archive: { store: storage.store } }, ["connection"]);
   const queue = new Remote("RedisCluster", "queue", { platform, image, ...given }, ["connection"]);
   const web = new Remote("AppCluster", "web", {
-    ...size, hostnames, documentRoot: "/srv/shop/public",
+    ...size, hostnames, php: { documentRoot: "/srv/shop/public" },
     gateway: gateway.endpoint, database: db.connection, redis: queue.connection,
   }, ["url"]);
   new Remote("BackupSchedule", "backups", { platform, database: db.connection }, []);

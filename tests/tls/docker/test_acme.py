@@ -29,7 +29,7 @@ pytestmark = pytest.mark.needs("pebble", "named")
 NAME = "t-acme"
 PROGRAM = """\
 import pulumi
-from tierstack.app_cluster import AppCluster, AppClusterArgs
+from tierstack.app_cluster import AppCluster, AppClusterArgs, PhpFpmArgs
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import DataProtection, DockerHost
@@ -47,7 +47,7 @@ gateway = Gateway("gateway", GatewayArgs(
 ))
 AppCluster("web", AppClusterArgs(
     platform=platform, tier=Tier.USERS_100K, image="{shop}", hostnames=["{domain}"], gateway=gateway.endpoint,
-    document_root="/srv/shop/public", replicas=1, children=4,
+    php=PhpFpmArgs(document_root="/srv/shop/public", children=4), replicas=1,
 ))
 pulumi.export("rules", tls.alert_rules)
 """

@@ -18,7 +18,7 @@ HTTP, HTTPS, INTERNAL = 8080, 8443, 8082
 
 READ_SECONDS = 300
 """How long a client may take to send one request, header and body, in seconds, where nothing asks for more: 16 MiB, the
-default `max_body_mb` of an AppCluster, take 256 s at `SLOWEST_CLIENT_KB`. Traefik's own default is 60."""
+default `http.max_body_mb` of an AppCluster, take 256 s at `SLOWEST_CLIENT_KB`. Traefik's own default is 60."""
 SLOWEST_CLIENT_KB = 64
 """KiB/s of the slowest client whose upload is meant to arrive: half a megabit, an ADSL or 3G upstream."""
 

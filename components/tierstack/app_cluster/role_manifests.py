@@ -1,0 +1,161 @@
+"""Roles of an AppCluster on Kubernetes: their Deployments, and what scales them. Nothing is registered here."""
+
+from collections.abc import Iterator
+
+import pulumi
+
+from tierstack.app_cluster.options import QueueScaling, RoleArgs
+from tierstack.app_cluster.pods import DEADLINE_SECONDS, Pods
+from tierstack.links import RedisConnection
+from tierstack.platform import policies
+from tierstack.platform.internal_ca import CA_FILE
+from tierstack.platform.kubernetes import Manifest
+
+_KEDA = "keda.sh/v1alpha1"
+_CPU_PERCENT = 70
+"""The share of the reserved processor above which an autoscaler adds pods, in percent."""
+_BEHAVIOUR: Manifest = {"scaleDown": {"stabilizationWindowSeconds": 300}}
+
+
+class Roles(Pods):
+    """The background processes of one application in one namespace."""
+
+    def background(self) -> list[Manifest]:
+        """A Deployment for each role that runs."""
+        counts = self.args.counts.roles
+        return [self._role(name, role) for name, role in (self.args.roles or {}).items() if counts[name].count]
+
+    def _role(self, name: str, role: RoleArgs) -> Manifest:
+        volumes, mounts = self._volumes()
+        health = role.health_command
+        probe = {"exec": {"command": health}, "periodSeconds": 15, "timeoutSeconds": 5, "failureThreshold": 4}
+        container = self._process(
+            name,
+            list(role.command),
+            role.memory_mb,
+            role.cpu,
+            mounts,
+            environment=role.environment,
+            **({"livenessProbe": probe} if health else {}),
+        )
+        pod = self._pod(
+            name,
+            {
+                "terminationGracePeriodSeconds": role.stop_seconds,
+                "containers": [container],
+                "volumes": volumes,
+            },
+        )
+        # Of a single role the old pod is gone before the new one starts.
+        one = {"type": "Recreate"}
+        many = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": "25%"}}
+        spec: Manifest = {
+            "selector": {"matchLabels": self.labels(name)},
+            "strategy": one if role.single else many,
+            "revisionHistoryLimit": 5,
+            "progressDeadlineSeconds": DEADLINE_SECONDS,
+            "template": pod,
+        }
+        counts = self.args.counts.roles[name]
+        if not counts.scaled:  # else the autoscaler owns the field
+            spec["replicas"] = counts.count
+        return self._deployment(name, f"-{name}", spec)
+
+    def role_scaling(self) -> list[Manifest]:
+        """What scales the roles between their bounds."""
+        found: list[Manifest] = []
+        queues = dict(self._queues())
+        for redis, users in _by_redis(queues).items():
+            found += self._queue_access(redis, users, [queues[name] for name in users])
+        for name, counts in self.args.counts.roles.items():
+            if name in queues:
+                found.append(self._queue_scaling(name, queues[name]))
+            elif counts.scaled:
+                found.append(self._autoscaler(name, f"-{name}", counts.count, counts.max_count))
+        return found
+
+    def _queues(self) -> Iterator[tuple[str, QueueScaling]]:
+        """The roles that are scaled by a queue."""
+        for name, role in (self.args.roles or {}).items():
+            if role.queue and self._redis(role.queue.redis) and self.args.counts.roles[name].scaled:
+                yield name, role.queue
+
+    def _redis(self, name: str | None) -> RedisConnection | None:
+        return self.args.redis if name is None else (self.args.more_redis or {}).get(name)
+
+    def _autoscaler(self, role: str, suffix: str, low: int, high: int) -> Manifest:
+        cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT}}
+        return {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": self.metadata(role, suffix),
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{self.name}{suffix}"},
+                "minReplicas": low,
+                "maxReplicas": high,
+                "metrics": [{"type": "Resource", "resource": cpu}],
+                "behavior": _BEHAVIOUR,
+            },
+        }
+
+    def _queue_access(self, name: str | None, users: list[str], queues: list[QueueScaling]) -> list[Manifest]:
+        """How KEDA reaches one Redis: the way through its NetworkPolicy, and the password."""
+        redis = self._redis(name)
+        assert redis  # roles without one have no queue
+        secrets: list[Manifest] = [
+            {"parameter": "password", "name": redis.password.secret_name, "key": redis.password.key}
+        ]
+        if redis.ca:
+            secrets.append({"parameter": "ca", "name": redis.ca.secret_name, "key": CA_FILE})
+        namespaces = dict.fromkeys(one.keda_namespace for one in queues)
+        rules = [policies.ingress([policies.namespace(one) for one in namespaces])]
+        rules[0]["ports"] = [{"protocol": "TCP", "port": pulumi.Output.from_input(redis.port).apply(int)}]
+        suffix = _access(name)
+        return [
+            policies.policy(
+                f"{self.name}{suffix}", redis.endpoint_labels or {}, ingress=rules, labels=self.labels(users[0])
+            ),
+            {"apiVersion": _KEDA, "kind": "TriggerAuthentication", "metadata": self.metadata(users[0], suffix)}
+            | {"spec": {"secretTargetRef": secrets}},
+        ]
+
+    def _queue_scaling(self, name: str, queue: QueueScaling) -> Manifest:
+        """KEDA makes the autoscaler of the role: by the length of its queue, and by CPU."""
+        redis, counts = self._redis(queue.redis), self.args.counts.roles[name]
+        assert redis  # roles without one have no queue
+        by_length = {
+            "type": "redis",
+            "metadata": {
+                "address": pulumi.Output.concat(redis.host, f".{self.args.platform.name}.svc:", redis.port),
+                "enableTLS": "true" if redis.ca else "false",
+                "listName": queue.list_name,
+                "listLength": str(queue.jobs_per_worker),
+                "databaseIndex": str(queue.database_index),
+            },
+            "authenticationRef": {"name": f"{self.name}{_access(queue.redis)}"},
+        }
+        by_cpu = {"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(_CPU_PERCENT)}}
+        scaled: Manifest = {
+            "scaleTargetRef": {"name": f"{self.name}-{name}"},
+            "pollingInterval": 15,
+            "minReplicaCount": counts.count,
+            "maxReplicaCount": counts.max_count,
+            # Where Redis does not answer, as many as at rest.
+            "fallback": {"failureThreshold": 3, "replicas": counts.count},
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOUR}},
+            "triggers": [by_length, by_cpu],
+        }
+        metadata = self.metadata(name, f"-{name}")
+        return {"apiVersion": _KEDA, "kind": "ScaledObject", "metadata": metadata, "spec": scaled}
+
+
+def _access(redis: str | None) -> str:
+    """What ends the names of the objects by which KEDA reaches a Redis; roles share them."""
+    return "-queue" if redis is None else f"-queue-{redis}"
+
+
+def _by_redis(queues: dict[str, QueueScaling]) -> dict[str | None, list[str]]:
+    found: dict[str | None, list[str]] = {}
+    for name, queue in queues.items():
+        found.setdefault(queue.redis, []).append(name)
+    return found
