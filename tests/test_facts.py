@@ -17,7 +17,7 @@ from tierstack.cli import app as cli
 from tierstack.cli import deferred
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.component_host import COMPONENTS
-from tierstack.database.args import OLDEST_VERSION
+from tierstack.database.postgresql.engine import OLDEST_VERSION
 from tierstack.gateway.args import GatewayArgs
 from tierstack.platform import files
 from tierstack.platform.component import Component

@@ -36,7 +36,10 @@ CIRCLES = {
 }
 """Modules that import each other."""
 
-INSIDE = {"dns_records": ("rules", "records", "resolve", "mail", "zone", "publish")}
+INSIDE = {
+    "database": ("postgresql",),
+    "dns_records": ("rules", "records", "resolve", "mail", "zone", "publish"),
+}
 """Components with inner packages, the lowest first. `options` and `args` stand beside them."""
 
 pytestmark = pytest.mark.pure

@@ -4,7 +4,8 @@ from typing import Any
 
 from tierstack.app_cluster import AppClusterArgs, HealthArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs
 from tierstack.core.tier import Tier
-from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
+from tierstack.database.postgresql.engine import POSTGRESQL
+from tierstack.links import DatabaseConnection, DatabaseEngine, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import DockerHost, Kubernetes, Platform
 
 DIGEST = "0" * 64
@@ -43,6 +44,8 @@ def trusted(on: str, of: str) -> TrustedCA:
 
 def database(on: str) -> DatabaseConnection:
     return DatabaseConnection(
+        engine=DatabaseEngine.POSTGRESQL.value,
+        environment=POSTGRESQL.client_environment(verified=True),
         host="db-pooler",
         port="6432",
         direct_host="db",

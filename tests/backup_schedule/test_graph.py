@@ -10,12 +10,14 @@ import yaml
 
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs, config, restore
-from tierstack.links import DatabaseArchive, DatabaseConnection, SecretRef
+from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine, SecretRef
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
 
 pytestmark = pytest.mark.graph
 
 BASE: Any = {
+    "engine": DatabaseEngine.POSTGRESQL.value,
+    "environment": {},
     "host": "pooler",
     "port": "6432",
     "direct_host": "db",

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierstack.core import tier as t
-from tierstack.core.tier import CEILING, RESERVED_CONNECTIONS, TIERS, Tier
+from tierstack.core.tier import CEILING, TIERS, Tier
+from tierstack.database.engines import ENGINES
+from tierstack.database.postgresql.engine import POSTGRESQL
 
 COUNTS = st.integers(1, 1000)
+COST = POSTGRESQL.pooler_cost
 
 
 @pytest.mark.parametrize("tier", Tier)
@@ -20,7 +23,8 @@ class TestTable:
     def test_the_poolers_fit_into_the_server(self, tier: Tier) -> None:
         size = TIERS[tier].database
         opened = t.server_connections(t.poolers_in_rollout(size.poolers), size.pool_size)
-        assert opened + RESERVED_CONNECTIONS <= size.max_connections
+        for engine in ENGINES.values():
+            assert opened + engine.reserved_connections <= size.max_connections
 
     def test_every_client_is_admitted_when_scaled_out(self, tier: Tier) -> None:
         app, database = TIERS[tier].app, TIERS[tier].database
@@ -29,7 +33,7 @@ class TestTable:
 
     def test_the_peak_is_carried_when_scaled_out(self, tier: Tier) -> None:
         size = TIERS[tier]
-        binding = t.limits(size.app, size.database, size.app.max_replicas)[0]
+        binding = t.limits(size.app, size.database, size.app.max_replicas, COST)[0]
         assert binding.requests_per_second >= size.requests_per_second, binding
 
     def test_ceilings_are_not_below_what_runs_at_rest(self, tier: Tier) -> None:
@@ -108,7 +112,7 @@ class TestLimits:
     database = TIERS[Tier.USERS_100K].database
 
     def test_the_small_tier(self) -> None:
-        found = {one.name: one for one in t.limits(self.app, self.database, replicas=2)}
+        found = {one.name: one for one in t.limits(self.app, self.database, 2, COST)}
         assert {name: round(one.requests_per_second) for name, one in found.items()} == {
             "CPU of the web containers": 1400,  # 0.7 × 2 cores ÷ 1 ms
             "PHP-FPM children": 2240,
@@ -123,29 +127,29 @@ class TestLimits:
     def test_an_application_that_connects_for_each_request_is_limited_by_the_poolers(self) -> None:
         size = TIERS[Tier.USERS_1M]
         anew = t.Assumptions(persistent_connections=False)
-        found = t.limits(size.app, size.database, size.app.max_replicas, anew)[0]
+        found = t.limits(size.app, size.database, size.app.max_replicas, COST, anew)[0]
         assert found.name == "CPU of the poolers"
         assert round(found.requests_per_second) == 1533  # 0.7 × 3 cores ÷ 1,370 µs, far below the tier's 10,000
         assert "connects anew" in found.formula
 
     def test_a_request_that_computes_more_is_limited_by_cpu(self) -> None:
         heavy = dataclasses.replace(self.app, cpu_time_ms=10)
-        found = t.limits(heavy, self.database, replicas=2, assumed=t.Assumptions(web_cpu=4))
+        found = t.limits(heavy, self.database, 2, COST, t.Assumptions(web_cpu=4))
         assert (found[0].name, round(found[0].requests_per_second)) == ("CPU of the web containers", 560)
 
     def test_the_proxy_counts_where_its_cores_are_known(self) -> None:
-        found = t.limits(self.app, self.database, 2, t.Assumptions(gateway_cores=0.25))
+        found = t.limits(self.app, self.database, 2, COST, t.Assumptions(gateway_cores=0.25))
         assert found[0].name == "CPU of the gateway"
         assert math.isclose(found[0].requests_per_second, 0.7 * 0.25 * 1e6 / t.GATEWAY_US)
 
     def test_slow_queries_make_connections_the_bottleneck(self) -> None:
-        found = t.limits(self.app, self.database, 2, t.Assumptions(query_time_ms=50))
+        found = t.limits(self.app, self.database, 2, COST, t.Assumptions(query_time_ms=50))
         assert found[0].name == "database connections"
         assert math.isclose(found[0].requests_per_second, 0.7 * 40 * 1000 / 50)
 
     def test_a_pooler_that_turns_clients_away_is_the_bottleneck(self) -> None:
         tight = dataclasses.replace(self.database, max_client_connections=26)
-        found = t.limits(self.app, tight, replicas=2)
+        found = t.limits(self.app, tight, 2, COST)
         assert found[0].name == "pooler clients"
         assert found[0].formula == "26 clients admitted, 52 connections opened"
         assert math.isclose(found[0].requests_per_second, 2240 / 2)
@@ -153,5 +157,5 @@ class TestLimits:
     @given(st.integers(1, 50), st.floats(0.1, 100), st.booleans())
     def test_tightest_first(self, replicas: int, query_ms: float, kept: bool) -> None:
         assumed = t.Assumptions(query_time_ms=query_ms, persistent_connections=kept)
-        rates = [one.requests_per_second for one in t.limits(self.app, self.database, replicas, assumed)]
+        rates = [one.requests_per_second for one in t.limits(self.app, self.database, replicas, COST, assumed)]
         assert rates == sorted(rates)

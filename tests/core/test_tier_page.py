@@ -7,6 +7,7 @@ import pytest
 
 from tierstack.core import tier as t
 from tierstack.core.tier import TIERS, Tier
+from tierstack.database.postgresql.engine import POSTGRESQL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tiers.md").read_text()
 
@@ -60,10 +61,10 @@ def test_the_arithmetic(column: int, tier: Tier) -> None:
         "requests/s of that CPU": [
             t.cpu_requests_per_second(app.replicas * t.web_cpu(app.children), app.cpu_time_ms * 1000)
         ],
-        "requests/s of the poolers' CPU": [t.cpu_requests_per_second(database.poolers, t.POOLER_KEPT_US)],
-        "… if each request connects": [t.cpu_requests_per_second(database.poolers, t.POOLER_NEW_US)],
+        "requests/s of the poolers' CPU": [t.cpu_requests_per_second(database.poolers, POSTGRESQL.pooler_cost.kept_us)],
+        "… if each request connects": [t.cpu_requests_per_second(database.poolers, POSTGRESQL.pooler_cost.new_us)],
         "… while the poolers": [opened],
-        "… must leave": [opened, database.max_connections - t.RESERVED_CONNECTIONS],
+        "… must leave": [opened, database.max_connections - POSTGRESQL.reserved_connections],
         "clients of the poolers": [
             t.client_connections(app.replicas, app.children, app.workers + 1),
             database.poolers * database.max_client_connections,
@@ -76,6 +77,6 @@ def test_the_arithmetic(column: int, tier: Tier) -> None:
 
 def test_the_bottleneck() -> None:
     size = TIERS[Tier.USERS_100K]
-    for limit in t.limits(size.app, size.database, size.app.replicas):
+    for limit in t.limits(size.app, size.database, size.app.replicas, POSTGRESQL.pooler_cost):
         row = f"| {limit.name} | {limit.requests_per_second:,.0f} | {limit.formula} |"
         assert row in PAGE, row

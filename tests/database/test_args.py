@@ -9,7 +9,7 @@ import yaml
 from tests.support import refused
 from tierstack.core.tier import TIERS, Tier
 from tierstack.database import DatabaseArchiveArgs, DatabaseWithReplicas, DatabaseWithReplicasArgs
-from tierstack.database.args import OLDEST_VERSION
+from tierstack.database.postgresql.engine import OLDEST_VERSION
 from tierstack.links import ObjectStore, SecretRef
 from tierstack.platform import DockerHost, Kubernetes, Platform
 

@@ -83,9 +83,9 @@ class AppClusterArgs:
     """Directories that processes may write temporary files into, beside /tmp; in memory, at most 64 MiB each. None:
     only /tmp."""
     database: DatabaseConnection | None = None
-    """Gives DB_CONNECTION, DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and
-    DB_DIRECT_PORT to the migration; where it is encrypted, DB_SSLMODE, PGSSLMODE and PGSSLROOTCERT. None: no database,
-    and none of these variables."""
+    """Gives DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and DB_DIRECT_PORT to the
+    migration; and what clients of its engine read. PostgreSQL: DB_CONNECTION; where it is encrypted, DB_SSLMODE,
+    PGSSLMODE and PGSSLROOTCERT. None: no database, and none of these variables."""
     persistent_connections: bool = True
     """Whether processes keep their database connections between requests; sets DB_PERSISTENT to `true` or `false`,
     which the application must read (Laravel: `PDO::ATTR_PERSISTENT => env('DB_PERSISTENT')` in the `options` of

@@ -62,14 +62,11 @@ def trusted(args: AppClusterArgs) -> dict[str, TrustedCA]:
 
 def _database(link: DatabaseConnection, persistent: bool) -> Connected:
     plain = {
-        "DB_CONNECTION": "pgsql",
+        **link.environment,
         "DB_DATABASE": link.database,
         "DB_USERNAME": link.user,
         "DB_PERSISTENT": "true" if persistent else "false",
     }
-    if link.ca:
-        # libpq reads its own variables itself; frameworks that name a mode of their own read it from DB_SSLMODE.
-        plain |= {"DB_SSLMODE": "verify-full", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": ca_path("database")}
     return Connected(
         path="database",
         of="database",

@@ -324,17 +324,15 @@ class Pods:
     def _database_wait(self) -> list[Manifest]:
         """Waits for the database, which a first sync may make at the same time; none where its image is not known."""
         database = self.args.database
-        if database is None or database.client_image is None:
+        if database is None or database.client_image is None or database.ready_command is None:
             return []
-        # User and database are given so that no look-up of the pod's user is needed; neither has to exist.
-        ask = f'pg_isready -q -t 3 -h "$DB_HOST" -p "$DB_PORT" -U {database.user} -d {database.database}'
         addresses: dict[str, pulumi.Input[str]] = {"DB_HOST": database.direct_host, "DB_PORT": database.direct_port}
         amounts = {"memory": "32Mi"}
         return [
             {
                 "name": "database",
                 "image": database.client_image,
-                "command": ["/bin/sh", "-c", f"until {ask}; do sleep 2; done"],
+                "command": ["/bin/sh", "-c", f"until {database.ready_command}; do sleep 2; done"],
                 "env": [{"name": key, "value": value} for key, value in addresses.items()],
                 "resources": {"requests": {"cpu": "10m", **amounts}, "limits": amounts},
                 "securityContext": CONTAINER_SECURITY,

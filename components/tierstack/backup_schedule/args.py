@@ -6,10 +6,12 @@ import pulumi
 
 from tierstack.backup_schedule.cron import CronError, parse
 from tierstack.core.errors import MISSING, Problem, out_of_range
-from tierstack.links import DatabaseArchive, DatabaseConnection
+from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
 
+ENGINES = (DatabaseEngine.POSTGRESQL.value,)
+"""The data engines that it backs up."""
 MEMORY_MB = 512
 """Limit of the container on a Docker host where none is given."""
 
@@ -44,7 +46,8 @@ class BackupScheduleArgs:
     def problems(self) -> list[Problem]:
         """All rules, in the order of the fields."""
         docker = self.platform.kind is PlatformKind.DOCKER
-        found = self.platform.problems() + (self._on_docker() if docker else self._on_kubernetes())
+        found = self.platform.problems() + self._engine()
+        found += self._on_docker() if docker else self._on_kubernetes()
         found += _schedule("schedule", self.schedule)
         found += out_of_range("retention_days", self.retention_days, 1, LONGEST_RETENTION_DAYS, "days")
         found += out_of_range("first_backup_minutes", self.first_backup_minutes, 1, 1440, "minutes")
@@ -67,6 +70,14 @@ class BackupScheduleArgs:
     def container_memory_mb(self) -> int:
         """Docker: the container's limit in MiB."""
         return MEMORY_MB if self.memory_mb is None else self.memory_mb
+
+    def _engine(self) -> list[Problem]:
+        engine = self.database.engine
+        if engine in ENGINES:
+            return []
+        wrong = "is an engine that BackupSchedule does not back up"
+        known = " or ".join(f"`{one}`" for one in ENGINES)
+        return [Problem("database.engine", engine, wrong, f"back it up by other means, or use {known}")]
 
     def _on_docker(self) -> list[Problem]:
         instead = "pass the `connection` of a DatabaseWithReplicas on this Docker host"

@@ -49,6 +49,5 @@ SECTION = Section(
         ),
     ),
     reserved=_reserved,
-    needs=lambda _: ["barman-cloud"],
     drawing=_drawing,
 )

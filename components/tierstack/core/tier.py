@@ -1,8 +1,7 @@
 """What a tier is: counts and sizes as data, and the arithmetic that says what they carry.
 
 Sources of the formulas: Little's law (J. D. C. Little, Operations Research 9(3), 1961); the utilisation ceiling from
-queueing theory (waiting time grows as 1/(1 - utilisation)); `pm.max_children` of the PHP-FPM manual; connection
-limits of the PostgreSQL and PgBouncer manuals.
+queueing theory (waiting time grows as 1/(1 - utilisation)); `pm.max_children` of the PHP-FPM manual.
 """
 
 import math
@@ -11,14 +10,6 @@ from enum import Enum
 
 CEILING = 0.7
 """Utilisation up to which capacity is counted: above it, waiting grows faster than load."""
-RESERVED_CONNECTIONS = 13
-"""Connections of PostgreSQL that the pooler must leave: 3 of superuser_reserved_connections (the server's default),
-10 for migrations, replication, backups and monitoring."""
-POOLER_KEPT_US, POOLER_NEW_US = 128, 1370
-"""Microseconds of CPU that PgBouncer 1.24 needs for a request of five queries: on a connection that the client keeps,
-and on a new one (TLS on both sides, SCRAM). Measured; docs/measurements.md."""
-POOLER_CORES = 1.0
-"""Cores that one PgBouncer can use at most: it is a single thread (PgBouncer manual, `so_reuseport`)."""
 GATEWAY_US = 200
 """Microseconds of CPU that the proxy needs for a request on a kept TLS connection, with every protection of the
 component. Measured; docs/measurements.md."""
@@ -57,14 +48,14 @@ class AppSize:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSize:
-    """The PostgreSQL side of a tier."""
+    """The database side of a tier, whichever engine it is."""
 
     replicas: int
     """Standbys beside the primary."""
     poolers: int
-    """PgBouncer instances (Kubernetes; one on Docker)."""
+    """Poolers (Kubernetes; one on Docker)."""
     max_connections: int
-    """max_connections of the server."""
+    """Connections that the server accepts."""
     pool_size: int
     """Server connections of each pooler."""
     max_client_connections: int
@@ -78,7 +69,7 @@ class DatabaseSize:
     storage_gb: int
     """GiB of each data volume."""
     wal_storage_gb: int
-    """GiB of each WAL volume (Kubernetes)."""
+    """GiB for the log of each server; a volume of its own on Kubernetes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +181,7 @@ def requests_per_second(replicas: int, children: int, service_time_ms: float) ->
 
 
 def server_connections(poolers: int, pool_size: int) -> int:
-    """Connections that the poolers open to PostgreSQL at most: one pool (one database, one user) in each."""
+    """Connections that the poolers open to the server at most: one pool (one database, one user) in each."""
     return poolers * pool_size
 
 
@@ -216,7 +207,7 @@ def cpu_requests_per_second(cores: float, cpu_time_us: float) -> float:
 
 
 def disk_gb(now_gb: float, growth_gb_per_month: float, months: int, headroom: float = 0.3) -> int:
-    """GiB to provide: what there is and what comes, plus headroom (PostgreSQL needs room for a rewrite of a table)."""
+    """GiB to provide: what there is and what comes, plus headroom (a table is rewritten beside itself)."""
     return math.ceil((now_gb + growth_gb_per_month * months) * (1 + headroom))
 
 
@@ -227,6 +218,18 @@ class Limit:
     name: str
     requests_per_second: float
     formula: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolerCost:
+    """What a request of five queries costs a pooler, as it was measured."""
+
+    kept_us: int
+    """Microseconds of CPU on a connection that the client keeps."""
+    new_us: int
+    """Microseconds of CPU on a new connection: TLS on both sides, and a login."""
+    cores: float
+    """Cores that one pooler can use at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +248,9 @@ class Assumptions:
     """Cores that all proxies together may use. None: not counted."""
 
 
-def limits(app: AppSize, database: DatabaseSize, replicas: int, assumed: Assumptions | None = None) -> list[Limit]:
+def limits(
+    app: AppSize, database: DatabaseSize, replicas: int, pooler: PoolerCost, assumed: Assumptions | None = None
+) -> list[Limit]:
     """What limits `replicas` web containers in requests/s, the bottleneck first."""
     assumed = assumed or Assumptions()
     children, cores = replicas * app.children, replicas * (assumed.web_cpu or web_cpu(app.children))
@@ -272,7 +277,7 @@ def limits(app: AppSize, database: DatabaseSize, replicas: int, assumed: Assumpt
             served * min(1.0, admitted / max(1, opened)),
             f"{admitted} clients admitted, {opened} connections opened",
         ),
-        _pooler_cpu(database, assumed.persistent_connections),
+        _pooler_cpu(database.poolers * pooler.cores, pooler, assumed.persistent_connections),
     ]
     if assumed.gateway_cores is not None:
         carried = cpu_requests_per_second(assumed.gateway_cores, GATEWAY_US)
@@ -281,12 +286,11 @@ def limits(app: AppSize, database: DatabaseSize, replicas: int, assumed: Assumpt
     return sorted(found, key=lambda limit: limit.requests_per_second)
 
 
-def _pooler_cpu(database: DatabaseSize, kept: bool) -> Limit:
-    cost = POOLER_KEPT_US if kept else POOLER_NEW_US
-    cores = database.poolers * POOLER_CORES
+def _pooler_cpu(cores: float, pooler: PoolerCost, kept: bool) -> Limit:
+    cost = pooler.kept_us if kept else pooler.new_us
     formula = f"{_cores(cores)} at {CEILING:.0%}, {cost} µs per request"
     if kept:
-        without = cpu_requests_per_second(cores, POOLER_NEW_US)
+        without = cpu_requests_per_second(cores, pooler.new_us)
         formula += f" on a persistent connection; {without:,.0f} requests/s if each request connects"
     else:
         formula += ", each of which connects anew"

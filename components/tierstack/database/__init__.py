@@ -1,20 +1,31 @@
-"""DatabaseWithReplicas: PostgreSQL behind PgBouncer, with streaming replicas."""
+"""DatabaseWithReplicas: a database server behind its pooler, with streaming replicas."""
+
+from collections.abc import Callable
 
 import pulumi
 
-from tierstack.database import docker, kubernetes
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.links import DatabaseConnection
+from tierstack.database.postgresql.docker import build as postgresql_on_docker
+from tierstack.database.postgresql.kubernetes import build as postgresql_on_kubernetes
+from tierstack.links import DatabaseConnection, DatabaseEngine
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
 __all__ = ["DatabaseArchiveArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 
+Builder = Callable[[str, DatabaseWithReplicasArgs, pulumi.Resource], DatabaseConnection]
+"""Makes everything of the database `name` below a parent, and tells how to reach it."""
+BUILDERS: dict[tuple[DatabaseEngine, PlatformKind], Builder] = {
+    (DatabaseEngine.POSTGRESQL, PlatformKind.DOCKER): postgresql_on_docker,
+    (DatabaseEngine.POSTGRESQL, PlatformKind.KUBERNETES): postgresql_on_kubernetes,
+}
+"""What builds each engine on each kind of platform."""
+
 
 class DatabaseWithReplicas(Component):
-    """A PostgreSQL server with its pooler, and standbys where the tier has them."""
+    """A database server with its pooler, and standbys where the tier has them."""
 
     names = NameRule(docker=53, kubernetes=49, service=True)
 
@@ -29,14 +40,14 @@ class DatabaseWithReplicas(Component):
     database: pulumi.Output[str]
     """Name of the database."""
     user: pulumi.Output[str]
-    """Role that owns the database."""
+    """User that owns the database."""
     connection: DatabaseConnection
     """How to reach it: what an AppCluster and a BackupSchedule take as `database`."""
 
     def __init__(self, name: str, args: DatabaseWithReplicasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
         args = self.begin(name, args, DatabaseWithReplicasArgs, opts)
-        build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
+        build = BUILDERS[args.engine, args.platform.kind]
         connection = build(self.physical_name, args, self)
         self.connection = connection
         self.finish(

@@ -1,15 +1,16 @@
 """The arguments of DatabaseWithReplicas, and the rules that they must satisfy."""
 
 import dataclasses
-import re
 from dataclasses import dataclass
 
 import pulumi
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
-from tierstack.core.tier import RESERVED_CONNECTIONS, TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
-from tierstack.database import sizing
+from tierstack.core.tier import TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database.archive import DatabaseArchiveArgs
+from tierstack.database.engine import DataEngine
+from tierstack.database.engines import ENGINES
+from tierstack.links import DatabaseEngine
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
 from tierstack.platform.internal_ca import TLSMode, generation_problems
 
@@ -17,16 +18,6 @@ MOST_REPLICAS = 4
 """Standbys of one primary on Kubernetes; each takes the whole log."""
 MOST_DOCKER_REPLICAS = 2
 """Standbys on one Docker host: more add load on the same disk, and no safety."""
-
-OLDEST_VERSION = 17
-"""PostgreSQL whose initdb knows the built-in locale provider."""
-
-_TAG = re.compile(r"(?<!sha256):([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@|$)")
-# PostgreSQL identifiers that need no quotes anywhere, at most NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
-_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_RESERVED_ROLES = ("postgres", "public", "none", "all", "streaming_replica", "pgbouncer")
-_RESERVED_DATABASES = ("postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole")
-_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
 
 @dataclass(kw_only=True)
@@ -37,6 +28,9 @@ class DatabaseWithReplicasArgs:
     """Where it runs."""
     tier: Tier
     """What every size that is left out comes from."""
+    engine: DatabaseEngine = DatabaseEngine.POSTGRESQL
+    """`postgresql` (default). Never change it for a database with data: another server cannot read the same files. Make
+    a second DatabaseWithReplicas, and copy the data over."""
     image: pulumi.Input[str]
     """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do.
     Docker: it needs `sh`, and the programs of PostgreSQL on its PATH. Kubernetes: its tag starts with the version."""
@@ -81,8 +75,8 @@ class DatabaseWithReplicasArgs:
     parameters: dict[str, str] | None = None
     """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: none. A change
     restarts the server on Docker; on Kubernetes only where the setting needs it."""
-    operator_namespace: str = "cnpg-system"
-    """Kubernetes: namespace of the CloudNativePG operator, which must reach the servers."""
+    operator_namespace: str | None = None
+    """Kubernetes: namespace of the engine's operator, which must reach the servers. None: `cnpg-system`."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
@@ -96,13 +90,25 @@ class DatabaseWithReplicasArgs:
             chosen["poolers"] = 1
         return dataclasses.replace(size, **chosen)
 
+    @property
+    def namespace_of_operator(self) -> str:
+        """Kubernetes: where the operator is."""
+        given = self.operator_namespace
+        return self.data_engine.operator_namespace if given is None else given
+
+    @property
+    def data_engine(self) -> DataEngine:
+        """The facts and rules of its engine."""
+        return ENGINES[self.engine]
+
     def problems(self) -> list[Problem]:
         """Everything that is wrong, empty when all is well."""
+        names = self.data_engine.names
         return [
             *self.platform.problems(),
             *self._image_problems(),
-            *_identifier_problems("database", self.database, _RESERVED_DATABASES),
-            *_identifier_problems("user", self.user, _RESERVED_ROLES),
+            *self._name_problems("database", self.database, names.databases),
+            *self._name_problems("user", self.user, names.users),
             *self._platform_problems(),
             *self._size_problems(),
             *self._parameter_problems(),
@@ -110,14 +116,25 @@ class DatabaseWithReplicasArgs:
         ]
 
     def _image_problems(self) -> list[Problem]:
-        kind = self.platform.kind
-        found = image_problems("image", self.image, kind) or _version_problems(self.image, kind)
+        kind, engine = self.platform.kind, self.data_engine
+        found = image_problems("image", self.image, kind)
+        if not found and isinstance(self.image, str):  # an output is judged once it is known
+            found += engine.version_problems(self.image, kind)
         if self.pooler_image is not None:
             found += image_problems("pooler_image", self.pooler_image, kind)
         elif kind is PlatformKind.DOCKER:
             wrong = "is required on a Docker platform"
-            found.append(Problem("pooler_image", MISSING, wrong, "give an image of PgBouncer 1.21 or newer by digest"))
+            found.append(Problem("pooler_image", MISSING, wrong, f"give an image of {engine.pooler.image} by digest"))
         return found
+
+    def _name_problems(self, path: str, value: str, reserved: frozenset[str]) -> list[Problem]:
+        names, title = self.data_engine.names, self.data_engine.server.title
+        if not names.pattern.fullmatch(value):
+            return [Problem(path, value, f"is not a plain {title} name", f"write {names.described}")]
+        if value in reserved or value.startswith((*names.prefixes, "tierstack_")):
+            wrong = f"is a name that {title}, its pooler or tierstack use themselves"
+            return [Problem(path, value, wrong, "write another, such as `app` or `shop`")]
+        return []
 
     def _platform_problems(self) -> list[Problem]:
         found: list[Problem] = []
@@ -136,7 +153,7 @@ class DatabaseWithReplicasArgs:
                 found.append(Problem("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed"))
         elif self.archive is not None:
             found += self.archive.problems("archive")
-        return found + name_problems("operator_namespace", self.operator_namespace)
+        return found + name_problems("operator_namespace", self.namespace_of_operator)
 
     def _size_problems(self) -> list[Problem]:
         found = [
@@ -169,82 +186,44 @@ class DatabaseWithReplicasArgs:
 
     def _balance_problems(self, size: DatabaseSize) -> list[Problem]:
         found: list[Problem] = []
+        reserved = self.data_engine.reserved_connections
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
         poolers = poolers_in_rollout(size.poolers) if kubernetes else size.poolers
-        opened, room = server_connections(poolers, size.pool_size), size.max_connections - RESERVED_CONNECTIONS
+        opened, room = server_connections(poolers, size.pool_size), size.max_connections - reserved
         if opened > room:
             during = " during an update of the pooler" if poolers > size.poolers else ""
             wrong = (
                 f"{poolers} × {size.pool_size} = {opened} server connections{during} are more than the {room} that "
-                f"max_connections = {size.max_connections} leaves beside {RESERVED_CONNECTIONS} reserved ones"
+                f"max_connections = {size.max_connections} leaves beside {reserved} reserved ones"
             )
-            enough = opened + RESERVED_CONNECTIONS
-            instead = f"write at most {max(1, room // poolers)}, or `max_connections` of at least {enough}"
+            instead = f"write at most {max(1, room // poolers)}, or `max_connections` of at least {opened + reserved}"
             found.append(Problem("pool_size", size.pool_size, wrong, instead))
         if size.max_client_connections < size.pool_size:
             wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"
             instead = f"write at least {size.pool_size}, usually several times as much"
             found.append(Problem("max_client_connections", size.max_client_connections, wrong, instead))
-        least = sizing.least_memory_mb(size)
+        least, wrong = self.data_engine.least_memory(size)
         if size.memory_mb < least:
-            wrong = f"leaves each of {sizing.working_connections(size)} connections less than 1 MiB to sort and join in"
-            instead = f"write at least {least}, or lower `pool_size`"
-            found.append(Problem("memory_mb", size.memory_mb, wrong, instead))
-        if size.wal_storage_gb > size.storage_gb and self.platform.kind is PlatformKind.DOCKER:
+            found.append(Problem("memory_mb", size.memory_mb, wrong, f"write at least {least}, or lower `pool_size`"))
+        if size.wal_storage_gb > size.storage_gb and not kubernetes:
             wrong = f"is more than storage_gb = {size.storage_gb}, whose volume holds the log too"
             found.append(Problem("wal_storage_gb", size.wal_storage_gb, wrong, f"write at most {size.storage_gb}"))
         return found
 
     def _parameter_problems(self) -> list[Problem]:
+        engine, rules = self.data_engine, self.data_engine.parameters
         found: list[Problem] = []
         for name, value in (self.parameters or {}).items():
             path = f"parameters.{name}"
-            if not _PARAMETER.fullmatch(name):
-                wrong = "is not a name of a PostgreSQL setting"
-                found.append(Problem(path, value, wrong, "write it as the manual does: `work_mem`, `auto_explain.log`"))
-            elif owner := sizing.OWNED.get(name):
-                found.append(Problem(path, value, "is decided by the component", owner))
+            if not rules.pattern.fullmatch(name):
+                examples = ", ".join(f"`{one}`" for one in rules.examples)
+                wrong = f"is not a name of a {engine.server.title} setting"
+                found.append(Problem(path, value, wrong, f"write it as the manual does: {examples}"))
+            elif instead := rules.owned.get(name):
+                found.append(Problem(path, value, "is decided by the component", instead))
             elif "\n" in value or "\0" in value or not value.strip():
                 wrong = "is empty, or more than one line"
                 found.append(Problem(path, value, wrong, "write the value on one line, without quotes"))
-            elif name == "shared_buffers":
-                found += _shared_buffers_problems(path, value, self.size())
+            else:
+                found += engine.parameter_problems(path, name, value, self.size())
         return found
-
-
-def _version_problems(image: object, kind: PlatformKind) -> list[Problem]:
-    if not isinstance(image, str):
-        return []  # judged once it is known
-    tag = _TAG.search(image)
-    version = re.match(r"[0-9]+", tag[1]) if tag else None
-    if version is None:
-        if kind is PlatformKind.DOCKER:
-            return []
-        wrong = "names no version of PostgreSQL, by which CloudNativePG tells upgrades apart"
-        return [Problem("image", image, wrong, "write the tag too: `registry.example/postgresql:17.6@sha256:…`")]
-    if int(version[0]) < OLDEST_VERSION:
-        wrong = f"is PostgreSQL {version[0]}, which lacks the built-in locale that makes data portable"
-        return [Problem("image", image, wrong, f"write an image of PostgreSQL {OLDEST_VERSION} or newer")]
-    return []
-
-
-def _identifier_problems(path: str, value: str, reserved: tuple[str, ...]) -> list[Problem]:
-    if not _IDENTIFIER.fullmatch(value):
-        wrong = "is not a plain PostgreSQL name"
-        instead = "write 1 to 63 lower-case letters, digits and underscores, not starting with a digit"
-        return [Problem(path, value, wrong, instead)]
-    if value in reserved or value.startswith(("pg_", "tierstack_", "cnpg_")):
-        wrong = "is a name that PostgreSQL, its pooler or tierstack use themselves"
-        return [Problem(path, value, wrong, "write another, such as `app` or `shop`")]
-    return []
-
-
-def _shared_buffers_problems(path: str, value: str, size: DatabaseSize) -> list[Problem]:
-    given = sizing.megabytes(value)
-    if given is None:
-        return [Problem(path, value, "is not a size", "write a whole number with a unit, such as `512MB` or `2GB`")]
-    most = size.memory_mb * 2 // 5
-    if given <= most:
-        return []
-    wrong = f"is more than 40 % of memory_mb = {size.memory_mb}, above which it takes from the rest (PostgreSQL manual)"
-    return [Problem(path, value, wrong, f"write at most `{most}MB`, or raise `memory_mb`")]

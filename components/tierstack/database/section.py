@@ -1,8 +1,8 @@
 """DatabaseWithReplicas as a part of stacks."""
 
-from tierstack.core.memory import Reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Section, Surroundings
-from tierstack.database.args import OLDEST_VERSION, DatabaseWithReplicasArgs
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.links import DatabaseArchive, DatabaseConnection, SecretRef, TrustedCA
 from tierstack.links.database import RETENTION_DAYS
 from tierstack.platform import PlatformKind
@@ -10,7 +10,8 @@ from tierstack.platform.internal_ca import TLSMode
 
 
 def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
-    docker = args.platform.kind is PlatformKind.DOCKER
+    docker, engine = args.platform.kind is PlatformKind.DOCKER, args.data_engine
+    verified = args.tls is not TLSMode.DISABLE
     network = "network" if docker else None
     secret = SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password")
     labels = None if docker else {"client": "true"}
@@ -19,10 +20,12 @@ def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
     retention_days = args.archive.retention_days if args.archive else RETENTION_DAYS
     archive = DatabaseArchive(cluster="db", object_store="db", location=location, retention_days=retention_days)
     return DatabaseConnection(
+        engine=args.engine.value,
+        environment=engine.client_environment(verified=verified),
         host="pooler",
-        port="6432",
+        port=str(engine.pooler.port),
         direct_host="primary",
-        direct_port="5432",
+        direct_port=str(engine.server.port),
         database=args.database,
         user=args.user,
         password=secret,
@@ -33,23 +36,21 @@ def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
         backup_user="backup" if docker else None,
         backup_password=secret if docker else None,
         archive=None if docker else archive,
-        ca=None if args.tls is TLSMode.DISABLE else TrustedCA(),
+        ca=TrustedCA() if verified else None,
     )
 
 
-def _reserved(args: DatabaseWithReplicasArgs) -> list[Reserved]:
-    from tierstack.database import sizing
-
-    return sizing.reserved(args.size())
+def _needs(args: DatabaseWithReplicasArgs) -> list[str]:
+    return [*args.data_engine.operators, *(args.data_engine.archive_operators if args.archive else ())]
 
 
 def _drawing(args: DatabaseWithReplicasArgs, around: Surroundings) -> Drawing:
-    size = args.size()
+    size, engine = args.size(), args.data_engine
     pool = f"pool of {size.pool_size}, {size.max_client_connections} clients"
     pooler, primary, standby = around.box("pooler"), around.box("primary"), around.box("standby")
     nodes = [
-        Node(pooler, "PgBouncer", pool, "data", 3, size.poolers),
-        Node(primary, "PostgreSQL", f"primary, {size.memory_mb} MiB", "data", 4),
+        Node(pooler, engine.pooler.title, pool, "data", 3, size.poolers),
+        Node(primary, engine.server.title, f"primary, {size.memory_mb} MiB", "data", 4),
     ]
     edges = [Edge(pooler, primary)]
     if size.replicas:
@@ -72,14 +73,14 @@ SECTION = Section(
     images=(
         ImageKey(
             key="postgres",
-            text=f"PostgreSQL {OLDEST_VERSION} or newer, without a convention of its own (CloudNativePG's has none).",
+            text=f"{POSTGRESQL.server.image}, without a convention of its own (CloudNativePG's has none).",
             docker="image",
             kubernetes="image",
             required=True,
         ),
         ImageKey(
             key="pgbouncer",
-            text="PgBouncer 1.21 or newer. None: on Kubernetes the operator's own.",
+            text=f"{POSTGRESQL.pooler.image}. None: on Kubernetes the operator's own.",
             docker="pooler_image",
             kubernetes="pooler_image",
         ),
@@ -87,8 +88,8 @@ SECTION = Section(
     given_by={"archive.retention_days": "backups.retention_days"},
     link="connection",
     placeholder=_placeholder,
-    reserved=_reserved,
-    needs=lambda _: ["cloudnative-pg"],
+    reserved=lambda args: args.data_engine.reserved(args.size()),
+    needs=_needs,
     drawing=_drawing,
     ends={"": "pooler", "direct": "primary"},
 )

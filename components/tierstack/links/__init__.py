@@ -1,7 +1,7 @@
 """What one component hands to another: endpoints, credentials, certificates. The same types on both platforms."""
 
 from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
-from tierstack.links.database import DatabaseArchive, DatabaseConnection
+from tierstack.links.database import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.gateway import GatewayEndpoint, GatewayIdentity
 from tierstack.links.object_store import ObjectStore
 from tierstack.links.redis import RedisConnection
@@ -12,6 +12,7 @@ __all__ = [
     "Certificate",
     "DatabaseArchive",
     "DatabaseConnection",
+    "DatabaseEngine",
     "DnsUpdates",
     "GatewayEndpoint",
     "GatewayIdentity",

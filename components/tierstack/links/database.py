@@ -1,6 +1,7 @@
 """A database that a component hands on: endpoints and credentials."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 import pulumi
 
@@ -9,6 +10,13 @@ from tierstack.links.secrets import SecretRef
 
 RETENTION_DAYS, LONGEST_RETENTION_DAYS = 14, 3650
 """Recovery window where none is given, and the longest: ten years, beyond which a number is more likely a slip."""
+
+
+class DatabaseEngine(Enum):
+    """The server that holds the data, and whose protocol clients speak."""
+
+    POSTGRESQL = "postgresql"
+    """PostgreSQL behind PgBouncer; on Kubernetes by CloudNativePG."""
 
 
 @dataclass(kw_only=True)
@@ -27,10 +35,16 @@ class DatabaseArchive:
 
 @dataclass(kw_only=True)
 class DatabaseConnection:
-    """How to reach a PostgreSQL of DatabaseWithReplicas."""
+    """How to reach the database of a DatabaseWithReplicas, and in which words."""
 
     source = "`connection` of a DatabaseWithReplicas"
 
+    engine: str
+    """What answers there: the value of a `DatabaseEngine`. It is a string, because Pulumi YAML hands no choice from one
+    component to another."""
+    environment: dict[str, str]
+    """Variables that a client of this engine needs besides host, port, database, user and password: the name of its
+    driver, and with `ca` how it verifies the server. They are not secret."""
     host: pulumi.Input[str]
     """Host of the pooler (transaction mode): what an application uses."""
     port: pulumi.Input[str]
@@ -54,15 +68,17 @@ class DatabaseConnection:
     direct_client_labels: dict[str, str] | None = None
     """Kubernetes: labels a pod must carry to be let through to the primary itself."""
     backup_user: str | None = None
-    """Docker: role with REPLICATION that backups connect as, in the database `postgres`. None on Kubernetes,
-    where the operator does it."""
+    """Docker: role that backups connect as. None on Kubernetes, where the operator does it."""
     backup_password: SecretRef | None = None
     """Docker: its password."""
     archive: DatabaseArchive | None = None
     """Kubernetes: what a BackupSchedule needs. None: the database archives nothing, or runs on Docker."""
     client_image: pulumi.Input[str] | None = None
-    """Kubernetes: image with `pg_isready`, by which a migration waits for the database. None: it waits by trying."""
+    """Kubernetes: image with a client of the engine, by which a migration waits. None: it waits by trying."""
+    ready_command: str | None = None
+    """Kubernetes: shell command for that image. It succeeds once the server at `$DB_HOST:$DB_PORT` accepts connections.
+    None: there is no such image."""
     ca: TrustedCA | None = None
-    """What clients verify both endpoints by (`sslmode=verify-full`). None: they verify nothing."""
+    """What clients verify chain and name of both endpoints by. None: they verify nothing."""
     place: str | None = None
     """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""

@@ -115,7 +115,8 @@ def capacity(plan: Plan) -> list[Limit]:
         # The cluster's own proxy, and the cores of a Docker host, are not known.
         gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
     )
-    return limits(sized, plan.database.size(), app.counts.replicas, assumed)
+    database = plan.database
+    return limits(sized, database.size(), app.counts.replicas, database.data_engine.pooler_cost, assumed)
 
 
 def notes(plan: Plan) -> list[str]:

@@ -6,19 +6,17 @@ The images bring programs only: how a server is made, configured and started sta
 from collections.abc import Mapping
 
 from tierstack.core.tier import DatabaseSize
-from tierstack.database import sizing
+from tierstack.database.engine import SECRETS
+from tierstack.database.postgresql import sizing
+from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 
-CONFIG = "/etc/tierstack/postgresql"
+CONFIG = POSTGRESQL.server.directory
 """Where servers and standbys find their configuration and start scripts."""
-SECRETS = "/etc/tierstack/secrets"
-"""Where each container finds the secrets that are its own."""
-POOLER = "/etc/tierstack/pgbouncer"
+POOLER = POSTGRESQL.pooler.directory
 """Where the pooler finds its configuration and the verifiers of its users."""
-RELOAD = ["sh", "-c", "kill -HUP 1"]
-"""PostgreSQL and PgBouncer read certificates again on SIGHUP, which the container's init passes on."""
-DATA = "/var/lib/postgresql/data"
-"""Where the data volume is mounted; the server's files are one directory deeper."""
+DATA = f"{POSTGRESQL.data_directory}/pgdata"
+"""The server's files: one directory below the volume's root, so that an interrupted start can begin afresh."""
 BACKUP_ROLE = "tierstack_backup"
 """Role of backups: replication, and what Barman's manual asks for ("PostgreSQL connection")."""
 REPLICA_ROLE = "tierstack_replica"
@@ -40,7 +38,7 @@ def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSM
         "ssl_min_protocol_version": "TLSv1.2",
     }
     settings = {
-        "data_directory": f"{DATA}/pgdata",
+        "data_directory": DATA,
         "hba_file": f"{CONFIG}/pg_hba.conf",
         "ident_file": f"{CONFIG}/pg_ident.conf",
         "listen_addresses": "*",
@@ -103,7 +101,7 @@ PRIMARY_SH = f"""\
 # Starts the primary: makes the cluster if there is none, brings roles and passwords up to date, then serves.
 set -eu
 umask 077
-export LC_ALL=C PGDATA={DATA}/pgdata
+export LC_ALL=C PGDATA={DATA}
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     if [ -e "$PGDATA" ]; then
         echo "$PGDATA holds something that is no PostgreSQL cluster; it is left as it is" >&2
@@ -136,7 +134,7 @@ def replica_sh(tls: TLSMode) -> str:
 # Starts a standby (arguments: host of the primary, name of this standby): copies the primary if there is no copy yet.
 set -eu
 umask 077
-export LC_ALL=C PGDATA={DATA}/pgdata
+export LC_ALL=C PGDATA={DATA}
 primary="host=$1 user={REPLICA_ROLE} passfile={SECRETS}/pgpass application_name=$2 {verifying(tls)}"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$PGDATA.new"
@@ -181,7 +179,7 @@ def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSM
     clear = {"client_tls_sslmode": "disable", "server_tls_sslmode": "disable"}
     settings = {
         "listen_addr": "*",
-        "listen_port": "6432",
+        "listen_port": str(POSTGRESQL.pooler.port),
         "unix_socket_dir": "",
         "auth_type": "scram-sha-256",
         "auth_file": f"{POOLER}/userlist.txt",
@@ -193,7 +191,8 @@ def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSM
         **sizing.pooler_settings(size),
     }
     lines = [f"{name} = {value}".rstrip() for name, value in settings.items()]
-    return "\n".join(["[databases]", f"{database} = host={direct_host} port=5432", "", "[pgbouncer]", *lines, ""])
+    server = f"{database} = host={direct_host} port={POSTGRESQL.server.port}"
+    return "\n".join(["[databases]", server, "", "[pgbouncer]", *lines, ""])
 
 
 def userlist(user: str, verifier: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierstack.core.tier import TIERS, DatabaseSize, Tier
-from tierstack.database import files, scram, sizing
+from tierstack.database.postgresql import files, parameters, scram, sizing
 from tierstack.platform.internal_ca import TLSMode
 
 SIZE = TIERS[Tier.USERS_100K].database
@@ -62,7 +62,7 @@ def test_further_settings_are_laid_over() -> None:
 
 def test_what_is_computed_is_either_owned_or_may_be_overridden_only_by_name() -> None:
     computed = set(sizing.server_settings(SIZE))
-    overridable = computed - set(sizing.OWNED)
+    overridable = computed - set(parameters.RULES.owned)
     assert {"shared_buffers", "work_mem", "random_page_cost"} <= overridable
     assert {"max_connections", "wal_level", "max_wal_senders", "max_replication_slots"} <= computed - overridable
 

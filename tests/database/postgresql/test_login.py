@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tierstack.database import docker
+from tierstack.database.postgresql import docker
 
 
 @pytest.mark.parametrize(("works_at", "code", "tries"), [(1, 0, 1), (3, 0, 3), (9, 2, 3)])

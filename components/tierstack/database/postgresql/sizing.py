@@ -6,88 +6,16 @@ Sources: PostgreSQL 17 manual, "Server Configuration" (named below as the manual
 import math
 import re
 
-from tierstack.core.memory import Phase, Reserved
-from tierstack.core.tier import RESERVED_CONNECTIONS, DatabaseSize, server_connections
+from tierstack.core.tier import DatabaseSize, server_connections
 
+RESERVED_CONNECTIONS = 13
+"""Connections that the pooler must leave: 3 of superuser_reserved_connections (the server's default), 10 for
+migrations, replication, backups and monitoring."""
 REPLICATION_SLOTS = 16
 """max_replication_slots and max_wal_senders: standbys, backups and logical moves, with room. A constant, because
 changing either restarts the server."""
 WORKER_PROCESSES = 16
 """max_worker_processes: a constant for the same reason; what may work in parallel is bound by the cores."""
-
-_DELAYS = "leave it out: transactions would be acknowledged before they are safe"
-_WIRED = "leave it out: the component wires it"
-_LOGS = "leave it out: logs go to the container's output"
-
-OWNED: dict[str, str] = {
-    "max_connections": "use the argument `max_connections`",
-    "max_wal_senders": _WIRED,
-    "max_replication_slots": _WIRED,
-    "max_worker_processes": _WIRED,
-    "wal_level": "leave it out: it is `logical`, so that a later move needs no restart",
-    "fsync": _DELAYS,
-    "full_page_writes": _DELAYS,
-    "synchronous_commit": "set it for a single transaction: `SET LOCAL synchronous_commit = off`",
-    "synchronous_standby_names": "leave it out: it follows from `replicas`",
-    "password_encryption": "leave it out: it is `scram-sha-256`",
-    "restart_after_crash": _WIRED,
-    "shared_preload_libraries": "leave it out: a library that the image lacks keeps the server from starting",
-    "archive_mode": "use BackupSchedule",
-    "archive_command": "use BackupSchedule",
-    "archive_library": "use BackupSchedule",
-    "archive_cleanup_command": "use BackupSchedule",
-    "restore_command": "use BackupSchedule",
-    **dict.fromkeys(
-        (
-            "allow_system_table_mods",
-            "cluster_name",
-            "config_file",
-            "data_directory",
-            "data_sync_retry",
-            "external_pid_file",
-            "hba_file",
-            "hot_standby",
-            "ident_file",
-            "listen_addresses",
-            "port",
-            "primary_conninfo",
-            "primary_slot_name",
-            "recovery_end_command",
-            "recovery_min_apply_delay",
-            "recovery_target",
-            "recovery_target_action",
-            "recovery_target_inclusive",
-            "recovery_target_lsn",
-            "recovery_target_name",
-            "recovery_target_time",
-            "recovery_target_timeline",
-            "recovery_target_xid",
-            "ssl",
-            "ssl_ca_file",
-            "ssl_cert_file",
-            "ssl_crl_file",
-            "ssl_key_file",
-            "unix_socket_directories",
-            "unix_socket_group",
-            "unix_socket_permissions",
-        ),
-        _WIRED,
-    ),
-    **dict.fromkeys(
-        (
-            "log_destination",
-            "log_directory",
-            "log_file_mode",
-            "log_filename",
-            "log_rotation_age",
-            "log_rotation_size",
-            "log_truncate_on_rotation",
-            "logging_collector",
-        ),
-        _LOGS,
-    ),
-}
-"""Settings that a caller must not give, and what to do instead. CloudNativePG refuses most of them too."""
 
 
 def working_connections(size: DatabaseSize) -> int:
@@ -170,19 +98,6 @@ def pooler_settings(size: DatabaseSize) -> dict[str, str]:
 def pooler_memory_mb(size: DatabaseSize) -> int:
     """MiB of a pooler: 128, and 64 KiB for the buffers and prepared statements of each client."""
     return 128 + size.max_client_connections // 16
-
-
-CHECK_MB = 128
-"""Docker: MiB of the client that asks the database through the pooler, once its servers are up."""
-
-
-def reserved(size: DatabaseSize) -> list[Reserved]:
-    """Docker: the memory of its containers."""
-    return [
-        Reserved(size.memory_mb, 1 + size.replicas),
-        Reserved(pooler_memory_mb(size)),
-        Reserved(CHECK_MB, phase=Phase.ONCE),
-    ]
 
 
 def shared_memory_mb(size: DatabaseSize) -> int:

@@ -1,0 +1,90 @@
+"""PostgreSQL, its standbys and PgBouncer on a Docker host: what goes into the containers of `Ground`."""
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_random as random
+
+from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.database.docker import Files, Ground
+from tierstack.database.engine import SECRETS
+from tierstack.database.postgresql import files
+from tierstack.database.postgresql.scram import salt_of, verifier
+from tierstack.links import DatabaseConnection
+
+# The pooler lets a client wait for 30 s (query_wait_timeout), which a server that has just started on a busy host may
+# need for its first login. What the last try said is told.
+_LOGIN = 'for _ in 1 2 3; do said=$(psql "$1" -Xqwtc "SELECT 1" 2>&1) && exit; done; echo "$said" >&2; exit 2'
+
+
+def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
+    """Everything of the database on the host of `args.platform`."""
+    return _PostgreSQL(Ground(name, args, parent)).connection()
+
+
+class _PostgreSQL:
+    def __init__(self, ground: Ground) -> None:
+        self.ground, self.args, self.engine = ground, ground.args, ground.engine
+        self.passwords = {
+            self.args.user: ground.password(),
+            files.BACKUP_ROLE: ground.password("backup"),
+            files.REPLICA_ROLE: ground.password("replica"),
+        }
+        opts = pulumi.ResourceOptions(parent=ground.parent)
+        salt = random.RandomBytes(f"{ground.name}-salt", length=16, opts=opts)
+        self.verifiers = {role: self._verifier(role, salt.base64) for role in self.passwords}
+
+    def connection(self) -> DatabaseConnection:
+        config = self._configuration()
+        primary = self._primary(config)
+        replicas = self._replicas(config, primary)
+        pooler = self._pooler(primary)
+        user, database = self.args.user, self.args.database
+        target = f"host={self.ground.pooler_host} port={self.engine.pooler.port} dbname={database} user={user}"
+        target += f" connect_timeout=30 {files.verifying(self.args.tls)} passfile={SECRETS}/pgpass"
+        login = ["/bin/sh", "-c", _LOGIN, "login", target]
+        secrets = self._pgpass("check-secrets", user)
+        servers = [primary, *replicas]
+        return self.ground.connection(servers, pooler, login, secrets, self.passwords, files.BACKUP_ROLE)
+
+    def _verifier(self, role: str, salt: pulumi.Output[str]) -> pulumi.Output[str]:
+        known = pulumi.Output.all(self.passwords[role], salt)
+        return known.apply(lambda pair: verifier(str(pair[0]), salt_of(str(pair[1]), role)))
+
+    def _pgpass(self, kind: str, role: str) -> Files:
+        line = self.passwords[role].apply(lambda known: files.pgpass({role: known}))
+        return self.ground.files(kind, {"pgpass": line}, self.engine.server.owner)
+
+    def _configuration(self) -> Files:
+        args = self.args
+        texts = {
+            "postgresql.conf": files.postgresql_conf(self.ground.size, args.parameters or {}, args.tls),
+            "pg_hba.conf": files.pg_hba_conf(args.database, args.user, args.tls),
+            "pg_ident.conf": files.PG_IDENT_CONF,
+            "primary.sh": files.PRIMARY_SH,
+            "replica.sh": files.replica_sh(args.tls),
+        }
+        return self.ground.files("config", texts, self.engine.server.owner)
+
+    def _primary(self, config: Files) -> docker.Container:
+        database, user = self.args.database, self.args.user
+        roles = pulumi.Output.all(**self.verifiers).apply(lambda known: files.roles_sql(database, user, known))
+        secrets = self.ground.files("secrets", {"roles.sql": roles}, self.engine.server.owner)
+        return self.ground.primary(["sh", f"{files.CONFIG}/primary.sh"], config, secrets, start_seconds=600)
+
+    def _replicas(self, config: Files, primary: docker.Container) -> list[docker.Container]:
+        if self.ground.size.replicas == 0:
+            return []
+        secrets = self._pgpass("replica-secrets", files.REPLICA_ROLE)
+        command = ["sh", f"{files.CONFIG}/replica.sh", self.ground.direct_host]
+        return [
+            self.ground.replica(number, [*command, f"replica_{number}"], config, secrets, primary, start_seconds=7200)
+            for number in range(1, self.ground.size.replicas + 1)
+        ]
+
+    def _pooler(self, primary: docker.Container) -> docker.Container:
+        user = self.args.user
+        ini = files.pgbouncer_ini(self.args.database, self.ground.direct_host, self.ground.size, self.args.tls)
+        users = self.verifiers[user].apply(lambda known: files.userlist(user, known))
+        texts = {"pgbouncer.ini": ini, "userlist.txt": users}
+        config = self.ground.files("pooler-files", texts, self.engine.pooler.owner)
+        return self.ground.pooler(["sh", "-c", files.POOLER_SH], config, primary)

@@ -1,0 +1,111 @@
+"""PostgreSQL as a data engine: its facts and rules. Pure."""
+
+import re
+import shlex
+from typing import final
+
+from tierstack.core.errors import Problem
+from tierstack.core.tier import DatabaseSize, PoolerCost
+from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
+from tierstack.database.postgresql import parameters, sizing
+from tierstack.platform import PlatformKind
+from tierstack.platform.internal_ca import ca_path
+
+OLDEST_VERSION = 17
+"""PostgreSQL whose initdb knows the built-in locale provider."""
+_RELOAD = ("sh", "-c", "kill -HUP 1")
+"""PostgreSQL and PgBouncer read certificates again on SIGHUP, which the container's init passes on."""
+
+
+@final
+class _PostgreSQL(DataEngine):
+    def version_problems(self, image: str, kind: PlatformKind) -> list[Problem]:
+        version = re.match(r"[0-9]+", tag_of(image) or "")
+        if version is None:
+            if kind is PlatformKind.DOCKER:
+                return []
+            wrong = "names no version of PostgreSQL, by which CloudNativePG tells upgrades apart"
+            return [Problem("image", image, wrong, "write the tag too: `registry.example/postgresql:17.6@sha256:…`")]
+        if int(version[0]) < OLDEST_VERSION:
+            wrong = f"is PostgreSQL {version[0]}, which lacks the built-in locale that makes data portable"
+            return [Problem("image", image, wrong, f"write an image of {self.server.image}")]
+        return []
+
+    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Problem]:
+        return parameters.problems(path, name, value, size)
+
+    def least_memory(self, size: DatabaseSize) -> tuple[int, str]:
+        working = sizing.working_connections(size)
+        wrong = f"leaves each of {working} connections less than 1 MiB to sort and join in"
+        return sizing.least_memory_mb(size), wrong
+
+    def shared_memory_mb(self, size: DatabaseSize) -> int:
+        return sizing.shared_memory_mb(size)
+
+    def pooler_memory_mb(self, size: DatabaseSize) -> int:
+        return sizing.pooler_memory_mb(size)
+
+    def probe(self, process: Process, user: str, database: str) -> list[str]:
+        # Over TCP, which the server refuses while roles are brought up to date; as a role that pg_hba.conf knows.
+        port = [] if process is self.server else ["-p", str(process.port)]
+        return ["pg_isready", "-q", "-h", "127.0.0.1", *port, "-U", user, "-d", database]
+
+    def ready_command(self, user: str, database: str) -> str:
+        # User and database are given so that no look-up of the pod's user is needed.
+        return f'pg_isready -q -t 3 -h "$DB_HOST" -p "$DB_PORT" -U {shlex.quote(user)} -d {shlex.quote(database)}'
+
+    def client_environment(self, *, verified: bool) -> dict[str, str]:
+        driver = {"DB_CONNECTION": "pgsql"}
+        if not verified:
+            return driver
+        # libpq reads its own variables itself; frameworks that name a mode of their own read it from DB_SSLMODE.
+        return {
+            **driver,
+            "DB_SSLMODE": "verify-full",
+            "PGSSLMODE": "verify-full",
+            "PGSSLROOTCERT": ca_path("database"),
+        }
+
+
+POSTGRESQL = _PostgreSQL(
+    server=Process(
+        title="PostgreSQL",
+        image=f"PostgreSQL {OLDEST_VERSION} or newer",
+        uid=26,
+        port=5432,
+        directory="/etc/tierstack/postgresql",
+        # Fast shutdown: transactions are rolled back, and nothing is to be recovered.
+        stop_signal="SIGINT",
+        reload=_RELOAD,
+    ),
+    pooler=Process(
+        title="PgBouncer",
+        image="PgBouncer 1.21 or newer",
+        uid=998,
+        port=6432,
+        directory="/etc/tierstack/pgbouncer",
+        # Running transactions end, where SIGTERM would wait for every client to leave.
+        stop_signal="SIGINT",
+        reload=_RELOAD,
+    ),
+    data_directory="/var/lib/postgresql/data",
+    operators=("cloudnative-pg",),
+    archive_operators=("barman-cloud",),
+    operator_namespace="cnpg-system",
+    names=NameRules(
+        # At most NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
+        pattern=re.compile(r"[a-z_][a-z0-9_]{0,62}"),
+        described="1 to 63 lower-case letters, digits and underscores, not starting with a digit",
+        databases=frozenset(
+            ("postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole")
+        ),
+        users=frozenset(("postgres", "public", "none", "all", "streaming_replica", "pgbouncer")),
+        prefixes=("pg_", "cnpg_"),
+    ),
+    parameters=parameters.RULES,
+    reserved_connections=sizing.RESERVED_CONNECTIONS,
+    # Measured with PgBouncer 1.24 (TLS on both sides, SCRAM; docs/measurements.md). It is a single thread (its manual,
+    # `so_reuseport`).
+    pooler_cost=PoolerCost(kept_us=128, new_us=1370, cores=1.0),
+)
+"""The engine of `DatabaseEngine.POSTGRESQL`."""

@@ -1,0 +1,226 @@
+"""The seam between the component and a data engine: another engine, which only these tests know, goes through all of
+it without a change in the package."""
+
+import re
+from typing import Any
+
+import pytest
+from pulumi import Resource
+
+from tests.app_cluster import samples
+from tests.database.test_args import DIGEST, PLATFORMS, good
+from tests.support import Recorder, refused, run_program
+from tierstack import database
+from tierstack.app_cluster import AppCluster, MigrationArgs
+from tierstack.backup_schedule import BackupScheduleArgs
+from tierstack.core.errors import Problem
+from tierstack.core.tier import DatabaseSize, PoolerCost
+from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
+from tierstack.database.engine import DataEngine, NameRules, ParameterRules, Process, tag_of
+from tierstack.database.engines import ENGINES
+from tierstack.links import DatabaseConnection, DatabaseEngine, SecretRef, TrustedCA
+from tierstack.platform import PlatformKind
+
+pytestmark = pytest.mark.graph
+
+
+class Otter(DataEngine):
+    """A server that answers every question otherwise than PostgreSQL does."""
+
+    def version_problems(self, image: str, kind: PlatformKind) -> list[Problem]:
+        return [] if (tag_of(image) or "").startswith("8.") else [Problem("image", image, "is no Otter 8", "write one")]
+
+    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Problem]:
+        return [Problem(path, value, f"is too much for {size.memory_mb} MiB", "write less")] if value == "all" else []
+
+    def least_memory(self, size: DatabaseSize) -> tuple[int, str]:
+        return 1000, "is less than an otter needs"
+
+    def shared_memory_mb(self, size: DatabaseSize) -> int:
+        return 64
+
+    def pooler_memory_mb(self, size: DatabaseSize) -> int:
+        return 77
+
+    def probe(self, process: Process, user: str, database: str) -> list[str]:
+        return ["otter", "ping", process.title]
+
+    def ready_command(self, user: str, database: str) -> str:
+        return f'otter ping --user {user} "$DB_HOST:$DB_PORT"'
+
+    def client_environment(self, *, verified: bool) -> dict[str, str]:
+        return {"DB_CONNECTION": "otter", **({"OTTER_VERIFY": "yes"} if verified else {})}
+
+
+def process(title: str, port: int) -> Process:
+    return Process(
+        title=title,
+        image=f"{title} 8",
+        uid=port,
+        port=port,
+        directory=f"/etc/{title}",
+        stop_signal="SIGQUIT",
+        reload=("otter", "reload"),
+    )
+
+
+OTTER = Otter(
+    server=process("Otter", 4000),
+    pooler=process("Raft", 4001),
+    data_directory="/var/lib/otter",
+    operators=("otter-operator",),
+    archive_operators=(),
+    operator_namespace="otters",
+    names=NameRules(
+        pattern=re.compile("[a-z]{1,8}"),
+        described="1 to 8 letters",
+        databases=frozenset({"holt"}),
+        users=frozenset({"pup"}),
+        prefixes=("otter",),
+    ),
+    parameters=ParameterRules(
+        pattern=re.compile("[a-z-]+"), examples=("fish-limit",), owned={"river": "leave it out: there is one"}
+    ),
+    reserved_connections=50,
+    pooler_cost=PoolerCost(kept_us=1000, new_us=2000, cores=4.0),
+)
+
+
+@pytest.fixture
+def otter(monkeypatch: pytest.MonkeyPatch) -> DatabaseEngine:
+    """The value that a member of `DatabaseEngine`, a line of `ENGINES` and two entries of `BUILDERS` would make."""
+    member = object.__new__(DatabaseEngine)
+    member._name_, member._value_ = "OTTER", "otter"
+    monkeypatch.setitem(DatabaseEngine._member_map_, "OTTER", member)
+    monkeypatch.setattr(DatabaseEngine, "_member_names_", [*DatabaseEngine._member_names_, "OTTER"])
+    monkeypatch.setitem(ENGINES, member, OTTER)
+    for kind in PlatformKind:
+        monkeypatch.setitem(database.BUILDERS, (member, kind), build)
+    return member
+
+
+def build(name: str, args: DatabaseWithReplicasArgs, parent: Resource) -> DatabaseConnection:
+    docker = args.platform.kind is PlatformKind.DOCKER
+    password = SecretRef(value="secret") if docker else SecretRef(secret_name=name, key="password")
+    return DatabaseConnection(
+        engine=args.engine.value,
+        environment=args.data_engine.client_environment(verified=True),
+        host=f"{name}-raft",
+        port=str(args.data_engine.pooler.port),
+        direct_host=name,
+        direct_port=str(args.data_engine.server.port),
+        database=args.database,
+        user=args.user,
+        password=password,
+        network="net" if docker else None,
+        direct_network="net" if docker else None,
+        client_image=None if docker else args.image,
+        ready_command=None if docker else args.data_engine.ready_command(args.user, args.database),
+        ca=TrustedCA(volume="ca") if docker else TrustedCA(secret_name="ca"),
+        place=args.platform.place,
+    )
+
+
+def arguments(on: str, **changes: Any) -> dict[str, Any]:
+    image = f"otter:8.4@sha256:{DIGEST}"
+    given = {"engine": "otter", "image": image, "pooler_image": image, "max_connections": 200}
+    return {**good(on), **given, **changes}
+
+
+def connected(on: str, **changes: Any) -> DatabaseConnection:
+    found: list[DatabaseConnection] = []
+    run_program(lambda: found.append(DatabaseWithReplicas("db", arguments(on, **changes)).connection))  # type: ignore[arg-type]
+    return found[0]
+
+
+def application(on: str) -> Recorder:
+    """What an application registers that is given the database."""
+
+    def program() -> None:
+        db = DatabaseWithReplicas("db", arguments(on))  # type: ignore[arg-type]
+        AppCluster("web", samples.args(on, database=db.connection, migration=MigrationArgs(command=["migrate"])))
+
+    return run_program(program)
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+def test_the_component_builds_it_and_the_connection_names_it(otter: DatabaseEngine, on: str) -> None:
+    connection = connected(on, user="shop")
+    assert (connection.engine, connection.port, connection.user) == (otter.value, "4001", "shop")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ({"image": f"otter:7@sha256:{DIGEST}"}, ["is no Otter 8; write one"]),
+        ({"pooler_image": None}, ["pooler_image: is required on a Docker platform; give an image of Raft 8 by digest"]),
+        ({"database": "my_shop"}, ["database = 'my_shop': is not a plain Otter name; write 1 to 8 letters"]),
+        ({"database": "holt"}, ["database = 'holt': is a name that Otter, its pooler or tierstack use themselves"]),
+        ({"user": "pup"}, ["user = 'pup': is a name that Otter, its pooler or tierstack use themselves"]),
+        ({"user": "otterly"}, ["user = 'otterly': is a name that Otter, its pooler or tierstack use themselves"]),
+        ({"database": "postgres", "user": "pgbounce"}, []),
+        ({"parameters": {"river": "2"}}, ["is decided by the component; leave it out: there is one"]),
+        (
+            {"parameters": {"Fish": "2"}},
+            ["is not a name of a Otter setting; write it as the manual does: `fish-limit`"],
+        ),
+        ({"parameters": {"fish-limit": "all"}}, ["is too much for 2048 MiB; write less"]),
+        ({"parameters": {"max_connections": "2"}}, ["is not a name of a Otter setting"]),
+        ({"max_connections": 89}, ["more than the 39 that max_connections = 89 leaves beside 50 reserved ones"]),
+        ({"memory_mb": 999}, ["memory_mb = 999: is less than an otter needs; write at least 1000"]),
+    ],
+    ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
+)
+def test_its_rules_are_asked_and_no_others(otter: DatabaseEngine, changes: dict[str, Any], problems: list[str]) -> None:
+    given = arguments("docker", **changes)
+    if not problems:
+        assert connected("docker", **changes).engine == otter.value
+        return
+    found = refused(lambda: DatabaseWithReplicas("db", given)).problems  # type: ignore[arg-type]
+    assert len(found) == len(problems)
+    for told, wanted in zip(found, problems, strict=True):
+        assert wanted in str(told)
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+def test_an_application_gets_the_words_of_its_client(otter: DatabaseEngine, on: str) -> None:
+    recorder = application(on)
+    shown = str([one.inputs for kind in (":Container", ":Deployment") for one in recorder.of_type(kind)])
+    assert "otter" in shown
+    assert "OTTER_VERIFY" in shown
+    for word in ("pgsql", "PGSSL", "DB_SSLMODE"):
+        assert word not in shown
+
+
+def test_a_migration_waits_for_it_by_its_own_client(otter: DatabaseEngine) -> None:
+    recorder = application("kubernetes")
+    (wait,) = [
+        container
+        for one in recorder.of_type(":Job")
+        for container in one.inputs["spec"]["template"]["spec"]["initContainers"]
+        if container["name"] == "database"
+    ]
+    assert 'until otter ping --user app "$DB_HOST:$DB_PORT"' in wait["command"][-1]
+
+
+def test_the_variables_of_its_client_are_taken_and_no_others(otter: DatabaseEngine) -> None:
+    environment = {"PGSSLMODE": "prefer", "OTTER_VERIFY": "no"}
+    found = samples.args("docker", database=connected("docker"), environment=environment).problems()
+    assert [str(one) for one in found] == [
+        "environment.OTTER_VERIFY = 'no': is the variable of `database`, set by tierstack; remove it"
+    ]
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+def test_backups_refuse_an_engine_that_they_do_not_know(otter: DatabaseEngine, on: str) -> None:
+    args = BackupScheduleArgs(platform=PLATFORMS[on], database=connected(on))
+    found = [str(one) for one in args.problems() if one.path == "database.engine"]
+    assert found == [
+        "database.engine = 'otter': is an engine that BackupSchedule does not back up; back it up by other means, or use "
+        "`postgresql`"
+    ]
+
+
+def test_every_engine_is_known_and_can_be_built() -> None:
+    assert set(ENGINES) == set(DatabaseEngine)
+    assert set(database.BUILDERS) == {(engine, kind) for engine in DatabaseEngine for kind in PlatformKind}
