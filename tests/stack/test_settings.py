@@ -161,7 +161,9 @@ def test_a_policy_of_mta_sts_is_served_with_a_certificate_for_its_host(base: dic
     assert served
     assert dns
     assert (served.hostname, served.policy) == ("mta-sts.shop.example", dns.zone().mta_sts_policy)
-    assert served.image == plan.components.images.app, "no nginx of its own: the application's image has one"
+    assert served.image == plan.components.images.of(plan.components.of("app")[0])["image"], (
+        "no nginx of its own: the application's image has one"
+    )
     assert any(line.startswith("mta_sts: senders do not trust the local CA") for line in verdict.advice)
     assert dns.zone().get("mta-sts.shop.example", "CNAME")
 

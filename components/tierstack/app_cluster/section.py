@@ -10,6 +10,19 @@ from tierstack.core.tier import client_connections
 from tierstack.platform import PlatformKind
 
 
+@dataclass(kw_only=True)
+class AppKeys:
+    """Keys that a stack has in the place of arguments."""
+
+    database: str | None = None
+    """The database that it uses: a key of `databases`; `none`: it uses none. None: the only one."""
+    redis: str | None = None
+    """The Redis that it uses: a key of `redis_instances`; `none`: it uses none. None: the only one."""
+    more_redis: dict[str, str] | None = None
+    """Further Redis instances that it uses: a name that is part of their variables, and a key of `redis_instances`.
+    `{cache: volatile}` gives REDIS_CACHE_HOST and its like of the one named `volatile`. None: no further ones."""
+
+
 @dataclass(frozen=True)
 class Demands:
     """What an application asks of what is in front of it. Read from its settings, because the arguments hold links to
@@ -46,6 +59,8 @@ class DatabaseClients:
     count: int
     formula: str
     """How the count comes about: `6 × 100 + 4 of its roles`."""
+    key: str
+    """The argument that most of them come from."""
 
 
 def database_clients(args: AppClusterArgs) -> DatabaseClients:
@@ -56,7 +71,15 @@ def database_clients(args: AppClusterArgs) -> DatabaseClients:
     replicas = counts.max_replicas if scaled else counts.replicas
     background = counts.max_background if scaled else counts.background
     opened = client_connections(replicas, counts.children, background)
-    return DatabaseClients(opened, f"{replicas} × {counts.children} + {background} of its roles")
+    key = "php.children" if args.php else "http_server.concurrency"
+    return DatabaseClients(opened, f"{replicas} × {counts.children} + {background} of its roles", key)
+
+
+def _largest(args: AppClusterArgs) -> tuple[str, str]:
+    counts = args.counts
+    if args.http_server:
+        return "http_server.memory_mb", f"{counts.replicas} × {args.http_server.memory_mb}"
+    return "php.children", f"{counts.replicas} × {counts.children} children of {counts.child_memory_mb} MiB"
 
 
 def _reserved(args: AppClusterArgs) -> list[Reserved]:
@@ -66,7 +89,7 @@ def _reserved(args: AppClusterArgs) -> list[Reserved]:
 
 
 def _needs(args: AppClusterArgs) -> list[str]:
-    return ["keda"] if any(role.queue for role in (args.roles or {}).values()) else []
+    return ["keda"] if any(role.queue is not None for role in (args.roles or {}).values()) else []
 
 
 def _drawing(args: AppClusterArgs, around: Surroundings) -> Drawing:
@@ -77,9 +100,9 @@ def _drawing(args: AppClusterArgs, around: Surroundings) -> Drawing:
     edges += [*around.edges("web", "database"), *around.edges("web", "redis")]
     for name, role in (args.roles or {}).items():
         if count := counts.roles[name].count:
-            box, detail = f"role-{name}", "one at a time" if role.single else "background process"
-            nodes.append(Node(around.box(box), name, detail, "app", 2, count))
-            edges += [*around.edges(box, "redis"), *around.edges(box, "database")]
+            detail = "one at a time" if role.single else "background process"
+            nodes.append(Node(around.box(f"role-{name}"), name, detail, "app", 2, count))
+            edges += [*around.edges(f"role-{name}", "redis"), *around.edges(f"role-{name}", "database")]
     return Drawing(nodes, edges)
 
 
@@ -89,12 +112,15 @@ SECTION = Section(
     args=AppClusterArgs,
     component="tierstack.app_cluster:AppCluster",
     name="web",
+    several="apps",
+    longest_name=39,
     presence=Presence.REQUIRED,
     wired=("gateway", "database", "redis", "more_redis"),
+    own=AppKeys,
     images=(
         ImageKey(
             key="app",
-            text="The application: all its processes run from it.",
+            text="The application: all its processes run from it. Required where an application has no `image`.",
             docker="image",
             kubernetes="image",
             required=True,
@@ -107,6 +133,7 @@ SECTION = Section(
         ),
     ),
     reserved=_reserved,
+    largest=_largest,
     needs=_needs,
     drawing=_drawing,
 )

@@ -34,10 +34,11 @@ def _drawing(args: BackupScheduleArgs, around: Surroundings) -> Drawing:
 
 SECTION = Section(
     key="backups",
-    text="Backups of the database. Left out: none are made.",
+    text="Backups of every database. Left out: none are made.",
     args=BackupScheduleArgs,
     component="tierstack.backup_schedule:BackupSchedule",
     name="backups",
+    per="database",
     presence=Presence.OPTIONAL,
     wired=("database", "retention_days"),
     own=BackupKeys,

@@ -139,14 +139,15 @@ def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: res
     if parts.is_rendered(pulumi.resources()):
         show.out.print(f"[bold green]{stack} is rendered:[/] its manifests are written to files; nothing was started")
         return
-    url = outputs.get("url")
-    if url and outputs.get("ca"):
+    urls = list(parts.addresses(outputs, found.config))
+    if urls and outputs.get("ca"):
         ca = f"pulumi stack output ca -s {stack} > ca.pem"
         show.out.print(f"\nThe certificate is signed by this stack's local CA. To trust it: [bold]{ca}[/]")
-        show.out.print(f"  Then: [bold]curl --cacert ca.pem {url}/api/health[/]")
+        show.out.print(f"  Then: [bold]curl --cacert ca.pem {urls[0]}/api/health[/]")
     for one in seen:
         if not one.is_well or one.why:
             show.out.print(status.line(one))
+    url = ", ".join(urls)
     if not well:
         show.out.print(f"[bold red]{summary(stack, seen)}[/]{f': {url}' if url else ''}")
         raise typer.Exit(1)

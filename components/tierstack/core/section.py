@@ -50,7 +50,7 @@ class Surroundings:
     """What is around a component in the picture of a stack."""
 
     hostnames: Sequence[str]
-    """The names of the stack's applications."""
+    """The first name of each of the stack's applications."""
     box: Callable[[str], str]
     """The id of one of the component's own boxes, by its name."""
     linked: Callable[[str], Sequence[str]]
@@ -102,7 +102,13 @@ class Section(Generic[A]):
     component: str
     """Its class, `package:name`, which is imported only where it is made."""
     name: str
-    """Name of the component in the program, of which names of resources are made."""
+    """Name of the component in the program where there is one, of which names of resources are made."""
+    several: str | None = None
+    """The key by which a stack has several of them, a map from their names: `apps`. None: it has one at most."""
+    longest_name: int = 63
+    """Characters that the name of one of several may have, on either platform."""
+    per: str | None = None
+    """The key of another section: there is one of these for each of those. None: there is one."""
     presence: Presence = Presence.DEFAULT
     wired: Sequence[str] = ()
     """Arguments that the program gives, so that the settings have no key for them: `database`, `archive.store`.
@@ -120,6 +126,8 @@ class Section(Generic[A]):
     """What it hands to others, in its shape, where nothing is made. None: nothing stands for it."""
     reserved: Callable[[A], list[Reserved]] | None = None
     """The memory of its containers on a Docker host. None: it has none."""
+    largest: Callable[[A], tuple[str, str]] | None = None
+    """The argument that its memory on a Docker host depends on most, and what it is now. None: none stands out."""
     needs: Callable[[A], Sequence[str]] | None = None
     """The operators that must be in the cluster, by their names in the catalog of ClusterAddons. None: none."""
     drawing: Callable[[A, Surroundings], Drawing] | None = None

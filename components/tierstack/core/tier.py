@@ -249,16 +249,16 @@ class Assumptions:
 
 
 def limits(
-    app: AppSize, database: DatabaseSize, replicas: int, pooler: PoolerCost, assumed: Assumptions | None = None
+    app: AppSize,
+    database: DatabaseSize | None,
+    replicas: int,
+    pooler: PoolerCost | None,
+    assumed: Assumptions | None = None,
 ) -> list[Limit]:
-    """What limits `replicas` web containers in requests/s, the bottleneck first."""
+    """What limits `replicas` web containers in requests/s, the bottleneck first. Without a `database` none limits."""
     assumed = assumed or Assumptions()
     children, cores = replicas * app.children, replicas * (assumed.web_cpu or web_cpu(app.children))
     served = requests_per_second(replicas, app.children, app.service_time_ms)
-    background = app.workers + 1 if assumed.background is None else assumed.background
-    opened = client_connections(replicas, app.children, background)
-    admitted = database.poolers * database.max_client_connections
-    connections = server_connections(database.poolers, database.pool_size)
     at = f"at {CEILING:.0%}"
     found = [
         Limit("PHP-FPM children", served, f"{children} children {at}, {app.service_time_ms:g} ms per request"),
@@ -267,18 +267,25 @@ def limits(
             cpu_requests_per_second(cores, app.cpu_time_ms * 1000),
             f"{_cores(cores)} {at}, {app.cpu_time_ms:g} ms per request",
         ),
-        Limit(
-            "database connections",
-            queries_per_second(connections, assumed.query_time_ms),
-            f"{connections} connections {at}, {assumed.query_time_ms:g} ms per request",
-        ),
-        Limit(
-            "pooler clients",
-            served * min(1.0, admitted / max(1, opened)),
-            f"{admitted} clients admitted, {opened} connections opened",
-        ),
-        _pooler_cpu(database.poolers * pooler.cores, pooler, assumed.persistent_connections),
     ]
+    if database is not None and pooler is not None:
+        background = app.workers + 1 if assumed.background is None else assumed.background
+        opened = client_connections(replicas, app.children, background)
+        admitted = database.poolers * database.max_client_connections
+        connections = server_connections(database.poolers, database.pool_size)
+        found += [
+            Limit(
+                "database connections",
+                queries_per_second(connections, assumed.query_time_ms),
+                f"{connections} connections {at}, {assumed.query_time_ms:g} ms per request",
+            ),
+            Limit(
+                "pooler clients",
+                served * min(1.0, admitted / max(1, opened)),
+                f"{admitted} clients admitted, {opened} connections opened",
+            ),
+            _pooler_cpu(database.poolers * pooler.cores, pooler, assumed.persistent_connections),
+        ]
     if assumed.gateway_cores is not None:
         carried = cpu_requests_per_second(assumed.gateway_cores, GATEWAY_US)
         formula = f"{_cores(assumed.gateway_cores)} {at}, {GATEWAY_US} µs per request"

@@ -65,6 +65,8 @@ SECTION = Section(
     args=DatabaseWithReplicasArgs,
     component="tierstack.database:DatabaseWithReplicas",
     name="db",
+    several="databases",
+    longest_name=49,
     wired=("archive.store", "archive.retention_days"),
     texts={
         "archive": "Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
@@ -73,7 +75,8 @@ SECTION = Section(
     images=(
         ImageKey(
             key="postgres",
-            text=f"{POSTGRESQL.server.image}, without a convention of its own (CloudNativePG's has none).",
+            text=f"{POSTGRESQL.server.image}, without a convention of its own (CloudNativePG's has none). "
+            "Required where a database has no `image`.",
             docker="image",
             kubernetes="image",
             required=True,
@@ -89,6 +92,7 @@ SECTION = Section(
     link="connection",
     placeholder=_placeholder,
     reserved=lambda args: args.data_engine.reserved(args.size()),
+    largest=lambda args: ("memory_mb", str(args.size().memory_mb)),
     needs=_needs,
     drawing=_drawing,
     ends={"": "pooler", "direct": "primary"},

@@ -40,11 +40,26 @@ def parts_of(held: Resources, outputs: Mapping[str, Any], platform: Platform | N
     parts = _containers(present, providers, platform) + _workloads(present, providers, platform)
     if is_rendered(held):
         return parts  # nobody answers at its address before something applies the files
-    url, ca = outputs.get("url"), outputs.get("ca")
-    if isinstance(url, str) and url.startswith(("https://", "http://")):
-        pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
-        parts.append(address_part(url, _path(config.values), pem))
-    return parts
+    ca = outputs.get("ca")
+    pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
+    return parts + [address_part(url, path, pem) for url, path in addresses(outputs, config).items()]
+
+
+def addresses(outputs: Mapping[str, Any], config: StackConfig) -> dict[str, str | None]:
+    """The public addresses of a stack, each with the page that says most about its application; None for no page.
+
+    That of its one application is the output `url`; those of several are in `urls`, by their names.
+    """
+    several: Any = outputs.get("urls")
+    if "url" in outputs or not isinstance(several, dict):
+        found = {outputs.get("url"): _path(config.values.get("app"))}
+    else:
+        apps: Any = config.values.get("apps")
+        given = cast(dict[str, Any], apps) if isinstance(apps, dict) else {}
+        found = {url: _path(given.get(name)) for name, url in cast(dict[str, Any], several).items()}
+    return {
+        url: path for url, path in found.items() if isinstance(url, str) and url.startswith(("https://", "http://"))
+    }
 
 
 def after_update(pulumi: Engine, platform: Platform | None, config: StackConfig) -> list[Part]:
@@ -140,9 +155,9 @@ def _asked(context: str | None, namespace: str, kinds: Sequence[str]) -> list[di
     return [one for said in answers if said.strip() for one in cast(list[dict[str, Any]], json.loads(said)["items"])]
 
 
-def _path(values: Mapping[str, Any]) -> str | None:
-    """The page that says most about the application, of those that its configuration names; None for none."""
-    inside: Any = values
-    for key in ("app", "health", "readiness_path"):
+def _path(app: object) -> str | None:
+    """The page that says most about an application, of those that its settings name; None for none."""
+    inside: Any = app
+    for key in ("health", "readiness_path"):
         inside = cast(dict[str, Any], inside).get(key) if isinstance(inside, Mapping) else None
     return str(inside) if inside else None

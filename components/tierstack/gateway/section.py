@@ -29,9 +29,11 @@ def _needs(args: GatewayArgs) -> list[str]:
 def _drawing(args: GatewayArgs, around: Surroundings) -> Drawing:
     docker = args.platform.kind is PlatformKind.DOCKER
     port = f":{args.https_port}" if args.https_port != 443 else ""
+    names = around.hostnames
+    detail = names[0] + port + (f" and {len(names) - 1} more" if names[1:] else "")
     clients, gateway = around.box("clients"), around.box("gateway")
     nodes = [
-        Node(clients, "clients", around.hostnames[0] + port, "outside", 0),
+        Node(clients, "clients", detail, "outside", 0),
         Node(gateway, "gateway", "Traefik, TLS, rate limits" if docker else "Gateway API, TLS", "proxy", 1),
     ]
     return Drawing(nodes, [Edge(clients, gateway, "HTTPS")])

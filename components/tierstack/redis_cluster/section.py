@@ -40,10 +40,12 @@ SECTION = Section(
     args=RedisClusterArgs,
     component="tierstack.redis_cluster:RedisCluster",
     name="redis",
+    several="redis_instances",
+    longest_name=43,
     images=(
         ImageKey(
             key="redis",
-            text="Valkey 8, or Redis 7 and newer.",
+            text="Valkey 8, or Redis 7 and newer. Required where a Redis has no `image`.",
             docker="image",
             kubernetes="image",
             required=True,

@@ -14,6 +14,7 @@ from tierstack.core.errors import ArgumentError, Problem
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
 from tierstack.stack import images, namespaces, rules
+from tierstack.stack.instances import instances
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
 from tierstack.stack.settings import names, read
@@ -92,11 +93,12 @@ def _judged(
     try:
         settings = read(config)
         platform = _platform(settings, stack, project, root)
-        settled = images.settled(settings.images, platform.kind, lookup(platform.docker_host))
+        found = instances(settings)
+        settled = images.Images(settings, platform.kind, found, lookup(platform.docker_host))
     except ArgumentError as error:
         beside = _beside(config, error.problems, lambda rest: _judged(rest, secret_keys, stack, project, root, lookup))
         return StackReport(None, error.problems + beside, [], [])
-    plan = Plan(ComponentArgs(settings, settled, platform, root))
+    plan = Plan(ComponentArgs(settings, found, settled, platform, root))
     problems = rules.plaintext_secrets(settings, config, secret_keys) + plan.problems()
     if not problems:
         problems = rules.problems(plan)

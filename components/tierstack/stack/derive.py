@@ -90,6 +90,15 @@ def attribute_documentation(cls: type[Any]) -> dict[str, str]:
     return found
 
 
+def documentation(model: type[BaseModel]) -> dict[str, str]:
+    """What is said of each key of a model, as one line each. Not for checks: reading sources takes long."""
+    sources = model.documented_by if issubclass(model, SettingsModel) else ()
+    below = {name: text for one in sources for name, text in attribute_documentation(one).items()}
+    return {
+        name: " ".join((field.description or below.get(name, "")).split()) for name, field in model.model_fields.items()
+    }
+
+
 def _model_type(hint: Any, without: Collection[str], *, secret: bool) -> Any:
     """The type that a configuration file can hold for an argument of type `hint`."""
     origin, arguments = get_origin(hint), get_args(hint)

@@ -1,11 +1,13 @@
-"""Images of this machine: what `local:NAME:TAG` stands for."""
+"""The images of a stack: which one each argument gets, and what `local:NAME:TAG` stands for on this machine."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.errors import MISSING, ArgumentError, Problem
+from tierstack.core.section import ImageKey
 from tierstack.platform import PlatformKind
-from tierstack.stack.derive import SettingsModel
+from tierstack.stack.instances import Instance
 
 _LOCAL = re.compile(r"local:([a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*)")
 _BUILD = "make it with `python3 images/build.py`"
@@ -15,31 +17,67 @@ Lookup = Callable[[str], str | None]
 """From a reference such as `tierstack.local/shop:1` to the id of the image on the Docker host, or None."""
 
 
-def settled(images: SettingsModel, kind: PlatformKind, lookup: Lookup) -> SettingsModel:
-    """`images` with every `local:` reference replaced by what the platform runs.
+class Images:
+    """The images that the settings give, by the places where they stand: `images.app`, `apps.shop.image`."""
 
-    On Docker that is the image's id, so that a rebuilt image is a change; on Kubernetes the name under which the image
-    is loaded into the node. Raises ArgumentError naming each image that is not there.
-    """
-    problems: list[Problem] = []
-    found: dict[str, str | None] = {}
-    for name, value in images.written().items():
-        match = _LOCAL.fullmatch(value) if value else None
-        if match is None:
-            if value and value.startswith("local:"):
-                wrong = "is not a local image"
-                problems.append(
-                    Problem(f"images.{name}", value, wrong, "write `local:NAME:TAG`, such as `local:shop:1`")
-                )
-            found[name] = value
-            continue
-        reference = f"tierstack.local/{match[1]}"
-        found[name] = lookup(reference) if kind is PlatformKind.DOCKER else reference
-        if found[name] is None:
-            problems.append(Problem(f"images.{name}", value, "is not on the Docker host", _BUILD))
-    if problems:
-        raise ArgumentError("configuration", problems)
-    return type(images).model_validate(found)
+    def __init__(self, settings: Any, kind: PlatformKind, all_of_them: Sequence[Instance], lookup: Lookup) -> None:
+        """Raises ArgumentError naming each image that is missing, or that is not on the Docker host.
+
+        Every `local:` reference is replaced by what the platform runs. On Docker that is the image's id, so that a
+        rebuilt image is a change; on Kubernetes the name under which the image is loaded into the node.
+        """
+        self._kind = kind
+        given = {f"images.{key}": value for key, value in settings.images.model_dump().items()}
+        for one in all_of_them:
+            given |= {
+                f"{one.path}.{argument}": getattr(one.settings, argument, None) for _, argument in arguments(one, kind)
+            }
+        self._images: dict[str, str] = {}
+        problems: list[Problem] = []
+        for place, value in given.items():
+            if value is not None:
+                self._images[place], wrong = _settled(place, value, kind, lookup)
+                problems += wrong
+        for one in all_of_them:
+            for key, argument in arguments(one, kind):
+                if key.required and self.place(one, key, argument) is None:
+                    wrong = Problem(
+                        f"images.{key.key}", MISSING, "is required", "write an image by digest", "missing-key"
+                    )
+                    problems += [wrong] if wrong not in problems else []
+        if problems:
+            raise ArgumentError("configuration", problems)
+
+    def place(self, of: Instance, key: ImageKey, argument: str) -> str | None:
+        """Where the image of an argument stands. None: nowhere."""
+        places = (f"{of.path}.{argument}", f"images.{key.key}", f"images.{key.otherwise}")
+        return next((place for place in places if place in self._images), None)
+
+    def of(self, of: Instance) -> dict[str, str]:
+        """The images of a component, by its arguments."""
+        places = {argument: self.place(of, key, argument) for key, argument in arguments(of, self._kind)}
+        return {argument: self._images[place] for argument, place in places.items() if place is not None}
+
+
+def arguments(of: Instance, kind: PlatformKind) -> list[tuple[ImageKey, str]]:
+    """The keys of `images` that give arguments of a component on a platform, with the arguments."""
+    docker = kind is PlatformKind.DOCKER
+    both = ((key, key.docker if docker else key.kubernetes) for key in of.section.images)
+    return [(key, argument) for key, argument in both if argument is not None]
+
+
+def _settled(place: str, value: str, kind: PlatformKind, lookup: Lookup) -> tuple[str, list[Problem]]:
+    """What the platform runs for an image of the settings."""
+    if not value.startswith("local:"):
+        return value, []
+    match = _LOCAL.fullmatch(value)
+    if match is None:
+        return value, [Problem(place, value, "is not a local image", "write `local:NAME:TAG`, such as `local:shop:1`")]
+    reference = f"tierstack.local/{match[1]}"
+    found = lookup(reference) if kind is PlatformKind.DOCKER else reference
+    if found is None:
+        return value, [Problem(place, value, "is not on the Docker host", _BUILD)]
+    return found, []
 
 
 def unasked(_reference: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from tierstack.core.section import Edge, Node
 
 _BOX, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _HEAD = 176, 58, 64, 22, 24, 64
+_WIDE = 21
+"""Characters of a title that a box holds."""
 _COLOURS = {
     "outside": ("#f4f4f5", "#71717a"),
     "proxy": ("#e0f2fe", "#0369a1"),
@@ -88,10 +90,12 @@ def _box(one: Node, x: float, y: float) -> str:
         for n in range(min(one.count, 3) - 1, 0, -1)
     ]
     middle = x + _BOX / 2
+    title = _title(one)
+    size = 14 if len(title) <= _WIDE else 11
     text = [
         f"<rect x='{x:.0f}' y='{y:.0f}' {shape}/>",
-        f"<text x='{middle:.0f}' y='{y + 25:.0f}' {_FONT} font-size='14' font-weight='600' fill='{stroke}' "
-        f"text-anchor='middle'>{escape(_title(one))}</text>",
+        f"<text x='{middle:.0f}' y='{y + 25:.0f}' {_FONT} font-size='{size}' font-weight='600' fill='{stroke}' "
+        f"text-anchor='middle'>{escape(title)}</text>",
         f"<text x='{middle:.0f}' y='{y + 43:.0f}' {_FONT} font-size='11' fill='#52525b' "
         f"text-anchor='middle'>{escape(one.detail)}</text>",
     ]

@@ -13,8 +13,8 @@ from tierstack.dns_records.zone.compose import Zone
 from tierstack.gateway.args import GatewayArgs
 from tierstack.mta_sts_host.args import MtaStsHostArgs
 from tierstack.platform import Platform, PlatformKind
-from tierstack.stack.instances import Instance
-from tierstack.stack.wiring import ComponentArgs, at_setting, is_masked
+from tierstack.stack.instances import Instance, name_problems_of, use_problems
+from tierstack.stack.wiring import ComponentArgs, is_masked
 from tierstack.tls.args import TLSArgs
 
 
@@ -48,6 +48,10 @@ class Plan:
         """Every component that the stack has, with its arguments."""
         return [(one, args) for one in self.components.instances if (args := self.args(one)) is not None]
 
+    def users(self, of: Instance) -> list[tuple[Instance, AppClusterArgs]]:
+        """The applications that use a component."""
+        return [(one, app) for one, app in self.apps if of in self.components.used(one).values()]
+
     def _only(self, key: str) -> Any:
         """The arguments of the component of a section that has at most one."""
         return next((self.args(one) for one in self.components.of(key)), None)
@@ -61,12 +65,14 @@ class Plan:
         return self._only("gateway")
 
     @property
-    def app(self) -> AppClusterArgs:
-        return self._only("app")
+    def apps(self) -> list[tuple[Instance, AppClusterArgs]]:
+        """Every application."""
+        return [(one, self.args(one)) for one in self.components.of("app")]
 
     @property
-    def database(self) -> DatabaseWithReplicasArgs:
-        return self._only("database")
+    def databases(self) -> list[tuple[Instance, DatabaseWithReplicasArgs]]:
+        """Every database."""
+        return [(one, self.args(one)) for one in self.components.of("database")]
 
     @property
     def mta_sts(self) -> MtaStsHostArgs | None:
@@ -108,17 +114,26 @@ class Plan:
         if kubernetes and self.settings.backups is not None and not given:
             wrong = "is required for `backups` on Kubernetes: a volume of the cluster would be lost with it"
             return [Problem("object_storage", MISSING, wrong, "give a bucket")]
-        if self.settings.database.archive is not None and self.settings.backups is None:
-            wrong = "is given, but there are no `backups`, so the database archives nothing"
-            return [Problem("database.archive", MISSING, wrong, "add a `backups` section, or remove it")]
-        return []
+        databases: list[Any] = self.components.of("database")
+        return [
+            Problem(
+                f"{one.path}.archive",
+                MISSING,
+                "is given, but there are no `backups`, so the database archives nothing",
+                "add a `backups` section, or remove it",
+            )
+            for one in databases
+            if one.settings.archive is not None and self.settings.backups is None
+        ]
 
     def problems(self) -> list[Problem]:
         """Every rule of every component."""
-        found = self._storage_problems()
-        for one in self.components.instances:
+        every = self.components.instances
+        found = self._storage_problems() + name_problems_of(every)
+        found += [problem for one in every for problem in use_problems(every, one)]
+        for one in every:
             try:
-                found += [at_setting(one, problem, self.platform.kind) for problem in self._problems_of(one)]
+                found += [self.components.at_setting(one, problem) for problem in self._problems_of(one)]
             except ArgumentError as error:
                 found += error.problems
         # Nothing can be said of a secret that nothing decrypts here; the update sees it.

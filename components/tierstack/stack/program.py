@@ -68,18 +68,27 @@ class _Components:
 
 def _export(make: ComponentArgs, made: _Components) -> None:
     """The outputs of the stack."""
-    for backups in made.of("backups"):
-        pulumi.export("backup_alert_rules", backups.alert_rules)
+    if backups := made.of("backups"):
+        rules = pulumi.Output.all(*(one.alert_rules for one in backups)).apply(_one_rule_file)
+        pulumi.export("backup_alert_rules", rules)
     for records in made.of("dns"):
         pulumi.export("zone", records.zone_file)
         if make.records and make.records.generated_keys():
             pulumi.export("dkim_signing_keys", records.dkim_signing_keys)
-    for app in made.of("app"):
-        pulumi.export("url", app.url)
+    urls = {one.name: made.component(one).url for one in make.of("app")}
+    pulumi.export("urls", urls)
+    if len(urls) == 1:
+        pulumi.export("url", *urls.values())
     for tls in made.of("tls"):
         pulumi.export("alert_rules", tls.alert_rules)
         if make.platform.kind is PlatformKind.DOCKER:
             pulumi.export("ca", tls.ca_pem)
+
+
+def _one_rule_file(files: list[str]) -> str:
+    """Rule files of Prometheus as one: each is a list of groups below the same key."""
+    first, *others = files
+    return first + "".join(one.removeprefix("groups:\n") for one in others)
 
 
 def _root() -> Path:

@@ -1,13 +1,13 @@
 """docs/configuration.md, made from the settings: `python -m tierstack.stack.reference > docs/configuration.md`."""
 
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tierstack.stack.derive import SettingsModel, attribute_documentation, type_name
+from tierstack.stack.derive import SettingsModel, documentation, type_name
 from tierstack.stack.settings import settings_model
 
 _HEAD = """\
@@ -37,12 +37,61 @@ config:
     gateway: {https_port: 8443}
 ```
 
-**Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in clear is an
-error.
+**Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in plaintext
+is an error.
 
 **What holds on one kind of platform only** stands below `shop:docker` or `shop:kubernetes`, with the same keys, and is
 laid over the rest. So one line, `platform.kind`, decides where a new stack runs. It moves no data:
 [Move a stack to Kubernetes](move-to-kubernetes.md).
+
+## Several applications
+
+```yaml
+config:
+  shop:tier: 100k
+  shop:platform: {kind: docker}
+  shop:images:
+    app: registry.example/shop@sha256:1111111111111111111111111111111111111111111111111111111111111111
+    postgres: registry.example/postgresql@sha256:2222222222222222222222222222222222222222222222222222222222222222
+    pgbouncer: registry.example/pgbouncer@sha256:3333333333333333333333333333333333333333333333333333333333333333
+    redis: registry.example/valkey@sha256:4444444444444444444444444444444444444444444444444444444444444444
+    traefik: registry.example/traefik@sha256:5555555555555555555555555555555555555555555555555555555555555555
+  shop:apps:
+    shop:
+      hostnames: [shop.example, www.shop.example]
+      php: {document_root: /srv/shop/public}
+      database: orders
+      redis: queue
+      more_redis: {cache: volatile} # gives REDIS_CACHE_HOST and its like
+    admin:
+      hostnames: [admin.shop.example]
+      php: {document_root: /srv/admin/public}
+      image: registry.example/admin@sha256:6666666666666666666666666666666666666666666666666666666666666666
+      database: orders
+      redis: queue
+    reports:
+      hostnames: [reports.shop.example]
+      php: {document_root: /srv/reports/public}
+      database: warehouse
+      redis: none
+  shop:databases:
+    orders: {}
+    warehouse: {memory_mb: 4096}
+  shop:redis_instances:
+    queue: {}
+    volatile: {purpose: cache}
+```
+
+- `apps`, `databases` and `redis_instances` are maps from names to sections with the keys of `app`, `database` and
+  `redis`. A stack has one of the two forms of each, not both.
+- An application names its `database` and its `redis` where there are several. Where there is one, it uses that one.
+  `none`: it uses none, and gets no password. Further Redis instances are in its `more_redis`.
+- Images within a section override those in `images`.
+- One certificate and one gateway serve the hostnames of all applications. `backups` covers every database.
+- The output `urls` has the address of each application by its name; `url` is there only where there is one application.
+- Names of resources are made of the names. `app: {…}` is the same as `apps: {web: {…}}`, `database: {…}` as
+  `databases: {db: {…}}`, and `redis: {…}` as `redis_instances: {redis: {…}}`. A stack that grows keeps these names for
+  what it has, so that nothing is replaced.
 """
 
 
@@ -53,6 +102,9 @@ def markdown() -> str:
     for name, field in whole.model_fields.items():
         model = _section(field.annotation)
         if model is None:
+            continue
+        if get_origin(field.annotation) is dict:
+            parts += [f"\n## `shop:{name}`\n", f"{field.description}"]  # the keys of each stand above
             continue
         made = issubclass(model, SettingsModel) and model.documented_by
         text = " ".join(((field.description if made else model.__doc__) or "").split())
@@ -77,16 +129,11 @@ def _nested(model: type[BaseModel], path: str) -> list[str]:
 
 def _table(model: type[BaseModel]) -> str:
     rows = ["| key | value | default | |", "|---|---|---|---|"]
+    texts = documentation(model)
     for name, field in model.model_fields.items():
-        text = " ".join((field.description or _documentation(model).get(name, "")).split()).replace("|", "\\|")
+        text = texts[name].replace("|", "\\|")
         rows.append(f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {text} |")
     return "\n".join(rows)
-
-
-def _documentation(model: type[BaseModel]) -> dict[str, str]:
-    """The texts below the fields that a section was made from: read here only, because that takes long."""
-    sources = model.documented_by if issubclass(model, SettingsModel) else ()
-    return {name: text for one in sources for name, text in attribute_documentation(one).items()}
 
 
 def _type(hint: Any) -> str:

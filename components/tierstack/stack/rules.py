@@ -3,6 +3,7 @@
 import dataclasses
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import BaseModel, SecretStr
@@ -14,26 +15,25 @@ from tierstack.core.errors import HIDDEN, ArgumentError, Problem
 from tierstack.core.hostnames import covers
 from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.dns_records.args import DNSRecordsArgs, at_argument
+from tierstack.dns_records.args import at_argument
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.platform.proxy.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.stack import certificates
+from tierstack.stack.instances import Instance
 from tierstack.stack.memory import HELPERS_MB, host_memory
 from tierstack.stack.plan import Plan
 from tierstack.stack.settings import MASKED, key_of, path_text
-from tierstack.tls.args import TLSArgs
 
 
 def problems(plan: Plan) -> list[Problem]:
     """Everything that is wrong between components whose own arguments are right."""
-    app, database = plan.app, plan.database
-    found = _connections(app, database)
-    found += _hostnames(app, plan.tls)
-    found += _records(app, plan.dns)
+    found = [problem for one, args in plan.databases for problem in _connections(plan, one, args)]
+    found += _hostnames(plan)
+    found += _records(plan)
     found += certificates.problems(plan)
-    found += _policy_host(app, plan)
+    found += _policy_host(plan)
     found += _rendered_keys(plan)
-    found += _memory(plan, app, database)
+    found += _memory(plan)
     found += _proxies(plan)
     return found
 
@@ -78,9 +78,22 @@ def advice(plan: Plan) -> list[str]:
     found += addresses(plan)
     if plan.policy_hosts:
         found += _policy_advice(plan)
-    if plan.app.counts.replicas < 2:
-        found.append("app.replicas: a single web container is a pause at every release; write 2 or more")
-    return found
+    found += [
+        f"{one.path}.replicas: a single web container is a pause at every release; write 2 or more"
+        for one, app in plan.apps
+        if app.counts.replicas < 2
+    ]
+    return found + _unused(plan)
+
+
+def _unused(plan: Plan) -> list[str]:
+    """What runs for nobody."""
+    return [
+        f"{one.path}: no application uses it; remove it, or name it as `{key}` of one"
+        for key in ("database", "redis")
+        for one in plan.components.of(key)
+        if not plan.users(one)
+    ]
 
 
 def dns_findings(plan: Plan) -> tuple[list[Diagnostic], list[Ignored]]:
@@ -95,19 +108,29 @@ def dns_findings(plan: Plan) -> tuple[list[Diagnostic], list[Ignored]]:
 
     def at_setting(finding: Diagnostic) -> Diagnostic:
         found = at_argument(zone, finding)
-        return dataclasses.replace(found, path=f"dns.{found.path}")
+        return replace(found, path=f"dns.{found.path}")
 
     shown = [at_setting(one) for one in zone.findings if one.severity is Severity.WARNING]
     return shown, [Ignored(at_setting(one.diagnostic), one.reason) for one in zone.ignored]
 
 
 def capacity(plan: Plan) -> list[Limit]:
-    """What the configuration carries in requests/s at rest, the bottleneck first."""
-    app, size = plan.app, TIERS[plan.settings.tier].app
+    """What the configuration carries in requests/s at rest, the bottleneck first. What several applications share
+    counts whole for each of them."""
+    found = [
+        replace(limit, name=f"{one.name}: {limit.name}") if one.named else limit
+        for one, app in plan.apps
+        for limit in _capacity(plan, one, app)
+    ]
+    return sorted(found, key=lambda limit: limit.requests_per_second)
+
+
+def _capacity(plan: Plan, of: Instance, app: AppClusterArgs) -> list[Limit]:
+    size = TIERS[plan.settings.tier].app
     known = {name: getattr(app.counts, name) for name in ("replicas", "max_replicas", "children", "child_memory_mb")}
     measured = {name: getattr(app, name) for name in ("service_time_ms", "cpu_time_ms") if getattr(app, name)}
     sized = AppSize(**{**dataclasses.asdict(size), **known, **measured})
-    addons = plan.addons
+    addons, database = plan.addons, plan.components.used(of).get("database")
     assumed = Assumptions(
         web_cpu=app.web.cpu,
         background=app.counts.background,
@@ -115,12 +138,23 @@ def capacity(plan: Plan) -> list[Limit]:
         # The cluster's own proxy, and the cores of a Docker host, are not known.
         gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
     )
-    database = plan.database
-    return limits(sized, database.size(), app.counts.replicas, database.data_engine.pooler_cost, assumed)
+    if database is None:
+        return limits(sized, None, app.counts.replicas, None, assumed)
+    args: DatabaseWithReplicasArgs = plan.args(database)
+    return limits(sized, args.size(), app.counts.replicas, args.data_engine.pooler_cost, assumed)
 
 
 def notes(plan: Plan) -> list[str]:
     """What the configuration holds, beside the requests that it carries."""
+    shared = [
+        f"{one.path}: the capacity of each application that uses it assumes that the others rest"
+        for one, _ in plan.databases
+        if len(plan.users(one)) > 1
+    ]
+    return shared + _connections_held(plan)
+
+
+def _connections_held(plan: Plan) -> list[str]:
     if plan.platform.kind is not PlatformKind.DOCKER:
         addons = plan.addons
         return [_held("Each proxy", addons.traefik_memory_mb)] if addons else []
@@ -154,32 +188,46 @@ def addresses(plan: Plan) -> list[str]:
     ]
 
 
-def _connections(app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -> list[Problem]:
     """PgBouncer refuses clients above its limit."""
-    clients, size = database_clients(app), database.size()
+    clients = {one: database_clients(app) for one, app in plan.users(of)}
+    size, opened = database.size(), sum(one.count for one in clients.values())
     admitted = size.poolers * size.max_client_connections
-    if clients.count <= admitted:
+    if opened <= admitted:
         return []
-    wrong = (
-        f"admits {size.poolers} × {size.max_client_connections} = {admitted} clients, but the application opens "
-        f"{clients.formula} = {clients.count}"
-    )
-    least = -(-clients.count // size.poolers)
-    instead = f"write at least {least}, or fewer `{_children(app)}` or replicas"
-    return [Problem("database.max_client_connections", size.max_client_connections, wrong, instead)]
+    terms = " + ".join(f"{one.formula} ({app.name})" if app.named else one.formula for app, one in clients.items())
+    who = "the application opens" if len(clients) == 1 else "its applications open"
+    wrong = f"admits {size.poolers} × {size.max_client_connections} = {admitted} clients, but {who} {terms} = {opened}"
+    children = ", ".join(f"`{app.path}.{one.key}`" for app, one in clients.items())
+    instead = f"write at least {-(-opened // size.poolers)}, or fewer {children} or replicas"
+    return [Problem(f"{of.path}.max_client_connections", size.max_client_connections, wrong, instead)]
 
 
-def _hostnames(app: AppClusterArgs, tls: TLSArgs) -> list[Problem]:
-    wrong = "is not a name of the certificate, so browsers would refuse it"
-    instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
+def _names(plan: Plan) -> list[tuple[str, str]]:
+    """Every hostname of every application, after where it stands."""
     return [
-        Problem(f"app.hostnames[{index}]", name, wrong, instead)
-        for index, name in enumerate(app.hostnames)
-        if not any(covers(pattern, name) for pattern in tls.hostnames)
+        (f"{one.path}.hostnames[{index}]", name) for one, app in plan.apps for index, name in enumerate(app.hostnames)
     ]
 
 
-def _policy_host(app: AppClusterArgs, plan: Plan) -> list[Problem]:
+def _hostnames(plan: Plan) -> list[Problem]:
+    """A name leads to one application, by the one certificate that there is."""
+    wrong = "is not a name of the certificate, so browsers would refuse it"
+    instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
+    found = [
+        Problem(path, name, wrong, instead)
+        for path, name in _names(plan)
+        if not any(covers(pattern, name) for pattern in plan.tls.hostnames)
+    ]
+    owners: dict[str, str] = {}
+    for path, name in _names(plan):
+        first = owners.setdefault(name, path)
+        if first.partition(".hostnames")[0] != path.partition(".hostnames")[0]:
+            found.append(Problem(path, name, f"is `{first}` too", "remove it from one of the two"))
+    return found
+
+
+def _policy_host(plan: Plan) -> list[Problem]:
     """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
     found: list[Problem] = []
     for host in plan.policy_hosts:
@@ -187,10 +235,12 @@ def _policy_host(app: AppClusterArgs, plan: Plan) -> list[Problem]:
             wrong = f"does not cover {host}, where senders fetch the MTA-STS policy (RFC 8461 §3.3)"
             instead = f"add `{host}`, leave `tls.hostnames` out, or write `served_here: false` in `mta_sts`"
             found.append(Problem("tls.hostnames", plan.tls.hostnames, wrong, instead))
-        if host in app.hostnames:
-            wrong = "is the host of the MTA-STS policy"
-            instead = "remove it, or write `served_here: false` in `mta_sts`"
-            found.append(Problem(f"app.hostnames[{app.hostnames.index(host)}]", host, wrong, instead))
+        instead = "remove it, or write `served_here: false` in `mta_sts`"
+        found += [
+            Problem(path, name, "is the host of the MTA-STS policy", instead)
+            for path, name in _names(plan)
+            if name == host
+        ]
     return found
 
 
@@ -219,18 +269,15 @@ def _policy_advice(plan: Plan) -> list[str]:
     return found
 
 
-def _records(app: AppClusterArgs, dns: DNSRecordsArgs | None) -> list[Problem]:
+def _records(plan: Plan) -> list[Problem]:
+    dns = plan.dns
     if dns is None:
         return []
     hosts = [dns.domain if one.host == "@" else f"{one.host}.{dns.domain}" for one in dns.web or []]
+    wrong = f"has no record, though `dns` makes those of {dns.domain}"
     return [
-        Problem(
-            f"app.hostnames[{index}]",
-            name,
-            f"has no record, though `dns` makes those of {dns.domain}",
-            "add it to `dns.web`",
-        )
-        for index, name in enumerate(app.hostnames)
+        Problem(path, name, wrong, "add it to `dns.web`")
+        for path, name in _names(plan)
         if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(covers(host, name) for host in hosts)
     ]
 
@@ -244,7 +291,7 @@ def _proxies(plan: Plan) -> list[Problem]:
     return [Problem("addons.trusted_proxies", addons, wrong, "write the networks once, at `gateway.trusted_proxies`")]
 
 
-def _memory(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs) -> list[Problem]:
+def _memory(plan: Plan) -> list[Problem]:
     host = plan.settings.platform.memory_mb
     if host is None or plan.platform.kind is not PlatformKind.DOCKER:
         return []
@@ -257,20 +304,6 @@ def _memory(plan: Plan, app: AppClusterArgs, database: DatabaseWithReplicasArgs)
         f"is less than the {needed.most} MiB that the containers may use together during a release: {needed.rest} at "
         f"rest, {needed.update} for {added}, {HELPERS_MB} for helpers"
     )
-    of_database = f"`database.memory_mb` ({database.size().memory_mb})"
-    instead = f"write at least {needed.most}, or lower {_memory_of(app)} or {of_database}"
-    return [Problem("platform.memory_mb", host, wrong, instead)]
-
-
-def _children(app: AppClusterArgs) -> str:
-    """The argument that says how many requests a web container answers at a time."""
-    return "app.php.children" if app.php else "app.http_server.concurrency"
-
-
-def _memory_of(app: AppClusterArgs) -> str:
-    """The argument that most of the web containers' memory comes from, with its value."""
-    counts = app.counts
-    if app.http_server:
-        return f"`app.http_server.memory_mb` ({counts.replicas} × {app.http_server.memory_mb})"
-    children = f"{counts.replicas} × {counts.children} children of {counts.child_memory_mb} MiB"
-    return f"`app.php.children` ({children})"
+    largest = [(one, one.section.largest(args)) for one, args in plan.made() if one.section.largest]
+    keys = " or ".join(f"`{one.path}.{key}` ({now})" for one, (key, now) in largest)
+    return [Problem("platform.memory_mb", host, wrong, f"write at least {needed.most}, or lower {keys}")]

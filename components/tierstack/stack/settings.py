@@ -60,32 +60,42 @@ def names() -> frozenset[str]:
 
 @functools.cache
 def _settings_model(sections: tuple[Section[Any], ...]) -> type[BaseModel]:
-    fields: dict[str, Any] = {"images": (_images_model(sections), Field(description="What its containers run."))}
+    images = _images_model(sections)
+    fields: dict[str, Any] = {"images": (images, Field(default_factory=images, description="What its containers run."))}
     for one in sections:
-        fields[one.key] = _field(one)
+        fields |= _fields(one)
     return create_model("Settings", __base__=_Base, **fields)
 
 
-def _field(one: Section[Any]) -> tuple[Any, Any]:
-    """The settings of a component; what the program gives is no key of them."""
-    images = {name for image in one.images for name in (image.docker, image.kubernetes) if name}
-    without = {"platform", "tier", "physical_name", *images, *one.wired}
-    model = model_of(one.args, without, one.own, one.texts)
-    if one.presence is Presence.OPTIONAL:
-        return model | None, Field(default=None, description=one.text)
-    if one.presence is Presence.DEFAULT:
-        return model, Field(default_factory=model, description=one.text)
-    return model, Field(description=one.text)
+def _fields(one: Section[Any]) -> dict[str, Any]:
+    """The keys of a component; what the program gives is no key of them."""
+    images = {name: image.key for image in one.images for name in (image.docker, image.kubernetes) if name}
+    model = model_of(one.args, {"platform", "tier", "physical_name", *images, *one.wired}, one.own, one.texts)
+    if one.several is None:
+        if one.presence is Presence.OPTIONAL:
+            return {one.key: (model | None, Field(default=None, description=one.text))}
+        default: dict[str, Any] = {"default_factory": model} if one.presence is Presence.DEFAULT else {}
+        return {one.key: (model, Field(**default, description=one.text))}
+    overrides: dict[str, Any] = {
+        name: (
+            str | None,
+            Field(default=None, description=f"Overrides `images.{key}`. None: the image there."),
+        )
+        for name, key in images.items()
+    }
+    model = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **overrides)
+    absent: dict[str, Any] = {"default_factory": model} if one.presence is Presence.DEFAULT else {"default": None}
+    text = f"Several of `{one.key}`: a map from their names (lower-case letters, digits, hyphens), each with its keys."
+    # Neither may be null: it would not say whether there is one, or none.
+    return {
+        one.key: (model, Field(**absent, description=f"{one.text} For several: `{one.several}`.")),
+        one.several: (dict[str, model], Field(default=None, description=text)),
+    }
 
 
 def _images_model(sections: tuple[Section[Any], ...]) -> type[SettingsModel]:
     keys = sorted((image for one in sections for image in one.images), key=lambda image: not image.required)
-    fields: dict[str, Any] = {
-        image.key: (str, Field(description=image.text))
-        if image.required
-        else (str | None, Field(default=None, description=image.text))
-        for image in keys
-    }
+    fields: dict[str, Any] = {image.key: (str | None, Field(default=None, description=image.text)) for image in keys}
     return create_model("Images", __base__=SettingsModel, __doc__=_IMAGES, **fields)
 
 
@@ -147,11 +157,34 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> list[Problem]:
+    found = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, config, overlay, kind)]
     try:
         # As JSON, because strict JSON reads `queue` as a choice but never "3" as a number.
         settings_model().model_validate_json(json.dumps(config, default=str))
     except ValidationError as error:
-        return [_problem(detail, overlay, kind) for detail in error.errors()]
+        return [_problem(detail, overlay, kind) for detail in error.errors()] + found
+    return found
+
+
+def _forms(
+    section: Section[Any], several: str, config: Mapping[str, Any], overlay: Mapping[str, Any], kind: str
+) -> list[Problem]:
+    """Whether a component that may be there several times is written in one of its two forms."""
+
+    def place(key: str) -> str:
+        return f"{kind}.{key}" if key in overlay else key
+
+    if several in config and section.key in config:
+        one, all_of_them = place(section.key), place(several)
+        instead = f"write one component at `{section.key}`, or all of them at `{several}`"
+        return [Problem(all_of_them, MISSING, f"is given, and `{one}` too", instead, "given-twice")]
+    if section.presence is not Presence.REQUIRED:
+        return []
+    if section.key not in config and several not in config:
+        instead = f"write a section, or `{several}` for several"
+        return [Problem(section.key, MISSING, "is required", instead, "missing-key")]
+    if config.get(several) == {}:
+        return [Problem(place(several), MISSING, "is empty", f"write at least one, or `{section.key}`", "missing-key")]
     return []
 
 
@@ -179,7 +212,7 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
 def _examples(model: type[BaseModel]) -> dict[str, list[str]]:
     """The keys inside the maps of groups of a section, for each name that is an example."""
     sources = model.documented_by if issubclass(model, SettingsModel) else ()
-    found = {name: keys for cls in sources for name, keys in example_groups(cls).items()}
+    found = {name: keys for one in sources for name, keys in example_groups(one).items()}
     return {name: keys for name, keys in found.items() if name.partition(".")[0] in model.model_fields}
 
 

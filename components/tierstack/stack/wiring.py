@@ -6,9 +6,9 @@ no link for stands in its own `SECTION`.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pulumi
 from pydantic import SecretStr
@@ -18,15 +18,14 @@ from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.required import AddonsMode
 from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError, Problem
-from tierstack.core.section import ImageKey
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.links import GatewayIdentity
 from tierstack.links.database import RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind
 from tierstack.platform.proxy.traefik import read_seconds
-from tierstack.stack.derive import SettingsModel
-from tierstack.stack.instances import Instance, instances
+from tierstack.stack.images import Images, arguments
+from tierstack.stack.instances import Instance, used
 from tierstack.stack.settings import MASKED
 
 
@@ -43,21 +42,22 @@ class ComponentArgs:
     """Makes the arguments of every component of a stack."""
 
     settings: Any
-    images: SettingsModel
+    instances: Sequence[Instance]
+    """Every component that the settings have a section for."""
+    images: Images
     platform: Platform
     root: Path = Path()
     """The project's directory: paths in the settings are relative to it, and the engine runs a program in its own."""
     protect: Callable[[str], pulumi.Input[str]] = str
     """What is made of a secret: an output that stays secret, in the program."""
 
-    @functools.cached_property
-    def instances(self) -> list[Instance]:
-        """Every component that the settings have a section for."""
-        return instances(self.settings)
-
     def of(self, key: str) -> list[Instance]:
         """The components of a section."""
         return [one for one in self.instances if one.section.key == key]
+
+    def used(self, of: Instance) -> dict[str, Instance]:
+        """The components that an application uses, by where it says so: `database`, `redis`, `more_redis.cache`."""
+        return used(self.instances, of)
 
     def args(self, of: Instance, links: Links) -> Any:
         """The arguments of a component. None: the stack does without it.
@@ -71,9 +71,9 @@ class ComponentArgs:
         fields = {field.name for field in dataclasses.fields(of.section.args)}
         common = {"platform": self.platform, "tier": self.settings.tier}
         known = {name: value for name, value in common.items() if name in fields}
-        made, problems = load(of.section.args, {**self.given(of), **self._images(of), **known, **wired})
+        made, problems = load(of.section.args, {**self.given(of), **self.images.of(of), **known, **wired})
         if problems:
-            raise ArgumentError("configuration", [at_setting(of, one, self.platform.kind) for one in problems])
+            raise ArgumentError("configuration", [self.at_setting(of, one) for one in problems])
         return made
 
     def given(self, of: Instance) -> dict[str, Any]:
@@ -81,24 +81,31 @@ class ComponentArgs:
         own = {field.name for field in dataclasses.fields(of.section.own)} if of.section.own else set[str]()
         return {name: value for name, value in of.settings.written(self.protect).items() if name not in own}
 
-    def _images(self, of: Instance) -> dict[str, str]:
-        chosen = {argument: self.image(key) for key, argument in _image_arguments(of, self.platform.kind)}
-        return {argument: image for argument, image in chosen.items() if image is not None}
-
-    def image(self, key: ImageKey) -> str | None:
-        """The image that `images` gives for a key."""
-        return getattr(self.images, key.key) or (getattr(self.images, key.otherwise) if key.otherwise else None)
+    def at_setting(self, of: Instance, problem: Problem) -> Problem:
+        """The problem of an argument at the key of the settings that gave it."""
+        if problem.path.partition(".")[0] in ("platform", "tier"):
+            return problem
+        images = {argument: key for key, argument in arguments(of, self.platform.kind)}
+        path = of.section.given_by.get(problem.path) or f"{of.path}.{problem.path}"
+        if key := images.get(problem.path):
+            path = self.images.place(of, key, problem.path) or f"images.{key.key}"
+        return dataclasses.replace(problem, path=path)
 
     @functools.cached_property
-    def demands(self) -> Demands:
-        """What the application asks of what is in front of it."""
-        return demands(self.settings.app)
+    def demands(self) -> list[Demands]:
+        """What each application asks of what is in front of it."""
+        return [demands(one.settings) for one in self.of("app")]
+
+    @property
+    def hostnames(self) -> list[str]:
+        """The names of all applications."""
+        return list(dict.fromkeys(name for one in self.demands for name in one.hostnames))
 
     def reading(self, of: Instance) -> dict[str, int]:
-        """How long a proxy waits for a request, unless its settings say it: by the largest body of the application."""
+        """How long a proxy waits for a request, unless its settings say it: by the largest body of an application."""
         if "read_timeout_seconds" in of.settings.model_fields_set:
             return {}
-        return {"read_timeout_seconds": read_seconds(self.demands.max_body_mb)}
+        return {"read_timeout_seconds": read_seconds(max(one.max_body_mb for one in self.demands))}
 
     def trusted_proxies(self) -> list[str] | None:
         """What stands in front of the proxy: written at the gateway, or at the addons that install the proxy."""
@@ -147,13 +154,16 @@ class ComponentArgs:
         return self.load(of, **given)
 
 
+_MORE_REDIS = "more_redis."
+
+
 def _unlinked(make: ComponentArgs, of: Instance, _links: Links) -> Any:
     return make.load(of)
 
 
 def _tls(make: ComponentArgs, of: Instance, _links: Links) -> Any:
     given: Any = of.settings
-    hostnames = given.hostnames or list(dict.fromkeys([*make.demands.hostnames, *make.policy_hosts()]))
+    hostnames = given.hostnames or list(dict.fromkeys([*make.hostnames, *make.policy_hosts()]))
     (gateway,) = make.of("gateway")
     wired: dict[str, Any] = {"gateway": GatewayIdentity(name=gateway.name, place=make.platform.place)}
     if pair := make.given(of).get("given"):
@@ -169,8 +179,10 @@ def _gateway(make: ComponentArgs, of: Instance, links: Links) -> Any:
 
 
 def _app(make: ComponentArgs, of: Instance, links: Links) -> Any:
-    (gateway,), (database,), (redis,) = make.of("gateway"), make.of("database"), make.of("redis")
-    return make.load(of, gateway=links.link(gateway), database=links.link(database), redis=links.link(redis))
+    (gateway,) = make.of("gateway")
+    wired = {path: links.link(one) for path, one in make.used(of).items()}
+    more = {path.removeprefix(_MORE_REDIS): wired.pop(path) for path in [*wired] if path.startswith(_MORE_REDIS)}
+    return make.load(of, gateway=links.link(gateway), more_redis=more or None, **wired)
 
 
 def _database(make: ComponentArgs, of: Instance, links: Links) -> Any:
@@ -183,20 +195,20 @@ def _database(make: ComponentArgs, of: Instance, links: Links) -> Any:
 
 
 def _backups(make: ComponentArgs, of: Instance, links: Links) -> Any:
-    (database,) = make.of("database")
+    assert of.per
     # On Kubernetes the archive of the database has it.
     kept = make.retention_days() if make.platform.kind is PlatformKind.DOCKER else None
-    return make.load(of, database=links.link(database), retention_days=kept)
+    return make.load(of, database=links.link(of.per), retention_days=kept)
 
 
 def _mta_sts(make: ComponentArgs, of: Instance, links: Links) -> Any:
     if make.policy is None:
         return None
-    (gateway,) = make.of("gateway")
-    images: Any = make.images
-    given: dict[str, Any] = {"image": images.nginx or images.app}
-    if "nginx_command" not in of.settings.model_fields_set and not images.nginx:
-        given["nginx_command"] = make.demands.nginx_command
+    (gateway,), app = make.of("gateway"), make.of("app")[0]
+    images = make.images.of(app)
+    given: dict[str, Any] = {"image": images.get("nginx_image") or images["image"]}
+    if "nginx_command" not in of.settings.model_fields_set and "nginx_image" not in images:
+        given["nginx_command"] = make.demands[0].nginx_command
     domain = make.settings.dns.domain
     return make.load(of, gateway=links.link(gateway), domain=domain, policy=make.policy, **given)
 
@@ -204,18 +216,19 @@ def _mta_sts(make: ComponentArgs, of: Instance, links: Links) -> Any:
 def _addons(make: ComponentArgs, of: Instance, _links: Links) -> Any:
     if not make.installs_addons():
         return None
-    given, app = make.given(of), make.demands
+    given = make.given(of)
     # The proxy is the same one, so what stands in front of it is written once.
     wired: dict[str, Any] = {"trusted_proxies": make.trusted_proxies(), **make.reading(of)}
     if given.get("manifests"):
         wired["manifests"] = str(make.root / given["manifests"])
     if "keda" not in given:
-        wired["keda"] = make.demands.queues
-    # As long as the application may take: later answers come from nobody.
+        wired["keda"] = any(one.queues for one in make.demands)
+    # As long as any application may take: later answers come from nobody.
     if "response_timeout_seconds" not in given:
-        wired["response_timeout_seconds"] = app.request_timeout_seconds + 5
-    if "stop_seconds" not in given and app.stop_seconds > ClusterAddonsArgs.stop_seconds:
-        wired["stop_seconds"] = app.stop_seconds
+        wired["response_timeout_seconds"] = max(one.request_timeout_seconds for one in make.demands) + 5
+    stop_seconds = max(one.stop_seconds for one in make.demands)
+    if "stop_seconds" not in given and stop_seconds > ClusterAddonsArgs.stop_seconds:
+        wired["stop_seconds"] = stop_seconds
     return make.load(of, **wired)
 
 
@@ -239,21 +252,9 @@ _WIRING: dict[str, Callable[[ComponentArgs, Instance, Links], Any]] = {
 
 def is_masked(settings: Any, path: str) -> bool:
     """Whether the setting at `path` is a secret that stands encrypted in the file."""
-    value = functools.reduce(lambda section, key: getattr(section, key, None), path.split("."), settings)
+    value = functools.reduce(_inside, path.split("."), settings)
     return isinstance(value, SecretStr) and value.get_secret_value() == MASKED
 
 
-def at_setting(of: Instance, problem: Problem, kind: PlatformKind) -> Problem:
-    """The problem of an argument at the key of the settings that gave it."""
-    if problem.path.partition(".")[0] in ("platform", "tier"):
-        return problem
-    images = {argument: f"images.{key.key}" for key, argument in _image_arguments(of, kind)}
-    path = images.get(problem.path) or of.section.given_by.get(problem.path) or f"{of.path}.{problem.path}"
-    return dataclasses.replace(problem, path=path)
-
-
-def _image_arguments(of: Instance, kind: PlatformKind) -> list[tuple[ImageKey, str]]:
-    """The keys of `images` that give arguments of a component on a platform, with the arguments."""
-    docker = kind is PlatformKind.DOCKER
-    both = ((key, key.docker if docker else key.kubernetes) for key in of.section.images)
-    return [(key, argument) for key, argument in both if argument is not None]
+def _inside(value: Any, key: str) -> Any:
+    return cast(dict[str, Any], value).get(key) if isinstance(value, dict) else getattr(value, key, None)
