@@ -37,6 +37,10 @@ config:
     gateway: {https_port: 8443}
 ```
 
+Editors complete and check it by [pulumi-stack.schema.json](pulumi-stack.schema.json), which the first line of a file
+names: `# yaml-language-server: $schema=docs/pulumi-stack.schema.json`. For a project of another name:
+`python -m tierstack.stack.schema PROJECT`.
+
 **Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in plaintext
 is an error.
 
