@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from tests.gateway.samples import endpoint
 from tierstack.app_cluster import AppClusterArgs, HealthArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs
 from tierstack.core.tier import Tier
 from tierstack.database.postgresql.engine import POSTGRESQL
-from tierstack.links import DatabaseConnection, DatabaseEngine, GatewayEndpoint, RedisConnection, SecretRef, TrustedCA
+from tierstack.links import DatabaseConnection, DatabaseEngine, RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import DockerHost, Kubernetes, Platform
 
 DIGEST = "0" * 64
@@ -20,18 +21,6 @@ PLATFORMS: dict[str, Platform] = {
     "kubernetes": Kubernetes(name="shop"),
     "rendered": Kubernetes(name="shop", render_to="out"),
 }
-
-
-def gateway(on: str) -> GatewayEndpoint:
-    if on == "docker":
-        return GatewayEndpoint(
-            https_port=443,
-            tools_image=f"sha256:{DIGEST}",
-            network="shop-front",
-            volume="shop-gateway-config",
-            user="65532:65532",
-        )
-    return GatewayEndpoint(https_port=443, name="gateway", gateway_class="traefik", proxy_namespace="traefik")
 
 
 def password(on: str, value: str) -> SecretRef:
@@ -82,7 +71,7 @@ def given(on: str, **changes: Any) -> dict[str, Any]:
         "image": image,
         "hostnames": ["shop.example.org"],
         "php": php(),
-        "gateway": gateway(on),
+        "gateway": endpoint(on),
         "database": database(on),
         "redis": redis(on),
     }

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, gateway, given, php, redis
+from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, given, php, redis
+from tests.gateway.samples import endpoint
 from tests.support import refused
 from tierstack.app_cluster import AppCluster, HttpArgs, HttpServerArgs, RoleArgs, UploadsArgs
 from tierstack.core.tier import TIERS, Tier
@@ -58,17 +59,11 @@ def test_settings_within_the_limits_and_directories_beside_the_code(given: dict[
 
 
 def test_connections_of_another_platform() -> None:
-    wrong = args("docker", gateway=gateway("kubernetes")).problems()
-    assert [problem.path for problem in wrong] == [
-        "gateway.network",
-        "gateway.volume",
-        "gateway.tools_image",
-        "gateway.user",
-    ]
+    wrong = args("docker", gateway=endpoint("kubernetes")).problems()
+    assert [problem.path for problem in wrong] == ["gateway.docker"]
     wrong = args("kubernetes", **{key: given("docker")[key] for key in ("gateway", "database", "redis")}).problems()
     assert [problem.path for problem in wrong] == [
-        "gateway.name",
-        "gateway.proxy_namespace",
+        "gateway.kubernetes",
         "database.password.secret_name",
         "redis.password.secret_name",
     ]

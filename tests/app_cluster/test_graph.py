@@ -7,6 +7,7 @@ import pulumi
 import pytest
 
 from tests.app_cluster.samples import FULL, args, given, redis
+from tests.gateway.samples import KUBERNETES, endpoint
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.app_cluster import (
     AppCluster,
@@ -416,7 +417,7 @@ def test_traefiks_own_kinds_only_with_traefik() -> None:
     from dataclasses import replace
 
     traefik = args("kubernetes")
-    other = args("kubernetes", gateway=replace(traefik.gateway, gateway_class="envoy"))
+    other = args("kubernetes", gateway=endpoint("kubernetes", kubernetes=replace(KUBERNETES, gateway_class="envoy")))
     filters = {
         kind: [one["type"] for one in made(of).named("web-route").inputs["spec"]["rules"][0]["filters"]]
         for kind, of in (("traefik", traefik), ("envoy", other))

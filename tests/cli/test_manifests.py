@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tierstack.engine import manifests
-from tierstack.platform.gitops import PROTECTION, WAVE
+from tierstack.platform.kubernetes.gitops import PROTECTION, WAVE
 
 
 def claim(name: str = "data", size: str = "5Gi", protection: str = "retain", **spec: Any) -> dict[str, Any]:

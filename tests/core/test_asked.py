@@ -14,9 +14,11 @@ from tests.app_cluster import samples
 from tests.database.test_args import args as database
 from tests.support import Recorder, _NoMocks, run_program
 from tierstack.core.errors import ArgumentError
-from tierstack.platform import claim, docker, foreign_namespace, kubernetes, own_state, shared
+from tierstack.platform import claim, docker, own_state, shared
 from tierstack.platform.asked import Asked, PhysicalName, names_of
 from tierstack.platform.claim import HostObject
+from tierstack.platform.kubernetes import foreign_namespace
+from tierstack.platform.kubernetes.cluster import cluster
 
 IMAGE = "registry.example/valkey:8@sha256:" + "a" * 64
 HOST, CLUSTER = ts.DockerHost(name="shop"), ts.Kubernetes(name="shop")
@@ -132,7 +134,7 @@ class TestTwoComponents:
             for name, platform in zip("de", (CLUSTER, ts.Kubernetes(name="stage")), strict=True):
                 root = pulumi.ComponentResource(f"acme:index:{name}", name)
                 manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "net"}}
-                kubernetes.cluster(platform).object("net", root, manifest)
+                cluster(platform).object("net", root, manifest)
 
         assert len([one for one in run_program(program).made if one.name == "net"]) == 5
 
@@ -255,7 +257,7 @@ class TestNamespaceOfAnotherState:
 
         monkeypatch.setattr(foreign_namespace, "kubectl", kubectl)
         monkeypatch.setattr(shared, "has_engine", lambda: True)
-        monkeypatch.setattr(kubernetes, "has_engine", lambda: True)
+        monkeypatch.setattr("tierstack.platform.kubernetes.cluster.has_engine", lambda: True)
         monkeypatch.setattr(own_state, "resources", dict)
         monkeypatch.setattr(claim, "objects_on", lambda _: [])  # not what this machine's daemon has
         return calls

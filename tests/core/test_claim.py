@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from tests.support import Recorder, run_program
-from tierstack import DockerHost
+from tierstack import DataProtection, DockerHost
 from tierstack.platform import claim, own_state
 from tierstack.platform import docker as host_module
 from tierstack.platform.claim import OWNER, Claimed, HostObject
@@ -167,7 +167,7 @@ class TestProgram:
         def program() -> None:
             root = pulumi.ComponentResource("test:index:Root", "root")
             for protection in ("none", "protect"):  # two platforms, one name
-                one = DockerHost(name="shop", data_protection=host_module.DataProtection(protection), **platform)
+                one = DockerHost(name="shop", data_protection=DataProtection(protection), **platform)
                 host_module.host(one).volume(f"data-{protection}", root, data=True)
 
         return run_program(program)

@@ -7,8 +7,8 @@ import pytest
 import tierstack as ts
 from tests.names.whole import shop
 from tests.support import Recorder, Registered, run_program
-from tierstack.platform import gitops
-from tierstack.platform.gitops import Step
+from tierstack.platform.kubernetes import gitops
+from tierstack.platform.kubernetes.gitops import Step
 
 pytestmark = pytest.mark.graph
 

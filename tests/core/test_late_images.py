@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 import tierstack as ts
+from tests.gateway.samples import endpoint
 from tests.support import Recorder, refused, run_program
 
 pytestmark = pytest.mark.graph
@@ -17,18 +18,9 @@ ID = "sha256:" + "a" * 64
 
 
 def app(platform: ts.Platform, image: Any) -> None:
-    docker = platform.kind is ts.PlatformKind.DOCKER
-    gateway = ts.GatewayEndpoint(
-        https_port=443,
-        **(
-            {"network": "n", "volume": "v", "tools_image": ID, "user": "1:1"}
-            if docker
-            else {"name": "gateway", "proxy_namespace": "traefik"}
-        ),
-    )
     given = {
         "hostnames": ["shop.example.org"],
-        "gateway": gateway,
+        "gateway": endpoint(platform.kind.value),
         "php": {"document_root": "/srv"},
         "migration": {"command": ["m"]},
     }
@@ -106,8 +98,7 @@ def test_a_secret_reference_in_place_of_a_text_says_what_to_pass() -> None:
     known = dataclasses.replace(reference, value="hunter2", secret_name=None)
 
     def of(secret: Any) -> str:
-        gateway = ts.GatewayEndpoint(https_port=443, name="gateway", proxy_namespace="traefik")
-        args: dict[str, Any] = {"hostnames": ["a.example"], "document_root": "/srv", "gateway": gateway}
+        args: dict[str, Any] = {"hostnames": ["a.example"], "document_root": "/srv", "gateway": endpoint("kubernetes")}
         args |= {"platform": K, "tier": ts.Tier.USERS_100K, "image": f"registry.example/app:1{DIGEST}"}
         return str(refused(lambda: ts.AppCluster("web", ts.AppClusterArgs(**args, secrets={"KEY": secret}))))
 

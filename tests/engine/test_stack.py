@@ -186,7 +186,7 @@ def test_a_secret_in_clear_is_not_written(checkout: Checkout) -> None:
     leak = """
 from tierstack import Kubernetes
 import pulumi
-from tierstack.platform.kubernetes import Object
+from tierstack.platform.kubernetes.cluster import Object
 provider = pulumi.ProviderResource("kubernetes", "leak", {"renderYamlToDirectory": %r})
 secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "leak"}, "stringData": {"password": "x"}}
 Object("leak", secret, pulumi.ResourceOptions(provider=provider))
@@ -205,7 +205,7 @@ def test_a_thousand_resources_render_in_time(checkout: Checkout) -> None:
         """
 import json, os, pulumi
 from tierstack import Kubernetes
-from tierstack.platform.kubernetes import cluster
+from tierstack.platform.kubernetes.cluster import cluster
 target = json.loads(json.loads(os.environ["PULUMI_CONFIG"])["shop:platform"])["render_to"]
 home = cluster(Kubernetes(name="many", render_to=target))
 parent = pulumi.ComponentResource("test:index:Many", "many")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tierstack.links import GatewayEndpoint
+from tests.gateway.samples import endpoint
 from tierstack.platform import DockerHost, Kubernetes, Platform
 
 DIGEST = "0" * 64
@@ -10,20 +10,11 @@ POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.org\r\nmax_age: 60
 PLATFORMS: dict[str, Platform] = {"docker": DockerHost(name="shop"), "kubernetes": Kubernetes(name="shop")}
 
 
-def gateway(on: str, **changes: Any) -> GatewayEndpoint:
-    if on == "docker":
-        good: dict[str, Any] = {"network": "shop-front", "volume": "shop-config", "user": "65532:65532"}
-        good["tools_image"] = f"sha256:{DIGEST}"
-    else:
-        good = {"name": "gateway", "gateway_class": "traefik", "proxy_namespace": "traefik"}
-    return GatewayEndpoint(**{"https_port": 443, **good, **changes})
-
-
 def given(on: str, **changes: Any) -> dict[str, Any]:
     """Arguments without a problem, as the component host gives them, with `changes`; None leaves one out."""
     good: dict[str, Any] = {
         "platform": PLATFORMS[on],
-        "gateway": gateway(on),
+        "gateway": endpoint(on),
         "domain": "example.org",
         "policy": POLICY,
         "image": f"sha256:{DIGEST}" if on == "docker" else f"registry.example.org/nginx:1@sha256:{DIGEST}",

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.mta_sts_host.samples import gateway, given
+from tests.gateway.samples import endpoint
+from tests.mta_sts_host.samples import given
 from tests.support import refused
 from tierstack.mta_sts_host import MtaStsHost
 
@@ -19,7 +20,7 @@ CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/mta_sts_host/wrong_ar
 def test_wrong(case: dict[str, Any]) -> None:
     changes = dict(case.get("given", {}))
     if "gateway" in case:
-        changes["gateway"] = gateway(case["where"], **case["gateway"])
+        changes["gateway"] = endpoint(case["where"], **case["gateway"])
     error = refused(lambda: MtaStsHost("mta-sts", given(case["where"], **changes)))  # type: ignore[arg-type]
     assert error.subject == 'MtaStsHost "mta-sts"'
     assert [str(problem) for problem in error.problems] == case["problems"]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.mta_sts_host.samples import POLICY, gateway, given
+from tests.gateway.samples import endpoint
+from tests.mta_sts_host.samples import POLICY, given
 from tests.support import UNKNOWN, Recorder, Secret, golden, run_program
 from tierstack.dns_records import DNSRecords, DNSRecordsArgs
 from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs, server
@@ -40,8 +41,7 @@ def test_another_policy_rolls_the_pods() -> None:
 
 
 def test_the_route_goes_before_those_of_wildcards() -> None:
-    args = MtaStsHostArgs(**given("docker"))
-    found = json.loads(server.traefik_file("mta-sts", args, "shop-mta-sts:8080"))["http"]
+    found = json.loads(server.traefik_file("mta-sts", "mta-sts.example.org", "https", "shop-mta-sts:8080"))["http"]
     (router,) = found["routers"].values()
     assert router["rule"] == "Host(`mta-sts.example.org`)"
     assert router["priority"] > len("HostRegexp(`^[a-z0-9-]+.example.org$`)")
@@ -49,7 +49,7 @@ def test_the_route_goes_before_those_of_wildcards() -> None:
 
 
 def test_where_the_policy_is() -> None:
-    args = [MtaStsHostArgs(**given("docker", gateway=gateway("docker", https_port=port))) for port in (443, 8443)]
+    args = [MtaStsHostArgs(**given("docker", gateway=endpoint("docker", https_port=port))) for port in (443, 8443)]
     assert [one.url for one in args] == [
         "https://mta-sts.example.org/.well-known/mta-sts.txt",
         "https://mta-sts.example.org:8443/.well-known/mta-sts.txt",

@@ -9,6 +9,8 @@ from tierstack.core.tier import Tier
 from tierstack.links import SecretRef
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
 from tierstack.platform.internal_ca import TLSMode
+from tierstack.platform.kubernetes import plan
+from tierstack.platform.kubernetes.plan import Planned
 from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose, kubernetes
 
 pytestmark = pytest.mark.graph
@@ -27,8 +29,12 @@ def registered(one: RedisClusterArgs) -> Recorder:
     return run_program(lambda: RedisCluster("redis", one))
 
 
+def planned(one: RedisClusterArgs) -> list[Planned]:
+    return kubernetes.plan("redis", one, SecretRef(secret_name="redis-password", key="password"))
+
+
 def manifests(one: RedisClusterArgs) -> dict[str, Any]:
-    return kubernetes.manifests("redis", one, SecretRef(secret_name="redis-password", key="password"))
+    return plan.manifests(planned(one))
 
 
 @pytest.mark.parametrize(
@@ -188,10 +194,8 @@ def test_only_pods_of_clients_and_of_the_store_itself_come_in() -> None:
 
 def test_before_three_become_one_the_first_must_have_everything() -> None:
     """The StatefulSet tells all nodes to stop at once, so what makes that safe comes before it."""
-    made = list(manifests(args()))
-    assert made.index("redis-alone") < made.index("redis-node")
-    done: dict[str, Any] = {key: key for key in made}
-    assert "redis-alone" in kubernetes._needs("redis", "redis-node", done)
+    needed = {one.name: one.after for one in planned(args())}
+    assert "redis-alone" in needed["redis-node"]
     assert "redis-alone" not in manifests(args(tier=Tier.USERS_1M))
     # Whoever applies rendered manifests has an order of their own: the three say what to run in one of them.
     rendered = Kubernetes(name="shop", render_to="rendered")

@@ -34,12 +34,13 @@ class _Release:
     """One release under construction."""
 
     def __init__(self, name: str, parent: pulumi.Resource, args: AppClusterArgs) -> None:
-        assert args.gateway.tools_image  # the rules ask for it
+        assert args.gateway.docker  # the rules ask for it
+        self.gateway = args.gateway.docker
         self.name, self.parent, self.args = name, parent, args
         self.on: Host = host(args.platform, parent)
         self.release = processes.release(args)
         self.prefix = f"{name}-{self.release}"
-        self.tools = args.gateway.tools_image
+        self.tools = self.gateway.tools_image
         uid, gid = (int(part) for part in args.user.split(":"))
         self.owner = (uid, gid)
         self.connected = connected(args)
@@ -133,7 +134,7 @@ class _Release:
             called = self.called(str(index))
             alias = hyphenated(called)
             service = self._http() if self.args.http_server else self._nginx(index, configuration, after)
-            front = Attachment(network=pulumi.Output.from_input(self.args.gateway.network), aliases=[alias])  # pyright: ignore
+            front = Attachment(network=self.gateway.network, aliases=[alias])  # pyright: ignore
             needs = [*after, *service.needs]
             # A server of the image's own is the application itself, so it needs database and Redis as well.
             others = self.networks if self.args.http_server else []
@@ -251,9 +252,7 @@ class _Release:
     def route(self, servers: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]) -> VolumeFiles:
         """The proxy's file, written once every web container is healthy: with it the release takes the traffic."""
         args = self.args
-        assert args.gateway.user
-        assert args.gateway.volume
-        uid, gid = (int(part) for part in args.gateway.user.split(":"))
+        uid, gid = (int(part) for part in self.gateway.user.split(":"))
 
         def content(addresses: list[str]) -> str:
             release = traffic.Release(name=self.release, servers=addresses)
@@ -262,8 +261,10 @@ class _Release:
         return self.on.files(
             f"{self.name}-route",
             self.parent,
-            volume=args.gateway.volume,
-            files={posixpath.join("dynamic", f"{self.name}.yaml"): pulumi.Output.all(*servers).apply(content)},
+            volume=self.gateway.volume,
+            files={
+                posixpath.join(self.gateway.directory, f"{self.name}.yaml"): pulumi.Output.all(*servers).apply(content)
+            },
             image=self.tools,
             owner=(uid, gid),
             depends_on=after,

@@ -8,8 +8,8 @@ from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
 from tierstack.links import SecretRef
-from tierstack.platform.gitops import Step
-from tierstack.platform.kubernetes import Object, cluster
+from tierstack.platform.kubernetes.cluster import Object, cluster
+from tierstack.platform.kubernetes.gitops import Step
 from tierstack.platform.revision import combined
 
 

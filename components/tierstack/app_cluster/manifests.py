@@ -2,9 +2,10 @@
 
 from tierstack.app_cluster import processes, traffic
 from tierstack.app_cluster.role_manifests import Roles
-from tierstack.platform import policies
-from tierstack.platform.kubernetes import Manifest
-from tierstack.platform.proxy import GATEWAY_API, TRAEFIK_CLASS
+from tierstack.platform.kubernetes import network as policies
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.routes import GATEWAY_API
+from tierstack.platform.proxy import TRAEFIK_CLASS
 
 
 class App(Roles):
@@ -89,7 +90,7 @@ class App(Roles):
         """In: the proxy only. Out: this namespace (what listens there judges by labels), DNS, the ports asked for at
         public addresses, and the private networks asked for."""
         args = self.args
-        proxies = [policies.namespace(args.gateway.proxy_namespace or "")]
+        proxies = [policies.namespace(self.gateway.proxy_namespace)]
         egress = [policies.egress([{"podSelector": {}}]), policies.DNS]
         if ports := [443, 587] if args.outbound.ports is None else args.outbound.ports:
             egress.append(policies.egress(policies.outside(), *ports))
@@ -106,7 +107,7 @@ class App(Roles):
 
     def middlewares(self) -> list[Manifest]:
         """Traefik's own kinds, for what the Gateway API lacks; none for another GatewayClass."""
-        if self.args.gateway.gateway_class != TRAEFIK_CLASS:
+        if self.gateway.gateway_class != TRAEFIK_CLASS:
             return []
         limit = traffic.rate_limit(self.args)
         specs: dict[str, Manifest] = {"rate-limit": {"rateLimit": limit}} if limit else {}
@@ -143,7 +144,7 @@ class App(Roles):
             "kind": "HTTPRoute",
             "metadata": self.metadata("web"),
             "spec": {
-                "parentRefs": [{"name": self.args.gateway.name, "sectionName": "https"}],
+                "parentRefs": [{"name": self.gateway.name, "sectionName": self.gateway.section_name}],
                 "hostnames": self.args.hostnames,
                 "rules": [rule],
             },

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.platform.kubernetes import operators
 
 
 @dataclass(kw_only=True)
@@ -172,7 +173,7 @@ class QueueScaling:
     """Name in `more_redis` of the Redis that holds the list. None: that of `redis`."""
     database_index: int = 0
     """Number of the Redis database that holds the list. 0 to 15. Default: 0."""
-    keda_namespace: str = "keda"
+    keda_namespace: str = operators.KEDA
     """Namespace of KEDA's operator, which must reach Redis. Default: `keda`."""
 
 

@@ -11,8 +11,9 @@ from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
 from tierstack.app_cluster.connections import connected, trusted
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CA_FILE, ca_directory
-from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, Manifest
-from tierstack.platform.pods import settings
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.pod_settings import settings
+from tierstack.platform.kubernetes.workload import CONTAINER_SECURITY, POD_SECURITY
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
 DEADLINE_SECONDS = 600
@@ -52,6 +53,8 @@ class Pods:
     def __init__(
         self, name: str, args: AppClusterArgs, secrets: dict[str, SecretRef], revision: pulumi.Input[str]
     ) -> None:
+        assert args.gateway.kubernetes  # the rules ask for it
+        self.gateway = args.gateway.kubernetes
         self.name, self.args, self.secrets, self.revision = name, args, secrets, revision
         self.connected = connected(args)
         self.release = release_of(args)

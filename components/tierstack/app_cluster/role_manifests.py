@@ -7,9 +7,9 @@ import pulumi
 from tierstack.app_cluster.options import QueueScaling, RoleArgs
 from tierstack.app_cluster.pods import DEADLINE_SECONDS, Pods
 from tierstack.links import RedisConnection
-from tierstack.platform import policies
 from tierstack.platform.internal_ca import CA_FILE
-from tierstack.platform.kubernetes import Manifest
+from tierstack.platform.kubernetes import network as policies
+from tierstack.platform.kubernetes.manifest import Manifest
 
 _KEDA = "keda.sh/v1alpha1"
 _CPU_PERCENT = 70

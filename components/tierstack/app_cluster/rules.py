@@ -286,11 +286,8 @@ def _hidden_code(root: str | None, directories: Sequence[tuple[str, str | None]]
 
 def _wiring(args: AppClusterArgs) -> list[Problem]:
     """The other components must be on the same platform, and secrets must have a place to be."""
-    if args.platform.kind is PlatformKind.DOCKER:
-        needed = {"gateway.network": args.gateway.network, "gateway.volume": args.gateway.volume}
-        needed |= {"gateway.tools_image": args.gateway.tools_image, "gateway.user": args.gateway.user}
-    else:
-        needed = {"gateway.name": args.gateway.name, "gateway.proxy_namespace": args.gateway.proxy_namespace}
+    kind = args.platform.kind.value
+    needed = {f"gateway.{kind}": getattr(args.gateway, kind)}
     part = "value" if args.platform.kind is PlatformKind.DOCKER else "secret_name"
     needed |= {f"{one.path}.password.{part}": getattr(one.secret, part) for one in connected(args)}
     found = [

@@ -47,9 +47,10 @@ def traefik_file(name: str, args: AppClusterArgs, releases: Sequence[Release], m
                 "mirrors": [{"name": f"{name}-{mirror.release}", "percent": mirror.percent}],
             }
         }
+    assert args.gateway.docker  # the rules ask for it
     router: dict[str, Any] = {
         "rule": rule(args.hostnames),
-        "entryPoints": ["https"],
+        "entryPoints": [args.gateway.docker.entry_point],
         "service": f"{name}-mirrored" if mirror else name,
         "middlewares": list(middlewares),
         "tls": {},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tierstack.backup_schedule import agent
-from tierstack.platform import policies
+from tierstack.platform.kubernetes import network, operators
 
 PYTHON = ["python3", "-m", agent.__name__]
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/lib", "TZ": "UTC"}
@@ -116,12 +116,12 @@ def recovery_cluster(
     }
 
 
-def recovery_policy(*, aside: str, operator_namespace: str = "cnpg-system") -> dict[str, Any]:
+def recovery_policy(*, aside: str, operator_namespace: str = operators.CLOUDNATIVE_PG) -> dict[str, Any]:
     """The NetworkPolicy of the Cluster `aside`, in a namespace that is closed (`platform.default_deny`): its operator
     reaches it, and it reaches the API server, DNS and the bucket, which no policy of the stack lets it do."""
-    return policies.policy(
+    return network.policy(
         aside,
         {"cnpg.io/cluster": aside},
-        ingress=[policies.ingress([policies.namespace(operator_namespace)], 5432, 8000)],
+        ingress=[network.ingress([network.namespace(operator_namespace)], 5432, 8000)],
         egress=[{}],
     )

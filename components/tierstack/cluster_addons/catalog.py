@@ -7,6 +7,8 @@ vendor's repository, its checksum is not known here (None): a user gives it in `
 from dataclasses import dataclass
 from enum import Enum
 
+from tierstack.platform.kubernetes import operators
+
 _RAW = "https://raw.githubusercontent.com"
 _RELEASES = "https://github.com/{}/releases/download/{}"
 
@@ -104,14 +106,14 @@ CATALOG: dict[Addon, Release] = {
                 ),
             },
         ),
-        namespace="traefik",
+        namespace=operators.TRAEFIK,
         crds=("middlewares.traefik.io",),
         needs=(Addon.GATEWAY_API,),
     ),
     Addon.CERT_MANAGER: Release(
         version="1.19.1",
         sources=_asset("cert-manager/cert-manager", "v1.19.1", "cert-manager.yaml"),
-        namespace="cert-manager",
+        namespace=operators.CERT_MANAGER,
         crds=("certificates.cert-manager.io", "issuers.cert-manager.io"),
     ),
     Addon.CLOUDNATIVE_PG: Release(
@@ -123,7 +125,7 @@ CATALOG: dict[Addon, Release] = {
                 "releases/cnpg-1.30.1.yaml": "37237f145d8138256ea25ae830f87759255665ff08f8d552fdd8224a5ec032fb",
             },
         ),
-        namespace="cnpg-system",
+        namespace=operators.CLOUDNATIVE_PG,
         crds=("clusters.postgresql.cnpg.io", "poolers.postgresql.cnpg.io", "scheduledbackups.postgresql.cnpg.io"),
     ),
     Addon.BARMAN_CLOUD: Release(
@@ -135,7 +137,7 @@ CATALOG: dict[Addon, Release] = {
                 "manifest.yaml": "a1d8c5315be2fb87d2bfebbdfd32507edba55a837e5c24a4158c5839014525e8",
             },
         ),
-        namespace="cnpg-system",
+        namespace=operators.CLOUDNATIVE_PG,
         pod_security=None,  # the namespace is CloudNativePG's, which it needs
         crds=("objectstores.barmancloud.cnpg.io",),
         released=(
@@ -159,14 +161,14 @@ CATALOG: dict[Addon, Release] = {
                 "manifests/install.yaml": "2701f5ff276e2a41b41d4d7cf8beeb7a62c6c850a34b71f031a29bbb656d543b",
             },
         ),
-        namespace="argo-rollouts",
+        namespace=operators.ARGO_ROLLOUTS,
         crds=("rollouts.argoproj.io", "analysistemplates.argoproj.io"),
         released=(("quay.io/argoproj/argo-rollouts", "quay.io/argoproj/argo-rollouts:v1.9.1"),),
     ),
     Addon.KEDA: Release(
         version="2.18.1",
         sources=_asset("kedacore/keda", "v2.18.1", "keda-2.18.1.yaml"),
-        namespace="keda",
+        namespace=operators.KEDA,
         crds=("scaledobjects.keda.sh", "triggerauthentications.keda.sh"),
         released=tuple(
             (f"ghcr.io/kedacore/{name}", f"ghcr.io/kedacore/{name}:2.18.1")
@@ -176,7 +178,7 @@ CATALOG: dict[Addon, Release] = {
     Addon.EXTERNAL_SECRETS: Release(
         version="0.20.4",
         sources=_asset("external-secrets/external-secrets", "v0.20.4", "external-secrets.yaml"),
-        namespace="external-secrets",
+        namespace=operators.EXTERNAL_SECRETS,
         crds=("externalsecrets.external-secrets.io", "passwords.generators.external-secrets.io"),
         released=(
             (
@@ -221,7 +223,7 @@ CATALOG: dict[Addon, Release] = {
     Addon.METRICS_SERVER: Release(
         version="0.8.0",
         sources=_asset("kubernetes-sigs/metrics-server", "v0.8.0", "components.yaml"),
-        namespace="kube-system",
+        namespace=operators.METRICS_SERVER,
         pod_security=None,
     ),
 }

@@ -7,9 +7,9 @@ import pulumi
 from tierstack.cluster_addons import manifests, traefik
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.cluster_addons.manifests import Manifest
 from tierstack.cluster_addons.sources import Fetch, read
-from tierstack.platform.kubernetes import Cluster, Object, cluster
+from tierstack.platform.kubernetes.cluster import Cluster, Object, cluster
+from tierstack.platform.kubernetes.manifest import Manifest
 
 TIMEOUT = "10m"
 
@@ -56,7 +56,7 @@ def _register(
 ) -> Object:
     # Deleting a resource definition deletes every object of it, and with a database cluster its volumes.
     data = manifest["kind"] == manifests.CRD
-    return on.as_it_is(
+    return on.register_raw(
         resource_name(name, addon, manifest), parent, manifest, data=data, depends_on=before, timeout=TIMEOUT
     )
 

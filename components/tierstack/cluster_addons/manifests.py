@@ -10,8 +10,7 @@ import yaml
 
 from tierstack.cluster_addons.catalog import Release
 from tierstack.cluster_addons.tuning import tuned
-
-Manifest = dict[str, Any]
+from tierstack.platform.kubernetes.manifest import Manifest, manifest
 
 CRD = "CustomResourceDefinition"
 _WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
@@ -227,4 +226,4 @@ def _namespaces(documents: Sequence[Manifest], release: Release) -> Iterator[Man
     if own is None or release.pod_security is None:
         return
     if not any(one["kind"] == "Namespace" and one["metadata"]["name"] == own for one in documents):
-        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": own}}
+        yield manifest("v1", "Namespace", own)

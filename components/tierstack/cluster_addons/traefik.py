@@ -1,19 +1,22 @@
 """Traefik as controller of the Gateway API (pure): its objects, which are ours because the vendor has only a chart."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 from tierstack.cluster_addons.args import ClusterAddonsArgs, ServiceType
-from tierstack.cluster_addons.catalog import CATALOG, TRAEFIK_IMAGE, Addon
-from tierstack.cluster_addons.tuning import apart, disruption_budget, tolerations
-from tierstack.platform.kubernetes import CONTAINER_SECURITY, POD_SECURITY, millicores
+from tierstack.cluster_addons.catalog import TRAEFIK_IMAGE
+from tierstack.cluster_addons.tuning import tolerations
+from tierstack.platform.kubernetes import placement, probes, workload
+from tierstack.platform.kubernetes.budget import disruption_budget
+from tierstack.platform.kubernetes.manifest import Manifest, manifest
+from tierstack.platform.kubernetes.operators import TRAEFIK as NAMESPACE
+from tierstack.platform.kubernetes.quantities import resources
+from tierstack.platform.kubernetes.routes import GATEWAY_API
+from tierstack.platform.kubernetes.services import service, service_port
 from tierstack.platform.proxy import TRAEFIK_CLASS, traefik
 from tierstack.platform.proxy.sizing import runtime
 
-Manifest = dict[str, Any]
-
 NAME = "traefik"
-NAMESPACE = cast(str, CATALOG[Addon.TRAEFIK].namespace)
 CONTROLLER = "traefik.io/gateway-controller"
 INTERNAL = traefik.INTERNAL
 LEAVE_SECONDS = 15
@@ -45,31 +48,22 @@ def manifests(args: ClusterAddonsArgs) -> list[Manifest]:
 
     https://doc.traefik.io/traefik/reference/install-configuration/providers/kubernetes/kubernetes-gateway/
     """
+    rights = "rbac.authorization.k8s.io"
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": dict(_META)},
-        _role(),
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": NAME},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME},
-            "subjects": [{"kind": "ServiceAccount", **_META}],
-        },
+        manifest("v1", "ServiceAccount", NAME, namespace=NAMESPACE),
+        manifest(f"{rights}/v1", "ClusterRole", NAME, rules=_rules()),
+        manifest(
+            f"{rights}/v1",
+            "ClusterRoleBinding",
+            NAME,
+            roleRef={"apiGroup": rights, "kind": "ClusterRole", "name": NAME},
+            subjects=[{"kind": "ServiceAccount", **_META}],
+        ),
         _service(args),
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "GatewayClass",
-            "metadata": {"name": TRAEFIK_CLASS},
-            "spec": {"controllerName": CONTROLLER},
-        },
+        manifest(GATEWAY_API, "GatewayClass", TRAEFIK_CLASS, {"controllerName": CONTROLLER}),
         # The provider of the Gateway API takes the TLS profile from here, in whatever namespace the Gateway is.
-        {
-            "apiVersion": "traefik.io/v1alpha1",
-            "kind": "TLSOption",
-            "metadata": {"name": "default", "namespace": NAMESPACE},
-            "spec": traefik.TLS_PROFILE,
-        },
-        disruption_budget(NAME, NAMESPACE, _LABELS),
+        manifest("traefik.io/v1alpha1", "TLSOption", "default", traefik.TLS_PROFILE, namespace=NAMESPACE),
+        disruption_budget(NAME, _LABELS, namespace=NAMESPACE),
         _deployment(args),
     ]
 
@@ -119,44 +113,32 @@ def _paths(value: Manifest, before: str = "") -> Iterator[tuple[str, str]]:
             yield f"{before}{key}", str(part).lower() if isinstance(part, bool) else str(part)
 
 
-def _role() -> Manifest:
+def _rules() -> list[Manifest]:
+    """What Traefik may read, and write."""
+
     def rule(group: str, resources: list[str], verbs: list[str]) -> Manifest:
         return {"apiGroups": [group], "resources": resources, "verbs": verbs}
 
     read = ["get", "list", "watch"]
     gateway = "gateway.networking.k8s.io"
     kinds = [*_GATEWAY, "backendtlspolicies"]
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": NAME},
-        "rules": [
-            rule("", ["namespaces", "services", "secrets", "configmaps", "nodes"], read),
-            rule("discovery.k8s.io", ["endpointslices"], read),
-            rule(gateway, kinds, read),
-            rule(gateway, [f"{kind}/status" for kind in kinds], ["update"]),
-            rule("traefik.io", list(_CRDS), read),
-            # The provider of Traefik's own resources watches these too, and starts only when it may.
-            rule("networking.k8s.io", ["ingresses", "ingressclasses"], read),
-        ],
-    }
+    return [
+        rule("", ["namespaces", "services", "secrets", "configmaps", "nodes"], read),
+        rule("discovery.k8s.io", ["endpointslices"], read),
+        rule(gateway, kinds, read),
+        rule(gateway, [f"{kind}/status" for kind in kinds], ["update"]),
+        rule("traefik.io", list(_CRDS), read),
+        # The provider of Traefik's own resources watches these too, and starts only when it may.
+        rule("networking.k8s.io", ["ingresses", "ingressclasses"], read),
+    ]
 
 
 def _service(args: ClusterAddonsArgs) -> Manifest:
-    ports = [(80, "http"), (443, "https")]
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": dict(_META),
-        "spec": {
-            "type": args.service_type.value,
-            "selector": dict(_LABELS),
-            "ports": [{"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for port, name in ports],
-            # The client's address arrives (rate limits count by it), and no node forwards to another. A node whose
-            # only pod leaves still sends to it until it is gone (KEP-1669).
-            **({} if args.service_type is ServiceType.CLUSTER_IP else {"externalTrafficPolicy": "Local"}),
-        },
-    }
+    # The client's address arrives (rate limits count by it), and no node forwards to another. A node whose only pod
+    # leaves still sends to it until it is gone (KEP-1669).
+    local: Manifest = {} if args.service_type is ServiceType.CLUSTER_IP else {"externalTrafficPolicy": "Local"}
+    ports = [service_port("http", 80, "http"), service_port("https", 443, "https")]
+    return service(NAME, _LABELS, ports, namespace=NAMESPACE, type=args.service_type.value, **local)
 
 
 def _deployment(args: ClusterAddonsArgs) -> Manifest:
@@ -164,42 +146,35 @@ def _deployment(args: ClusterAddonsArgs) -> Manifest:
     low = min(args.http_port, args.https_port) < 1024
     # A port below 1024 without any capability; this sysctl is one that even `restricted` allows.
     sysctls = {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]} if low else {}
-    ping = {"httpGet": {"path": "/ping", "port": "internal"}, "timeoutSeconds": 2}
-    container = {
-        "name": NAME,
-        "image": (args.images or {}).get("docker.io/library/traefik", TRAEFIK_IMAGE),
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["/usr/local/bin/traefik"],
-        "args": configuration(args),
-        "env": [{"name": key, "value": value} for key, value in runtime(args.traefik_memory_mb).items()],
-        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
-        "readinessProbe": {**ping, "periodSeconds": 2, "failureThreshold": 1},
-        "livenessProbe": {**ping, "periodSeconds": 10, "failureThreshold": 3, "initialDelaySeconds": 5},
-        "resources": {
-            "requests": {"cpu": millicores(round(args.traefik_cpu * 1000)), "memory": f"{args.traefik_memory_mb}Mi"},
-            "limits": {"memory": f"{args.traefik_memory_mb}Mi"},
-        },
-        "securityContext": CONTAINER_SECURITY,
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {**_META, "labels": dict(_LABELS)},
-        "spec": {
-            "replicas": args.replicas,
-            "selector": {"matchLabels": dict(_LABELS)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {
-                "metadata": {"labels": dict(_LABELS)},
-                "spec": {
-                    "serviceAccountName": NAME,
-                    "securityContext": {**POD_SECURITY, "runAsUser": _USER, "runAsGroup": _USER, **sysctls},
-                    "affinity": {"podAntiAffinity": apart(_LABELS)},
-                    "tolerations": tolerations(),
-                    # Accepting, then draining, then a margin.
-                    "terminationGracePeriodSeconds": LEAVE_SECONDS + args.stop_seconds + 5,
-                    "containers": [container],
-                },
-            },
-        },
-    }
+    ping = probes.http("/ping", "internal")
+    container = workload.container(
+        NAME,
+        (args.images or {}).get("docker.io/library/traefik", TRAEFIK_IMAGE),
+        ["/usr/local/bin/traefik"],
+        resources(args.traefik_memory_mb, args.traefik_cpu),
+        imagePullPolicy="IfNotPresent",
+        args=configuration(args),
+        env=workload.variables(runtime(args.traefik_memory_mb)),
+        ports=[workload.port(name, number) for name, number in ports],
+        readinessProbe=probes.probe(ping, 2, timeout=2, failures=1),
+        livenessProbe=probes.probe(ping, 10, timeout=2, failures=3, delay=5),
+    )
+    pod = workload.pod(
+        _LABELS,
+        [container],
+        security={**workload.POD_SECURITY, "runAsUser": _USER, "runAsGroup": _USER, **sysctls},
+        # Accepting, then draining, then a margin.
+        stop_seconds=LEAVE_SECONDS + args.stop_seconds + 5,
+        serviceAccountName=NAME,
+        affinity=placement.apart(_LABELS),
+        tolerations=tolerations(),
+    )
+    return workload.deployment(
+        NAME,
+        _LABELS,
+        pod,
+        strategy=workload.rolling(unavailable=0, surge=1),
+        replicas=args.replicas,
+        namespace=NAMESPACE,
+        labels=_LABELS,
+    )

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-Manifest = dict[str, Any]
+from tierstack.platform.kubernetes.budget import disruption_budget
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.placement import apart
+from tierstack.platform.kubernetes.workload import rolling
 
 EVICTION_SECONDS = 10
 """How long a pod of an operator stays bound to a node that does not answer; they hold nothing that could be lost."""
@@ -44,7 +47,7 @@ TUNINGS: dict[str, Tuning] = {
     "barman-cloud": Tuning(
         without=("--leader-elect", "--log-level=debug"),
         arguments=("--log-level=info",),
-        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        strategy=rolling(unavailable=0, surge=1),
     ),
     # It can shift weights of a TraefikService, which an HTTPRoute may name as its backend, once it knows the API group
     # that Traefik 3 uses: traffic routing without the Gateway API plugin, which is a program fetched at every start.
@@ -103,25 +106,9 @@ def tuned(manifest: Manifest, replicas: int, lease_seconds: int) -> Iterator[Man
     pod["tolerations"] = [*pod.get("tolerations", []), *tolerations()]
     if copies > 1:
         labels = spec["selector"]["matchLabels"]
-        pod.setdefault("affinity", {}).setdefault("podAntiAffinity", apart(labels))
-        yield disruption_budget(name, manifest["metadata"]["namespace"], labels)
+        pod["affinity"] = {**apart(labels), **pod.get("affinity", {})}
+        yield disruption_budget(name, labels, namespace=manifest["metadata"]["namespace"])
     yield manifest
-
-
-def apart(labels: dict[str, str]) -> Manifest:
-    """podAntiAffinity that puts the copies on different nodes where there are as many."""
-    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
-    return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
-
-
-def disruption_budget(name: str, namespace: str, labels: dict[str, str]) -> Manifest:
-    """A drain of nodes takes one copy at a time."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}},
-    }
 
 
 def tolerations() -> list[Manifest]:

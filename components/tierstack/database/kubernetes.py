@@ -2,7 +2,8 @@
 
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import DataEngine
-from tierstack.platform.kubernetes import Manifest, mebibytes, millicores
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.quantities import mebibytes, millicores
 
 
 def client_labels(name: str) -> dict[str, str]:

@@ -54,7 +54,7 @@ from tierstack.dns_records.zone.compose import Zone
 from tierstack.dns_records.zone.summary import summarize
 from tierstack.platform import DataProtection
 from tierstack.platform.component import Component
-from tierstack.platform.kubernetes import cluster
+from tierstack.platform.kubernetes.cluster import cluster
 
 __all__ = [
     "BimiArgs",

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import yaml
 
-from tierstack.platform.gitops import BEFORE_SCALE_IN, PROTECTION, annotation, step_of
+from tierstack.platform.kubernetes.gitops import BEFORE_SCALE_IN, PROTECTION, annotation, step_of
 
 Manifest = dict[str, Any]
 

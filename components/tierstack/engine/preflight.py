@@ -6,7 +6,7 @@ import subprocess
 from tierstack.cluster_addons.required import Needs, missing
 from tierstack.core.errors import ArgumentError
 from tierstack.platform import Platform
-from tierstack.platform.foreign_namespace import foreign_namespace, kubectl
+from tierstack.platform.kubernetes.foreign_namespace import foreign_namespace, kubectl
 
 
 def check(needs: Needs | None, platform: Platform, stack: str) -> str | None:

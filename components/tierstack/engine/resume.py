@@ -33,7 +33,7 @@ from tierstack.engine.interrupted import (
 )
 from tierstack.engine.run import Engine, note
 from tierstack.platform.daemon import client
-from tierstack.platform.foreign_namespace import ANSWER_SECONDS
+from tierstack.platform.kubernetes.foreign_namespace import ANSWER_SECONDS
 
 _MANAGER = "pulumi-kubernetes-"
 

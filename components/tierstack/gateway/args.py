@@ -9,6 +9,7 @@ from tierstack.core.errors import MISSING, Problem, out_of_range, rule
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
+from tierstack.platform.kubernetes import operators
 from tierstack.platform.proxy import TRAEFIK_CLASS
 from tierstack.platform.proxy.forwarded import network_problems
 from tierstack.platform.proxy.traefik import READ_SECONDS
@@ -50,7 +51,7 @@ class GatewayArgs:
     are enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate."""
     gateway_class: str = TRAEFIK_CLASS
     """Kubernetes: name of the GatewayClass."""
-    proxy_namespace: str = "traefik"
+    proxy_namespace: str = operators.TRAEFIK
     """Kubernetes: namespace in which the proxy's pods run."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the

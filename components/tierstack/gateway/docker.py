@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from tierstack.gateway.args import GatewayArgs
-from tierstack.links import AcmeClient, Certificate, GatewayEndpoint
+from tierstack.links import AcmeClient, Certificate, DockerGateway, GatewayEndpoint
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.platform.proxy import acme, traefik
 from tierstack.platform.proxy.sizing import runtime
@@ -63,10 +63,14 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
     )
     return GatewayEndpoint(
         https_port=args.https_port,
-        tools_image=args.tools_image,
-        network=network.name,
-        volume=files.volume,
-        user=args.user,
+        docker=DockerGateway(
+            network=network.name,
+            volume=files.volume,
+            directory=traefik.DYNAMIC,
+            entry_point=traefik.HTTPS_ENTRY,
+            user=args.user,
+            tools_image=args.tools_image,
+        ),
         trusted_proxies=args.trusted_proxies,
         hostnames=list(args.certificate.hostnames),
         gateway=name,

@@ -3,22 +3,29 @@
 from tierstack.core.memory import Reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Section, Surroundings
 from tierstack.gateway.args import GatewayArgs
-from tierstack.links import GatewayEndpoint
+from tierstack.links import DockerGateway, GatewayEndpoint, KubernetesGateway
 from tierstack.platform import PlatformKind
 from tierstack.platform.proxy import TRAEFIK_CLASS
+
+_DOCKER = DockerGateway(
+    network="network",
+    volume="volume",
+    directory="dynamic",
+    entry_point="https",
+    user="65532:65532",
+    tools_image=f"sha256:{'0' * 64}",
+)
+_KUBERNETES = KubernetesGateway(
+    name="gateway", section_name="https", gateway_class="traefik", proxy_namespace="traefik"
+)
 
 
 def _placeholder(args: GatewayArgs) -> GatewayEndpoint:
     docker = args.platform.kind is PlatformKind.DOCKER
     return GatewayEndpoint(
         https_port=443,
-        tools_image=f"sha256:{'0' * 64}" if docker else None,
-        network="network" if docker else None,
-        volume="volume" if docker else None,
-        user="65532:65532" if docker else None,
-        name=None if docker else "gateway",
-        gateway_class=None if docker else "traefik",
-        proxy_namespace=None if docker else "traefik",
+        docker=_DOCKER if docker else None,
+        kubernetes=None if docker else _KUBERNETES,
     )
 
 

@@ -2,7 +2,7 @@
 
 from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
 from tierstack.links.database import DatabaseArchive, DatabaseConnection, DatabaseEngine
-from tierstack.links.gateway import GatewayEndpoint, GatewayIdentity
+from tierstack.links.gateway import DockerGateway, GatewayEndpoint, GatewayIdentity, KubernetesGateway
 from tierstack.links.object_store import ObjectStore
 from tierstack.links.redis import RedisConnection
 from tierstack.links.secrets import SecretRef
@@ -14,8 +14,10 @@ __all__ = [
     "DatabaseConnection",
     "DatabaseEngine",
     "DnsUpdates",
+    "DockerGateway",
     "GatewayEndpoint",
     "GatewayIdentity",
+    "KubernetesGateway",
     "ObjectStore",
     "RedisConnection",
     "SecretRef",

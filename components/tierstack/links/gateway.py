@@ -18,6 +18,42 @@ class GatewayIdentity:
 
 
 @dataclass(kw_only=True)
+class DockerGateway:
+    """Where applications attach to the proxy of a Docker host."""
+
+    source = "`endpoint.docker` of a Gateway on Docker"
+
+    network: pulumi.Input[str]
+    """Network that the proxy shares with the applications."""
+    volume: pulumi.Input[str]
+    """Volume whose folder `directory` the proxy watches: one file for each application."""
+    directory: str
+    """Folder of the volume."""
+    entry_point: str
+    """Traefik's name for the port of HTTPS, which routers name."""
+    user: str
+    """`uid:gid` of the proxy, which reads the files."""
+    tools_image: pulumi.Input[str]
+    """`tools_image` of the Gateway, which writes files into volumes."""
+
+
+@dataclass(kw_only=True)
+class KubernetesGateway:
+    """Where applications attach to a Gateway of the Gateway API."""
+
+    source = "`endpoint.kubernetes` of a Gateway on Kubernetes"
+
+    name: pulumi.Input[str]
+    """The Gateway in the platform's namespace that routes attach to."""
+    section_name: str
+    """Name of its listener for HTTPS (`sectionName` of a route's parent)."""
+    gateway_class: str
+    """Its GatewayClass; `traefik` brings rate limits, which the Gateway API lacks."""
+    proxy_namespace: str
+    """Namespace of the proxy's pods, the only ones let through to applications."""
+
+
+@dataclass(kw_only=True)
 class GatewayEndpoint:
     """Where applications attach to a Gateway."""
 
@@ -25,20 +61,10 @@ class GatewayEndpoint:
 
     https_port: int
     """Port that clients use for HTTPS, for the URLs that applications announce."""
-    tools_image: pulumi.Input[str] | None = None
-    """Docker: `tools_image` of the Gateway, which writes files into volumes. None on Kubernetes."""
-    network: pulumi.Input[str] | None = None
-    """Docker: network that the proxy shares with the applications."""
-    volume: pulumi.Input[str] | None = None
-    """Docker: volume whose folder `dynamic/` the proxy watches: one file for each application."""
-    user: str | None = None
-    """Docker: `uid:gid` of the proxy, which reads the files."""
-    name: pulumi.Input[str] | None = None
-    """Kubernetes: the Gateway in the platform's namespace that routes attach to."""
-    gateway_class: str | None = None
-    """Kubernetes: its GatewayClass; `traefik` brings rate limits, which the Gateway API lacks."""
-    proxy_namespace: str | None = None
-    """Kubernetes: namespace of the proxy's pods, the only ones let through to applications."""
+    docker: DockerGateway | None = None
+    """On a Docker host, what applications attach to. None on Kubernetes."""
+    kubernetes: KubernetesGateway | None = None
+    """On Kubernetes, what applications attach to. None on a Docker host."""
     trusted_proxies: list[str] | None = None
     """Networks (CIDR) of what stands in front of the proxy and names the client in X-Forwarded-For. None: nothing."""
     hostnames: list[str] | None = None

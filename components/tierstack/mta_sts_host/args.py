@@ -10,7 +10,7 @@ from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.dns_records.mail.mta_sts.record import host_name, policy_problem
 from tierstack.dns_records.zone.check import domain_problem
 from tierstack.links import GatewayEndpoint
-from tierstack.platform import Platform, PlatformKind, image_problems, user_problems
+from tierstack.platform import Platform, image_problems, user_problems
 from tierstack.platform.claims import Claim
 
 
@@ -81,11 +81,8 @@ class MtaStsHostArgs:
         return [Claim(("policy", self.gateway.place or "", self.gateway.gateway, self.hostname), problem)]
 
     def _gateway_problems(self) -> list[Problem]:
-        docker = self.platform.kind is PlatformKind.DOCKER
-        needed = ("network", "volume", "tools_image", "user") if docker else ("name", "proxy_namespace")
-        wrong = f"is required on {'Docker' if docker else 'Kubernetes'}"
-        return [
-            Problem(f"gateway.{part}", MISSING, wrong, "pass `endpoint` of a Gateway on the same platform")
-            for part in needed
-            if getattr(self.gateway, part) is None
-        ]
+        part = self.platform.kind.value
+        if getattr(self.gateway, part) is not None:
+            return []
+        wrong = f"is required on {self.platform.kind.name.title()}"
+        return [Problem(f"gateway.{part}", MISSING, wrong, "pass `endpoint` of a Gateway on the same platform")]

@@ -11,11 +11,8 @@ from tierstack.platform.docker import Attachment, Health, Mount, Service, host
 
 def build(name: str, parent: pulumi.Resource, args: MtaStsHostArgs) -> pulumi.Output[bool]:
     """Register everything; true once the proxy has the route."""
-    on, gateway = host(args.platform, parent), args.gateway
-    assert gateway.tools_image  # the rules ask for all of them
-    assert gateway.user
-    assert gateway.volume
-    assert gateway.network
+    on, gateway = host(args.platform, parent), args.gateway.docker
+    assert gateway  # the rules ask for it
     uid, gid = (int(part) for part in args.user.split(":"))
     volume = on.volume(f"{name}-config", parent, data=False)
     files = on.files(
@@ -42,17 +39,16 @@ def build(name: str, parent: pulumi.Resource, args: MtaStsHostArgs) -> pulumi.Ou
             stop_signal="SIGQUIT",
             stop_seconds=10,
             # nginx reads its configuration at the start only; the policy at each request.
-            labels={"tierstack.dev/configuration": server.digest(server.nginx(args))},
+            labels={"tierstack.dev/configuration": server.digest(args)},
         ),
     )
     proxy_uid, proxy_gid = (int(part) for part in gateway.user.split(":"))
+    routed = server.traefik_file(name, args.hostname, gateway.entry_point, f"{on.name(name)}:{args.port}")
     route = on.files(
         f"{name}-route",
         parent,
         volume=gateway.volume,
-        files={
-            posixpath.join("dynamic", f"{name}.yaml"): server.traefik_file(name, args, f"{on.name(name)}:{args.port}")
-        },
+        files={posixpath.join(gateway.directory, f"{name}.yaml"): routed},
         image=gateway.tools_image,
         owner=(proxy_uid, proxy_gid),
         depends_on=[container],

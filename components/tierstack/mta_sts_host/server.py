@@ -55,17 +55,17 @@ def command(args: MtaStsHostArgs) -> list[str]:
     return [*(args.nginx_command or ["nginx"]), "-e", "stderr", "-c", f"{CONFIG}/{NGINX}"]
 
 
-def digest(text: str) -> str:
-    """Digits that stand for a content."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def digest(args: MtaStsHostArgs) -> str:
+    """Digits that stand for what nginx reads at its start."""
+    return hashlib.sha256(nginx(args).encode()).hexdigest()[:8]
 
 
-def traefik_file(name: str, args: MtaStsHostArgs, server: str) -> str:
+def traefik_file(name: str, hostname: str, entry_point: str, server: str) -> str:
     """The file `<name>.yaml` of Traefik's directory; `server` is `host:port`."""
     router: dict[str, Any] = {
-        "rule": f"Host(`{args.hostname}`)",
+        "rule": f"Host(`{hostname}`)",
         "priority": _PRIORITY,
-        "entryPoints": ["https"],
+        "entryPoints": [entry_point],
         "service": name,
         "tls": {},
     }

@@ -4,7 +4,7 @@ import pulumi
 
 from tierstack.links import SecretRef
 from tierstack.object_storage.args import ObjectStorageArgs
-from tierstack.platform.kubernetes import cluster
+from tierstack.platform.kubernetes.cluster import cluster
 
 ACCESS_KEY, SECRET_KEY = "access-key-id", "secret-access-key"
 

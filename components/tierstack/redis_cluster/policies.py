@@ -1,8 +1,8 @@
 """Who may speak with the pods of a RedisCluster on Kubernetes."""
 
-from tierstack.platform import policies
 from tierstack.platform.internal_ca import TLSMode
-from tierstack.platform.kubernetes import Manifest
+from tierstack.platform.kubernetes import network
+from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.redis_cluster import node, topology
 
 _PART = "app.kubernetes.io/component"
@@ -50,11 +50,11 @@ def egress_policy(name: str) -> Manifest:
     """All pods of the store reach each other, and DNS."""
     own = {key: value for key, value in labels(name, "").items() if key != _PART}
     ports = (node.PORT, node.TLS_PORT, topology.SENTINEL_PORT)
-    rules = [policies.egress([policies.pods(own)], *ports), policies.DNS]
-    return policies.policy(f"{name}-egress", own, egress=rules)
+    rules = [network.egress([network.pods(own)], *ports), network.DNS]
+    return network.policy(f"{name}-egress", own, egress=rules)
 
 
 def _policy(name: str, part: str, rules: list[tuple[int, list[dict[str, str]]]]) -> Manifest:
     """What may come in to the pods of a part: for each port, the pods with one of these sets of labels."""
-    ingress = [policies.ingress([policies.pods(peer) for peer in peers], port) for port, peers in rules]
-    return policies.policy(f"{name}-{part}", labels(name, part), ingress=ingress)
+    ingress = [network.ingress([network.pods(peer) for peer in peers], port) for port, peers in rules]
+    return network.policy(f"{name}-{part}", labels(name, part), ingress=ingress)

@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 
 from tierstack.core.errors import ArgumentError
-from tierstack.platform import PlatformKind, kubernetes
+from tierstack.platform import PlatformKind
+from tierstack.platform.kubernetes.cluster import cluster
 from tierstack.stack import images
 from tierstack.stack.check import judge
 from tierstack.stack.instances import Instance
@@ -35,7 +36,7 @@ def build(make: ComponentArgs) -> None:
     """The components of a stack, each given what those before it made."""
     made = _Components(make)
     for addons in made.of("addons"):
-        kubernetes.cluster(make.platform).after(addons)
+        cluster(make.platform).after(addons)
     for one in make.instances:
         made.component(one)
     _export(make, made)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 import pulumi
 
 from tierstack.links import Certificate
-from tierstack.platform import cert_manager
-from tierstack.platform.kubernetes import Manifest, cluster
+from tierstack.platform.kubernetes import cert_manager
+from tierstack.platform.kubernetes.cluster import cluster
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.plan import in_order
 from tierstack.platform.proxy.acme import ordered
 from tierstack.tls.args import ACMEArgs, TLSArgs
 
@@ -95,19 +97,15 @@ def secrets(name: str, acme: ACMEArgs) -> dict[str, Mapping[str, pulumi.Input[st
 
 def _certificate(name: str, args: TLSArgs, issuer: Manifest) -> Manifest:
     ca = args.signing_ca
-    spec: Manifest = {
-        "secretName": secret_name(name),
-        "dnsNames": list(args.hostnames) if ca else ordered(args.hostnames),
-        **({"duration": cert_manager.hours(ca.lifetime_days)} if ca else {}),
-        "renewBeforePercentage": args.renew_before_percent,
-        # A new key with every renewal, so that a stolen one is of use for one lifetime at most.
-        "privateKey": {**cert_manager.KEY, "rotationPolicy": "Always"},
-        "revisionHistoryLimit": 1,
-        "usages": ["digital signature", "server auth"],
-        "issuerRef": issuer,
-    }
-    # With ACME the engine must not wait, because the Gateway that answers the challenge may come later.
-    return cert_manager.certificate(secret_name(name), spec, wait=ca is not None)
+    return cert_manager.server_certificate(
+        secret_name(name),
+        args.hostnames if ca else ordered(args.hostnames),
+        issuer,
+        renew_before_percent=args.renew_before_percent,
+        days=ca.lifetime_days if ca else None,
+        # With ACME the engine must not wait, because the Gateway that answers the challenge may come later.
+        wait=ca is not None,
+    )
 
 
 def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
@@ -120,10 +118,8 @@ def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
         )
     for called, values in secrets(name, args.acme).items() if args.acme else ():
         on.given_secret(called, parent, values)
-    registered: list[pulumi.Resource] = []
-    for logical, manifest in manifests(name, args).items():
-        registered.append(on.object(logical, parent, manifest, depends_on=registered))
-    secret = registered[-1].urn.apply(lambda _: secret_name(name))
+    made = on.apply(parent, in_order(manifests(name, args)))
+    secret = made[f"{name}-certificate"].urn.apply(lambda _: secret_name(name))
     return Certificate(
         hostnames=list(args.hostnames),
         place=args.platform.place,

@@ -3,8 +3,9 @@ its first second, so that no write-ahead log is lost."""
 
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.links import ObjectStore
-from tierstack.platform import policies
-from tierstack.platform.kubernetes import Manifest, mebibytes, millicores
+from tierstack.platform.kubernetes import network
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.quantities import mebibytes, millicores
 
 
 def object_store_name(name: str) -> str:
@@ -60,7 +61,7 @@ def object_store(name: str, args: DatabaseArchiveArgs) -> Manifest:
 def bucket_policy(name: str, store: ObjectStore, labels: dict[str, str]) -> Manifest:
     """Pods with `labels` reach the bucket, wherever it is: only its port is known."""
     rules = [
-        policies.egress(policies.anywhere(), store.port),
-        policies.egress([{"namespaceSelector": {}}], store.port),
+        network.egress(network.anywhere(), store.port),
+        network.egress([{"namespaceSelector": {}}], store.port),
     ]
-    return policies.policy(f"{name}-bucket", labels, egress=rules)
+    return network.policy(f"{name}-bucket", labels, egress=rules)

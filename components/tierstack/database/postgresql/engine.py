@@ -10,6 +10,7 @@ from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
 from tierstack.database.postgresql import parameters, sizing
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import ca_path
+from tierstack.platform.kubernetes import operators
 
 OLDEST_VERSION = 17
 """PostgreSQL whose initdb knows the built-in locale provider."""
@@ -91,7 +92,7 @@ POSTGRESQL = _PostgreSQL(
     data_directory="/var/lib/postgresql/data",
     operators=("cloudnative-pg",),
     archive_operators=("barman-cloud",),
-    operator_namespace="cnpg-system",
+    operator_namespace=operators.CLOUDNATIVE_PG,
     names=NameRules(
         # At most NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
         pattern=re.compile(r"[a-z_][a-z0-9_]{0,62}"),

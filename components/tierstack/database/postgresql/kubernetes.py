@@ -21,10 +21,12 @@ from tierstack.database.kubernetes import (
 from tierstack.database.postgresql import barman, sizing
 from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.links import DatabaseArchive, DatabaseConnection, TrustedCA
-from tierstack.platform import policies
-from tierstack.platform.gitops import Step
 from tierstack.platform.internal_ca import TLSMode
-from tierstack.platform.kubernetes import Manifest, cluster, mebibytes
+from tierstack.platform.kubernetes import network
+from tierstack.platform.kubernetes.cluster import cluster
+from tierstack.platform.kubernetes.gitops import Step
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.quantities import mebibytes
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
 _PORT = POSTGRESQL.server.port
@@ -154,24 +156,24 @@ def pooler_budget(name: str) -> Manifest:
 
 def pooler_policy(name: str) -> Manifest:
     """Only pods with the client labels reach the pooler."""
-    rules = [policies.ingress([policies.pods(client_labels(name))], _PORT)]
-    return policies.policy(f"{name}-pooler", {"cnpg.io/poolerName": f"{name}-pooler"}, ingress=rules)
+    rules = [network.ingress([network.pods(client_labels(name))], _PORT)]
+    return network.policy(f"{name}-pooler", {"cnpg.io/poolerName": f"{name}-pooler"}, ingress=rules)
 
 
 def server_policy(name: str, operator_namespace: str) -> Manifest:
     """Only the pooler, the operator, the servers themselves and pods with the direct labels reach a server."""
-    own, operator = policies.pods(_cluster_labels(name)), policies.namespace(operator_namespace)
-    pooler = policies.pods({"cnpg.io/poolerName": f"{name}-pooler"})
-    clients = [own, pooler, policies.pods(direct_client_labels(name)), operator]
-    rules = [policies.ingress(clients, _PORT), policies.ingress([own, operator], _STATUS_PORT)]
-    return policies.policy(f"{name}-server", _servers(name), ingress=rules)
+    own, operator = network.pods(_cluster_labels(name)), network.namespace(operator_namespace)
+    pooler = network.pods({"cnpg.io/poolerName": f"{name}-pooler"})
+    clients = [own, pooler, network.pods(direct_client_labels(name)), operator]
+    rules = [network.ingress(clients, _PORT), network.ingress([own, operator], _STATUS_PORT)]
+    return network.policy(f"{name}-server", _servers(name), ingress=rules)
 
 
 def egress_policy(name: str) -> Manifest:
     """Servers, poolers and the operator's jobs reach each other, DNS and the API server, which all of them ask."""
-    own = policies.egress([policies.pods(_cluster_labels(name))], _PORT, _STATUS_PORT)
-    rules = [own, policies.DNS, policies.API_SERVER]
-    return policies.policy(f"{name}-egress", _cluster_labels(name), egress=rules)
+    own = network.egress([network.pods(_cluster_labels(name))], _PORT, _STATUS_PORT)
+    rules = [own, network.DNS, network.API_SERVER]
+    return network.policy(f"{name}-egress", _cluster_labels(name), egress=rules)
 
 
 def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:

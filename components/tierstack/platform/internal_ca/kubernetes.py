@@ -4,9 +4,9 @@ Keys are made in the cluster and stay in their Secrets; cert-manager renews in t
 running pods up to date within a minute or two.
 """
 
-from tierstack.platform import cert_manager
 from tierstack.platform.internal_ca import CA_DAYS
-from tierstack.platform.kubernetes import Manifest
+from tierstack.platform.kubernetes import cert_manager
+from tierstack.platform.kubernetes.manifest import Manifest
 
 CERTIFICATE_DAYS = 90
 """Days that a certificate is valid: nobody has to be there when it is renewed."""
@@ -24,17 +24,14 @@ def server_secret(name: str) -> str:
 
 def manifests(name: str, namespace: str, dns_names: list[str]) -> dict[str, Manifest]:
     """The CA of `name` and a certificate of it for `dns_names`, by logical name, each after those that it needs."""
-    server: Manifest = {
-        "secretName": server_secret(name),
-        "dnsNames": dns_names,
-        "duration": cert_manager.hours(CERTIFICATE_DAYS),
-        "renewBeforePercentage": 34,
-        "privateKey": {**cert_manager.KEY, "rotationPolicy": "Always"},
-        "revisionHistoryLimit": 1,
-        "usages": ["digital signature", "server auth"],
-        "issuerRef": cert_manager.reference(f"{name}-ca"),
-    }
+    server = cert_manager.server_certificate(
+        server_secret(name),
+        dns_names,
+        cert_manager.reference(f"{name}-ca"),
+        renew_before_percent=34,
+        days=CERTIFICATE_DAYS,
+    )
     return {
         **cert_manager.own_ca(name, f"{namespace} {name} internal CA", CA_DAYS, CERTIFICATE_DAYS),
-        f"{name}-server-tls": cert_manager.certificate(server_secret(name), server),
+        f"{name}-server-tls": server,
     }

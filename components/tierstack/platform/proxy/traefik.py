@@ -10,9 +10,12 @@ from tierstack.platform.proxy.sizing import IDLE_SECONDS
 
 HOME = "/etc/tierstack/gateway"
 """Where the configuration volume is mounted."""
-STATIC = "static.yaml"
-TLS = "dynamic/tls.yaml"
-"""Paths in the volume. Only `dynamic/` is watched, so that files being written beside it are not read."""
+DYNAMIC = "dynamic"
+"""The folder of the volume that Traefik watches: files being written beside it are not read."""
+STATIC, TLS = "static.yaml", f"{DYNAMIC}/tls.yaml"
+"""Paths in the volume."""
+HTTPS_ENTRY = "https"
+"""Name of the entry point for HTTPS, on every platform."""
 HTTP, HTTPS, INTERNAL = 8080, 8443, 8082
 """Ports in the container: above 1023, because nothing runs as root. INTERNAL serves ping and metrics."""
 
@@ -112,7 +115,7 @@ def static(
             "ping": {"entryPoint": "internal"},
             "providers": {
                 "providersThrottleDuration": "100ms",
-                "file": {"directory": f"{HOME}/dynamic", "watch": True},
+                "file": {"directory": f"{HOME}/{DYNAMIC}", "watch": True},
             },
             "entryPoints": {
                 "http": {
@@ -121,7 +124,7 @@ def static(
                     "http": {**REQUESTS, "redirections": {"entryPoint": redirect}},
                     "transport": {"respondingTimeouts": {"idleTimeout": f"{IDLE_SECONDS}s"}},
                 },
-                "https": {
+                HTTPS_ENTRY: {
                     "address": f":{HTTPS}",
                     "forwardedHeaders": forwarded,
                     "http": {**REQUESTS, "tls": {}},

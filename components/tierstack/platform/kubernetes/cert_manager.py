@@ -1,6 +1,8 @@
-"""Resources of cert-manager that more than one room makes (pure)."""
+"""Resources of cert-manager that several components make (pure)."""
 
-from tierstack.platform.kubernetes import Manifest
+from collections.abc import Sequence
+
+from tierstack.platform.kubernetes.manifest import WAIT_READY, Manifest, manifest
 
 KEY: Manifest = {"algorithm": "ECDSA", "size": 256, "encoding": "PKCS8"}
 """The key of every certificate; its `rotationPolicy` is added."""
@@ -18,15 +20,37 @@ def reference(name: str, kind: str = "Issuer") -> Manifest:
 
 def issuer(name: str, spec: Manifest) -> Manifest:
     """An Issuer."""
-    return {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": name}, "spec": spec}
+    return manifest("cert-manager.io/v1", "Issuer", name, spec)
 
 
 def certificate(name: str, spec: Manifest, *, wait: bool = True) -> Manifest:
     """A Certificate. `wait`: the engine waits until it is issued."""
-    metadata: Manifest = {"name": name}
-    if wait:
-        metadata["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
-    return {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata, "spec": spec}
+    return manifest("cert-manager.io/v1", "Certificate", name, spec, annotations=WAIT_READY if wait else None)
+
+
+def server_certificate(
+    secret_name: str,
+    dns_names: Sequence[str],
+    issuer: Manifest,
+    *,
+    renew_before_percent: int,
+    days: int | None = None,
+    wait: bool = True,
+) -> Manifest:
+    """The Certificate of a server, in a Secret of its own name. `days` it is valid; None: as its issuer says. It is
+    renewed when `renew_before_percent` of them are left."""
+    spec: Manifest = {
+        "secretName": secret_name,
+        "dnsNames": list(dns_names),
+        **({} if days is None else {"duration": hours(days)}),
+        "renewBeforePercentage": renew_before_percent,
+        # A new key with every renewal, so that a stolen one is of use for one lifetime at most.
+        "privateKey": {**KEY, "rotationPolicy": "Always"},
+        "revisionHistoryLimit": 1,
+        "usages": ["digital signature", "server auth"],
+        "issuerRef": issuer,
+    }
+    return certificate(secret_name, spec, wait=wait)
 
 
 def own_ca(name: str, common_name: str, days: int, certificate_days: int) -> dict[str, Manifest]:

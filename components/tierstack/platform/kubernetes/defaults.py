@@ -5,9 +5,7 @@ A list is compared whole, so that a default inside it would be a difference for 
 `kubectl diff`, and in every `kubectl apply`.
 """
 
-from typing import Any
-
-Manifest = dict[str, Any]
+from tierstack.platform.kubernetes.manifest import Manifest
 
 _GATEWAY_API = "gateway.networking.k8s.io"
 # CRDs of External Secrets, Gateway API and CloudNativePG: `default:` of the fields named.

@@ -1,13 +1,11 @@
-"""The Docker host as components use it: networks, volumes, files and containers with the house's defaults.
+"""The resources of one Docker host: networks, volumes, files in them, containers, and what runs once.
 
-Defaults that a container gets here: non-root user, read-only root, all capabilities dropped, no new privileges, an
-init process, rotated logs, a memory limit without swap. Every field that the daemon would fill in by itself is given,
-because the provider reads it back and would show it as a change in the next preview.
+All components of a program share what belongs to the host: the provider, the claim to the platform's name, and the
+images that were pulled.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_docker as docker
@@ -16,6 +14,8 @@ from tierstack.platform import DataProtection, Platform, own_state, revision
 from tierstack.platform.asked import PhysicalName
 from tierstack.platform.claim import OF_A_RELEASE, Claim, Claimed, claim, refuse_taken
 from tierstack.platform.daemon import is_in_registry
+from tierstack.platform.docker.container import fields
+from tierstack.platform.docker.service import Service
 from tierstack.platform.files import VolumeFiles
 from tierstack.platform.pulled_image import PulledImage, image_suffix
 from tierstack.platform.ready import Ready
@@ -33,71 +33,6 @@ from tierstack.platform.shared import (
 
 Called = Sequence[pulumi.Input[str]]
 """A name in parts, between hyphens; an Output among them is a revision, which is known only during an update."""
-_LOGS = {"max-size": "10m", "max-file": "3"}  # at most 30 MB of logs a container stays on the host
-
-
-@dataclass(kw_only=True)
-class Attachment:
-    """A network that a container joins, and the names it answers to there."""
-
-    network: pulumi.Input[str]
-    aliases: Sequence[str] = ()
-
-
-@dataclass(kw_only=True)
-class Mount:
-    """A volume that a container sees at `path`."""
-
-    volume: pulumi.Input[str]
-    path: str
-    read_only: bool = False
-
-
-@dataclass(kw_only=True)
-class Health:
-    """How the daemon knows that a container is well. Times in seconds."""
-
-    command: list[str]
-    interval: int = 5
-    timeout: int = 3
-    retries: int = 12
-    start_period: int = 5
-
-
-@dataclass(kw_only=True)
-class Service:
-    """A long-running container."""
-
-    image: pulumi.Input[str]
-    """Image id (`sha256:…`) or reference by digest."""
-    command: list[str]
-    """The whole command line: the image's own entry point is not used."""
-    user: str
-    """`uid:gid`, never root."""
-    networks: Sequence[Attachment]
-    memory_mb: int
-    """Hard limit in MiB; no swap beyond it."""
-    environment: dict[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
-    """Values that anyone may read in `docker inspect`: no secrets."""
-    mounts: Sequence[Mount] = ()
-    ports: Sequence[tuple[int, int]] = ()
-    """(port on the host, port in the container), TCP."""
-    host_ip: str = "127.0.0.1"
-    """Address of the host that `ports` are bound to: by default nobody beyond the host reaches them."""
-    tmpfs: dict[str, str] = field(default_factory=lambda: {"/tmp": "rw,noexec,nosuid,size=64m"})
-    health: Health | None = None
-    cpu_shares: int = 1024
-    """Weight against other containers when the host is busy (1024 is Docker's unit for one)."""
-    capabilities: Sequence[str] = ()
-    """Capabilities to keep, without `CAP_`; each needs a reason in a comment."""
-    stop_signal: str = "SIGTERM"
-    stop_seconds: int = 30
-    """How long a stop may take before the daemon kills the container."""
-    read_only: bool = True
-    shm_mb: int = 64
-    wait_seconds: int = 120
-    """How long an update waits until it runs, and is healthy where `health` is given."""
-    labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
 
 
 class Host:
@@ -323,59 +258,11 @@ class Host:
         first. False for containers whose names carry their release: the new one starts beside the old one.
         """
         self._ask("container", name, called, parent)
-        health = service.health
         container = docker.Container(
             name,
             name=self._called(name, called),
             image=self.image(service.image),
-            entrypoints=service.command[:1],
-            command=service.command[1:],
-            user=service.user,
-            envs=_environment(service.environment),
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=a.network, aliases=list(a.aliases)) for a in service.networks
-            ],
-            # What the daemon reports where networks are given: without it the next preview shows a change.
-            network_mode="bridge",
-            mounts=[
-                docker.ContainerMountArgs(target=m.path, source=m.volume, type="volume", read_only=m.read_only)
-                for m in service.mounts
-            ],
-            ports=[
-                docker.ContainerPortArgs(internal=inside, external=outside, ip=service.host_ip, protocol="tcp")
-                for outside, inside in service.ports
-            ],
-            tmpfs=service.tmpfs,
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", *health.command],
-                interval=_duration(health.interval),
-                timeout=_duration(health.timeout),
-                start_period=_duration(health.start_period),
-                retries=health.retries,
-            )
-            if health
-            else None,
-            wait=False,
-            memory=service.memory_mb,
-            memory_swap=service.memory_mb,
-            shm_size=service.shm_mb,
-            cpu_shares=service.cpu_shares,
-            capabilities=docker.ContainerCapabilitiesArgs(
-                drops=["ALL"], adds=[f"CAP_{capability}" for capability in service.capabilities]
-            ),
-            security_opts=["no-new-privileges:true"],
-            read_only=service.read_only,
-            init=True,
-            restart="unless-stopped",
-            stop_signal=service.stop_signal,
-            stop_timeout=service.stop_seconds,
-            destroy_grace_seconds=service.stop_seconds,
-            log_driver="json-file",
-            log_opts=_LOGS,
-            labels=[
-                docker.ContainerLabelArgs(label=k, value=v)
-                for k, v in sorted({**self.platform.labels, **service.labels}.items())
-            ],
+            **fields(service, {**self.platform.labels, **service.labels}),
             opts=self.options(
                 parent,
                 depends_on=self.after(depends_on),
@@ -398,17 +285,6 @@ class Host:
 def hyphenated(parts: Called) -> pulumi.Output[str]:
     """The parts of a name, between hyphens."""
     return pulumi.Output.concat(parts[0], *(text for part in parts[1:] for text in ("-", part)))
-
-
-def _environment(values: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:
-    return [pulumi.Output.concat(key, "=", value) for key, value in sorted(values.items())]
-
-
-def _duration(seconds: int) -> str:
-    """As the daemon's language writes it, `10m0s`: `600s` read back would be a change in every preview."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def host(platform: Platform, component: pulumi.Resource | None = None) -> Host:

@@ -1,4 +1,4 @@
-"""The Kubernetes namespace as components use it: objects from plain manifests, secrets that never stand in clear.
+"""A namespace of a cluster as components use it: objects from manifests, and secrets that never stand in plaintext.
 
 Components describe objects as manifests, as the Kubernetes reference writes them; the same pure functions then serve
 the engine and the tests. Objects are registered under the provider's own type tokens without importing its large SDK.
@@ -7,10 +7,9 @@ the engine and the tests. Objects are registered under the provider's own type t
 import dataclasses
 import functools
 import importlib.metadata
-import math
 import re
 import uuid
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
@@ -18,11 +17,14 @@ import pulumi_random as random
 
 from tierstack.core.errors import ArgumentError
 from tierstack.links import SecretRef
-from tierstack.platform import DataProtection, Platform, gitops, own_state, pods, policies
+from tierstack.platform import DataProtection, Platform, own_state
 from tierstack.platform.asked import names_of
-from tierstack.platform.defaults import written_out
-from tierstack.platform.foreign_namespace import foreign_namespace
-from tierstack.platform.gitops import Step
+from tierstack.platform.kubernetes import gitops, network, pod_settings, secrets
+from tierstack.platform.kubernetes.defaults import written_out
+from tierstack.platform.kubernetes.foreign_namespace import foreign_namespace
+from tierstack.platform.kubernetes.gitops import Step
+from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes.plan import Planned
 from tierstack.platform.revision import revision_of
 from tierstack.platform.shared import (
     current_run,
@@ -36,40 +38,8 @@ from tierstack.platform.shared import (
     waiting,
 )
 
-Manifest = dict[str, Any]
-
 # The provider of the pulumi-kubernetes that is installed: a program that has another version has one provider then.
 _PROVIDER = pulumi.ResourceOptions(version=importlib.metadata.version("pulumi-kubernetes"))
-
-POD_SECURITY: Manifest = {
-    "runAsNonRoot": True,
-    "seccompProfile": {"type": "RuntimeDefault"},
-    "fsGroupChangePolicy": "OnRootMismatch",
-}
-"""securityContext of a pod under the `restricted` Pod Security Standard; add runAsUser, runAsGroup and fsGroup."""
-
-CONTAINER_SECURITY: Manifest = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
-"""securityContext of a container under the `restricted` Pod Security Standard, with a read-only root."""
-
-
-def mebibytes(amount: int) -> str:
-    """A quantity of memory or storage as the API server writes it, with the largest unit that leaves it whole: an
-    operator writes its objects back in this form, and any other would show as a change in the next preview
-    (Kubernetes API reference, "Quantity")."""
-    units = ["Mi", "Gi", "Ti"]
-    while amount % 1024 == 0 and len(units) > 1:
-        amount //= 1024
-        units.pop(0)
-    return f"{amount}{units[0]}"
-
-
-def millicores(amount: int) -> str:
-    """A quantity of processors in the same form."""
-    return f"{amount}m" if amount % 1000 else str(amount // 1000)
 
 
 class Object(pulumi.CustomResource):
@@ -161,7 +131,7 @@ class Cluster:
 
     def _close(self, namespace: Object) -> None:
         """Deny what no policy of a component allows."""
-        policy = policies.default_deny()
+        policy = network.default_deny()
         policy["metadata"] |= {"namespace": self.platform.name, "labels": self.platform.labels}
         if self.platform.renders:
             policy = gitops.rendered(policy, Step.BASE, None)
@@ -218,12 +188,12 @@ class Cluster:
         applied by whoever applies rendered files; None is by its kind. `timeout`: how long an update waits for it to
         be ready.
         """
-        manifest = pods.settled(manifest, self.platform, stores=step is Step.DATA)
+        manifest = pod_settings.settled(manifest, self.platform, stores=step is Step.DATA)
         metadata = dict(manifest["metadata"])
         metadata["labels"] = {**self.platform.labels, **_of_component(parent), **metadata.get("labels", {})}
         metadata.setdefault("namespace", self.platform.name)
         needed = [*depends_on, *self._before, *([self.namespace] if self.namespace else [])]
-        return self.as_it_is(
+        return self.register_raw(
             name,
             parent,
             written_out({**manifest, "metadata": metadata}),
@@ -234,7 +204,23 @@ class Cluster:
             **options,
         )
 
-    def as_it_is(
+    def apply(self, parent: pulumi.Resource, plan: Iterable[Planned], *, step: Step | None = None) -> dict[str, Object]:
+        """Register what a component has planned, by logical name; `step` holds for what names none of its own."""
+        made: dict[str, Object] = {}
+        for one in plan:
+            made[one.name] = self.object(
+                one.name,
+                parent,
+                one.manifest,
+                data=one.data,
+                step=step if one.step is None else one.step,
+                depends_on=[made[name] for name in one.after],
+                timeout=one.timeout,
+                **one.options,
+            )
+        return made
+
+    def register_raw(
         self,
         name: str,
         parent: pulumi.Resource,
@@ -290,7 +276,7 @@ class Cluster:
         """A Secret `name` with a random value under `key`, beside the `fixed` ones, which are no secrets.
 
         Applied: the value is a secret of the engine's state. Rendered: External Secrets generates it in the cluster,
-        once, and it never leaves (a rendered Secret would be in clear).
+        once, and it never leaves (a rendered Secret would be plaintext).
         """
         fixed = dict(fixed or {})
         if not self.platform.renders:
@@ -299,28 +285,10 @@ class Cluster:
             )
             secret = self._secret(name, parent, {**fixed, key: password.result}, secret_type)
             return SecretRef(secret_name=_name_of(secret, name), key=key, revision=revision_of({key: password.result}))
-        generator = {
-            "apiVersion": "generators.external-secrets.io/v1alpha1",
-            "kind": "Password",
-            "metadata": {"name": name},
-            "spec": {
-                "length": length,
-                "digits": math.ceil(length / 4),
-                "symbols": 0,
-                "noUpper": False,
-                "allowRepeat": True,
-            },
-        }
-        made = self.object(f"{name}-generator", parent, generator, data=True)
-        template = {"type": secret_type, "data": {**fixed, key: "{{ .password }}"}}
-        source = {"sourceRef": {"generatorRef": {**{k: generator[k] for k in ("apiVersion", "kind")}, "name": name}}}
-        spec = {
-            "refreshPolicy": "CreatedOnce",
-            "target": {"name": name, "template": template},
-            "dataFrom": [source],
-        }
+        generator = self.object(f"{name}-generator", parent, secrets.generator(name, length), data=True)
         # Both hold the password: without them the Secret goes, and another password comes.
-        self._external_secret(name, parent, spec, [made], data=True)
+        made_there = secrets.generated(name, key, fixed, secret_type)
+        self.object(name, parent, made_there, data=True, depends_on=[generator])
         return SecretRef(secret_name=name, key=key)
 
     def given_secret(
@@ -337,16 +305,7 @@ class Cluster:
         property = key; the values given are then not used. The component's validation has asked for the store.
         """
         if self.platform.renders:
-            remote = f"{self.platform.name}/{name}"
-            # An Opaque Secret is what External Secrets makes where nothing else is said.
-            template = {} if secret_type == "Opaque" else {"template": {"type": secret_type}}
-            spec = {
-                "refreshInterval": "1h",
-                "secretStoreRef": {"kind": "ClusterSecretStore", "name": self.platform.secret_store},
-                "target": {"name": name, **template},
-                "data": [{"secretKey": key, "remoteRef": {"key": remote, "property": key}} for key in sorted(values)],
-            }
-            self._external_secret(name, parent, spec, [])
+            self.object(name, parent, secrets.from_store(name, values, self.platform, secret_type))
             return {key: SecretRef(secret_name=name, key=key) for key in values}
         secret = self._secret(name, parent, values, secret_type)
         # One for the whole Secret, because each costs tens of milliseconds.
@@ -356,26 +315,10 @@ class Cluster:
     def _secret(
         self, name: str, parent: pulumi.Resource, values: Mapping[str, pulumi.Input[str]], secret_type: str
     ) -> Object:
-        manifest: Manifest = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name},
-            "type": secret_type,
-            "stringData": pulumi.Output.secret({key: values[key] for key in sorted(values)}),
-        }
+        content = pulumi.Output.secret({key: values[key] for key in sorted(values)})
+        manifest = secrets.applied(name, content, secret_type)
         # The provider copies stringData, encoded, into `data`.
         return self.object(name, parent, manifest, additional_secret_outputs=["stringData", "data"])
-
-    def _external_secret(
-        self, name: str, parent: pulumi.Resource, spec: Manifest, needs: list[pulumi.Resource], *, data: bool = False
-    ) -> None:
-        manifest = {
-            "apiVersion": "external-secrets.io/v1",
-            "kind": "ExternalSecret",
-            "metadata": {"name": name},
-            "spec": spec,
-        }
-        self.object(name, parent, manifest, data=data, depends_on=needs)
 
 
 def _of_component(parent: pulumi.Resource) -> dict[str, str]:

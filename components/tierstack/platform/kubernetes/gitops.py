@@ -5,11 +5,9 @@ Flux reads annotations and takes one folder after the other, and kubectl takes f
 """
 
 from enum import IntEnum
-from typing import Any
 
 from tierstack.platform import DataProtection
-
-Manifest = dict[str, Any]
+from tierstack.platform.kubernetes.manifest import Manifest
 
 
 class Step(IntEnum):

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import Recorder, Secret, run_program
 from tierstack import DataProtection, Kubernetes, Platform
-from tierstack.platform import kubernetes, own_state
+from tierstack.platform import own_state
+from tierstack.platform.kubernetes.cluster import OWNER, Cluster, cluster
 
 pytestmark = pytest.mark.graph
 APPLIED, RENDERED = Kubernetes(name="shop"), Kubernetes(name="shop", render_to="out", secret_store="vault")
@@ -17,10 +18,10 @@ OF_ROOT = {"app.kubernetes.io/name": "root", "app.kubernetes.io/component": "roo
 CLAIM = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {}}
 
 
-def made_by(build: Callable[[kubernetes.Cluster, pulumi.Resource], Any], platform: Platform = APPLIED) -> Recorder:
+def made_by(build: Callable[[Cluster, pulumi.Resource], Any], platform: Platform = APPLIED) -> Recorder:
     def program() -> None:
         root = pulumi.ComponentResource("test:index:Root", "root")
-        build(kubernetes.cluster(platform), root)
+        build(cluster(platform), root)
 
     return run_program(program)
 
@@ -47,9 +48,9 @@ def test_the_namespace_names_the_state_that_it_belongs_to(monkeypatch: pytest.Mo
     def owner(state: dict[str, Any], platform: Platform = APPLIED) -> Any:
         monkeypatch.setattr(own_state, "resources", lambda: state)
         made = made_by(lambda cluster, root: cluster.object("data", root, CLAIM), platform)
-        return made.named("shop-namespace").inputs["metadata"].get("annotations", {}).get(kubernetes.OWNER)
+        return made.named("shop-namespace").inputs["metadata"].get("annotations", {}).get(OWNER)
 
-    metadata = {"name": "shop", "annotations": {kubernetes.OWNER: "a"}}
+    metadata = {"name": "shop", "annotations": {OWNER: "a"}}
     namespace = {"type": "kubernetes:core/v1:Namespace", "outputs": {"metadata": metadata}}
     assert owner({"u": namespace}) == "a"
     assert len(owner({})) == 32 != owner({})
@@ -127,7 +128,7 @@ def test_a_file_holds_nothing_that_directs_the_engine_at_a_cluster() -> None:
 def test_data_is_protected_as_the_platform_says(
     protection: DataProtection, protect: bool, retain: bool, name: str
 ) -> None:
-    def build(cluster: kubernetes.Cluster, root: pulumi.Resource) -> None:
+    def build(cluster: Cluster, root: pulumi.Resource) -> None:
         cluster.object("data", root, CLAIM, data=True)
         cluster.object("other", root, {**CLAIM, "metadata": {"name": "other"}})
 
@@ -165,7 +166,7 @@ class TestProvider:
 
 
 class TestGeneratedSecrets:
-    def build(self, cluster: kubernetes.Cluster, root: pulumi.Resource) -> None:
+    def build(self, cluster: Cluster, root: pulumi.Resource) -> None:
         ref = cluster.generated_secret("db", root, length=24, fixed={"username": "app"}, secret_type="basic")
         assert ref.key == "password"
         cluster.object("user", root, {**CLAIM, "metadata": {"name": ref.secret_name}})
@@ -207,7 +208,7 @@ class TestGeneratedSecrets:
 
 
 class TestGivenSecrets:
-    def build(self, cluster: kubernetes.Cluster, root: pulumi.Resource) -> None:
+    def build(self, cluster: Cluster, root: pulumi.Resource) -> None:
         refs = cluster.given_secret("app", root, {"B_KEY": pulumi.Output.secret("hunter2"), "A_KEY": "hunter3"})
         assert {key: ref.key for key, ref in refs.items()} == {"A_KEY": "A_KEY", "B_KEY": "B_KEY"}
 
@@ -229,14 +230,14 @@ class TestGivenSecrets:
 
 def test_an_object_elsewhere_stays_as_it_is_and_needs_no_namespace_of_ours() -> None:
     manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "other"}}
-    made = made_by(lambda cluster, root: cluster.as_it_is("x", root, manifest))
+    made = made_by(lambda cluster, root: cluster.register_raw("x", root, manifest))
     assert sorted(one.name for one in made.made) == ["root", "x"]
     assert made.named("x").inputs["metadata"] == manifest["metadata"]
 
 
 def test_one_namespace_serves_all_components_of_a_run() -> None:
     def program() -> None:
-        one, same = kubernetes.cluster(APPLIED), kubernetes.cluster(Kubernetes(name="shop"))
+        one, same = cluster(APPLIED), cluster(Kubernetes(name="shop"))
         assert one is same
         assert one.namespace is same.namespace
 

@@ -1,10 +1,7 @@
 """What a platform settles for all its pods, laid over the manifests of whatever runs pods (pure)."""
 
-from typing import Any
-
 from tierstack.platform import Platform
-
-Manifest = dict[str, Any]
+from tierstack.platform.kubernetes.manifest import Manifest
 
 VERSION = "app.kubernetes.io/version"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tierstack.platform.kubernetes import mebibytes, millicores
+from tierstack.platform.kubernetes.quantities import mebibytes, millicores, resources
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,9 @@ def test_mebibytes(amount: int, text: str) -> None:
 @pytest.mark.parametrize(("amount", "text"), [(250, "250m"), (1000, "1"), (1500, "1500m"), (4000, "4")])
 def test_millicores(amount: int, text: str) -> None:
     assert millicores(amount) == text
+
+
+def test_memory_is_reserved_in_full_and_processors_are_limited_only_where_guaranteed() -> None:
+    assert resources(1024, 0.25) == {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
+    both = {"cpu": "1", "memory": "512Mi"}
+    assert resources(512, 1.0, guaranteed=True) == {"requests": both, "limits": both}

@@ -1,12 +1,14 @@
 """NetworkPolicies (pure): who may speak with whom, and what everything needs.
 
-Policies only add up: `default_deny` closes the namespace, and each component opens what it needs.
+Policies only add up: `default_deny` closes the namespace, and each component opens what it needs, as a list of rules:
+`ingress` lets peers in to ports, `egress` lets out to peers at ports. Peers are lists of what `pods`, `namespace` and
+the others give.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-Manifest = dict[str, Any]
+from tierstack.platform.kubernetes.manifest import Manifest, manifest
 
 PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
 """Networks of a cluster, its nodes and their cloud: RFC 1918, RFC 6598, and link-local addresses (RFC 3927)."""
@@ -21,13 +23,15 @@ _API_SERVER_PORTS = (443, 6443, 8443)
 the address behind the Service, which is no pod, and which no manifest knows."""
 
 
-def _tcp(ports: Sequence[int]) -> list[Manifest]:
-    return [{"protocol": "TCP", "port": port} for port in ports]
+def pods(labels: Mapping[str, str]) -> Manifest:
+    """Pods of the namespace with these labels."""
+    return {"podSelector": {"matchLabels": dict(labels)}}
 
 
-def pods(labels: dict[str, str]) -> Manifest:
-    """Pods of the namespace."""
-    return {"podSelector": {"matchLabels": labels}}
+NEIGHBOURS: Manifest = {"podSelector": {}}
+"""All pods of the namespace."""
+CLUSTER: Manifest = {"namespaceSelector": {}}
+"""All pods of the cluster."""
 
 
 def namespace(name: str) -> Manifest:
@@ -35,9 +39,14 @@ def namespace(name: str) -> Manifest:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
+def addresses(cidr: str) -> Manifest:
+    """What has an address of this network, and is no pod."""
+    return {"ipBlock": {"cidr": cidr}}
+
+
 def anywhere() -> list[Manifest]:
     """Every address, in the cluster or outside."""
-    return [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
+    return [addresses("0.0.0.0/0"), addresses("::/0")]
 
 
 def outside() -> list[Manifest]:
@@ -48,18 +57,23 @@ def outside() -> list[Manifest]:
     ]
 
 
-def ingress(peers: Sequence[Manifest], *ports: int) -> Manifest:
-    """What may come in: from any of the peers, to any of the TCP ports; without ports to all of them."""
-    return {"from": list(peers), **({"ports": _tcp(ports)} if ports else {})}
+def ingress(peers: Sequence[Manifest], *ports: Any) -> Manifest:
+    """What may come in: from any of the peers, to any of the TCP ports; without ports to all of them. A port is a
+    number, or an output of one."""
+    return {"from": list(peers), **_tcp(ports)}
 
 
-def egress(peers: Sequence[Manifest], *ports: int) -> Manifest:
+def egress(peers: Sequence[Manifest], *ports: Any) -> Manifest:
     """What may go out: to any of the peers, at any of the TCP ports; without ports at all of them."""
-    return {"to": list(peers), **({"ports": _tcp(ports)} if ports else {})}
+    return {"to": list(peers), **_tcp(ports)}
+
+
+def _tcp(ports: Sequence[Any]) -> Manifest:
+    return {"ports": [{"protocol": "TCP", "port": port} for port in ports]} if ports else {}
 
 
 DNS: Manifest = {
-    "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": _NODE_LOCAL_DNS}}],
+    "to": [CLUSTER, addresses(_NODE_LOCAL_DNS)],
     "ports": [{"protocol": kind, "port": port} for kind in ("UDP", "TCP") for port in _DNS_PORTS],
 }
 """What every pod that looks up a name needs."""
@@ -69,22 +83,21 @@ API_SERVER = egress(anywhere(), *_API_SERVER_PORTS)
 
 def policy(
     name: str,
-    selected: dict[str, str],
+    selected: Mapping[str, str],
     *,
     ingress: Sequence[Manifest] | None = None,
     egress: Sequence[Manifest] | None = None,
-    labels: dict[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Manifest:
     """What the selected pods may do, for each direction that is given; an empty list allows nothing."""
     directions = {"Ingress": ingress, "Egress": egress}
     spec: Manifest = {
-        "podSelector": {"matchLabels": selected} if selected else {},
+        "podSelector": {"matchLabels": dict(selected)} if selected else {},
         "policyTypes": [one for one, rules in directions.items() if rules is not None],
         # The API server drops empty lists, and what it drops would be a difference for ever.
         **{one.lower(): list(rules) for one, rules in directions.items() if rules},
     }
-    metadata: Manifest = {"name": name, **({"labels": labels} if labels else {})}
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+    return manifest("networking.k8s.io/v1", "NetworkPolicy", name, spec, labels=labels)
 
 
 def default_deny() -> Manifest:

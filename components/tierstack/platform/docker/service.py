@@ -1,0 +1,70 @@
+"""What runs in a container of a Docker host, as components describe it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+
+@dataclass(kw_only=True)
+class Attachment:
+    """A network that a container joins, and the names it answers to there."""
+
+    network: pulumi.Input[str]
+    aliases: Sequence[str] = ()
+
+
+@dataclass(kw_only=True)
+class Mount:
+    """A volume that a container sees at `path`."""
+
+    volume: pulumi.Input[str]
+    path: str
+    read_only: bool = False
+
+
+@dataclass(kw_only=True)
+class Health:
+    """How the daemon knows that a container is well. Times in seconds."""
+
+    command: list[str]
+    interval: int = 5
+    timeout: int = 3
+    retries: int = 12
+    start_period: int = 5
+
+
+@dataclass(kw_only=True)
+class Service:
+    """A long-running container."""
+
+    image: pulumi.Input[str]
+    """Image id (`sha256:…`) or reference by digest."""
+    command: list[str]
+    """The whole command line: the image's own entry point is not used."""
+    user: str
+    """`uid:gid`, never root."""
+    networks: Sequence[Attachment]
+    memory_mb: int
+    """Hard limit in MiB; no swap beyond it."""
+    environment: dict[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Values that anyone may read in `docker inspect`: no secrets."""
+    mounts: Sequence[Mount] = ()
+    ports: Sequence[tuple[int, int]] = ()
+    """(port on the host, port in the container), TCP."""
+    host_ip: str = "127.0.0.1"
+    """Address of the host that `ports` are bound to: by default nobody beyond the host reaches them."""
+    tmpfs: dict[str, str] = field(default_factory=lambda: {"/tmp": "rw,noexec,nosuid,size=64m"})
+    health: Health | None = None
+    cpu_shares: int = 1024
+    """Weight against other containers when the host is busy (1024 is Docker's unit for one)."""
+    capabilities: Sequence[str] = ()
+    """Capabilities to keep, without `CAP_`; each needs a reason in a comment."""
+    stop_signal: str = "SIGTERM"
+    stop_seconds: int = 30
+    """How long a stop may take before the daemon kills the container."""
+    read_only: bool = True
+    shm_mb: int = 64
+    wait_seconds: int = 120
+    """How long an update waits until it runs, and is healthy where `health` is given."""
+    labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
