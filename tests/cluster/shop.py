@@ -3,7 +3,6 @@
 import os
 import ssl
 import subprocess
-import time
 import uuid
 from collections.abc import Callable
 from copy import deepcopy
@@ -12,6 +11,7 @@ from typing import Any
 
 from tests.cluster.load import Account, Site
 from tests.projects import Checkout
+from tests.waiting import until
 
 HOST = "staging.shop.example"
 ISSUER = "tests"
@@ -43,10 +43,7 @@ def wait_until(what: str, reached: Callable[[], object], seconds: float) -> None
 
     Once a second: a kubectl costs a tenth of a second of processor, which a measured pause would be longer by.
     """
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
-        time.sleep(1)
+    until(what, reached, seconds, every=1)
 
 
 def without_backups(config: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ import dns.zone
 import pytest
 import requests
 
+from tests.waiting import free_port
+
 ZONE = "shop.example"
 KEYS = {name: base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("tierstack", "colleague")}
 """TSIG keys that both servers know, by name: ours, and another writer's."""
@@ -154,9 +156,9 @@ def running(kind: str, folder: Path) -> Iterator[Server]:
     path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     assert path, f"{program} is not installed; mark the test with SERVERS"
     folder.mkdir()
-    port = _free_port()
+    port = free_port()
     (folder / f"{ZONE}.zone").write_text(_APEX)
-    api_port = _free_port() if kind == "powerdns" else 0
+    api_port = free_port() if kind == "powerdns" else 0
     if kind == "powerdns":
         command = _powerdns(folder, port, path, api_port)
     else:
@@ -215,12 +217,6 @@ def _change(values: Sequence[str]) -> dict[str, object]:
     if not values:
         return {"changetype": "DELETE"}
     return {"changetype": "REPLACE", "records": [{"content": one, "disabled": False} for one in values]}
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _wait(server: Server) -> None:

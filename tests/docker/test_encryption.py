@@ -16,6 +16,7 @@ import pytest
 
 from tests.docker.test_shop import STACK, Shop
 from tests.support import containers_of, docker_client, image
+from tests.waiting import until
 
 PREFIX = "t-encryption"
 CLIENTS = 4
@@ -93,22 +94,15 @@ def under_load(shop: Encrypted, act: Callable[[], Any]) -> Counter[str]:
     for one in threads:
         one.start()
     try:
-        wait("requests before", lambda: sum(answers.values()) >= 200)
+        until("requests before", lambda: sum(answers.values()) >= 200)
         act()
         enough = sum(answers.values()) + 200
-        wait("requests after", lambda: sum(answers.values()) >= enough)
+        until("requests after", lambda: sum(answers.values()) >= enough)
     finally:
         done.set()
         for one in threads:
             one.join()
     return answers
-
-
-def wait(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
 
 
 def failed(answers: Counter[str]) -> dict[str, int]:
@@ -131,7 +125,7 @@ def test_a_stack_in_clear_becomes_an_encrypted_one(
     own = "FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL"
     assert shop.superuser(f"SELECT bool_and(ssl) {own}") == "t"
     roles = f"SELECT string_agg(DISTINCT usename, ' ' ORDER BY usename) {own}"
-    wait("application and Barman", lambda: shop.superuser(roles) == "app tierstack_backup")
+    until("application and Barman", lambda: shop.superuser(roles) == "app tierstack_backup")
 
 
 def test_other_certificates_under_load(shop: Encrypted, record_property: Callable[[str, object], None]) -> None:
@@ -149,7 +143,7 @@ def test_other_certificates_under_load(shop: Encrypted, record_property: Callabl
 
 def test_every_order_is_processed(shop: Encrypted) -> None:
     """Those of all steps: no job was lost in Redis, no row in PostgreSQL."""
-    wait(
+    until(
         "no order left to process",
         lambda: shop.superuser("SELECT count(*) FROM orders WHERE status = 'pending'") == "0",
         120,

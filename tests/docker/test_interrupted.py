@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.docker.test_shop import free_port
 from tests.kills import KILLS, Kills
 from tests.projects import Checkout, kill
 from tests.support import containers_of, docker_client, image
+from tests.waiting import free_port
 from tierstack.platform import claim
 from tierstack.platform.files import WRITES
 

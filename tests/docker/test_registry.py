@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.test_shop import free_port
-from tests.shop.stand import until
 from tests.support import Stack, containers_of, docker_client, image
+from tests.waiting import free_port, until
 
 USER, PASSWORD = "puller", "4711-geheim"
 HASH = "$2y$05$F9Ff6fFYYc/0sLYs4sJUWudXk.KtWemRLyn1lge4NU83SXdTO4Awi"

@@ -19,15 +19,10 @@ import pytest
 
 from tests.projects import Checkout
 from tests.support import containers_of, docker_client, image
+from tests.waiting import free_port, until
 
 HOST, PREFIX, STACK = "shop.localhost", "t-proof", "proof"
 REQUESTS, THREADS = 20_000, 16
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Shop:
@@ -111,10 +106,7 @@ def test_an_order_goes_through_the_queue(shop: Shop) -> None:
     status, _, body = shop.ask("POST", "/api/orders", {"sku": "tea", "quantity": 1}, **{"Idempotency-Key": "proof-1"})
     assert status == 201, body
     shop.order = str(json.loads(body)["id"])
-    deadline = time.monotonic() + 60
-    while shop.order_status() != "processed" and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert shop.order_status() == "processed"
+    until("the order to be processed", lambda: shop.order_status() == "processed", every=0.2)
 
 
 def test_a_second_preview_has_nothing_to_do(shop: Shop) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.docker.test_shop import free_port
 from tests.projects import Checkout
 from tests.support import containers_of, docker_client, image
+from tests.waiting import free_port
 
 PREFIX, STACK = "t-two", "two"
 SECRETS = ("db-secrets", "redis-config", "gateway-config")

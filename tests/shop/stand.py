@@ -8,19 +8,19 @@ import secrets
 import subprocess
 import sys
 import tarfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import docker
 import requests
 from docker.models.containers import Container
 
+from tests.waiting import until
+
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "images" / "build.py"
 NEEDED = ("postgres:17", "pgbouncer:1.24", "valkey:8.1", "shop:1", "shop:2")
-Found = TypeVar("Found")
 
 
 def images() -> dict[str, str]:
@@ -30,18 +30,6 @@ def images() -> dict[str, str]:
         [sys.executable, str(BUILD), "--json", *only], check=True, stdout=subprocess.PIPE, text=True
     )
     return json.loads(result.stdout)
-
-
-def until(what: str, ask: Callable[[], Found | None], seconds: float = 30) -> Found:
-    """Asks until the answer is neither None nor False; says what was waited for when it never comes."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer is not None and answer is not False:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
-        time.sleep(0.05)
 
 
 class Stand:

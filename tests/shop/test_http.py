@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.shop.conftest import MailRelay
-from tests.shop.stand import Site, Stand, checksum, until
+from tests.shop.stand import Site, Stand, checksum
+from tests.waiting import until
 
 pytestmark = pytest.mark.docker
 

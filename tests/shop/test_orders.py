@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.shop.stand import Site, Stand, until
+from tests.shop.stand import Site, Stand
+from tests.waiting import until
 
 pytestmark = pytest.mark.docker
 

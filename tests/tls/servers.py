@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import urllib.request
@@ -24,8 +23,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.shop.stand import until
 from tests.support import docker_client
+from tests.waiting import free_port, until
 
 DOMAIN = "shop.example"
 KEY_NAME = "tierstack"
@@ -139,12 +138,6 @@ def authority(
         command = _pebble(made, http_port, lifetime_seconds, eab)
         stack.enter_context(_program(folder / "pebble.log", command, environment, ready=lambda: bool(_roots(made))))
         yield made
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.contextmanager

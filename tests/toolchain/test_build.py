@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
 from toolchain import build, find, place, setup, system
 from toolchain.build import SetupError
 from toolchain.pins import Pins
@@ -84,13 +85,6 @@ def test_a_failed_build_says_why_and_leaves_nothing(few: Pins, log: Path, monkey
     assert list((place.cache() / "toolchain").glob("*.tmp-*")) == []
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen within 30 s"
-        time.sleep(0.02)
-
-
 def gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -118,8 +112,8 @@ def test_an_interrupted_set_up_goes_on_where_it_stopped(few: Pins, log: Path, ho
     )
     hanging = {**os.environ, "HANG": "pulumi-language-python"}
     process = subprocess.Popen([sys.executable, script], env=hanging, stderr=subprocess.DEVNULL)
-    wait_for((home / "go.log.pid").exists)
-    wait_for(lambda: bool((home / "go.log.pid").read_text().strip()))
+    until("the program has started", (home / "go.log.pid").exists)
+    until("it has written its id", lambda: (home / "go.log.pid").read_text().strip())
     process.send_signal(how)
     assert process.wait(timeout=30) != 0
     assert gone(int((home / "go.log.pid").read_text()))

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support import Stack, containers_of, docker_client, image
+from tests.waiting import free_port
 
 NAME = "t-chain"
 HOST, LARGE = "localhost", "large.localhost"
@@ -57,12 +58,6 @@ AppCluster("large", AppClusterArgs(
     http=HttpArgs(rate_limit=0, max_body_mb=128)))
 pulumi.export("ca", tls.ca_pem)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def probe_image(base: str) -> str:

@@ -4,18 +4,17 @@ stay, and no secret is to be seen."""
 import http.client
 import json
 import re
-import socket
 import ssl
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import Stack, containers_of, docker_client, image
+from tests.waiting import free_port, until
 
 NAME = "t-app"
 SECRET = "a-secret-that-nobody-may-see"
@@ -48,12 +47,6 @@ web = AppCluster("web", AppClusterArgs(
 pulumi.export("ca", tls.ca_pem)
 pulumi.export("url", web.url)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Shop:
@@ -131,13 +124,6 @@ def role_of(container: str) -> str | None:
     return found[1] if found else None
 
 
-def until(what: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "not within the time given"
-        time.sleep(0.05)
-
-
 def test_a_release_from_the_first_to_the_second(shop: Shop) -> None:
     shop.stack.unchanged()
 
@@ -182,7 +168,7 @@ def test_a_release_from_the_first_to_the_second(shop: Shop) -> None:
         one.start()
     try:
         shop.up(shop=image("shop:2"))
-        until(lambda: seen["200 2"] > 20)
+        until("the new version answers", lambda: seen["200 2"] > 20)
     finally:
         stop.set()
         for one in threads:
@@ -205,6 +191,6 @@ def test_a_release_from_the_first_to_the_second(shop: Shop) -> None:
         one.connect()
         return one.sock.getpeercert(binary_form=True) != old
 
-    until(renewed)
-    until(lambda: 429 in {shop.ask("/health")[0] for _ in range(10)})
+    until("the certificate is renewed", renewed)
+    until("a rate limit", lambda: 429 in {shop.ask("/health")[0] for _ in range(10)})
     shop.stack.unchanged()

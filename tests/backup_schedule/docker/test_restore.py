@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.shop.stand import until
 from tests.support import Stack, docker_client, image
+from tests.waiting import until
 from tierstack.backup_schedule import agent, metrics, restore
 
 NAME = "t-backup-test"

@@ -1,12 +1,12 @@
 """The real engine on a real daemon: rows survive what happens to servers, and the plain password is nowhere."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import Stack, containers_of, docker_client, image
+from tests.waiting import until
 
 NAME = "t-database"
 PROGRAM = """\
@@ -63,13 +63,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
         if made.shape["protection"] != "NONE":
             made.up(protection="NONE")
         made.stack.destroy()
-
-
-def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
 
 
 def test_rows_outlive_their_server(database: Database) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support import Stack, containers_of, docker_client, image
+from tests.waiting import until
 
 NAME = "t-database-tls"
 CA = "/run/tierstack/ca/database/ca.crt"
@@ -148,10 +149,10 @@ def under_load(database: Database, act: Callable[[], None], target: str) -> tupl
     loop = database.asked_in_load(LOOP, target)
     stay = database.asked_in_load(STAY, target)
     try:
-        wait(lambda: len(loop.lines()) >= 100)
+        until("writes before", lambda: len(loop.lines()) >= 100)
         act()
         enough = len(loop.lines()) + 100
-        wait(lambda: len(loop.lines()) >= enough)
+        until("writes after", lambda: len(loop.lines()) >= enough)
         assert stay.runs(), stay.lines()[-5:]
         lines = loop.lines()
     finally:
@@ -160,15 +161,6 @@ def under_load(database: Database, act: Callable[[], None], target: str) -> tupl
     written = [line for line in lines if line.startswith("ok ")]
     assert int(database.superuser("SELECT count(DISTINCT n) FROM written WHERE n > 0")) >= len(written)
     return len(written), [line for line in lines if not line.startswith("ok ")]
-
-
-def wait(true: Callable[[], bool], seconds: float = 60) -> None:
-    import time
-
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s"
-        time.sleep(0.1)
 
 
 def test_a_stack_without_certificates(database: Database) -> None:
@@ -203,7 +195,7 @@ def test_every_hop_is_encrypted(database: Database) -> None:
     assert database.ask(verified(*POOLER), mine) == "t   | TLSv1.3"
     assert database.ask(verified(*PRIMARY), mine) == "t   | TLSv1.3"
     standby = "SELECT application_name, ssl, version FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)"
-    wait(lambda: database.superuser(standby) == "replica_1        | t   | TLSv1.3")
+    until("a standby under TLS", lambda: database.superuser(standby) == "replica_1        | t   | TLSv1.3")
 
 
 def test_who_shows_another_certificate_is_not_believed(database: Database) -> None:
@@ -260,7 +252,7 @@ def test_another_ca_under_load(database: Database, record_property: Callable[[st
     assert old not in str(database.client(f"cat {CA}", ""))
     assert database.ask(verified(*POOLER), "SELECT note FROM kept") == "x"
     standby = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-    wait(lambda: database.superuser(standby) == "1")
+    until("the standby is back", lambda: database.superuser(standby) == "1")
 
 
 def test_keys_are_nowhere_in_clear(database: Database) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from tests.app_cluster.samples import args
 from tests.cluster_addons.samples import given
+from tests.waiting import free_port, until
 from tierstack import ClusterAddonsArgs
 from tierstack.app_cluster import traffic
 from tierstack.cluster_addons import traefik as addon
@@ -81,12 +82,6 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @pytest.fixture
 def start(program: str, tmp_path: Path) -> Iterator[Callable[[list[str], dict[str, Any], int], None]]:
     """Start the proxy, and wait until it has its routes."""
@@ -99,11 +94,11 @@ def start(program: str, tmp_path: Path) -> Iterator[Callable[[list[str], dict[st
                 process = subprocess.Popen([program, *flags], cwd=tmp_path, stdout=log, stderr=log)
             running.callback(process.wait)
             running.callback(process.kill)
-            end = time.monotonic() + 60
-            while ask(port, "/ready", silent_failure=True)[0] != 200:
-                if time.monotonic() > end or process.poll() is not None:
-                    pytest.fail((tmp_path / "log").read_text()[-3000:])
-                time.sleep(0.05)
+            until(
+                "the proxy answers, or has ended",
+                lambda: ask(port, "/ready", silent_failure=True)[0] == 200 or process.poll() is not None,
+            )
+            assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
 
         yield run
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import Stack, containers_of, image
+from tests.waiting import free_port
 from tierstack.dns_records.mail.mta_sts.fetch import fetch
 from tierstack.dns_records.mail.mta_sts.record import policy_id
 
@@ -42,12 +43,6 @@ pulumi.export("zone", DNSRecords("dns", dns).zone_file)
 pulumi.export("ca", tls.ca_pem)
 pulumi.export("url", served.url)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Host:

@@ -23,14 +23,6 @@ PASSWORD = "a-password-of-the-tests"
 BY_DIGEST = f"registry.example/image@sha256:{'0' * 64}"
 
 
-def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
-    """Poll until `true`, else fail with `what`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-
-
 class Client:
     """A connection that speaks just enough of the protocol."""
 

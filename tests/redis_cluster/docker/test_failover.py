@@ -8,7 +8,8 @@ from threading import Thread
 
 import pytest
 
-from tests.redis_cluster.docker.stand import Client, Stand, Writer, stand, until
+from tests.redis_cluster.docker.stand import Client, Stand, Writer, stand
+from tests.waiting import until
 from tierstack.redis_cluster import handover, kubernetes
 
 

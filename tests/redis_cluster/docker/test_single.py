@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.redis_cluster.docker.stand import until
 from tests.support import Stack, docker_client, image
+from tests.waiting import until
 
 PLATFORM = "t-redis-one"
 PROGRAM = """

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.redis_cluster.docker.stand import Client, TLSClient, until
+from tests.redis_cluster.docker.stand import Client, TLSClient
 from tests.support import Stack, docker_client, image
+from tests.waiting import until
 from tierstack.redis_cluster import node
 
 PLATFORM = "t-redis-tls"

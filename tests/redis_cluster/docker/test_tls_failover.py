@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.redis_cluster.docker.stand import Client, Stand, TLSClient, Writer, authority, stand, until
+from tests.redis_cluster.docker.stand import Client, Stand, TLSClient, Writer, authority, stand
 from tests.redis_cluster.docker.test_failover import settled
+from tests.waiting import until
 from tierstack.platform.internal_ca import TLSMode
 
 

@@ -20,9 +20,9 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.shop.stand import until
 from tests.support import Stack, containers_of, docker_client, image
-from tests.tls.servers import DOMAIN, EAB_ID, EAB_KEY, KEY_NAME, KEY_SECRET, Authority, authority, free_port
+from tests.tls.servers import DOMAIN, EAB_ID, EAB_KEY, KEY_NAME, KEY_SECRET, Authority, authority
+from tests.waiting import free_port, until
 
 pytestmark = pytest.mark.needs("pebble", "named")
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop.stand import until
 from tests.support import Stack, containers_of, image
 from tests.tls.pairs import Pair
-from tests.tls.servers import free_port
+from tests.waiting import free_port, until
 
 NAME = "t-given"
 HOST = "shop.example.org"

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop.stand import until
 from tests.tls.mangled import FORMS
 from tests.tls.pairs import Pair
-from tests.tls.servers import free_port
+from tests.waiting import free_port, until
 from tierstack.platform import DockerHost
 from tierstack.platform.proxy import traefik
 from tierstack.tls import GivenCertificateArgs, TLSArgs, given
