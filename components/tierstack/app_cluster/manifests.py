@@ -1,68 +1,42 @@
 """Everything of an AppCluster on Kubernetes: its pods, and what stands around them."""
 
-from tierstack.app_cluster import processes, traffic
+from tierstack.app_cluster import traffic
 from tierstack.app_cluster.role_manifests import Roles
-from tierstack.platform.kubernetes import network as policies
-from tierstack.platform.kubernetes.manifest import Manifest
-from tierstack.platform.kubernetes.routes import GATEWAY_API
+from tierstack.platform.kubernetes import network, routes
+from tierstack.platform.kubernetes.budget import disruption_budget
+from tierstack.platform.kubernetes.claim import claim, claim_spec
+from tierstack.platform.kubernetes.config import name_of
+from tierstack.platform.kubernetes.manifest import SKIP_AWAIT, Manifest, manifest
+from tierstack.platform.kubernetes.services import service, service_port
 from tierstack.platform.proxy import TRAEFIK_CLASS
+
+_HTTP = 80
+"""Port of the Service."""
 
 
 class App(Roles):
     """One application in one namespace."""
 
     def service_account(self) -> Manifest:
-        return {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": self.metadata("web"),
-            "automountServiceAccountToken": False,
-        }
+        labels = self.labels("web")
+        return manifest("v1", "ServiceAccount", self.name, labels=labels, automountServiceAccountToken=False)
 
     def config_maps(self) -> list[Manifest]:
-        """Named by content: pods of the old release keep the one that they were started with."""
-        if not self.configuration:
-            return []
-        return [
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": self.configuration, "labels": self.labels("web")},
-                "immutable": True,
-                "data": processes.files(self.args),
-            }
-        ]
+        """Those of the release that starts; pods of the old one keep theirs."""
+        return [self.configuration] if self.configuration else []
 
     def uploads_claim(self) -> Manifest | None:
-        args, uploads = self.args, self.args.uploads
+        uploads = self.args.uploads
         if not uploads:
             return None
-        spec: Manifest = {
-            "accessModes": [uploads.access_mode],
-            "resources": {"requests": {"storage": f"{uploads.storage_gb}Gi"}},
-        }
-        if storage_class := uploads.storage_class or args.platform.storage_class:
-            spec["storageClassName"] = storage_class
-        return {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {
-                **self.metadata("web", "-uploads"),
-                # A class that binds late waits for a pod, which waits for this claim.
-                "annotations": {"pulumi.com/skipAwait": "true"},
-            },
-            "spec": spec,
-        }
+        storage_class = uploads.storage_class or self.args.platform.storage_class
+        spec = claim_spec(uploads.storage_gb, storage_class, uploads.access_mode)
+        return claim(f"{self.name}-uploads", spec, self.labels("web"))
 
     def service(self) -> Manifest:
-        port = {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
-        return {
-            "apiVersion": "v1",
-            "kind": "Service",
-            # Its endpoints come with the pods, which the Deployment waits for.
-            "metadata": {**self.metadata("web"), "annotations": {"pulumi.com/skipAwait": "true"}},
-            "spec": {"selector": self.labels("web"), "ports": [port]},
-        }
+        labels = self.labels("web")
+        # Its endpoints come with the pods, which the Deployment waits for.
+        return service(self.name, labels, [service_port("http", _HTTP, "http")], labels=labels, annotations=SKIP_AWAIT)
 
     def scaling(self) -> list[Manifest]:
         """Autoscalers, and the budget that keeps pods up while nodes are drained."""
@@ -72,35 +46,24 @@ class App(Roles):
             found.append(self._autoscaler("web", "", counts.replicas, counts.max_replicas))
         found += self.role_scaling()
         if counts.replicas > 1:
-            found.append(
-                {
-                    "apiVersion": "policy/v1",
-                    "kind": "PodDisruptionBudget",
-                    "metadata": self.metadata("web"),
-                    "spec": {
-                        "maxUnavailable": 1,
-                        "selector": {"matchLabels": self.labels("web")},
-                        "unhealthyPodEvictionPolicy": "AlwaysAllow",
-                    },
-                }
-            )
+            # A release that never gets ready holds up no drain.
+            labels = self.labels("web")
+            found.append(disruption_budget(self.name, labels, unready_too=True, labels=labels))
         return found
 
     def network_policy(self) -> Manifest:
         """In: the proxy only. Out: this namespace (what listens there judges by labels), DNS, the ports asked for at
         public addresses, and the private networks asked for."""
         args = self.args
-        proxies = [policies.namespace(self.gateway.proxy_namespace)]
-        egress = [policies.egress([{"podSelector": {}}]), policies.DNS]
+        proxies = [network.namespace(self.gateway.proxy_namespace)]
+        egress = [network.egress([network.NEIGHBOURS]), network.DNS]
         if ports := [443, 587] if args.outbound.ports is None else args.outbound.ports:
-            egress.append(policies.egress(policies.outside(), *ports))
-        egress += [
-            policies.egress([{"ipBlock": {"cidr": one.cidr}}], *one.ports) for one in args.outbound.networks or []
-        ]
-        return policies.policy(
+            egress.append(network.egress(network.outside(), *ports))
+        egress += [network.egress([network.addresses(one.cidr)], *one.ports) for one in args.outbound.networks or []]
+        return network.policy(
             self.name,
             {"app.kubernetes.io/name": self.name},
-            ingress=[policies.ingress(proxies, args.web.port)],
+            ingress=[network.ingress(proxies, args.web.port)],
             egress=egress,
             labels=self.labels("web"),
         )
@@ -112,13 +75,9 @@ class App(Roles):
         limit = traffic.rate_limit(self.args)
         specs: dict[str, Manifest] = {"rate-limit": {"rateLimit": limit}} if limit else {}
         specs["retry"] = {"retry": {"attempts": 4, "initialInterval": "50ms"}}
+        labels = self.labels("web")
         return [
-            {
-                "apiVersion": "traefik.io/v1alpha1",
-                "kind": "Middleware",
-                "metadata": self.metadata("web", f"-{suffix}"),
-                "spec": spec,
-            }
+            manifest("traefik.io/v1alpha1", "Middleware", f"{self.name}-{suffix}", spec, labels=labels)
             for suffix, spec in specs.items()
         ]
 
@@ -130,22 +89,13 @@ class App(Roles):
         filters += [
             {
                 "type": "ExtensionRef",
-                "extensionRef": {"group": "traefik.io", "kind": "Middleware", "name": one["metadata"]["name"]},
+                "extensionRef": {"group": "traefik.io", "kind": "Middleware", "name": name_of(one)},
             }
             for one in self.middlewares()
         ]
-        rule = {
-            "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
-            "filters": filters,
-            "backendRefs": [{"name": self.name, "port": 80, "weight": 100}],
-        }
-        return {
-            "apiVersion": GATEWAY_API,
-            "kind": "HTTPRoute",
-            "metadata": self.metadata("web"),
-            "spec": {
-                "parentRefs": [{"name": self.gateway.name, "sectionName": self.gateway.section_name}],
-                "hostnames": self.args.hostnames,
-                "rules": [rule],
-            },
-        }
+        backends = [routes.backend(self.name, _HTTP, weight=100)]
+        rule = {"matches": routes.path("/"), "filters": filters, "backendRefs": backends}
+        gateway, hostnames, labels = self.gateway, self.args.hostnames, self.labels("web")
+        return routes.http_route(
+            self.name, gateway.name, gateway.section_name, [rule], hostnames=hostnames, labels=labels
+        )

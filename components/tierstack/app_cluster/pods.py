@@ -1,6 +1,6 @@
 """Pods of an AppCluster on Kubernetes, and what runs them: functions of the arguments, nothing registered here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,12 @@ from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
 from tierstack.app_cluster.connections import connected, trusted
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CA_FILE, ca_directory
+from tierstack.platform.kubernetes import placement, probes, volumes, workload
+from tierstack.platform.kubernetes.config import config_map, name_of
 from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.pod_settings import settings
-from tierstack.platform.kubernetes.workload import CONTAINER_SECURITY, POD_SECURITY
+from tierstack.platform.kubernetes.quantities import resources
+from tierstack.platform.revision import ANNOTATION
 
 _DRAIN_SECONDS = 5  # how long proxies may take to learn that a pod leaves
 DEADLINE_SECONDS = 600
@@ -59,21 +62,30 @@ class Pods:
         self.connected = connected(args)
         self.release = release_of(args)
         files = processes.files(args)
-        self.configuration = f"{name}-config-{processes.digest(files, 8)}" if files else None
+        self.configuration = config_map(f"{name}-config", files, self.labels("web")) if files else None
+        """The ConfigMap of the release; None for a server of the image's own."""
 
     def labels(self, role: str) -> dict[str, str]:
         """What selects the pods of a role; never changes, because a Deployment's selector cannot."""
         return {"app.kubernetes.io/name": self.name, "app.kubernetes.io/component": role}
 
-    def metadata(self, role: str, suffix: str = "") -> Manifest:
-        return {"name": f"{self.name}{suffix}", "labels": self.labels(role)}
-
-    def _deployment(self, role: str, suffix: str, spec: Manifest) -> Manifest:
-        metadata = self.metadata(role, suffix)
-        if self.args.secrets and self.args.platform.renders:
-            # Where the engine applies, `revision` rolls the pods; here a rotated secret is noticed by Reloader.
-            metadata["annotations"] = {_RELOAD: f"{self.name}-secrets"}
-        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    def deployment(
+        self, role: str, suffix: str, pod: Manifest, *, strategy: Manifest, replicas: int | None
+    ) -> Manifest:
+        """The Deployment of a role. `replicas` None: an autoscaler owns the field."""
+        # Where the engine applies, `revision` rolls the pods; in rendered files Reloader notices a rotated secret.
+        reloaded = self.args.secrets and self.args.platform.renders
+        return workload.deployment(
+            f"{self.name}{suffix}",
+            self.labels(role),
+            pod,
+            strategy=strategy,
+            replicas=replicas,
+            labels=self.labels(role),
+            annotations={_RELOAD: f"{self.name}-secrets"} if reloaded else None,
+            revisionHistoryLimit=5,
+            progressDeadlineSeconds=DEADLINE_SECONDS,
+        )
 
     def _environment(self, direct: bool, more: Mapping[str, str]) -> list[Manifest]:
         args = self.args
@@ -81,60 +93,51 @@ class Pods:
         for one in self.connected:
             values |= {**one.late, **(one.direct if direct else {})}
         values |= more
-        found: list[Manifest] = [{"name": key, "value": values[key]} for key in sorted(values)]
+        found = workload.variables({key: values[key] for key in sorted(values)})
         if args.secret_delivery is SecretDelivery.ENV:
-            found += [
-                {"name": key, "valueFrom": {"secretKeyRef": {"name": ref.secret_name, "key": ref.key}}}
-                for key, ref in self.secrets.items()
-            ]
+            found += [workload.from_secret(key, ref.secret_name, ref.key) for key, ref in self.secrets.items()]
         return found
 
     def _volumes(self, scratch_mb: int = 64) -> tuple[list[Manifest], list[Manifest]]:
         """Volumes and mounts of every process of the application, with `scratch_mb` of /tmp."""
         args = self.args
-        memory = {"medium": "Memory", "sizeLimit": "64Mi"}
-        volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": f"{scratch_mb}Mi"}}]
-        mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]
+        found, mounts = [volumes.memory("tmp", scratch_mb)], [volumes.mount("tmp", "/tmp")]
         for index, path in enumerate(args.writable_paths or []):
-            volumes.append({"name": f"writable-{index}", "emptyDir": memory})
-            mounts.append({"name": f"writable-{index}", "mountPath": path})
+            found.append(volumes.memory(f"writable-{index}", 64))
+            mounts.append(volumes.mount(f"writable-{index}", path))
         if args.uploads:
-            volumes.append({"name": "uploads", "persistentVolumeClaim": {"claimName": f"{self.name}-uploads"}})
-            mounts.append({"name": "uploads", "mountPath": args.uploads.path})
+            found.append({"name": "uploads", "persistentVolumeClaim": {"claimName": f"{self.name}-uploads"}})
+            mounts.append(volumes.mount("uploads", args.uploads.path))
         for of, ca in trusted(args).items():
             # Only the certificate of the Secret, whose other entries may be keys.
-            only = [{"key": CA_FILE, "path": CA_FILE}]
-            volumes.append({"name": f"{of}-ca", "secret": {"secretName": ca.secret_name, "items": only}})
-            mounts.append({"name": f"{of}-ca", "mountPath": ca_directory(of), "readOnly": True})
+            found.append(volumes.secret(f"{of}-ca", ca.secret_name, [CA_FILE]))
+            mounts.append(volumes.mount(f"{of}-ca", ca_directory(of), read_only=True))
         if args.secret_delivery is SecretDelivery.FILE and self.secrets:
-            sources = [
-                {"secret": {"name": ref.secret_name, "items": [{"key": ref.key, "path": key}]}}
-                for key, ref in self.secrets.items()
-            ]
-            volumes.append({"name": "secrets", "projected": {"defaultMode": 0o440, "sources": sources}})
-            mounts.append({"name": "secrets", "mountPath": processes.SECRETS, "readOnly": True})
-        return volumes, mounts
+            sources = [volumes.secret_file(ref.secret_name, ref.key, key) for key, ref in self.secrets.items()]
+            found.append(volumes.projected("secrets", sources))
+            mounts.append(volumes.mount("secrets", processes.SECRETS, read_only=True))
+        return found, mounts
 
     def _process(
         self, name: str, command: list[str], memory_mb: int, cpu: float, mounts: list[Manifest], **more: Any
     ) -> Manifest:
-        """A container of the application's image. Memory is reserved in full, so that no pod is killed for another's
-        need; CPU has no limit, because throttling costs latency while the node idles."""
-        return {
-            "name": name,
-            "image": self.args.image,
-            "command": command,
-            "env": self._environment(more.pop("direct", False), more.pop("environment", None) or {}),
-            "resources": {
-                "requests": {"cpu": f"{round(cpu * 1000)}m", "memory": f"{memory_mb}Mi"},
-                "limits": {"memory": f"{memory_mb}Mi"},
-            },
-            "securityContext": CONTAINER_SECURITY,
-            "volumeMounts": mounts,
-            **more,
-        }
+        """A container of the application's image."""
+        env = self._environment(more.pop("direct", False), more.pop("environment", None) or {})
+        return workload.container(name, self.args.image, command, resources(memory_mb, cpu), mounts, env=env, **more)
 
-    def _pod(self, role: str, spec: Manifest, *, direct: bool = False) -> Manifest:
+    def _pod(
+        self,
+        role: str,
+        containers: list[Manifest],
+        mounted: list[Manifest],
+        *,
+        before: Sequence[Manifest] = (),
+        stop_seconds: int | None = None,
+        direct: bool = False,
+        **fields: Any,
+    ) -> Manifest:
+        """The template of a role's pods. `before`: containers that end before the others start. `direct`: they may
+        reach the primary of the database itself."""
         args = self.args
         uid, gid = (int(part) for part in args.user.split(":"))
         labels = self.labels(role)
@@ -142,224 +145,155 @@ class Pods:
             labels |= one.link.client_labels or {}
         if direct and args.database:
             labels |= args.database.direct_client_labels or {}
-        return {
-            "metadata": {
-                "labels": {**labels, "tierstack.dev/release": self.release},
-                "annotations": {"tierstack.dev/revision": self.revision},
-            },
-            "spec": {
-                "serviceAccountName": self.name,
-                "automountServiceAccountToken": False,
-                "enableServiceLinks": False,
-                "securityContext": {**POD_SECURITY, "runAsUser": uid, "runAsGroup": gid, "fsGroup": gid},
-                **spec,
-            },
-        }
+        return workload.pod(
+            {**labels, "tierstack.dev/release": self.release},
+            containers,
+            security=workload.user(uid, gid),
+            before=before,
+            volumes=mounted,
+            stop_seconds=stop_seconds,
+            annotations={ANNOTATION: self.revision},
+            serviceAccountName=self.name,
+            **workload.NO_TOKEN,
+            **fields,
+        )
 
     def web(self) -> Manifest:
+        """The Deployment that answers requests."""
         args, counts = self.args, self.args.counts
-        containers, volumes = self._http() if args.http_server else self._php()
-        selector = {"matchLabels": self.labels("web")}
-        spread = [
-            {
-                "maxSkew": 1,
-                "topologyKey": key,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": selector,
-                "matchLabelKeys": ["pod-template-hash"],  # each release is spread by itself
-            }
-            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-        ]
+        containers, mounted = self._http() if args.http_server else self._php()
         pod = self._pod(
             "web",
-            {
-                "terminationGracePeriodSeconds": limits.container_stop_seconds(args) + _DRAIN_SECONDS,
-                "topologySpreadConstraints": spread,
-                **({"initContainers": copies} if (copies := self._copy_public()) else {}),
-                "containers": containers,
-                "volumes": volumes,
-            },
+            containers,
+            mounted,
+            before=self._copy_public(),
+            stop_seconds=limits.container_stop_seconds(args) + _DRAIN_SECONDS,
+            topologySpreadConstraints=placement.spread(self.labels("web"), each_release=True),
         )
-        spec: Manifest = {
-            "selector": selector,
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
-            "revisionHistoryLimit": 5,
-            "progressDeadlineSeconds": DEADLINE_SECONDS,
-            "template": pod,
-        }
-        if counts.max_replicas == counts.replicas:  # else the autoscaler owns the field
-            spec["replicas"] = counts.replicas
-        return self._deployment("web", "", spec)
+        owned = counts.max_replicas > counts.replicas  # by the autoscaler
+        strategy = workload.rolling(unavailable=0, surge="25%")
+        return self.deployment("web", "", pod, strategy=strategy, replicas=None if owned else counts.replicas)
 
     def _http_probes(self) -> Manifest:
         """Probes of a server of the image's own. The start has a day: it is asked `readiness_path`, and a database that
         is away then is no reason to kill it. What the work answers is no sign of life, because it may wait for long."""
         args = self.args
-        host = [{"name": "Host", "value": args.hostnames[0]}, {"name": "X-Forwarded-Proto", "value": "https"}]
-        start = _get(args.health.readiness_path or args.health.path, "http", host)
-        alive = _get(args.health.path, "http" if args.health.port is None else args.health.port, host)
-        probes: Manifest = {
-            "startupProbe": {**start, "periodSeconds": 5, "timeoutSeconds": 4, "failureThreshold": 17280}
-        }
+        host = {"Host": args.hostnames[0], "X-Forwarded-Proto": "https"}
+        start = probes.http(args.health.readiness_path or args.health.path, "http", host)
+        alive = probes.http(args.health.path, "http" if args.health.port is None else args.health.port, host)
+        begun = {"startupProbe": probes.probe(start, 5, timeout=4, failures=17280)}
         if args.health.port is not None:
-            ready = {**alive, "periodSeconds": 5, "timeoutSeconds": 3}
-            return {**probes, "readinessProbe": ready, "livenessProbe": _living(alive)}
-        listens = {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "timeoutSeconds": 3}
-        patient = {**alive, "periodSeconds": 60, "timeoutSeconds": 30, "failureThreshold": 10}
-        return {**probes, "readinessProbe": listens, "livenessProbe": patient}
+            return {**begun, "readinessProbe": probes.probe(alive, 5, timeout=3), "livenessProbe": _living(alive)}
+        listens = probes.probe(probes.tcp("http"), 5, timeout=3)
+        patient = probes.probe(alive, 60, timeout=30, failures=10)
+        return {**begun, "readinessProbe": listens, "livenessProbe": patient}
 
     def _http(self) -> tuple[list[Manifest], list[Manifest]]:
         args, web = self.args, self.args.http_server
         assert web
-        volumes, mounts = self._volumes()
+        mounted, mounts = self._volumes()
         container = self._process(
             "web",
             list(web.command),
             processes.web_memory_mb(args),
             processes.web_cpu(args),
             mounts,
-            ports=[{"name": "http", "containerPort": web.port}],
+            ports=[workload.port("http", web.port)],
             # Until the proxies know that it leaves; then SIGTERM.
-            lifecycle={"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}},
+            lifecycle=probes.leave(_DRAIN_SECONDS),
             **self._http_probes(),
         )
-        return [container], volumes
+        return [container], mounted
 
     def _php(self) -> tuple[list[Manifest], list[Manifest]]:
         """PHP-FPM and nginx, which share a socket; PHP-FPM stops when nginx has answered the last request."""
         args, web = self.args, self.args.php
         assert web
-        volumes, mounts = self._volumes(limits.php_scratch_mb(args))
+        assert self.configuration
+        mounted, mounts = self._volumes(limits.php_scratch_mb(args))
         # They may be reached from the document root, by a link such as Laravel's `public/storage`.
         uploads = [{**mount, "readOnly": True} for mount in mounts if mount["name"] == "uploads"]
-        scratch = {"medium": "Memory", "sizeLimit": f"{limits.bodies_mb(args)}Mi"}
-        volumes += [
-            {"name": "config", "configMap": {"name": self.configuration}},
-            {"name": "sockets", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
-            {"name": "nginx-tmp", "emptyDir": scratch},
+        mounted += [
+            volumes.config("config", name_of(self.configuration)),
+            volumes.memory("sockets", 1),
+            volumes.memory("nginx-tmp", limits.bodies_mb(args)),
         ]
-        shared = [
-            {"name": "config", "mountPath": server.CONFIG, "readOnly": True},
-            {"name": "sockets", "mountPath": server.SOCKETS},
-        ]
+        shared = [volumes.mount("config", server.CONFIG, read_only=True), volumes.mount("sockets", server.SOCKETS)]
         public: list[Manifest] = []
         if args.nginx_image:
-            volumes.append({"name": "public", "emptyDir": {}})
-            public = [{"name": "public", "mountPath": web.document_root, "readOnly": True}]
-        nginx_gone = f"while [ -e {server.SOCKETS}/nginx.pid ]; do sleep 0.2; done"
+            mounted.append({"name": "public", "emptyDir": {}})
+            public = [volumes.mount("public", web.document_root, read_only=True)]
+        ping, alive = probes.http(server.PING, server.PROBES), probes.http(server.ALIVE, server.PROBES)
         php = self._process(
             "php",
             processes.fpm_command(args),
             processes.web_memory_mb(args),
             processes.web_cpu(args),
             [*mounts, *shared],
-            lifecycle=_quit(nginx_gone),
-            startupProbe=_started(_get(server.PING)),
-            livenessProbe=_living(_get(server.PING)),
+            lifecycle=probes.quit_after(f"while [ -e {server.SOCKETS}/nginx.pid ]; do sleep 0.2; done"),
+            startupProbe=_started(ping),
+            livenessProbe=_living(ping),
         )
-        nginx_memory = limits.nginx_memory_mb(args)
-        nginx: Manifest = {
-            "name": "nginx",
-            "image": args.nginx_image or args.image,
-            "command": processes.nginx_command(args),
-            "ports": [{"name": "http", "containerPort": web.port}],
-            "resources": {
-                "requests": {"cpu": "50m", "memory": f"{nginx_memory}Mi"},
-                "limits": {"memory": f"{nginx_memory}Mi"},
-            },
-            "securityContext": CONTAINER_SECURITY,
-            "volumeMounts": [*shared, {"name": "nginx-tmp", "mountPath": "/tmp"}, *public, *uploads],
-            "lifecycle": _quit(f"sleep {_DRAIN_SECONDS}"),
-            "startupProbe": _started(_get(server.ALIVE)),
-            "readinessProbe": {**_get(server.READY), "periodSeconds": 5, "timeoutSeconds": 4},
-            "livenessProbe": _living(_get(server.ALIVE)),
-        }
-        return [php, nginx], volumes
+        nginx = workload.container(
+            "nginx",
+            args.nginx_image or args.image,
+            processes.nginx_command(args),
+            resources(limits.nginx_memory_mb(args), 0.05),
+            [*shared, volumes.mount("nginx-tmp", "/tmp"), *public, *uploads],
+            ports=[workload.port("http", web.port)],
+            lifecycle=probes.quit_after(f"sleep {_DRAIN_SECONDS}"),
+            startupProbe=_started(alive),
+            readinessProbe=probes.probe(probes.http(server.READY, server.PROBES), 5, timeout=4),
+            livenessProbe=_living(alive),
+        )
+        return [php, nginx], mounted
 
     def _copy_public(self) -> list[Manifest]:
         """Fills the document root that a separate nginx image sees."""
         args = self.args
         if not args.nginx_image or not args.php:
             return []
-        copy = self._process("public", ["cp", "-R", f"{args.php.document_root}/.", "/public/"], 64, 0.05, [])
-        return [{**copy, "env": [], "volumeMounts": [{"name": "public", "mountPath": "/public"}]}]
+        command = ["cp", "-R", f"{args.php.document_root}/.", "/public/"]
+        mounts = [volumes.mount("public", "/public")]
+        return [workload.container("public", args.image, command, resources(64, 0.05), mounts, env=[])]
 
     def migration(self) -> Manifest | None:
-        """A Job named by what it runs: Jobs cannot change, and the same release needs it once."""
+        """A Job named by what it runs: the same release needs it once."""
         args, migration = self.args, self.args.migration
         if migration is None:
             return None
-        volumes, mounts = self._volumes()
+        mounted, mounts = self._volumes()
         container = self._process(
             "migrate", [*_PATIENT, *migration.command], migration.memory_mb, migration.cpu, mounts, direct=True
         )
         waits = self._database_wait()
-        pod = self._pod(
-            "migration",
-            {
-                "restartPolicy": "Never",
-                **({"initContainers": waits} if waits else {}),
-                "containers": [container],
-                "volumes": volumes,
-            },
-            direct=True,
-        )
+        pod = self._pod("migration", [container], mounted, before=waits, direct=True)
         shape: list[object] = [migration.command, migration.timeout_seconds, len(waits)]
         if settled := settings(args.platform):
             shape.append(settled)
-        name = _called(self.release, lambda release: f"{self.name}-migrate-{processes.digest([release, *shape], 10)}")
-        return {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {
-                **self.metadata("migration"),
-                "name": name,
-                # A Job that has failed never runs again, so the next `up` makes it anew instead of waiting for it.
-                "annotations": {"pulumi.com/replaceUnready": "true"},
-            },
-            "spec": {
-                "backoffLimit": _MIGRATION_RETRIES,
-                "activeDeadlineSeconds": migration.timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
-                "template": pod,
-            },
-        }
+        return workload.job(
+            _called(self.release, lambda release: f"{self.name}-migrate-{processes.digest([release, *shape], 10)}"),
+            pod,
+            retries=_MIGRATION_RETRIES,
+            deadline_seconds=migration.timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
+            labels=self.labels("migration"),
+        )
 
     def _database_wait(self) -> list[Manifest]:
         """Waits for the database, which a first sync may make at the same time; none where its image is not known."""
         database = self.args.database
         if database is None or database.client_image is None or database.ready_command is None:
             return []
-        addresses: dict[str, pulumi.Input[str]] = {"DB_HOST": database.direct_host, "DB_PORT": database.direct_port}
-        amounts = {"memory": "32Mi"}
-        return [
-            {
-                "name": "database",
-                "image": database.client_image,
-                "command": ["/bin/sh", "-c", f"until {database.ready_command}; do sleep 2; done"],
-                "env": [{"name": key, "value": value} for key, value in addresses.items()],
-                "resources": {"requests": {"cpu": "10m", **amounts}, "limits": amounts},
-                "securityContext": CONTAINER_SECURITY,
-            }
-        ]
+        command = ["/bin/sh", "-c", f"until {database.ready_command}; do sleep 2; done"]
+        env = workload.variables({"DB_HOST": database.direct_host, "DB_PORT": database.direct_port})
+        return [workload.container("database", database.client_image, command, resources(32, 0.01), env=env)]
 
 
-def _quit(first: str) -> Manifest:
-    """A hook that runs `first`, then stops the process gracefully and waits for it: Kubernetes sends SIGTERM, which
-    nginx and PHP-FPM take as "at once", as soon as the hook ends."""
-    script = f"{first}; kill -QUIT 1; while kill -0 1 2>/dev/null; do sleep 0.2; done"
-    return {"preStop": {"exec": {"command": ["/bin/sh", "-c", script]}}}
-
-
-def _get(path: str, port: str | int = server.PROBES, headers: list[Manifest] | None = None) -> Manifest:
-    """What a probe asks over HTTP."""
-    return {"httpGet": {"path": path, "port": port, **({"httpHeaders": headers} if headers else {})}}
-
-
-def _started(probe: Manifest) -> Manifest:
+def _started(action: Manifest) -> Manifest:
     """Three minutes for a process to start, which waits for no other."""
-    return {**probe, "periodSeconds": 2, "timeoutSeconds": 4, "failureThreshold": 90}
+    return probes.probe(action, 2, timeout=4, failures=90)
 
 
-def _living(probe: Manifest) -> Manifest:
+def _living(action: Manifest) -> Manifest:
     """Killed after a minute without an answer."""
-    return {**probe, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6}
+    return probes.probe(action, 10, timeout=5, failures=6)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pulumi
 
 from tierstack.app_cluster.options import QueueScaling, RoleArgs
-from tierstack.app_cluster.pods import DEADLINE_SECONDS, Pods
+from tierstack.app_cluster.pods import Pods
 from tierstack.links import RedisConnection
 from tierstack.platform.internal_ca import CA_FILE
-from tierstack.platform.kubernetes import network as policies
-from tierstack.platform.kubernetes.manifest import Manifest
+from tierstack.platform.kubernetes import network, probes, workload
+from tierstack.platform.kubernetes.manifest import Manifest, manifest
 
 _KEDA = "keda.sh/v1alpha1"
 _CPU_PERCENT = 70
@@ -26,9 +26,9 @@ class Roles(Pods):
         return [self._role(name, role) for name, role in (self.args.roles or {}).items() if counts[name].count]
 
     def _role(self, name: str, role: RoleArgs) -> Manifest:
-        volumes, mounts = self._volumes()
-        health = role.health_command
-        probe = {"exec": {"command": health}, "periodSeconds": 15, "timeoutSeconds": 5, "failureThreshold": 4}
+        mounted, mounts = self._volumes()
+        health, counts = role.health_command, self.args.counts.roles[name]
+        living = probes.probe(probes.command(health), 15, timeout=5, failures=4) if health else None
         container = self._process(
             name,
             list(role.command),
@@ -36,30 +36,14 @@ class Roles(Pods):
             role.cpu,
             mounts,
             environment=role.environment,
-            **({"livenessProbe": probe} if health else {}),
-        )
-        pod = self._pod(
-            name,
-            {
-                "terminationGracePeriodSeconds": role.stop_seconds,
-                "containers": [container],
-                "volumes": volumes,
-            },
+            **({"livenessProbe": living} if living else {}),
         )
         # Of a single role the old pod is gone before the new one starts.
-        one = {"type": "Recreate"}
-        many = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": "25%"}}
-        spec: Manifest = {
-            "selector": {"matchLabels": self.labels(name)},
-            "strategy": one if role.single else many,
-            "revisionHistoryLimit": 5,
-            "progressDeadlineSeconds": DEADLINE_SECONDS,
-            "template": pod,
-        }
-        counts = self.args.counts.roles[name]
-        if not counts.scaled:  # else the autoscaler owns the field
-            spec["replicas"] = counts.count
-        return self._deployment(name, f"-{name}", spec)
+        strategy = workload.ONE_AT_MOST if role.single else workload.rolling(unavailable=1, surge="25%")
+        pod = self._pod(name, [container], mounted, stop_seconds=role.stop_seconds)
+        # Of a role that is scaled the autoscaler owns the field.
+        replicas = None if counts.scaled else counts.count
+        return self.deployment(name, f"-{name}", pod, strategy=strategy, replicas=replicas)
 
     def role_scaling(self) -> list[Manifest]:
         """What scales the roles between their bounds."""
@@ -85,18 +69,15 @@ class Roles(Pods):
 
     def _autoscaler(self, role: str, suffix: str, low: int, high: int) -> Manifest:
         cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT}}
-        return {
-            "apiVersion": "autoscaling/v2",
-            "kind": "HorizontalPodAutoscaler",
-            "metadata": self.metadata(role, suffix),
-            "spec": {
-                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{self.name}{suffix}"},
-                "minReplicas": low,
-                "maxReplicas": high,
-                "metrics": [{"type": "Resource", "resource": cpu}],
-                "behavior": _BEHAVIOUR,
-            },
+        spec = {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{self.name}{suffix}"},
+            "minReplicas": low,
+            "maxReplicas": high,
+            "metrics": [{"type": "Resource", "resource": cpu}],
+            "behavior": _BEHAVIOUR,
         }
+        name, labels = f"{self.name}{suffix}", self.labels(role)
+        return manifest("autoscaling/v2", "HorizontalPodAutoscaler", name, spec, labels=labels)
 
     def _queue_access(self, name: str | None, users: list[str], queues: list[QueueScaling]) -> list[Manifest]:
         """How KEDA reaches one Redis: the way through its NetworkPolicy, and the password."""
@@ -108,15 +89,12 @@ class Roles(Pods):
         if redis.ca:
             secrets.append({"parameter": "ca", "name": redis.ca.secret_name, "key": CA_FILE})
         namespaces = dict.fromkeys(one.keda_namespace for one in queues)
-        rules = [policies.ingress([policies.namespace(one) for one in namespaces])]
-        rules[0]["ports"] = [{"protocol": "TCP", "port": pulumi.Output.from_input(redis.port).apply(int)}]
-        suffix = _access(name)
+        port = pulumi.Output.from_input(redis.port).apply(int)
+        rules = [network.ingress([network.namespace(one) for one in namespaces], port)]
+        own, labels = f"{self.name}{_access(name)}", self.labels(users[0])
         return [
-            policies.policy(
-                f"{self.name}{suffix}", redis.endpoint_labels or {}, ingress=rules, labels=self.labels(users[0])
-            ),
-            {"apiVersion": _KEDA, "kind": "TriggerAuthentication", "metadata": self.metadata(users[0], suffix)}
-            | {"spec": {"secretTargetRef": secrets}},
+            network.policy(own, redis.endpoint_labels or {}, ingress=rules, labels=labels),
+            manifest(_KEDA, "TriggerAuthentication", own, {"secretTargetRef": secrets}, labels=labels),
         ]
 
     def _queue_scaling(self, name: str, queue: QueueScaling) -> Manifest:
@@ -145,8 +123,7 @@ class Roles(Pods):
             "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOUR}},
             "triggers": [by_length, by_cpu],
         }
-        metadata = self.metadata(name, f"-{name}")
-        return {"apiVersion": _KEDA, "kind": "ScaledObject", "metadata": metadata, "spec": scaled}
+        return manifest(_KEDA, "ScaledObject", f"{self.name}-{name}", scaled, labels=self.labels(name))
 
 
 def _access(redis: str | None) -> str:

@@ -1,5 +1,7 @@
 """What runs of a RedisCluster on Kubernetes (pure): nodes, Sentinels, HAProxy, and the Job before a store shrinks."""
 
+from typing import Any
+
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.platform.internal_ca import kubernetes as certificates
@@ -169,7 +171,7 @@ def _pod(
     mounted: list[Manifest],
     uid: int = node.UID,
     secret: SecretRef | None = None,
-    **fields: Manifest,
+    **fields: Any,
 ) -> Manifest:
     """The template of the pods of a part: `node`, `sentinel`, `proxy` or `handover`. `secret`: what they read at their
     start, so that another one restarts them."""

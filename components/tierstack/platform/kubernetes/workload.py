@@ -73,14 +73,17 @@ def pod(
     containers: Sequence[Manifest],
     *,
     security: Manifest,
+    before: Sequence[Manifest] = (),
     volumes: Sequence[Manifest] = (),
     stop_seconds: int | None = None,
     annotations: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Manifest:
-    """The template of a workload's pods. `security`: see `user`. `stop_seconds`: how long a stop may take before the
-    processes are killed; None: 30."""
+    """The template of a workload's pods. `security`: see `user`. `before`: containers that end before the others start.
+    `stop_seconds`: how long a stop may take before the processes are killed; None: 30."""
     spec: Manifest = {"securityContext": security, "containers": list(containers)}
+    if before:
+        spec["initContainers"] = list(before)
     if volumes:
         spec["volumes"] = list(volumes)
     if stop_seconds is not None:
