@@ -126,7 +126,7 @@ def test_who_reaches_what_on_kubernetes() -> None:
 
 @pytest.mark.parametrize("tls", TLSMode)
 def test_what_kubernetes_demands_of_clients(tls: TLSMode) -> None:
-    """The operator encrypts between its own by itself; clients come in clear only where that is allowed."""
+    """The operator encrypts between its own by itself; clients come in plaintext only where that is allowed."""
     found: list[Any] = []
     recorder = run_program(lambda: found.append(DatabaseWithReplicas("db", args("kubernetes", tls=tls)).connection))
     spec = recorder.named("db", "Cluster").inputs["spec"]

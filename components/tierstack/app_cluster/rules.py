@@ -301,7 +301,7 @@ def _wiring(args: AppClusterArgs) -> list[Problem]:
         if value is None
     ]
     if args.secrets and args.platform.renders and not args.platform.secret_store:
-        wrong = "would stand in clear in rendered files"
+        wrong = "would stand in plaintext in rendered files"
         instead = "write `platform.secret_store`, and put the secrets into that store"
         found.append(Problem("secrets", HIDDEN, wrong, instead))
     return found

@@ -116,7 +116,7 @@ class Platform:
     """Kubernetes: make the namespace (labelled for Pod Security `restricted`). False: it exists already."""
     secret_store: str | None = None
     """Kubernetes: name of the ClusterSecretStore of External Secrets that holds secrets given by the user. Required
-    when secrets are given to a rendered stack, because a rendered Secret would be in clear. None: no store."""
+    when secrets are given to a rendered stack, because a rendered Secret would be in plaintext. None: no store."""
     storage_class: str | None = None
     """Kubernetes: StorageClass of all volumes. None: the cluster's default."""
     default_deny: bool = True

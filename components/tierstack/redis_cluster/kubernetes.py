@@ -37,7 +37,7 @@ def topology_of(name: str, args: RedisClusterArgs) -> Topology:
 def node_files(name: str, args: RedisClusterArgs) -> dict[str, str]:
     """The files of every node, without the password."""
     three, among = args.size.nodes == 3, topology_of(name, args)
-    # The port in clear stays for the store itself: replication, Sentinels and HAProxy's question who is primary.
+    # The plaintext port stays for the store itself: replication, Sentinels and HAProxy's question who is primary.
     encrypted = args.tls is not TLSMode.DISABLE
     ports = TLSMode.ALLOW if encrypted else TLSMode.DISABLE
     conf = node.config(args.purpose, args.size.memory_mb, replicated=three, tls=ports)

@@ -127,7 +127,7 @@ fi
 
 def health_script(tls: TLSMode = TLSMode.DISABLE, *, notice: bool = False) -> str:
     """A node is well when it answers, has loaded its data and, as a replica, is in step with its primary. `notice`: it
-    also lets the node read a renewed certificate, by its port in clear."""
+    also lets the node read a renewed certificate, by its plaintext port."""
     client = local_client(tls)
     return f"""\
 #!/bin/sh

@@ -20,7 +20,7 @@ def client_labels(name: str) -> dict[str, str]:
 
 
 def client_ports(tls: TLSMode) -> list[int]:
-    """The ports that clients may use: in clear, encrypted, or both."""
+    """The ports that clients may use: in plaintext, encrypted, or both."""
     return {TLSMode.DISABLE: [node.PORT], TLSMode.ALLOW: [node.PORT, node.TLS_PORT], TLSMode.REQUIRE: [node.TLS_PORT]}[
         tls
     ]

@@ -108,7 +108,7 @@ def test_the_superuser_has_no_way_in_over_the_network() -> None:
 
 
 def test_what_each_mode_demands() -> None:
-    """`require` leaves no line in clear, `allow` differs from it only there, `disable` says nothing of certificates."""
+    """`require` leaves no line in plaintext, `allow` differs from it only there, `disable` names no certificate."""
     texts = {
         mode: [
             files.pg_hba_conf("shop", "web", mode),

@@ -93,7 +93,7 @@ def test_from_the_first_preview_to_the_end(server: Server, tmp_path: Path) -> No
     stack.run("state", "unprotect", "--all", "--yes", "--stack=test")
     stack.destroy()
     assert set(server.sets()) == {*APEX, f"theirs.{ZONE} A"}
-    assert KEYS["tierstack"] not in everything(stack) + "".join(said), "the key stands nowhere in clear"
+    assert KEYS["tierstack"] not in everything(stack) + "".join(said), "the key stands nowhere in plaintext"
 
 
 @on("bind")

@@ -1,4 +1,4 @@
-"""One node by the real engine on a real daemon: what it keeps, whom it lets in, and what is never in clear."""
+"""One node by the real engine on a real daemon: what it keeps, whom it lets in, and what is never in plaintext."""
 
 import subprocess
 from collections.abc import Iterator

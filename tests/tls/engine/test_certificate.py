@@ -1,4 +1,4 @@
-"""A certificate by the real engine: valid to a client, renewed in time, its keys nowhere in clear."""
+"""A certificate by the real engine: valid to a client, renewed in time, its keys nowhere in plaintext."""
 
 import json
 import subprocess

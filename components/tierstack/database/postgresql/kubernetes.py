@@ -66,7 +66,7 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         quorum = {"method": "any", "number": 1, "dataDurability": "preferred", "failoverQuorum": True}
         postgresql["synchronous"] = quorum
     if args.tls is TLSMode.REQUIRE:
-        # Before the operator's own last rule, which admits clients in clear too.
+        # Before the operator's own last rule, which admits clients in plaintext too.
         postgresql["pg_hba"] = ["hostnossl all all all reject"]
     spec: Manifest = {
         "instances": instances,

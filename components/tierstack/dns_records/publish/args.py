@@ -118,7 +118,7 @@ class PowerDnsArgs:
             shown = HIDDEN if "@" in self.url else self.url
             return [Problem(f"{path}.url", shown, "is not the address of an API", example)]
         if url.scheme == "http" and url.hostname not in _LOOPBACK:
-            wrong = "would send the key in clear over the network"
+            wrong = "would send the key in plaintext over the network"
             return [Problem(f"{path}.url", self.url, wrong, "write https, or reach it through a tunnel to localhost")]
         return _blanks(f"{path}.api_key", self.api_key)
 

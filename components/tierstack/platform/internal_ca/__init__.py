@@ -39,9 +39,9 @@ class TLSMode(Enum):
     """Whether connections are encrypted (TLS 1.2 or newer), and the server's certificate verified by its clients."""
 
     REQUIRE = "require"
-    """Only TLS: a connection in clear is refused."""
+    """Only TLS: a connection in plaintext is refused."""
     ALLOW = "allow"
-    """Both: the application uses TLS, others may still connect in clear. The step between the other two that lets a
+    """Both: the application uses TLS, others may still connect in plaintext. The step between the other two that lets a
     stack change under traffic."""
     DISABLE = "disable"
     """No certificates, and clients verify nothing."""
