@@ -102,15 +102,16 @@ def senders(count: int) -> str:
 
 @pytest.mark.parametrize("make", [unclosed, broken, aliases, exchangers, senders], ids=lambda make: make.__name__)
 def test_twice_the_text_takes_about_twice_the_time(make: Callable[[int], str]) -> None:
-    """Quadratic time would be fourfold; 3 leaves room for memory and for a busy machine, whose best of three counts."""
-    assert best(make(8000)) <= 3 * best(make(4000))
+    """Quadratic time would be fourfold; 3 leaves room for memory. On a busy machine a try may cost more, never less, so
+    the least of up to ten counts."""
+    short, long = make(4000), make(8000)
+    tries = [(cpu_seconds(short), cpu_seconds(long))]
+    while len(tries) < 10 and min(one for _, one in tries) > 3 * min(one for one, _ in tries):
+        tries.append((cpu_seconds(short), cpu_seconds(long)))
+    assert min(one for _, one in tries) <= 3 * min(one for one, _ in tries)
 
 
-def best(zone: str) -> float:
-    """CPU seconds, the least of three."""
-    taken: list[float] = []
-    for _ in range(3):
-        start = time.process_time()
-        check_zone(zone, DOMAIN)
-        taken.append(time.process_time() - start)
-    return min(taken)
+def cpu_seconds(zone: str) -> float:
+    start = time.process_time()
+    check_zone(zone, DOMAIN)
+    return time.process_time() - start
