@@ -92,6 +92,8 @@ class Operators:
             # All there are, so that each is seen to run.
             "keda": True,
             "argo_rollouts": True,
+            # Three nodes share two processors: a core that is reserved for each is half of what a node has.
+            "traefik_cpu": 0.1,
             "images": {vendor: f"tierstack.local/{local}" for vendor, local in IMAGES.items()},
         }
         platform = {"kind": "kubernetes", "name": "cluster", "data_protection": "none"}

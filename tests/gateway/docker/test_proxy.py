@@ -19,7 +19,7 @@ import pytest
 from tests.app_cluster.samples import args
 from tests.cluster_addons.samples import given
 from tests.waiting import free_port, until
-from tierstack import ClusterAddonsArgs
+from tierstack import ClusterAddonsArgs, HttpArgs
 from tierstack.app_cluster import traffic
 from tierstack.cluster_addons import traefik as addon
 from tierstack.platform.proxy import traefik
@@ -158,7 +158,7 @@ def customer(i: int) -> str:
     return f"198.51.{i // 250}.{i % 250 + 1}"
 
 
-LIMIT = {"rate_limit": 1, "rate_burst": 20}
+LIMIT = {"http": HttpArgs(rate_limit=1, rate_burst=20)}
 
 
 def test_customers_behind_a_cdn_are_counted_one_by_one(gateway: Callable[..., int]) -> None:
