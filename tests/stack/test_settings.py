@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.stack.changes import put
 from tests.support import run_program
 from tests.tls.pairs import Authority, Pair
 from tierstack.core.arguments import load
@@ -28,16 +29,6 @@ WRONG: list[dict[str, Any]] = yaml.safe_load((CASES / "wrong.yaml").read_text())
 @pytest.fixture
 def base() -> dict[str, Any]:
     return yaml.safe_load((CASES / "base.yaml").read_text())
-
-
-def put(config: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    for key in parents:
-        config = config.setdefault(key, {})
-    if value is None:
-        config.pop(last, None)
-    else:
-        config[last] = value
 
 
 def said(config: dict[str, Any], secret: list[str] | None = None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from tests.stack.changes import put
 from tests.support import Recorder, run_program
 from tierstack import AppCluster, DatabaseWithReplicas, RedisCluster
 from tierstack.core.memory import Phase
@@ -27,16 +28,6 @@ BASE: dict[str, Any] = yaml.safe_load((CASES / "base.yaml").read_text())
 SEVERAL: dict[str, Any] = yaml.safe_load((CASES / "several.yaml").read_text())
 WRONG: list[dict[str, Any]] = yaml.safe_load((CASES / "wrong_several.yaml").read_text())
 KINDS = ("docker", "kubernetes")
-
-
-def put(config: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    for key in parents:
-        config = config.setdefault(key, {})
-    if value is None:
-        config.pop(last, None)
-    else:
-        config[last] = value
 
 
 def judged(base: dict[str, Any], **changes: Any) -> StackReport:

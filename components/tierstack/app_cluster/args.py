@@ -92,7 +92,7 @@ class AppClusterArgs:
     config/database.php). A new connection for each request costs the pooler ten times the CPU. Default: `true`."""
     redis: RedisConnection | None = None
     """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; where it is encrypted, REDIS_SCHEME (`tls`) and REDIS_CAFILE.
-    None: none of these variables."""
+    None: these variables are not set."""
     more_redis: dict[str, RedisConnection] | None = None
     """Further Redis stores by name, a DNS label. The name is part of the variables: `cache` gives REDIS_CACHE_HOST,
     REDIS_CACHE_PORT and REDIS_CACHE_PASSWORD, and REDIS_CACHE_SCHEME and REDIS_CACHE_CAFILE where it is encrypted.

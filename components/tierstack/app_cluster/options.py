@@ -30,7 +30,7 @@ class PhpFpmArgs:
     settings: dict[str, str] | None = None
     """Further settings of PHP, written as in php.ini, such as `{"opcache.memory_consumption": "256"}`. They are options
     of PHP-FPM's command, so those that need a start work too. `opcache.validate_timestamps` is 0, because the code of
-    an image does not change. None: none."""
+    an image does not change. None: no further ones."""
     command: list[str] | None = None
     """How to start PHP-FPM; `--nodaemonize` and the configuration are added. None: `["php-fpm"]`, found on the PATH, as
     in the official image; Debian's own package calls it `php-fpm8.4`."""
@@ -156,7 +156,7 @@ class OutboundArgs:
     ports: list[int] | None = None
     """TCP ports at public addresses. None: 443 (HTTPS) and 587 (mail)."""
     networks: list[OutboundNetwork] | None = None
-    """Private networks, such as that of a search engine or a mail relay. None: none."""
+    """Private networks, such as that of a search engine or a mail relay. None: pods reach no private network."""
 
 
 @dataclass(kw_only=True)

@@ -70,7 +70,7 @@ class Presence(Enum):
     DEFAULT = "default"
     """It has it, with its defaults."""
     OPTIONAL = "optional"
-    """It does without."""
+    """It has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +127,9 @@ class Section(Generic[A]):
     reserved: Callable[[A], list[Reserved]] | None = None
     """The memory of its containers on a Docker host. None: it has none."""
     largest: Callable[[A], tuple[str, str]] | None = None
-    """The argument that its memory on a Docker host depends on most, and what it is now. None: none stands out."""
+    """The argument that its memory on a Docker host depends on most, and its value. None: no argument stands out."""
     needs: Callable[[A], Sequence[str]] | None = None
-    """The operators that must be in the cluster, by their names in the catalog of ClusterAddons. None: none."""
+    """Operators that must be in the cluster, by their names in the catalog of ClusterAddons. None: it needs none."""
     drawing: Callable[[A, Surroundings], Drawing] | None = None
     """Its boxes in a picture, and the arrows from them. None: it is not drawn."""
     ends: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -207,7 +207,7 @@ def cpu_requests_per_second(cores: float, cpu_time_us: float) -> float:
 
 
 def disk_gb(now_gb: float, growth_gb_per_month: float, months: int, headroom: float = 0.3) -> int:
-    """GiB to provide: what there is and what comes, plus headroom (a table is rewritten beside itself)."""
+    """GiB to provide: the present size and its growth, plus headroom (a table is rewritten beside itself)."""
     return math.ceil((now_gb + growth_gb_per_month * months) * (1 + headroom))
 
 

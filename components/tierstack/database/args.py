@@ -73,8 +73,8 @@ class DatabaseWithReplicasArgs:
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
     parameters: dict[str, str] | None = None
-    """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: none. A change
-    restarts the server on Docker; on Kubernetes only where the setting needs it."""
+    """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: no further ones. A
+    change restarts the server on Docker; on Kubernetes only where the setting needs it."""
     operator_namespace: str | None = None
     """Kubernetes: namespace of the engine's operator, which must reach the servers. None: `cnpg-system`."""
     physical_name: str | None = None
@@ -189,14 +189,16 @@ class DatabaseWithReplicasArgs:
         reserved = self.data_engine.reserved_connections
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
         poolers = poolers_in_rollout(size.poolers) if kubernetes else size.poolers
-        opened, room = server_connections(poolers, size.pool_size), size.max_connections - reserved
-        if opened > room:
+        opened, available = server_connections(poolers, size.pool_size), size.max_connections - reserved
+        if opened > available:
             during = " during an update of the pooler" if poolers > size.poolers else ""
             wrong = (
-                f"{poolers} × {size.pool_size} = {opened} server connections{during} are more than the {room} that "
-                f"max_connections = {size.max_connections} leaves beside {reserved} reserved ones"
+                f"{poolers} × {size.pool_size} = {opened} server connections{during} are more than the {available} "
+                f"that max_connections = {size.max_connections} leaves beside {reserved} reserved ones"
             )
-            instead = f"write at most {max(1, room // poolers)}, or `max_connections` of at least {opened + reserved}"
+            instead = (
+                f"write at most {max(1, available // poolers)}, or `max_connections` of at least {opened + reserved}"
+            )
             found.append(Problem("pool_size", size.pool_size, wrong, instead))
         if size.max_client_connections < size.pool_size:
             wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"

@@ -40,9 +40,9 @@ class WebHostArgs:
     host: str = "@"
     """Its name below the domain, `@` for the domain itself, `*` for all that have no records of their own."""
     ipv4: list[pulumi.Input[str]] | None = None
-    """Its IPv4 addresses; they may come from another resource, such as a load balancer. None: none."""
+    """Its IPv4 addresses; they may come from another resource, such as a load balancer. None: no A record."""
     ipv6: list[pulumi.Input[str]] | None = None
-    """Its IPv6 addresses; they may come from another resource. None: none."""
+    """Its IPv6 addresses; they may come from another resource. None: no AAAA record."""
     alias: str | None = None
     """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name such as `shops.example.net.`. Without
     its final dot a name of several labels must be one of this domain. Not for the domain itself. None: it has
@@ -85,7 +85,7 @@ class DNSRecordsArgs:
     domain: str
     """The domain, lower case, without a final dot: `example.org`."""
     web: list[WebHostArgs] | None = None
-    """The hosts of the web. None: none."""
+    """The hosts of the web. None: the domain has no web."""
     mail: MailArgs | None = None
     """Who sends and receives mail. None: nobody; then null MX, `v=spf1 -all` and `p=reject` keep forgers
     out."""
@@ -97,7 +97,7 @@ class DNSRecordsArgs:
     certificate: CertificateArgs | None = None
     """Who issues the certificates of the domain, to be checked against CAA. None: not checked."""
     records: list[DnsRecordArgs] | None = None
-    """Further record sets. None: none."""
+    """Further record sets. None: no further ones."""
     ttl: int = DEFAULT_TTL
     """Seconds: the TTL of records that state none, 60 to 604800."""
     zone_file_path: str | None = None
@@ -114,7 +114,7 @@ class DNSRecordsArgs:
     zone when it was last asked. None: only the snapshot of common mail providers."""
     ignore: dict[str, str] | None = None
     """Findings that are accepted: the id of a rule, or `id@name` for one name (`address-private@vpn`), and the reason.
-    They are counted in the summary. None: none."""
+    They are counted in the summary. None: every finding counts."""
     live_dns: bool = False
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
     snapshot, so that a preview needs no network and gives the same verdict everywhere."""

@@ -213,7 +213,7 @@ class OwnMailServerArgs:
     ipv4: list[str] | None = None
     """Its public IPv4 addresses. None: none of its own; the name must get its address elsewhere."""
     ipv6: list[str] | None = None
-    """Its public IPv6 addresses. None: none."""
+    """Its public IPv6 addresses. None: it has no IPv6."""
     preference: int = 10
     """The preference of its MX record, 0 to 65535; lower is tried first."""
     dkim: list[DkimKeyArgs] | None = None
@@ -282,14 +282,14 @@ class MailArgs:
     spf_policy: SpfPolicy = SpfPolicy.SOFTFAIL
     """What SPF says of every other sender."""
     spf_terms: list[str] | None = None
-    """Further terms of SPF: `ip4:192.0.2.7`, `include:_spf.example.net`. None: none."""
+    """Further terms of SPF: `ip4:192.0.2.7`, `include:_spf.example.net`. None: no further ones."""
     spf_flatten: bool = False
     """Whether includes are replaced by their networks; needs `live_dns`, and an update whenever a provider
     moves."""
     mta_sts: MtaStsArgs | None = None
     """MTA-STS. None: no policy."""
     tls_reports: list[str] | None = None
-    """Addresses that receive TLS reports (RFC 8460). None: none."""
+    """Addresses that receive TLS reports (RFC 8460). None: nobody does."""
     bimi: BimiArgs | None = None
     """BIMI. None: no logo."""
 
@@ -303,7 +303,7 @@ class DmarcArgs:
     reports: list[str] | None = None
     """Addresses that receive aggregate reports. None: those of the providers alone."""
     failure_reports: list[str] | None = None
-    """Addresses that receive single failures; few receivers send them. None: none."""
+    """Addresses that receive single failures; few receivers send them. None: nobody gets them."""
     failure_options: str | None = None
     """When failures are reported: `1`, `d`, `s` or `1:d:s`. None: only when everything fails (`0`)."""
     subdomains: DmarcPolicy | None = None
@@ -311,7 +311,7 @@ class DmarcArgs:
     nonexistent: DmarcPolicy | None = None
     """The policy for subdomains that do not exist (`np`). None: that of subdomains."""
     accept_reports_of: list[str] | None = None
-    """Other domains whose reports addresses of this domain may receive (RFC 9990 §4). None: none."""
+    """Other domains whose reports addresses of this domain may receive (RFC 9990 §4). None: no other domain's."""
     strict_dkim: bool = False
     """Whether DKIM must sign with exactly the domain of the From line, not one above or below."""
     strict_spf: bool = False

@@ -125,20 +125,20 @@ class Platform:
     policies decide only what comes in, and what the application may reach."""
     image_pull_secrets: list[str] | None = field(default=None, hash=False)
     """Kubernetes: Secrets of type `kubernetes.io/dockerconfigjson` in the namespace that every pod pulls its images
-    with. They are not made. None: none."""
+    with. They are not made. None: images are pulled without a password."""
     node_selector: dict[str, str] | None = field(default=None, hash=False)
     """Kubernetes: labels of the nodes that every pod runs on. None: any node."""
     tolerations: list[Toleration] | None = field(default=None, hash=False)
-    """Kubernetes: taints that every pod tolerates. None: none."""
+    """Kubernetes: taints that every pod tolerates. None: it tolerates no taint."""
     priority_class: str | None = None
     """Kubernetes: PriorityClass of every pod. It is not made. None: the cluster's default, usually priority 0."""
     data_priority_class: str | None = None
     """Kubernetes: PriorityClass of the database, its poolers and Redis, so that a full cluster evicts web pods before
     them. None: that of `priority_class`."""
     pod_annotations: dict[str, str] | None = field(default=None, hash=False)
-    """Kubernetes: annotations of every pod, such as those of a mesh. None: none."""
+    """Kubernetes: annotations of every pod, such as those of a mesh. None: no further ones."""
     extra_labels: dict[str, str] | None = field(default=None, hash=False)
-    """Kubernetes: labels of every object and every pod, beside tierstack's own. None: none."""
+    """Kubernetes: labels of every object and every pod, beside tierstack's own. None: only those."""
 
     def __post_init__(self) -> None:
         """Render where the command asks for it, whatever the program says."""

@@ -160,7 +160,7 @@ class Route53Args:
     secret_access_key: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
     """The access key's secret. None: as for `access_key_id`."""
     role_arn: str | None = None
-    """A role to take on. None: none."""
+    """A role to take on. None: the credentials' own."""
 
     def problems(self, path: str) -> list[Problem]:
         """A key has two halves."""

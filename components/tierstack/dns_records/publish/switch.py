@@ -19,9 +19,9 @@ class WebTargetArgs:
     """One of the places that a host can lead to."""
 
     ipv4: list[pulumi.Input[str]] | None = None
-    """Its IPv4 addresses; they may come from another resource. None: none."""
+    """Its IPv4 addresses; they may come from another resource. None: no A record."""
     ipv6: list[pulumi.Input[str]] | None = None
-    """Its IPv6 addresses; they may come from another resource. None: none."""
+    """Its IPv6 addresses; they may come from another resource. None: no AAAA record."""
     alias: str | None = None
     """The host that it is the same as (a CNAME), as in `WebHostArgs`. None: it has addresses."""
 
