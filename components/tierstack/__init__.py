@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
-    from tierstack.core.errors import ArgumentError, Problem
+    from tierstack.core.errors import ArgumentError, Diagnostic
     from tierstack.core.tier import TIERS, Tier
     from tierstack.database import DatabaseArchiveArgs, DatabaseWithReplicas, DatabaseWithReplicasArgs
     from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
@@ -69,6 +69,7 @@ __all__ = [
     "DatabaseEngine",
     "DatabaseWithReplicas",
     "DatabaseWithReplicasArgs",
+    "Diagnostic",
     "DockerGateway",
     "DockerHost",
     "Gateway",
@@ -93,7 +94,6 @@ __all__ = [
     "PhpFpmArgs",
     "Platform",
     "PlatformKind",
-    "Problem",
     "QueueScaling",
     "RedisCluster",
     "RedisClusterArgs",
@@ -119,7 +119,7 @@ if not TYPE_CHECKING:
         ),
         "backup_schedule": ("BackupSchedule", "BackupScheduleArgs"),
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
-        "core.errors": ("ArgumentError", "Problem"),
+        "core.errors": ("ArgumentError", "Diagnostic"),
         "core.tier": ("TIERS", "Tier"),
         "database": ("DatabaseArchiveArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
         "dns_records": ("DNSRecords", "DNSRecordsArgs", "WebHostArgs"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import Problem, out_of_range
+from tierstack.core.errors import Diagnostic, out_of_range
 from tierstack.core.tier import Tier
 from tierstack.links import SecretRef
 
@@ -32,5 +32,5 @@ class Sample:
     password: SecretRef | None = None
     secrets: dict[str, pulumi.Input[str]] | None = field(default=None, metadata={"secret": True})
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         return out_of_range("count", self.count, 1, 50) + out_of_range("share", self.share, 0, 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.core.samples import Inner, Sample
 from tierstack.core.arguments import checked, load
-from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.errors import ArgumentError, Diagnostic
 from tierstack.core.tier import Tier
 from tierstack.links import SecretRef
 from tierstack.platform import DockerHost, Kubernetes, Platform, PlatformKind
@@ -22,7 +22,7 @@ from tierstack.platform import DockerHost, Kubernetes, Platform, PlatformKind
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "core" / "shapes.yaml").read_text())
 
 
-def problems_of(cls: type[Any], given: object) -> list[Problem]:
+def problems_of(cls: type[Any], given: object) -> list[Diagnostic]:
     return load(cls, given)[1]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, shorten
-from tierstack.core.errors import ArgumentError, Problem, nearest, out_of_range, rule, unknown_key
+from tierstack.core.errors import ArgumentError, nearest, out_of_range, rule, unknown_key
 
 
 class _Mode(StrEnum):
@@ -26,14 +26,14 @@ class _Shapes:
 @pytest.mark.parametrize(
     ("problem", "line"),
     [
-        (Problem("a.b", 3, "is odd", "write 4"), "a.b = 3: is odd; write 4"),
-        (Problem("a[0]", "x", "is odd", "write y"), "a[0] = 'x': is odd; write y"),
-        (Problem("a", MISSING, "is required", "give it"), "a: is required; give it"),
-        (Problem("a", HIDDEN, "is short", "write more"), "a = (hidden): is short; write more"),
+        (Diagnostic("a.b", 3, "is odd", "write 4"), "a.b = 3: is odd; write 4"),
+        (Diagnostic("a[0]", "x", "is odd", "write y"), "a[0] = 'x': is odd; write y"),
+        (Diagnostic("a", MISSING, "is required", "give it"), "a: is required; give it"),
+        (Diagnostic("a", HIDDEN, "is short", "write more"), "a = (hidden): is short; write more"),
         (Diagnostic("a", MISSING, "is odd", "write b", "odd", source="RFC 1"), "a: is odd; write b [odd, RFC 1]"),
     ],
 )
-def test_a_problem_is_one_line(problem: Problem, line: str) -> None:
+def test_a_problem_is_one_line(problem: Diagnostic, line: str) -> None:
     assert str(problem) == line
 
 
@@ -47,14 +47,14 @@ def test_every_command_shows_machines_the_same_fields() -> None:
         "hint": "write 4",
         "source": "RFC 1",
     }
-    assert [Problem("a", value, "m", "h").as_dict()["value"] for value in (HIDDEN, MISSING, None, [1])] == [
+    assert [Diagnostic("a", value, "m", "h").as_dict()["value"] for value in (HIDDEN, MISSING, None, [1])] == [
         *(None, None, None),
         [1],
     ]
 
 
 def test_the_codes_of_shapes_are_pinned() -> None:
-    assert Problem("a", 1, "m", "h").code == "invalid-value"
+    assert Diagnostic("a", 1, "m", "h").code == "invalid-value"
     assert unknown_key("a", "b", ["c"]).code == "unknown-key"
     assert [one.code for one in out_of_range("a", 1, 2, 3)] == ["out-of-range"]
     _, problems = load(_Shapes, {"mode": "three", "count": "x"})
@@ -69,14 +69,14 @@ def test_what_a_rule_says_carries_its_code() -> None:
     """What has a code already keeps it."""
 
     @rule("odd")
-    def judged(value: int) -> list[Problem]:
-        return [Problem("a", value, "is odd", "write 2"), *out_of_range("a", value, 4, 5)]
+    def judged(value: int) -> list[Diagnostic]:
+        return [Diagnostic("a", value, "is odd", "write 2"), *out_of_range("a", value, 4, 5)]
 
     assert [one.code for one in judged(3)] == ["odd", "out-of-range"]
 
 
 def test_one_error_holds_all_problems() -> None:
-    problems = [Problem("a", 1, "is odd", "write 2"), Problem("b", 3, "is odd", "write 4")]
+    problems = [Diagnostic("a", 1, "is odd", "write 2"), Diagnostic("b", 3, "is odd", "write 4")]
     error = ArgumentError('AppCluster "web"', problems)
     assert error.problems == problems
     assert error.subject == 'AppCluster "web"'

@@ -13,7 +13,7 @@ from tests.support import Recorder, refused, run_program
 from tierstack import database
 from tierstack.app_cluster import AppCluster, MigrationArgs
 from tierstack.backup_schedule import BackupScheduleArgs
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.database.engine import DataEngine, NameRules, ParameterRules, Process, tag_of
@@ -27,11 +27,15 @@ pytestmark = pytest.mark.graph
 class Otter(DataEngine):
     """A server that answers every question otherwise than PostgreSQL does."""
 
-    def version_problems(self, image: str, kind: PlatformKind) -> list[Problem]:
-        return [] if (tag_of(image) or "").startswith("8.") else [Problem("image", image, "is no Otter 8", "write one")]
+    def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:
+        return (
+            [] if (tag_of(image) or "").startswith("8.") else [Diagnostic("image", image, "is no Otter 8", "write one")]
+        )
 
-    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Problem]:
-        return [Problem(path, value, f"is too much for {size.memory_mb} MiB", "write less")] if value == "all" else []
+    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
+        return (
+            [Diagnostic(path, value, f"is too much for {size.memory_mb} MiB", "write less")] if value == "all" else []
+        )
 
     def least_memory(self, size: DatabaseSize) -> tuple[int, str]:
         return 1000, "is less than an otter needs"

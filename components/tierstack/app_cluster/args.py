@@ -16,7 +16,7 @@ from tierstack.app_cluster.options import (
     RoleArgs,
     UploadsArgs,
 )
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.core.tier import TIERS, Tier
 from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.platform import Platform
@@ -130,7 +130,7 @@ class AppClusterArgs:
             roles=role_counts(self.roles, size),
         )
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         from tierstack.app_cluster.rules import problems_of  # the rules need the types above
 

@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range
 from tierstack.platform.kubernetes import operators
 
 
@@ -131,21 +131,21 @@ class OutboundNetwork:
     ports: list[int]
     """TCP ports there, such as `[9200]`."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """The rules of a network and its ports."""
-        found: list[Problem] = []
+        found: list[Diagnostic] = []
         for index, port in enumerate(self.ports):
             found += out_of_range(f"{path}.ports[{index}]", port, 1, 65535)
         if not self.ports:
-            found.append(Problem(f"{path}.ports", MISSING, "is empty", "write the ports, such as `[9200]`"))
+            found.append(Diagnostic(f"{path}.ports", MISSING, "is empty", "write the ports, such as `[9200]`"))
         try:
             network = ipaddress.ip_network(self.cidr, strict=False)
         except ValueError:
             wrong, instead = "is not a network in CIDR notation (RFC 4632)", "write one such as `10.20.0.0/16`"
-            return [*found, Problem(f"{path}.cidr", self.cidr, wrong, instead)]
+            return [*found, Diagnostic(f"{path}.cidr", self.cidr, wrong, instead)]
         if str(network) != self.cidr:
             wrong = "is not written as a network: prefix length given, all bits after it 0"
-            found.append(Problem(f"{path}.cidr", self.cidr, wrong, f"write `{network}`"))
+            found.append(Diagnostic(f"{path}.cidr", self.cidr, wrong, f"write `{network}`"))
         return found
 
 

@@ -7,7 +7,7 @@ from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
 from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.options import QueueScaling, RoleArgs
 from tierstack.app_cluster.processes import secret_names
-from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range
 from tierstack.platform import PlatformKind, name_problems
 
 LONGEST_ROLE = 18
@@ -20,9 +20,9 @@ _TAKEN = ("web", "migration", "migrate")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def role_problems(args: AppClusterArgs) -> list[Problem]:
+def role_problems(args: AppClusterArgs) -> list[Diagnostic]:
     """Everything that is wrong with the roles and the migration."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for name, role in (args.roles or {}).items():
         path = f"roles.{name}"
         found += _name(path, name)
@@ -45,33 +45,33 @@ def role_problems(args: AppClusterArgs) -> list[Problem]:
     return found
 
 
-def command_problems(path: str, command: list[str] | None) -> list[Problem]:
+def command_problems(path: str, command: list[str] | None) -> list[Diagnostic]:
     """A command that is given names a program."""
     if command is None or (command and command[0]):
         return []
-    return [Problem(path, command, "names no program", "write program and arguments, or leave it out")]
+    return [Diagnostic(path, command, "names no program", "write program and arguments, or leave it out")]
 
 
-def _name(path: str, name: str) -> list[Problem]:
+def _name(path: str, name: str) -> list[Diagnostic]:
     if name in _TAKEN:
-        return [Problem(path, MISSING, "has a name that the application itself uses", "write another name")]
+        return [Diagnostic(path, MISSING, "has a name that the application itself uses", "write another name")]
     return name_problems(path, name, LONGEST_ROLE)
 
 
-def _counts(args: AppClusterArgs, path: str, name: str, role: RoleArgs) -> list[Problem]:
+def _counts(args: AppClusterArgs, path: str, name: str, role: RoleArgs) -> list[Diagnostic]:
     counts = args.counts.roles[name]
     if role.single and max(role.count or 0, role.max_count or 0) > 1:
         wrong = "is true, but `count` or `max_count` asks for more than one process"
-        return [Problem(f"{path}.single", role.single, wrong, "write `single: false`, or remove the counts")]
+        return [Diagnostic(f"{path}.single", role.single, wrong, "write `single: false`, or remove the counts")]
     if counts.max_count < counts.count:
         wrong = f"is less than count ({counts.count})"
         return [
-            Problem(f"{path}.max_count", counts.max_count, wrong, f"write at least {counts.count}, or leave it out")
+            Diagnostic(f"{path}.max_count", counts.max_count, wrong, f"write at least {counts.count}, or leave it out")
         ]
     return []
 
 
-def _queue(args: AppClusterArgs, path: str, name: str, queue: QueueScaling | None) -> list[Problem]:
+def _queue(args: AppClusterArgs, path: str, name: str, queue: QueueScaling | None) -> list[Diagnostic]:
     if queue is None:
         return []
     counts, stores = args.counts.roles[name], args.more_redis or {}
@@ -82,23 +82,25 @@ def _queue(args: AppClusterArgs, path: str, name: str, queue: QueueScaling | Non
     ]
     if not queue.list_name.strip():
         instead = "write the key of the list, such as `queues:default`"
-        found.append(Problem(f"{path}.list_name", queue.list_name, "is empty", instead))
+        found.append(Diagnostic(f"{path}.list_name", queue.list_name, "is empty", instead))
     if args.platform.kind is not PlatformKind.KUBERNETES:
         wrong = "means something only on a Kubernetes platform"
-        found.append(Problem(path, queue.list_name, wrong, "remove it: a Docker host runs `count` of the role"))
+        found.append(Diagnostic(path, queue.list_name, wrong, "remove it: a Docker host runs `count` of the role"))
     elif queue.redis is not None and queue.redis not in stores:
         given = f"write one of {', '.join(f'`{one}`' for one in stores)}" if stores else "give `more_redis`"
-        found.append(Problem(f"{path}.redis", queue.redis, "is not a name in `more_redis`", f"{given}, or remove it"))
+        found.append(
+            Diagnostic(f"{path}.redis", queue.redis, "is not a name in `more_redis`", f"{given}, or remove it")
+        )
     elif queue.redis is None and args.redis is None:
         instead = "give `redis`, name one of `more_redis` in `redis` here, or remove it"
-        found.append(Problem(path, queue.list_name, "needs a Redis", instead))
+        found.append(Diagnostic(path, queue.list_name, "needs a Redis", instead))
     elif not counts.scaled:
         wrong = f"is set, but `count` = {counts.count} and `max_count` = {counts.max_count} leave nothing to scale"
-        found.append(Problem(path, queue.list_name, wrong, "raise `max_count`, with `count` of at least 1"))
+        found.append(Diagnostic(path, queue.list_name, wrong, "raise `max_count`, with `count` of at least 1"))
     return found
 
 
-def variable_problems(args: AppClusterArgs) -> list[Problem]:
+def variable_problems(args: AppClusterArgs) -> list[Diagnostic]:
     """Environment variables and secrets: their names, and what tierstack sets itself."""
     environment, secrets = args.environment or {}, args.secrets or {}
     taken = {name: f"the variable of `{one.path}`" for one in connected(args) for name in one.variables}
@@ -106,23 +108,23 @@ def variable_problems(args: AppClusterArgs) -> list[Problem]:
         taken["UPLOADS_DIR"] = "the variable of `uploads.path`"
     if args.secret_delivery is SecretDelivery.FILE:
         taken |= {f"{name}_FILE": f"the path of the secret {name}" for name in secret_names(args)}
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for path, name, value in _variables(args):
         if not _ENV_NAME.fullmatch(name):
             wrong, instead = "is not a name of a variable (POSIX)", "write letters, digits and _, no digit first"
-            found.append(Problem(path, value, wrong, instead))
+            found.append(Diagnostic(path, value, wrong, instead))
         elif name in taken:
-            found.append(Problem(path, value, f"is {taken[name]}, set by tierstack", "remove it"))
+            found.append(Diagnostic(path, value, f"is {taken[name]}, set by tierstack", "remove it"))
         elif value is HIDDEN and name in environment:
             wrong = "stands in `environment` too, where anyone can read it"
-            found.append(Problem(path, value, wrong, "keep it in `secrets` only"))
+            found.append(Diagnostic(path, value, wrong, "keep it in `secrets` only"))
         elif path.startswith("roles.") and name in secrets:
             wrong = "stands in `secrets` too; here anyone can read it"
-            found.append(Problem(path, value, wrong, "keep it in `secrets` only"))
+            found.append(Diagnostic(path, value, wrong, "keep it in `secrets` only"))
     for path, _, value in _variables(args):
         if isinstance(value, str) and ("\0" in value or "\n" in value):
             wrong, instead = "has more than one line", "write one line, or give it as a secret"
-            found.append(Problem(path, value, wrong, instead))
+            found.append(Diagnostic(path, value, wrong, instead))
     return found
 
 
@@ -137,7 +139,7 @@ def _variables(args: AppClusterArgs) -> Iterator[tuple[str, str, object]]:
         yield from ((f"{path}.{name}", name, value) for name, value in values.items())
 
 
-def store_problems(args: AppClusterArgs) -> list[Problem]:
+def store_problems(args: AppClusterArgs) -> list[Diagnostic]:
     """The names of further Redis stores."""
     return [
         problem

@@ -9,7 +9,7 @@ from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.options import HttpServerArgs, PhpFpmArgs
 from tierstack.app_cluster.role_rules import command_problems, role_problems, store_problems, variable_problems
 from tierstack.app_cluster.server import PROBES
-from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range
 from tierstack.core.hostnames import hostname_problems, uncovered_problems
 from tierstack.platform import PlatformKind, image_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -23,9 +23,9 @@ _OURS_WHOLLY = ("/etc/tierstack", "/run/tierstack", "/proc", "/sys")
 _ACCESS_MODES = ("ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 
-def problems_of(args: AppClusterArgs) -> list[Problem]:
+def problems_of(args: AppClusterArgs) -> list[Diagnostic]:
     """Everything that is wrong with the arguments."""
-    parts: list[Callable[[AppClusterArgs], list[Problem]]] = [
+    parts: list[Callable[[AppClusterArgs], list[Diagnostic]]] = [
         lambda args: args.platform.problems(),
         _images,
         _hostnames,
@@ -44,22 +44,22 @@ def problems_of(args: AppClusterArgs) -> list[Problem]:
     return [problem for part in parts for problem in part(args)]
 
 
-def _images(args: AppClusterArgs) -> list[Problem]:
+def _images(args: AppClusterArgs) -> list[Diagnostic]:
     found = user_problems("user", args.user)
     for path, image in (("image", args.image), ("nginx_image", args.nginx_image)):
         found += image_problems(path, image, args.platform.kind)
         if args.platform.kind is PlatformKind.DOCKER and image is not None and not isinstance(image, str):
             wrong = "is known only during the update, but names the containers of a release on a Docker host"
             instead = "write it by digest, or make the component in an async function that awaits the image"
-            found.append(Problem(path, HIDDEN, wrong, instead))
+            found.append(Diagnostic(path, HIDDEN, wrong, instead))
     return found
 
 
-def _hostnames(args: AppClusterArgs) -> list[Problem]:
+def _hostnames(args: AppClusterArgs) -> list[Diagnostic]:
     found = hostname_problems("hostnames", args.hostnames, public=False)
     if not found and args.hostnames[0].startswith("*."):
         wrong = "is a wildcard, but the first name is what `url` and health checks use"
-        found.append(Problem("hostnames[0]", args.hostnames[0], wrong, "write a single name before it"))
+        found.append(Diagnostic("hostnames[0]", args.hostnames[0], wrong, "write a single name before it"))
     return found or uncovered_problems("hostnames", args.hostnames, args.gateway.hostnames)
 
 
@@ -71,27 +71,28 @@ def claims_of(args: AppClusterArgs) -> list[Claim]:
     wrong, instead = "is a hostname of {owner} too, behind the same Gateway", "remove it from one of the two"
     return [
         Claim(
-            ("hostname", gateway.place or "", gateway.gateway, name), Problem(f"hostnames[{at}]", name, wrong, instead)
+            ("hostname", gateway.place or "", gateway.gateway, name),
+            Diagnostic(f"hostnames[{at}]", name, wrong, instead),
         )
         for at, name in enumerate(args.hostnames)
     ]
 
 
-def _server(args: AppClusterArgs) -> list[Problem]:
+def _server(args: AppClusterArgs) -> list[Diagnostic]:
     """One thing answers requests."""
     php, server = args.php, args.http_server
     if php is not None and server is not None:
         wrong = "is given beside `php`, and one of the two answers requests"
-        return [Problem("http_server", server.command, wrong, "remove one of them")]
+        return [Diagnostic("http_server", server.command, wrong, "remove one of them")]
     if server is not None:
         return _http_server(args, server)
     if php is not None:
         return _php(args, php)
     instead = "give `php` with a `document_root`, or `http_server` with a `command`"
-    return [Problem("php", MISSING, "is required, or `http_server`", instead)]
+    return [Diagnostic("php", MISSING, "is required, or `http_server`", instead)]
 
 
-def _http_server(args: AppClusterArgs, server: HttpServerArgs) -> list[Problem]:
+def _http_server(args: AppClusterArgs, server: HttpServerArgs) -> list[Diagnostic]:
     found = [
         *command_problems("http_server.command", server.command),
         *out_of_range("http_server.memory_mb", server.memory_mb, 32, 262144, "MiB"),
@@ -100,11 +101,11 @@ def _http_server(args: AppClusterArgs, server: HttpServerArgs) -> list[Problem]:
         *out_of_range("http_server.port", server.port, 1024, 65535),
     ]
     if args.nginx_image is not None:
-        found.append(Problem("nginx_image", args.nginx_image, "means something only with `php`", "remove it"))
+        found.append(Diagnostic("nginx_image", args.nginx_image, "means something only with `php`", "remove it"))
     return found
 
 
-def _php(args: AppClusterArgs, php: PhpFpmArgs) -> list[Problem]:
+def _php(args: AppClusterArgs, php: PhpFpmArgs) -> list[Diagnostic]:
     found = [
         *command_problems("php.command", php.command),
         *command_problems("php.nginx_command", php.nginx_command),
@@ -116,21 +117,21 @@ def _php(args: AppClusterArgs, php: PhpFpmArgs) -> list[Problem]:
     ]
     if php.port == PROBES:
         wrong = "is the port of nginx that probes ask"
-        found.append(Problem("php.port", php.port, wrong, "write another, such as 8080"))
+        found.append(Diagnostic("php.port", php.port, wrong, "write another, such as 8080"))
     if args.health.port is not None:
         wrong = "means something only with `http_server`"
-        found.append(Problem("health.port", args.health.port, wrong, "remove it"))
+        found.append(Diagnostic("health.port", args.health.port, wrong, "remove it"))
     if not _FILE.fullmatch(php.front_controller):
         wrong, instead = "is not the name of a PHP file", "write one in the document root, such as index.php"
-        found.append(Problem("php.front_controller", php.front_controller, wrong, instead))
+        found.append(Diagnostic("php.front_controller", php.front_controller, wrong, instead))
     for key, value in (php.settings or {}).items():
         if not _SETTING.fullmatch(key) or "\n" in value:
             wrong, instead = "is not a setting of php.ini on one line", "write it as in `date.timezone: UTC`"
-            found.append(Problem(f"php.settings.{key}", value, wrong, instead))
+            found.append(Diagnostic(f"php.settings.{key}", value, wrong, instead))
     return found + _php_limits(args) + _php_memory(args, php)
 
 
-def _php_memory(args: AppClusterArgs, php: PhpFpmArgs) -> list[Problem]:
+def _php_memory(args: AppClusterArgs, php: PhpFpmArgs) -> list[Diagnostic]:
     """PHP-FPM manual, pm.max_children: the children must fit into the memory of their container."""
     counts, needed = args.counts, limits.web_memory_mb(args)
     if php.memory_mb is None or php.memory_mb >= needed:
@@ -141,13 +142,13 @@ def _php_memory(args: AppClusterArgs, php: PhpFpmArgs) -> list[Problem]:
         f"and request bodies = {needed} MiB"
     )
     instead = f"write {needed} or more, or fewer `php.children` (PHP-FPM manual, pm.max_children)"
-    return [Problem("php.memory_mb", php.memory_mb, wrong, instead)]
+    return [Diagnostic("php.memory_mb", php.memory_mb, wrong, instead)]
 
 
-def _php_limits(args: AppClusterArgs) -> list[Problem]:
+def _php_limits(args: AppClusterArgs) -> list[Diagnostic]:
     """Settings of PHP that a limit of ours contradicts: PHP would never get what they admit, or drop what nginx admits
     (a body above `post_max_size` is empty for the application, with status 200)."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for key, one in limits.php_limits(args).items():
         value = limits.php_settings(args).get(key)
         amount = None if value is None else limits.php_amount(value)
@@ -155,11 +156,11 @@ def _php_limits(args: AppClusterArgs) -> list[Problem]:
             continue
         how, why = ("more", one.why_not_more) if amount > one.amount else ("less", one.why_not_less)
         wrong = f"is {how} than {one.shown}, by which {why}"
-        found.append(Problem(f"php.settings.{key}", value, wrong, f"remove it, and set `{one.argument}`"))
+        found.append(Diagnostic(f"php.settings.{key}", value, wrong, f"remove it, and set `{one.argument}`"))
     return found
 
 
-def _counts(args: AppClusterArgs) -> list[Problem]:
+def _counts(args: AppClusterArgs) -> list[Diagnostic]:
     counts = args.counts
     found = [
         *out_of_range("replicas", args.replicas, 1, 500),
@@ -170,11 +171,11 @@ def _counts(args: AppClusterArgs) -> list[Problem]:
     if counts.max_replicas < counts.replicas:
         wrong = f"is less than replicas ({counts.replicas})"
         instead = f"write at least {counts.replicas}, or leave it out"
-        found.append(Problem("max_replicas", counts.max_replicas, wrong, instead))
+        found.append(Diagnostic("max_replicas", counts.max_replicas, wrong, instead))
     return found
 
 
-def _http(args: AppClusterArgs) -> list[Problem]:
+def _http(args: AppClusterArgs) -> list[Diagnostic]:
     http = args.http
     found = [
         *out_of_range("http.rate_limit", http.rate_limit, 0, 1000000, "requests/s"),
@@ -189,15 +190,15 @@ def _http(args: AppClusterArgs) -> list[Problem]:
         instead = (
             "write DENY or SAMEORIGIN (RFC 7034); for other sites use `content_security_policy: frame-ancestors …`"
         )
-        found.append(Problem("http.frame_options", http.frame_options, "is not known to browsers", instead))
+        found.append(Diagnostic("http.frame_options", http.frame_options, "is not known to browsers", instead))
     policy = http.content_security_policy
     if policy is not None and (not policy or not policy.isascii() or "\n" in policy):
         wrong, instead = "is not one line of ASCII", "write one such as default-src 'self'"
-        found.append(Problem("http.content_security_policy", policy, wrong, instead))
+        found.append(Diagnostic("http.content_security_policy", policy, wrong, instead))
     return found
 
 
-def _health(args: AppClusterArgs) -> list[Problem]:
+def _health(args: AppClusterArgs) -> list[Diagnostic]:
     health = args.health
     found = [
         *out_of_range("health.port", health.port, 1, 65535),
@@ -206,12 +207,12 @@ def _health(args: AppClusterArgs) -> list[Problem]:
     for path, value in (("health.path", health.path), ("health.readiness_path", health.readiness_path)):
         if value is not None and not _PATH.fullmatch(value):
             wrong, instead = "is not a path of plain characters that starts with /", "write one such as /health"
-            found.append(Problem(path, value, wrong, instead))
+            found.append(Diagnostic(path, value, wrong, instead))
     return found
 
 
-def _outbound(args: AppClusterArgs) -> list[Problem]:
-    found: list[Problem] = []
+def _outbound(args: AppClusterArgs) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     for index, port in enumerate(args.outbound.ports or []):
         found += out_of_range(f"outbound.ports[{index}]", port, 1, 65535)
     for index, network in enumerate(args.outbound.networks or []):
@@ -219,8 +220,8 @@ def _outbound(args: AppClusterArgs) -> list[Problem]:
     return found
 
 
-def _paths(args: AppClusterArgs) -> list[Problem]:
-    found: list[Problem] = []
+def _paths(args: AppClusterArgs) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     root, uploads = args.php.document_root if args.php else None, args.uploads.path if args.uploads else None
     directories = [("php.document_root", root), ("uploads.path", uploads)]
     directories += [(f"writable_paths[{index}]", value) for index, value in enumerate(args.writable_paths or [])]
@@ -229,22 +230,24 @@ def _paths(args: AppClusterArgs) -> list[Problem]:
             continue
         if not _PATH.fullmatch(value) or ".." in value.split("/") or value != value.rstrip("/"):
             wrong = "is not an absolute directory without `..` or a slash at the end"
-            found.append(Problem(path, value, wrong, "write one such as /srv/shop"))
+            found.append(Diagnostic(path, value, wrong, "write one such as /srv/shop"))
         elif {"", "."} & set(value.split("/")[1:]):
-            found.append(Problem(path, value, "has `//` or `/./` in it", "write each directory once, with one slash"))
+            found.append(
+                Diagnostic(path, value, "has `//` or `/./` in it", "write each directory once, with one slash")
+            )
         elif path != "php.document_root" and _is_ours(value):
-            found.append(Problem(path, value, "is used for something else in the container", "write another"))
+            found.append(Diagnostic(path, value, "is used for something else in the container", "write another"))
     found += _hidden_code(root, directories[1:])
     seen: dict[str, str] = {}
     for path, value in directories[1:]:
         if value is not None and value in seen:
-            found.append(Problem(path, value, f"is the same as {seen[value]}", "remove one of them"))
+            found.append(Diagnostic(path, value, f"is the same as {seen[value]}", "remove one of them"))
         elif value is not None:
             seen[value] = path
     return found
 
 
-def _uploads(args: AppClusterArgs) -> list[Problem]:
+def _uploads(args: AppClusterArgs) -> list[Diagnostic]:
     """The volume of uploads; its directory is judged with the others."""
     uploads = args.uploads
     if uploads is None:
@@ -252,10 +255,10 @@ def _uploads(args: AppClusterArgs) -> list[Problem]:
     found = out_of_range("uploads.storage_gb", uploads.storage_gb, 1, 65536, "GiB")
     if args.platform.kind is PlatformKind.KUBERNETES and uploads.access_mode not in _ACCESS_MODES:
         instead = f"write one of {', '.join(_ACCESS_MODES)}"
-        found.append(Problem("uploads.access_mode", uploads.access_mode, "is not an access mode", instead))
+        found.append(Diagnostic("uploads.access_mode", uploads.access_mode, "is not an access mode", instead))
     if args.platform.kind is PlatformKind.DOCKER and uploads.storage_class is not None:
         wrong = "means something only on a Kubernetes platform"
-        found.append(Problem("uploads.storage_class", uploads.storage_class, wrong, "remove it"))
+        found.append(Diagnostic("uploads.storage_class", uploads.storage_class, wrong, "remove it"))
     return found
 
 
@@ -268,30 +271,30 @@ def _is_inside(path: str, directory: str) -> bool:
     return f"{path}/".startswith(f"{directory}/")
 
 
-def _hidden_code(root: str | None, directories: Sequence[tuple[str, str | None]]) -> list[Problem]:
+def _hidden_code(root: str | None, directories: Sequence[tuple[str, str | None]]) -> list[Diagnostic]:
     """Directories with a mount of their own that would hide the application's code."""
     if root is None:
         return []
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     if any(_is_inside(root, one) for one in ("/tmp", *_OURS_WHOLLY)):
         wrong = "is inside a directory that is mounted over in the container, which hides the application's code"
-        found.append(Problem("php.document_root", root, wrong, "write another, such as /srv/shop/public"))
+        found.append(Diagnostic("php.document_root", root, wrong, "write another, such as /srv/shop/public"))
     for path, value in directories:
         if value and _is_inside(root, value):
             which = "is the same as" if value == root else "is a parent of"
             wrong = f"{which} `php.document_root`, and a mount there hides the application's code"
-            found.append(Problem(path, value, wrong, "write a directory of its own, such as /srv/uploads"))
+            found.append(Diagnostic(path, value, wrong, "write a directory of its own, such as /srv/uploads"))
     return found
 
 
-def _wiring(args: AppClusterArgs) -> list[Problem]:
+def _wiring(args: AppClusterArgs) -> list[Diagnostic]:
     """The other components must be on the same platform, and secrets must have a place to be."""
     kind = args.platform.kind.value
     needed = {f"gateway.{kind}": getattr(args.gateway, kind)}
     part = "value" if args.platform.kind is PlatformKind.DOCKER else "secret_name"
     needed |= {f"{one.path}.password.{part}": getattr(one.secret, part) for one in connected(args)}
     found = [
-        Problem(
+        Diagnostic(
             path,
             MISSING,
             f"is required on {args.platform.kind.name.title()}",
@@ -303,5 +306,5 @@ def _wiring(args: AppClusterArgs) -> list[Problem]:
     if args.secrets and args.platform.renders and not args.platform.secret_store:
         wrong = "would stand in plaintext in rendered files"
         instead = "write `platform.secret_store`, and put the secrets into that store"
-        found.append(Problem("secrets", HIDDEN, wrong, instead))
+        found.append(Diagnostic("secrets", HIDDEN, wrong, instead))
     return found

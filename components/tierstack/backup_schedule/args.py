@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from tierstack.backup_schedule.cron import CronError, parse
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range
 from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
@@ -43,7 +43,7 @@ class BackupScheduleArgs:
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """All rules, in the order of the fields."""
         docker = self.platform.kind is PlatformKind.DOCKER
         found = self.platform.problems() + self._engine()
@@ -71,34 +71,34 @@ class BackupScheduleArgs:
         """Docker: the container's limit in MiB."""
         return MEMORY_MB if self.memory_mb is None else self.memory_mb
 
-    def _engine(self) -> list[Problem]:
+    def _engine(self) -> list[Diagnostic]:
         engine = self.database.engine
         if engine in ENGINES:
             return []
         wrong = "is an engine that BackupSchedule does not back up"
         known = " or ".join(f"`{one}`" for one in ENGINES)
-        return [Problem("database.engine", engine, wrong, f"back it up by other means, or use {known}")]
+        return [Diagnostic("database.engine", engine, wrong, f"back it up by other means, or use {known}")]
 
-    def _on_docker(self) -> list[Problem]:
+    def _on_docker(self) -> list[Diagnostic]:
         instead = "pass the `connection` of a DatabaseWithReplicas on this Docker host"
         found = [
-            Problem(f"database.{name}", MISSING, "is needed on Docker to stream from the primary", instead)
+            Diagnostic(f"database.{name}", MISSING, "is needed on Docker to stream from the primary", instead)
             for name in ("backup_user", "backup_password", "direct_network")
             if getattr(self.database, name) is None
         ]
         if self.image is None:
             wrong = "is required on a Docker host"
-            found.append(Problem("image", MISSING, wrong, "give an image with Barman, by digest"))
+            found.append(Diagnostic("image", MISSING, wrong, "give an image with Barman, by digest"))
         else:
             found += image_problems("image", self.image, self.platform.kind)
         return found
 
-    def _on_kubernetes(self) -> list[Problem]:
-        found: list[Problem] = []
+    def _on_kubernetes(self) -> list[Diagnostic]:
+        found: list[Diagnostic] = []
         if self.database.archive is None:
             wrong = "is missing: the database archives no write-ahead log, so no backup of it could be restored"
             instead = "give the DatabaseWithReplicas an `archive` with the `store` of an ObjectStorage"
-            found.append(Problem("database.archive", MISSING, wrong, instead))
+            found.append(Diagnostic("database.archive", MISSING, wrong, instead))
         only_docker = {
             "image": "remove it: the barman-cloud plugin brings its own",
             "retention_days": "write `archive.retention_days` of the DatabaseWithReplicas",
@@ -106,13 +106,13 @@ class BackupScheduleArgs:
         }
         for name, instead in only_docker.items():
             if (value := getattr(self, name)) is not None:
-                found.append(Problem(name, value, "means something only on a Docker platform", instead))
+                found.append(Diagnostic(name, value, "means something only on a Docker platform", instead))
         return found
 
 
-def _schedule(path: str, value: str) -> list[Problem]:
+def _schedule(path: str, value: str) -> list[Diagnostic]:
     try:
         parse(value)
     except CronError as error:
-        return [Problem(path, value, error.wrong, error.instead)]
+        return [Diagnostic(path, value, error.wrong, error.instead)]
     return []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 
 PAGE = "docs/components/cluster-addons.md"
 
@@ -28,9 +28,9 @@ class Needs:
     """GatewayClass that its Gateway names; None: it has no Gateway."""
 
 
-def missing(needs: Needs, crds: Collection[str], gateway_classes: Collection[str]) -> list[Problem]:
+def missing(needs: Needs, crds: Collection[str], gateway_classes: Collection[str]) -> list[Diagnostic]:
     """One problem for each addon that is not in the cluster, by the names of what the cluster has."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     instead = (
         f"install it: a stack of the operators alone ({PAGE}), `addons.mode: install` in this stack, "
         "or the vendor's manifest"
@@ -38,12 +38,12 @@ def missing(needs: Needs, crds: Collection[str], gateway_classes: Collection[str
     for addon in needs.addons:
         if absent := [name for name in CATALOG[addon].crds if name not in crds]:
             wrong = f"{addon.value} {CATALOG[addon].version} is not in the cluster (no {', '.join(absent)})"
-            found.append(Problem("addons.mode", AddonsMode.EXISTING.value, wrong, instead))
+            found.append(Diagnostic("addons.mode", AddonsMode.EXISTING.value, wrong, instead))
     wanted = needs.gateway_class
     if wanted is not None and wanted not in gateway_classes and "gatewayclasses.gateway.networking.k8s.io" in crds:
         has = f"it has {', '.join(sorted(gateway_classes))}" if gateway_classes else "it has none"
         found.append(
-            Problem(
+            Diagnostic(
                 "gateway.gateway_class",
                 wanted,
                 f"is not a GatewayClass of the cluster; {has}",

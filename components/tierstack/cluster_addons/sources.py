@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon, Source
-from tierstack.core.errors import MISSING, Problem
+from tierstack.core.errors import MISSING, Diagnostic
 
 STALL_SECONDS = 20.0
 """A transfer that stands still this long has failed."""
@@ -33,17 +33,17 @@ def checksum(addon: Addon, source: Source, given: Mapping[str, str]) -> str | No
     return given.get(addon.value) or source.sha256
 
 
-def problems(addons: list[Addon], directory: str | None, checksums: Mapping[str, str]) -> list[Problem]:
+def problems(addons: list[Addon], directory: str | None, checksums: Mapping[str, str]) -> list[Diagnostic]:
     """What is missing before the files of `addons` can be read."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     if directory is not None:
         if not Path(directory).is_dir():
-            return [Problem("manifests", directory, "is not a directory", "write one that holds NAME.yaml files")]
+            return [Diagnostic("manifests", directory, "is not a directory", "write one that holds NAME.yaml files")]
         for addon in addons:
             if not (Path(directory) / file_name(addon)).is_file():
                 wrong = f"has no {file_name(addon)}"
                 instead = f"put the vendor's manifest of {addon.value} {CATALOG[addon].version} there, or leave it out"
-                found.append(Problem("manifests", directory, wrong, f"{instead} (`without`)"))
+                found.append(Diagnostic("manifests", directory, wrong, f"{instead} (`without`)"))
         return found
     for addon in addons:
         for source in CATALOG[addon].sources:
@@ -51,7 +51,7 @@ def problems(addons: list[Addon], directory: str | None, checksums: Mapping[str,
                 instead = (
                     f"write what `curl -fsSL {source.url} | sha256sum` shows, after comparing it, or give `manifests`"
                 )
-                found.append(Problem(f"checksums.{addon.value}", MISSING, "is required for a download", instead))
+                found.append(Diagnostic(f"checksums.{addon.value}", MISSING, "is required for a download", instead))
     return found
 
 

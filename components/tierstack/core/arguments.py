@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar, cast, get_args, get_origin
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, a_or_an, unknown_key
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, a_or_an, unknown_key
 from tierstack.core.known import Known
 
 T = TypeVar("T")
@@ -27,10 +27,10 @@ T = TypeVar("T")
 class Checked(Protocol):
     """What an args class offers: its rules as a list of problems, empty when all is well."""
 
-    def problems(self) -> list[Problem]: ...
+    def problems(self) -> list[Diagnostic]: ...
 
 
-def checked(cls: type[T], args: object, subject: str, rules: Callable[[T], list[Problem]] | None = None) -> T:
+def checked(cls: type[T], args: object, subject: str, rules: Callable[[T], list[Diagnostic]] | None = None) -> T:
     """`args` as an instance of `cls`, or one ArgumentError with every problem of shape and of every rule: those of
     `cls`, and the further `rules`."""
     value, problems = load(cls, args)
@@ -40,7 +40,7 @@ def checked(cls: type[T], args: object, subject: str, rules: Callable[[T], list[
     return cast(T, value)
 
 
-def load(cls: type[Any], given: object, path: str = "") -> tuple[object, list[Problem]]:
+def load(cls: type[Any], given: object, path: str = "") -> tuple[object, list[Diagnostic]]:
     """`given` converted to `cls` (a dataclass), with the problems of its shape. Neither raises nor registers."""
     return _dataclass(cls, given, path, False)
 
@@ -49,9 +49,9 @@ def problems_with_rules(
     cls: type[T],
     given: object,
     loaded: object,
-    shape: list[Problem],
-    rules: Callable[[T], list[Problem]] | None = None,
-) -> list[Problem]:
+    shape: list[Diagnostic],
+    rules: Callable[[T], list[Diagnostic]] | None = None,
+) -> list[Diagnostic]:
     """The problems of shape that `load` told, and those of the rules that can be judged beside them.
 
     A rule that names a field of wrong shape, or one that a misspelt key may have meant, cannot be judged.
@@ -69,7 +69,7 @@ def problems_with_rules(
     return shape + [one for one in found if not doubtful & set(re.findall(r"\w+", str(one)))]
 
 
-def _mended(cls: type[Any], given: object, shape: list[Problem]) -> tuple[object, set[str]]:
+def _mended(cls: type[Any], given: object, shape: list[Diagnostic]) -> tuple[object, set[str]]:
     """An instance with defaults for the fields of wrong shape, and the names of these fields; None where a field that
     has no default is missing."""
     if not isinstance(given, cls | dict):
@@ -100,7 +100,7 @@ def _mended(cls: type[Any], given: object, shape: list[Problem]) -> tuple[object
     return cls(**loaded), doubtful - mended | doubtful_inside
 
 
-def _mended_group(hint: Any, given: object, name: str, shape: list[Problem]) -> tuple[object, set[str]]:
+def _mended_group(hint: Any, given: object, name: str, shape: list[Diagnostic]) -> tuple[object, set[str]]:
     """The same for the group in the field `name`; None where it is no group, or is wrong as a whole."""
     group = _group(hint)
     own = [problem for problem in shape if re.split(r"[.\[]", problem.path)[0] == name]
@@ -148,7 +148,7 @@ def _given(cls: type[Any], given: object) -> dict[str, object]:
     return {next((name for name in names if camel_case(name) == key), key): value for key, value in values.items()}
 
 
-def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     if not isinstance(given, cls | dict):
         return given, [_other(cls, given, path, secret)]
     loaded, problems = _fields(cls, given, path, secret)
@@ -161,7 +161,7 @@ def _dataclass(cls: type[Any], given: object, path: str, secret: bool) -> tuple[
     return (dataclasses.replace(cast(Any, given), **changed) if changed else given), []
 
 
-def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dict[str, object], list[Problem]]:
+def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dict[str, object], list[Diagnostic]]:
     """The converted values of all fields that were given, with the problems of their shape."""
     values = _given(cls, given)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
@@ -173,7 +173,9 @@ def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dic
         if name not in values:
             if _required(field):
                 problems.append(
-                    Problem(_at(path, name), MISSING, "is required", f"give {_describe(types_of[name])}", "missing-key")
+                    Diagnostic(
+                        _at(path, name), MISSING, "is required", f"give {_describe(types_of[name])}", "missing-key"
+                    )
                 )
             continue
         loaded[name], wrong = _value(types_of[name], values[name], _at(path, name), hidden)
@@ -181,7 +183,7 @@ def _fields(cls: type[Any], given: object, path: str, secret: bool) -> tuple[dic
     return loaded, problems
 
 
-def _unknown(cls: type[Any], values: Mapping[str, object], path: str) -> list[Problem]:
+def _unknown(cls: type[Any], values: Mapping[str, object], path: str) -> list[Diagnostic]:
     """The problems of keys that `cls` has not."""
     fields = {field.name for field in dataclasses.fields(cls) if field.init}
     unknown = {key: value for key, value in values.items() if key not in fields}
@@ -214,7 +216,7 @@ def _group(hint: Any) -> type[Any] | None:
     return next((one for one in options if isinstance(one, type) and dataclasses.is_dataclass(one)), None)
 
 
-def _other(cls: type[Any], given: object, path: str, secret: bool) -> Problem:
+def _other(cls: type[Any], given: object, path: str, secret: bool) -> Diagnostic:
     """The problem of something else where an instance of `cls` belongs."""
     wrong, instead = f"is not {a_or_an(cls.__name__)}", f"pass {cls.__name__}(…) or a map of its fields"
     # What gives such an object, as its class says: `connection` of a DatabaseWithReplicas.
@@ -231,10 +233,10 @@ def _other(cls: type[Any], given: object, path: str, secret: bool) -> Problem:
     # A bare text where a SecretRef belongs is most likely the secret itself.
     plain = given is None or isinstance(given, str | bytes | int | float | list | tuple)
     hidden = plain and (secret or any(field.metadata.get("secret") for field in dataclasses.fields(cls)))
-    return Problem(path or cls.__name__, HIDDEN if hidden else cast(object, given), wrong, instead, "wrong-type")
+    return Diagnostic(path or cls.__name__, HIDDEN if hidden else cast(object, given), wrong, instead, "wrong-type")
 
 
-def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any or hint is object:
         return given.output() if isinstance(given, Known) else given, []
@@ -255,7 +257,7 @@ def _value(hint: Any, given: object, path: str, secret: bool) -> tuple[object, l
     return _scalar(cast(type[Any], hint), given, path, secret)
 
 
-def _union(options: tuple[Any, ...], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _union(options: tuple[Any, ...], given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     if given is None and type(None) in options:
         return None, []
     late = any(get_origin(option) in (pulumi.Output, Awaitable) for option in options)
@@ -267,14 +269,14 @@ def _union(options: tuple[Any, ...], given: object, path: str, secret: bool) -> 
     return _value(plain[0], given, path, secret)
 
 
-def _list(item: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _list(item: Any, given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     if not isinstance(given, list | tuple):
         return given, [_wrong_type(path, given, "a list", secret)]
     pairs = [_value(item, value, f"{path}[{index}]", secret) for index, value in enumerate(cast(list[Any], given))]
     return [value for value, _ in pairs], [problem for _, wrong in pairs for problem in wrong]
 
 
-def _dict(item: Any, given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _dict(item: Any, given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     if not isinstance(given, dict):
         return given, [_wrong_type(path, given, "a map", secret)]
     pairs = {
@@ -283,7 +285,7 @@ def _dict(item: Any, given: object, path: str, secret: bool) -> tuple[object, li
     return {key: value for key, (value, _) in pairs.items()}, [p for _, wrong in pairs.values() for p in wrong]
 
 
-def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     if isinstance(given, cls):
         return given, []
     for member in cls:
@@ -291,7 +293,7 @@ def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[obje
             return member, []
     choices = ", ".join(f"`{member.value}`" for member in cls)
     return given, [
-        Problem(
+        Diagnostic(
             path,
             HIDDEN if secret else given,
             f"is not {a_or_an(cls.__name__)}",
@@ -301,7 +303,7 @@ def _enum(cls: type[Enum], given: object, path: str, secret: bool) -> tuple[obje
     ]
 
 
-def _scalar(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Problem]]:
+def _scalar(cls: type[Any], given: object, path: str, secret: bool) -> tuple[object, list[Diagnostic]]:
     # The component host hands every number over as a float.
     if cls is int and isinstance(given, float) and given.is_integer():
         return int(given), []
@@ -336,15 +338,15 @@ def _describe(hint: Any) -> str:
     return a_or_an(getattr(cast(object, hint), "__name__", "value"))
 
 
-def _wrong_type(path: str, given: object, noun: str, secret: bool) -> Problem:
+def _wrong_type(path: str, given: object, noun: str, secret: bool) -> Diagnostic:
     if noun == _NOUNS[str] and hasattr(given, "as_text"):
-        return Problem(path, HIDDEN, f"is {_kind(given)}", cast(Any, given).as_text(), "wrong-type")
-    return Problem(path, HIDDEN if secret else given, f"is {_kind(given)}", f"write {noun}", "wrong-type")
+        return Diagnostic(path, HIDDEN, f"is {_kind(given)}", cast(Any, given).as_text(), "wrong-type")
+    return Diagnostic(path, HIDDEN if secret else given, f"is {_kind(given)}", f"write {noun}", "wrong-type")
 
 
-def _late(path: str, hint: Any) -> Problem:
+def _late(path: str, hint: Any) -> Diagnostic:
     wrong = "is known only during the update, but shapes the graph"
-    return Problem(path, HIDDEN, wrong, f"write {_describe(hint)} that is known at preview", "unknown-value")
+    return Diagnostic(path, HIDDEN, wrong, f"write {_describe(hint)} that is known at preview", "unknown-value")
 
 
 def _kind(given: object) -> str:
@@ -391,7 +393,7 @@ def _with_keyword_errors(cls: type[Any]) -> None:
             original(self, **named)
             return
         problems = [
-            Problem(
+            Diagnostic(
                 cls.__name__,
                 value,
                 "is given without its keyword",

@@ -13,7 +13,6 @@ __all__ = [
     "MISSING",
     "ArgumentError",
     "Diagnostic",
-    "Problem",
     "Severity",
     "a_or_an",
     "nearest",
@@ -23,9 +22,6 @@ __all__ = [
     "unknown_key",
 ]
 
-Problem = Diagnostic
-"""The name by which rules of arguments make a diagnostic: `Problem(path, value, message, hint)`."""
-
 
 class ArgumentError(pulumi.RunError, ValueError):
     """Raised by a component's constructor, before it registers anything, with all problems of its arguments.
@@ -33,7 +29,7 @@ class ArgumentError(pulumi.RunError, ValueError):
     The engine prints a RunError as it stands, without a traceback.
     """
 
-    def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, subject: str, problems: Sequence[Diagnostic]) -> None:
         self.subject = subject
         self.problems = list(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
@@ -60,7 +56,7 @@ def unknown_key(
     known: Iterable[str],
     groups: Mapping[str, Iterable[str]] | None = None,
     value: object = MISSING,
-) -> Problem:
+) -> Diagnostic:
     """The problem of a key that nothing reads, with the nearest key that something does read.
 
     `groups`: the keys inside those of `known` that hold a group, by its name, and inside examples of a map of groups
@@ -70,7 +66,7 @@ def unknown_key(
     names = sorted(known)
     guesses = _in_groups(key, value, groups or {}) or _alike(key, names, groups or {}) or _ending(key, groups or {})
     hint = f"did you mean {_either(guesses[:4])}?" if guesses else f"known keys: {', '.join(names)}"
-    return Problem(f"{path}.{key}" if path else key, MISSING, "is not a known key", hint, "unknown-key")
+    return Diagnostic(f"{path}.{key}" if path else key, MISSING, "is not a known key", hint, "unknown-key")
 
 
 def _either(words: Sequence[str]) -> str:
@@ -111,10 +107,10 @@ def _ending(key: str, groups: Mapping[str, Iterable[str]]) -> list[str]:
     return [f"{group}.{one}" for group, keys in groups.items() for one in keys if key.endswith(f"_{one}")]
 
 
-def out_of_range(path: str, value: float | None, low: float, high: float, unit: str = "") -> list[Problem]:
+def out_of_range(path: str, value: float | None, low: float, high: float, unit: str = "") -> list[Diagnostic]:
     """The problem of a number outside low..high (both allowed), or none; None means "from the tier" and passes."""
     if value is None or low <= value <= high:
         return []
     wrong = f"must be at least {low:.12g}" if value < low else f"must be at most {high:.12g}"
     hint = f"write a number from {low:.12g} to {high:.12g}{f' {unit}' if unit else ''}"
-    return [Problem(path, value, wrong, hint, "out-of-range")]
+    return [Diagnostic(path, value, wrong, hint, "out-of-range")]

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-from tierstack.core.errors import Problem, rule
+from tierstack.core.errors import Diagnostic, rule
 
 MOST = 100
 """Names that one certificate can have (Let's Encrypt, "Rate limits")."""
@@ -24,33 +24,33 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 @rule("hostname")
-def hostname_problems(path: str, names: Sequence[str], *, public: bool) -> list[Problem]:
+def hostname_problems(path: str, names: Sequence[str], *, public: bool) -> list[Diagnostic]:
     """What is wrong with the names of a certificate; `public`: a public CA must be able to check them.
 
     Rules: RFC 1123 section 2.1 and RFC 1035 section 2.3.4 for names, RFC 6125 section 6.4.3 for wildcards, CA/Browser
     Forum Baseline Requirements section 7.1.2.7.12 for what a public CA may sign.
     """
     if not names:
-        return [Problem(path, list(names), "is empty", "write at least one hostname, such as `shop.example.org`")]
-    found: list[Problem] = []
+        return [Diagnostic(path, list(names), "is empty", "write at least one hostname, such as `shop.example.org`")]
+    found: list[Diagnostic] = []
     if len(names) > MOST:
         found.append(
-            Problem(path, f"{len(names)} names", f"are more than the {MOST} of one certificate", "use a second one")
+            Diagnostic(path, f"{len(names)} names", f"are more than the {MOST} of one certificate", "use a second one")
         )
     seen: dict[str, int] = {}
     for index, name in enumerate(names):
         here = f"{path}[{index}]"
         wrong = _syntax(here, name) or (_public(here, name) if public else [])
         if not wrong and name in seen:
-            wrong = [Problem(here, name, f"is there already, as {path}[{seen[name]}]", "remove one of them")]
+            wrong = [Diagnostic(here, name, f"is there already, as {path}[{seen[name]}]", "remove one of them")]
         found += wrong
         seen.setdefault(name, index)
     return found
 
 
-def _syntax(path: str, name: str) -> list[Problem]:
-    def wrong(what: str, instead: str) -> list[Problem]:
-        return [Problem(path, name, what, instead)]
+def _syntax(path: str, name: str) -> list[Diagnostic]:
+    def wrong(what: str, instead: str) -> list[Diagnostic]:
+        return [Diagnostic(path, name, what, instead)]
 
     if not name:
         return wrong("is empty", "write a hostname, such as `shop.example.org`")
@@ -88,11 +88,11 @@ def is_never_public(name: str) -> bool:
 
 
 @rule("hostname-not-public")
-def _public(path: str, name: str) -> list[Problem]:
+def _public(path: str, name: str) -> list[Diagnostic]:
     if not is_never_public(name):
         return []
     wrong = "is not a name of the public DNS, so that no public CA can check it"
-    return [Problem(path, name, wrong, "write a public name, or use `local_ca`")]
+    return [Diagnostic(path, name, wrong, "write a public name, or use `local_ca`")]
 
 
 def _is_ip(name: str) -> bool:
@@ -111,11 +111,11 @@ def covers(pattern: str, name: str) -> bool:
 
 
 @rule("hostname-uncovered")
-def uncovered_problems(path: str, names: Sequence[str], certificate: Sequence[str] | None) -> list[Problem]:
+def uncovered_problems(path: str, names: Sequence[str], certificate: Sequence[str] | None) -> list[Diagnostic]:
     """The names that a certificate lacks; none where its names are not known."""
     wrong = "is not a name of the Gateway's certificate, so browsers would refuse it"
     return [
-        Problem(f"{path}[{index}]", name, wrong, "add it to the `hostnames` of the TLS component, or remove it")
+        Diagnostic(f"{path}[{index}]", name, wrong, "add it to the `hostnames` of the TLS component, or remove it")
         for index, name in enumerate(names)
         if certificate is not None and not any(covers(pattern, name) for pattern in certificate)
     ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tierstack.core.errors import Problem, out_of_range
+from tierstack.core.errors import Diagnostic, out_of_range
 from tierstack.links import ObjectStore
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 
@@ -26,7 +26,7 @@ class DatabaseArchiveArgs:
     `cpu` if a busy server must catch up after the bucket was unreachable. More than one takes CPU from a promotion,
     which asks the archive. 1 to 16. Default: 1."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """Everything that is wrong with it."""
         return [
             *out_of_range(f"{path}.retention_days", self.retention_days, 1, LONGEST_RETENTION_DAYS, "days"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range
 from tierstack.core.tier import TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.engine import DataEngine
@@ -101,7 +101,7 @@ class DatabaseWithReplicasArgs:
         """The facts and rules of its engine."""
         return ENGINES[self.engine]
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong, empty when all is well."""
         names = self.data_engine.names
         return [
@@ -115,7 +115,7 @@ class DatabaseWithReplicasArgs:
             *generation_problems(self.ca_generation, self.tls, self.platform.kind),
         ]
 
-    def _image_problems(self) -> list[Problem]:
+    def _image_problems(self) -> list[Diagnostic]:
         kind, engine = self.platform.kind, self.data_engine
         found = image_problems("image", self.image, kind)
         if not found and isinstance(self.image, str):  # an output is judged once it is known
@@ -124,38 +124,42 @@ class DatabaseWithReplicasArgs:
             found += image_problems("pooler_image", self.pooler_image, kind)
         elif kind is PlatformKind.DOCKER:
             wrong = "is required on a Docker platform"
-            found.append(Problem("pooler_image", MISSING, wrong, f"give an image of {engine.pooler.image} by digest"))
+            found.append(
+                Diagnostic("pooler_image", MISSING, wrong, f"give an image of {engine.pooler.image} by digest")
+            )
         return found
 
-    def _name_problems(self, path: str, value: str, reserved: frozenset[str]) -> list[Problem]:
+    def _name_problems(self, path: str, value: str, reserved: frozenset[str]) -> list[Diagnostic]:
         names, title = self.data_engine.names, self.data_engine.server.title
         if not names.pattern.fullmatch(value):
-            return [Problem(path, value, f"is not a plain {title} name", f"write {names.described}")]
+            return [Diagnostic(path, value, f"is not a plain {title} name", f"write {names.described}")]
         if value in reserved or value.startswith((*names.prefixes, "tierstack_")):
             wrong = f"is a name that {title}, its pooler or tierstack use themselves"
-            return [Problem(path, value, wrong, "write another, such as `app` or `shop`")]
+            return [Diagnostic(path, value, wrong, "write another, such as `app` or `shop`")]
         return []
 
-    def _platform_problems(self) -> list[Problem]:
-        found: list[Problem] = []
+    def _platform_problems(self) -> list[Diagnostic]:
+        found: list[Diagnostic] = []
         if self.platform.kind is PlatformKind.DOCKER:
             if self.archive is not None:
                 wrong = "means something only on a Kubernetes platform"
                 instead = "remove it, and give `connection` to a BackupSchedule, which streams the log itself"
-                found.append(Problem("archive", MISSING, wrong, instead))
+                found.append(Diagnostic("archive", MISSING, wrong, instead))
             if self.pooler_cpu is not None:
                 wrong = "means something only on a Kubernetes platform"
                 found.append(
-                    Problem("pooler_cpu", self.pooler_cpu, wrong, "remove it; the pooler may use a whole core")
+                    Diagnostic("pooler_cpu", self.pooler_cpu, wrong, "remove it; the pooler may use a whole core")
                 )
             if self.poolers not in (None, 1):
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
-                found.append(Problem("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed"))
+                found.append(
+                    Diagnostic("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed")
+                )
         elif self.archive is not None:
             found += self.archive.problems("archive")
         return found + name_problems("operator_namespace", self.namespace_of_operator)
 
-    def _size_problems(self) -> list[Problem]:
+    def _size_problems(self) -> list[Diagnostic]:
         found = [
             *self._replica_problems(),
             *out_of_range("poolers", self.poolers, 1, 20),
@@ -171,21 +175,21 @@ class DatabaseWithReplicasArgs:
         # Sums of numbers that are wrong by themselves would only repeat what is already said.
         return found or self._balance_problems(self.size())
 
-    def _replica_problems(self) -> list[Problem]:
+    def _replica_problems(self) -> list[Diagnostic]:
         if self.replicas is None or self.replicas <= 0:
             return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
         if TIERS[self.tier].database.replicas == 0:
             wrong = f"the {self.tier.value} tier has a single server, whose safety is its backups"
             instead = f"write `tier` = `{Tier.USERS_1M.value}` for standbys, or remove `replicas`"
-            return [Problem("replicas", self.replicas, wrong, instead)]
+            return [Diagnostic("replicas", self.replicas, wrong, instead)]
         if self.platform.kind is PlatformKind.DOCKER and self.replicas > MOST_DOCKER_REPLICAS:
             wrong = f"a Docker host has at most {MOST_DOCKER_REPLICAS} standbys: they share its disk and its fate"
             instead = f"write a number from 0 to {MOST_DOCKER_REPLICAS}, or move to a Kubernetes platform"
-            return [Problem("replicas", self.replicas, wrong, instead)]
+            return [Diagnostic("replicas", self.replicas, wrong, instead)]
         return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
 
-    def _balance_problems(self, size: DatabaseSize) -> list[Problem]:
-        found: list[Problem] = []
+    def _balance_problems(self, size: DatabaseSize) -> list[Diagnostic]:
+        found: list[Diagnostic] = []
         reserved = self.data_engine.reserved_connections
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
         poolers = poolers_in_rollout(size.poolers) if kubernetes else size.poolers
@@ -199,33 +203,35 @@ class DatabaseWithReplicasArgs:
             instead = (
                 f"write at most {max(1, available // poolers)}, or `max_connections` of at least {opened + reserved}"
             )
-            found.append(Problem("pool_size", size.pool_size, wrong, instead))
+            found.append(Diagnostic("pool_size", size.pool_size, wrong, instead))
         if size.max_client_connections < size.pool_size:
             wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"
             instead = f"write at least {size.pool_size}, usually several times as much"
-            found.append(Problem("max_client_connections", size.max_client_connections, wrong, instead))
+            found.append(Diagnostic("max_client_connections", size.max_client_connections, wrong, instead))
         least, wrong = self.data_engine.least_memory(size)
         if size.memory_mb < least:
-            found.append(Problem("memory_mb", size.memory_mb, wrong, f"write at least {least}, or lower `pool_size`"))
+            found.append(
+                Diagnostic("memory_mb", size.memory_mb, wrong, f"write at least {least}, or lower `pool_size`")
+            )
         if size.wal_storage_gb > size.storage_gb and not kubernetes:
             wrong = f"is more than storage_gb = {size.storage_gb}, whose volume holds the log too"
-            found.append(Problem("wal_storage_gb", size.wal_storage_gb, wrong, f"write at most {size.storage_gb}"))
+            found.append(Diagnostic("wal_storage_gb", size.wal_storage_gb, wrong, f"write at most {size.storage_gb}"))
         return found
 
-    def _parameter_problems(self) -> list[Problem]:
+    def _parameter_problems(self) -> list[Diagnostic]:
         engine, rules = self.data_engine, self.data_engine.parameters
-        found: list[Problem] = []
+        found: list[Diagnostic] = []
         for name, value in (self.parameters or {}).items():
             path = f"parameters.{name}"
             if not rules.pattern.fullmatch(name):
                 examples = ", ".join(f"`{one}`" for one in rules.examples)
                 wrong = f"is not a name of a {engine.server.title} setting"
-                found.append(Problem(path, value, wrong, f"write it as the manual does: {examples}"))
+                found.append(Diagnostic(path, value, wrong, f"write it as the manual does: {examples}"))
             elif instead := rules.owned.get(name):
-                found.append(Problem(path, value, "is decided by the component", instead))
+                found.append(Diagnostic(path, value, "is decided by the component", instead))
             elif "\n" in value or "\0" in value or not value.strip():
                 wrong = "is empty, or more than one line"
-                found.append(Problem(path, value, wrong, "write the value on one line, without quotes"))
+                found.append(Diagnostic(path, value, wrong, "write the value on one line, without quotes"))
             else:
                 found += engine.parameter_problems(path, name, value, self.size())
         return found

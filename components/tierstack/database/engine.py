@@ -27,7 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.core.memory import Phase, Reserved
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.platform import PlatformKind
@@ -120,11 +120,11 @@ class DataEngine(ABC):
     """What a request costs the pooler, measured, for the capacity estimate."""
 
     @abstractmethod
-    def version_problems(self, image: str, kind: PlatformKind) -> list[Problem]:
+    def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:
         """What is wrong with the version that the tag of `image` names (`tag_of`), and with a tag that names none."""
 
     @abstractmethod
-    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Problem]:
+    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
         """What is wrong with the value of a setting that may be given: `shared_buffers` above 40 % of memory."""
 
     @abstractmethod

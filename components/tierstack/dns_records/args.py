@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 
 from tierstack.core.diagnostics import Diagnostic
-from tierstack.core.errors import MISSING, Problem
+from tierstack.core.errors import MISSING
 from tierstack.dns_records import ignores
 from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.options import (
@@ -67,14 +67,14 @@ class WebHostArgs:
         others = [name for name in self.switch.targets if name != self.switch.active]
         return [replace(self, switch=replace(self.switch, active=name, next=None)) for name in others]
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with a switch; the records themselves are judged with the zone."""
         if self.switch is None:
             return []
         found = self.switch.problems(f"{path}.switch")
         if self.ipv4 or self.ipv6 or self.alias:
             wrong = "has a switch, and an address or alias of its own"
-            found.append(Problem(path, MISSING, wrong, "write each place among `switch.targets`"))
+            found.append(Diagnostic(path, MISSING, wrong, "write each place among `switch.targets`"))
         return found
 
 
@@ -119,7 +119,7 @@ class DNSRecordsArgs:
     """Whether SPF lookups and report receivers are checked against the live DNS. False: against a dated
     snapshot, so that a preview needs no network and gives the same verdict everywhere."""
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that would stop a preview; warnings and advice are outputs of the component."""
         return self.judged().problems
 
@@ -137,7 +137,7 @@ class DNSRecordsArgs:
                 found += [problem for problem in problems_of(replace(self, web=web).zone()) if problem not in found]
         return JudgedZone(zone, found)
 
-    def problems_before_records(self) -> list[Problem]:
+    def problems_before_records(self) -> list[Diagnostic]:
         """What is wrong before any record can be computed."""
         found = [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
         if self.publish:
@@ -152,15 +152,17 @@ class DNSRecordsArgs:
             if one.switch
         }
 
-    def _platform_problems(self, publish: PublishArgs) -> list[Problem]:
+    def _platform_problems(self, publish: PublishArgs) -> list[Diagnostic]:
         if publish.external_dns is None:
             return []
         if self.platform is None:
             wrong = "is required, because a DNSEndpoint lives in a namespace"
-            return [Problem("platform", MISSING, wrong, "pass the Kubernetes platform")]
+            return [Diagnostic("platform", MISSING, wrong, "pass the Kubernetes platform")]
         if self.platform.kind is not PlatformKind.KUBERNETES:
             wrong = "needs external-dns, which runs in a Kubernetes cluster"
-            return [Problem("publish.external_dns", MISSING, wrong, "publish at a DNS host instead, such as `rfc2136`")]
+            return [
+                Diagnostic("publish.external_dns", MISSING, wrong, "publish at a DNS host instead, such as `rfc2136`")
+            ]
         return self.platform.problems()
 
     @property
@@ -230,13 +232,13 @@ class DNSRecordsArgs:
         except KeptAnswersError:
             return None
 
-    def _answers_problems(self) -> list[Problem]:
+    def _answers_problems(self) -> list[Diagnostic]:
         try:
             if self.dns_answers_path:
                 KeptAnswers.read(Path(self.dns_answers_path))
         except KeptAnswersError as problem:
             instead = f"write it with `tierstack dns snapshot {self.domain} --out {self.dns_answers_path}`"
-            return [Problem("dns_answers_path", self.dns_answers_path, str(problem), instead)]
+            return [Diagnostic("dns_answers_path", self.dns_answers_path, str(problem), instead)]
         return []
 
     def _mail(self, keys: Mapping[str, str] | None) -> MailArgs | None:

@@ -3,26 +3,26 @@
 from collections.abc import Iterable, Mapping
 
 from tierstack.core.diagnostics import Diagnostic, Ignored
-from tierstack.core.errors import MISSING, Problem, nearest
+from tierstack.core.errors import MISSING, nearest
 from tierstack.dns_records.rules import declared
 
 
-def problems(ignore: Mapping[str, str], path: str = "ignore") -> list[Problem]:
+def problems(ignore: Mapping[str, str], path: str = "ignore") -> list[Diagnostic]:
     """What is wrong with the keys and reasons of `ignore`."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     rules = declared()
     for key, reason in ignore.items():
         rule = key.partition("@")[0]
         if rule not in rules:
             guess = nearest(rule, rules)
             instead = f"did you mean `{guess}`?" if guess else "write the id that a finding shows in brackets"
-            found.append(Problem(f"{path}.{key}", MISSING, f"there is no rule `{rule}`", instead, "unknown-rule"))
+            found.append(Diagnostic(f"{path}.{key}", MISSING, f"there is no rule `{rule}`", instead, "unknown-rule"))
         elif not rules[rule].ignorable:
             wrong = "cannot be ignored: without what it asks for there is no record, or no verdict"
-            found.append(Problem(f"{path}.{key}", MISSING, wrong, "correct what it is about"))
+            found.append(Diagnostic(f"{path}.{key}", MISSING, wrong, "correct what it is about"))
         elif not reason.strip():
             wrong = "has no reason"
-            found.append(Problem(f"{path}.{key}", reason, wrong, "write why the finding is accepted"))
+            found.append(Diagnostic(f"{path}.{key}", reason, wrong, "write why the finding is accepted"))
     return found
 
 

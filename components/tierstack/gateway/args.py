@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range, rule
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -57,7 +57,7 @@ class GatewayArgs:
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         found = self.platform.problems()
         found += out_of_range("http_port", self.http_port, 1, 65535)
@@ -67,14 +67,14 @@ class GatewayArgs:
         return found + (_on_docker(self) if self.platform.kind is PlatformKind.DOCKER else _on_kubernetes(self))
 
     @rule("gateway-challenge")
-    def problems_as(self, name: str) -> list[Problem]:
+    def problems_as(self, name: str) -> list[Diagnostic]:
         """The rule of a Gateway of this name: the challenges of its certificate must come to it."""
         challenge = self.certificate.challenge
         if challenge is None or challenge.name == name:
             return []
         wrong = f"is proved through the Gateway `{challenge.name}`, and this one is `{name}`: no challenge would arrive"
         instead = f'give TLS `gateway=GatewayIdentity(name="{name}")`'
-        return [Problem("certificate.challenge.name", challenge.name, wrong, instead)]
+        return [Diagnostic("certificate.challenge.name", challenge.name, wrong, instead)]
 
     def claims(self) -> list[Claim]:
         """What no other component of the program can have: on Docker the ports of the host."""
@@ -85,14 +85,14 @@ class GatewayArgs:
         return [
             Claim(
                 ("port", self.platform.docker_host or "", str(getattr(self, path))),
-                Problem(path, getattr(self, path), wrong, instead, "port-twice"),
+                Diagnostic(path, getattr(self, path), wrong, instead, "port-twice"),
                 self.bind_address,
             )
             for path in ("http_port", "https_port")
         ]
 
 
-def _on_docker(args: GatewayArgs) -> list[Problem]:
+def _on_docker(args: GatewayArgs) -> list[Diagnostic]:
     found = user_problems("user", args.user) + _images(args)
     found += out_of_range("memory_mb", args.memory_mb, 64, 65536, "MiB")
     found += out_of_range("stop_seconds", args.stop_seconds, 1, 3600, "seconds")
@@ -100,20 +100,20 @@ def _on_docker(args: GatewayArgs) -> list[Problem]:
     return found + _bind_address(args.bind_address) + _command(args.command)
 
 
-def _on_kubernetes(args: GatewayArgs) -> list[Problem]:
+def _on_kubernetes(args: GatewayArgs) -> list[Diagnostic]:
     found = name_problems("gateway_class", args.gateway_class)
     return found + name_problems("proxy_namespace", args.proxy_namespace) + _only_docker(args)
 
 
 @rule("port-twice")
-def _two_ports(args: GatewayArgs) -> list[Problem]:
+def _two_ports(args: GatewayArgs) -> list[Diagnostic]:
     if args.http_port != args.https_port:
         return []
-    return [Problem("https_port", args.https_port, "is the port of HTTP too", "write two ports, such as 80 and 443")]
+    return [Diagnostic("https_port", args.https_port, "is the port of HTTP too", "write two ports, such as 80 and 443")]
 
 
 @rule("gateway-certificate")
-def _certificate(args: GatewayArgs) -> list[Problem]:
+def _certificate(args: GatewayArgs) -> list[Diagnostic]:
     """Whether the certificate has what this platform needs of it."""
     certificate, needed = args.certificate, ("secret_name",)
     wrong, instead = "is required on Kubernetes", "pass `certificate` of a TLS component on the same platform"
@@ -121,43 +121,45 @@ def _certificate(args: GatewayArgs) -> list[Problem]:
         needed = () if certificate.acme else ("certificate_pem", "private_key_pem")
         wrong, instead = "is required on Docker", "pass `certificate` of a TLS component"
     found = [
-        Problem(f"certificate.{part}", MISSING, wrong, instead) for part in needed if getattr(certificate, part) is None
+        Diagnostic(f"certificate.{part}", MISSING, wrong, instead)
+        for part in needed
+        if getattr(certificate, part) is None
     ]
     if not certificate.hostnames:
-        found.append(Problem("certificate.hostnames", [], "is empty", "write the names that the certificate is for"))
+        found.append(Diagnostic("certificate.hostnames", [], "is empty", "write the names that the certificate is for"))
     return found
 
 
 @rule("image-reference")
-def _images(args: GatewayArgs) -> list[Problem]:
-    found: list[Problem] = []
+def _images(args: GatewayArgs) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     for path in ("image", "tools_image"):
         value = getattr(args, path)
         if value is None:
-            found.append(Problem(path, MISSING, "is required on Docker", "write an image by digest"))
+            found.append(Diagnostic(path, MISSING, "is required on Docker", "write an image by digest"))
         else:
             found += image_problems(path, value, args.platform.kind)
     return found
 
 
 @rule("bind-address")
-def _bind_address(value: str) -> list[Problem]:
+def _bind_address(value: str) -> list[Diagnostic]:
     if _is_address(value):
         return []
     instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
-    return [Problem("bind_address", value, "is not an IP address", instead)]
+    return [Diagnostic("bind_address", value, "is not an IP address", instead)]
 
 
 @rule("empty-command")
-def _command(value: list[str] | None) -> list[Problem]:
-    return [] if value != [] else [Problem("command", [], "is empty", "write the command, or leave it out")]
+def _command(value: list[str] | None) -> list[Diagnostic]:
+    return [] if value != [] else [Diagnostic("command", [], "is empty", "write the command, or leave it out")]
 
 
 @rule("wrong-platform")
-def _only_docker(args: GatewayArgs) -> list[Problem]:
+def _only_docker(args: GatewayArgs) -> list[Diagnostic]:
     wrong = "means something only on Docker; the cluster runs the proxy"
     return [
-        Problem(path, value, wrong, "remove it")
+        Diagnostic(path, value, wrong, "remove it")
         for path in ("image", "tools_image", "command")
         if (value := getattr(args, path)) is not None
     ]

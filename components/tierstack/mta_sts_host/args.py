@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range
 from tierstack.core.hostnames import covers
 from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.dns_records.mail.mta_sts.record import host_name, policy_problem
@@ -57,32 +57,32 @@ class MtaStsHostArgs:
         names = self.gateway.hostnames
         return names is None or any(covers(name, self.hostname) for name in names)
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         found = self.platform.problems()
         if problem := domain_problem(self.domain):
-            found.append(Problem("domain", self.domain, problem, "write a domain such as `example.org`"))
+            found.append(Diagnostic("domain", self.domain, problem, "write a domain such as `example.org`"))
         if problem := policy_problem(self.policy):
             instead = "pass `mta_sts_policy` of DNSRecordsArgs"
-            found.append(Problem("policy", self.policy.splitlines()[0] if self.policy else "", problem, instead))
+            found.append(Diagnostic("policy", self.policy.splitlines()[0] if self.policy else "", problem, instead))
         found += image_problems("image", self.image, self.platform.kind)
         found += user_problems("user", self.user)
         found += out_of_range("port", self.port, 1024, 65535)
         found += out_of_range("memory_mb", self.memory_mb, 16, 1024, "MiB")
         if self.nginx_command is not None and not self.nginx_command:
-            found.append(Problem("nginx_command", [], "is empty", "write the command, or leave it out"))
+            found.append(Diagnostic("nginx_command", [], "is empty", "write the command, or leave it out"))
         return found + self._gateway_problems()
 
     def claims(self) -> list[Claim]:
         """What no other component of the program can have: a Gateway serves one policy of a domain."""
         if self.gateway.gateway is None:
             return []
-        problem = Problem("domain", self.domain, "is the domain of {owner} too", "remove one of the two")
+        problem = Diagnostic("domain", self.domain, "is the domain of {owner} too", "remove one of the two")
         return [Claim(("policy", self.gateway.place or "", self.gateway.gateway, self.hostname), problem)]
 
-    def _gateway_problems(self) -> list[Problem]:
+    def _gateway_problems(self) -> list[Diagnostic]:
         part = self.platform.kind.value
         if getattr(self.gateway, part) is not None:
             return []
         wrong = f"is required on {self.platform.kind.name.title()}"
-        return [Problem(f"gateway.{part}", MISSING, wrong, "pass `endpoint` of a Gateway on the same platform")]
+        return [Diagnostic(f"gateway.{part}", MISSING, wrong, "pass `endpoint` of a Gateway on the same platform")]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
 from tierstack.platform import Platform
 
 
@@ -33,7 +33,7 @@ class ObjectStorageArgs:
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """The rules of a bucket, its address and its credentials."""
         found = self.platform.problems() + _bucket("bucket", self.bucket) + _prefix("prefix", self.prefix)
         if self.endpoint_url is not None:
@@ -45,81 +45,81 @@ class ObjectStorageArgs:
 
 
 @rule("bucket-region")
-def _region(value: str | None, *, aws: bool) -> list[Problem]:
+def _region(value: str | None, *, aws: bool) -> list[Diagnostic]:
     if value is None and aws:
         wrong = "is required where `endpoint_url` is left out, which means AWS"
-        return [Problem("region", MISSING, wrong, "write the region, such as `eu-central-1`")]
+        return [Diagnostic("region", MISSING, wrong, "write the region, such as `eu-central-1`")]
     if value is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", value):
-        return [Problem("region", value, "is not the name of a region", "write one such as `eu-central-1`")]
+        return [Diagnostic("region", value, "is not the name of a region", "write one such as `eu-central-1`")]
     return []
 
 
 @rule("plaintext-secret")
-def _rendered(platform: Platform) -> list[Problem]:
+def _rendered(platform: Platform) -> list[Diagnostic]:
     if not platform.renders or platform.secret_store is not None:
         return []
     wrong = "is required where manifests are rendered: the bucket's credentials would be in plaintext"
     instead = "name a ClusterSecretStore that holds `access-key-id` and `secret-access-key`"
-    return [Problem("platform.secret_store", MISSING, wrong, instead)]
+    return [Diagnostic("platform.secret_store", MISSING, wrong, instead)]
 
 
 @rule("bucket-credential")
-def _credential(path: str, value: object, renders: bool) -> list[Problem]:
+def _credential(path: str, value: object, renders: bool) -> list[Diagnostic]:
     if value is None:
         if renders:
             return []
-        return [Problem(path, MISSING, "is required", "give it as a secret: `config.require_secret(…)`")]
+        return [Diagnostic(path, MISSING, "is required", "give it as a secret: `config.require_secret(…)`")]
     if isinstance(value, str) and (not value or value != value.strip()):
-        return [Problem(path, HIDDEN, "is empty or has blanks around it", "write the key alone")]
+        return [Diagnostic(path, HIDDEN, "is empty or has blanks around it", "write the key alone")]
     return []
 
 
 @rule("bucket-name")
-def _bucket(path: str, value: str) -> list[Problem]:
+def _bucket(path: str, value: str) -> list[Diagnostic]:
     """Amazon S3 User Guide, "General purpose bucket naming rules"; other providers take no wider set."""
     if not 3 <= len(value) <= 63:
-        return [Problem(path, value, f"has {len(value)} characters", "write 3 to 63")]
+        return [Diagnostic(path, value, f"has {len(value)} characters", "write 3 to 63")]
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", value):
         instead = "write lower-case letters, digits, hyphens and dots, such as `shop-backups`"
-        return [Problem(path, value, "is not a bucket name (S3 naming rules)", instead)]
+        return [Diagnostic(path, value, "is not a bucket name (S3 naming rules)", instead)]
     if ".." in value or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", value):
         wrong = "has two dots in a row" if ".." in value else "looks like an IP address"
-        return [Problem(path, value, f"{wrong}, which S3 refuses", "write a name such as `shop-backups`")]
+        return [Diagnostic(path, value, f"{wrong}, which S3 refuses", "write a name such as `shop-backups`")]
     prefix = next((p for p in ("xn--", "sthree-", "amzn-s3-demo-") if value.startswith(p)), None)
     suffix = next((s for s in ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3") if value.endswith(s)), None)
     if prefix or suffix:
         where = f"starts with `{prefix}`" if prefix else f"ends with `{suffix}`"
-        return [Problem(path, value, f"{where}, which S3 keeps for itself", "write another name")]
+        return [Diagnostic(path, value, f"{where}, which S3 keeps for itself", "write another name")]
     return []
 
 
 @rule("bucket-prefix")
-def _prefix(path: str, value: str) -> list[Problem]:
+def _prefix(path: str, value: str) -> list[Diagnostic]:
     if value.startswith("/") or value.endswith("/"):
         stripped = value.strip("/")
-        return [Problem(path, value, "has a slash at an end", f"write `{stripped}`" if stripped else "leave it out")]
+        return [Diagnostic(path, value, "has a slash at an end", f"write `{stripped}`" if stripped else "leave it out")]
     if value and (not re.fullmatch(r"[A-Za-z0-9!_.*'()/-]+", value) or "//" in value):
         wrong = "has characters that S3 tools disagree on"
-        return [Problem(path, value, wrong, "write letters, digits, `-`, `_`, `.` and single slashes")]
+        return [Diagnostic(path, value, wrong, "write letters, digits, `-`, `_`, `.` and single slashes")]
     if any(part in (".", "..") for part in value.split("/")):
-        return [Problem(path, value, "has `.` or `..` as a folder", "write the folder's own name")]
+        return [Diagnostic(path, value, "has `.` or `..` as a folder", "write the folder's own name")]
     return []
 
 
 @rule("bucket-endpoint")
-def _endpoint(path: str, value: str) -> list[Problem]:
+def _endpoint(path: str, value: str) -> list[Diagnostic]:
     instead = "write one such as `https://s3.example.net`"
     try:
         url = urlsplit(value)
         _ = url.port
     except ValueError:
-        return [Problem(path, value, "is not a URL", instead)]
+        return [Diagnostic(path, value, "is not a URL", instead)]
     if url.username is not None or url.password is not None:
         wrong = "holds credentials, which would be in plaintext in state and plans"
-        return [Problem(path, HIDDEN, wrong, "remove them, and give `access_key_id` and `secret_access_key`")]
+        return [Diagnostic(path, HIDDEN, wrong, "remove them, and give `access_key_id` and `secret_access_key`")]
     if url.scheme not in ("https", "http") or not url.hostname or re.search(r"\s", value):
-        return [Problem(path, value, "is not an http or https URL", instead)]
+        return [Diagnostic(path, value, "is not an http or https URL", instead)]
     if url.path not in ("", "/") or url.query or url.fragment:
         wrong = "has more than scheme, host and port"
-        return [Problem(path, value, wrong, f"write `{url.scheme}://{url.netloc}`; the bucket has its own field")]
+        return [Diagnostic(path, value, wrong, f"write `{url.scheme}://{url.netloc}`; the bucket has its own field")]
     return []

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tierstack.core.errors import MISSING, Problem, out_of_range, rule
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
 
 RENDER_TO = "TIERSTACK_RENDER_TO"
 """Environment variable by which `tierstack render` has any program write manifests: a directory, in place of the
@@ -75,14 +75,14 @@ class Toleration:
         return {**given, "effect": self.effect.value} if self.effect else given
 
     @rule("toleration")
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """The rules of the API server (Kubernetes: "Taints and Tolerations")."""
         if self.operator is TolerationOperator.EXISTS and self.value is not None:
             wrong = "is given, but `operator: Exists` compares no value"
-            return [Problem(f"{path}.value", self.value, wrong, "remove it, or write `operator: Equal`")]
+            return [Diagnostic(f"{path}.value", self.value, wrong, "remove it, or write `operator: Equal`")]
         if self.operator is TolerationOperator.EQUAL and self.key is None:
             wrong = "is required with `operator: Equal`"
-            return [Problem(f"{path}.key", MISSING, wrong, "write the key of the taint, or `operator: Exists`")]
+            return [Diagnostic(f"{path}.key", MISSING, wrong, "write the key of the taint, or `operator: Exists`")]
         return []
 
 
@@ -170,7 +170,7 @@ class Platform:
         target = self.context if kubernetes else self.docker_host
         return f"{where}@{target}" if target else where
 
-    def problems(self, path: str = "platform") -> list[Problem]:
+    def problems(self, path: str = "platform") -> list[Diagnostic]:
         """The rules that a platform must satisfy."""
         found = name_problems(f"{path}.name", self.name, 40) + name_problems(f"{path}.environment", self.environment)
         found += _other_kind(self, path) + _rendering(self, path) + _object_names(self, path)
@@ -186,45 +186,49 @@ class Platform:
 
 
 @rule("wrong-platform")
-def _other_kind(platform: Platform, path: str) -> list[Problem]:
+def _other_kind(platform: Platform, path: str) -> list[Diagnostic]:
     docker = platform.kind is PlatformKind.DOCKER
     wrong = f"means something only on {'a Kubernetes' if docker else 'a Docker'} platform"
     return [
-        Problem(f"{path}.{name}", value, wrong, "remove it")
+        Diagnostic(f"{path}.{name}", value, wrong, "remove it")
         for name in (_KUBERNETES_ONLY if docker else ("docker_host",))
         if (value := getattr(platform, name)) is not None
     ]
 
 
 @rule("render-to")
-def _rendering(platform: Platform, path: str) -> list[Problem]:
-    found: list[Problem] = []
+def _rendering(platform: Platform, path: str) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     if platform.render_to is not None and platform.context is not None:
         wrong = "cannot be combined with `render_to`, which applies nothing"
-        found.append(Problem(f"{path}.context", platform.context, wrong, "give one of the two"))
+        found.append(Diagnostic(f"{path}.context", platform.context, wrong, "give one of the two"))
     if platform.render_to == "":
-        found.append(Problem(f"{path}.render_to", MISSING, "is empty", "write a directory, or leave it out to apply"))
+        found.append(
+            Diagnostic(f"{path}.render_to", MISSING, "is empty", "write a directory, or leave it out to apply")
+        )
     return found
 
 
 @rule("object-name")
-def _object_names(platform: Platform, path: str) -> list[Problem]:
+def _object_names(platform: Platform, path: str) -> list[Diagnostic]:
     named = {f"image_pull_secrets[{index}]": name for index, name in enumerate(platform.image_pull_secrets or [])}
     for one in ("priority_class", "data_priority_class"):
         if (name := getattr(platform, one)) is not None:
             named[one] = name
     wrong = "is not a name of a Kubernetes object (DNS subdomain, RFC 1123)"
     return [
-        Problem(f"{path}.{key}", name, wrong, "write lower-case letters, digits, hyphens and dots")
+        Diagnostic(f"{path}.{key}", name, wrong, "write lower-case letters, digits, hyphens and dots")
         for key, name in named.items()
         if len(name) > 253 or not _SUBDOMAIN.fullmatch(name)
     ]
 
 
 @rule("own-label")
-def _own_labels(labels: Mapping[str, str], path: str) -> list[Problem]:
+def _own_labels(labels: Mapping[str, str], path: str) -> list[Diagnostic]:
     wrong = "is a label that tierstack sets"
-    return [Problem(f"{path}.{key}", key, wrong, "choose another key") for key in labels if key.startswith(_OWN_LABELS)]
+    return [
+        Diagnostic(f"{path}.{key}", key, wrong, "choose another key") for key in labels if key.startswith(_OWN_LABELS)
+    ]
 
 
 _KUBERNETES_ONLY = (
@@ -238,16 +242,16 @@ _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?
 
 
 @rule("label-syntax")
-def _pair_problems(path: str, pair: tuple[str, str], with_value: bool) -> list[Problem]:
+def _pair_problems(path: str, pair: tuple[str, str], with_value: bool) -> list[Diagnostic]:
     """The rules of a label or annotation (Kubernetes: "Labels and Selectors", syntax and character set)."""
     key, value = pair
     if not _QUALIFIED.fullmatch(key):
         wrong = "is not a key of a label or annotation"
-        return [Problem(f"{path}.{key}", key, wrong, "write one such as `team` or `example.org/team`")]
+        return [Diagnostic(f"{path}.{key}", key, wrong, "write one such as `team` or `example.org/team`")]
     if with_value and not _LABEL_VALUE.fullmatch(value):
         wrong = "is not a value of a label"
         instead = "write at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
-        return [Problem(f"{path}.{key}", value, wrong, instead)]
+        return [Diagnostic(f"{path}.{key}", value, wrong, instead)]
     return []
 
 
@@ -277,13 +281,13 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 @rule("object-name")
-def name_problems(path: str, value: str, longest: int = 63) -> list[Problem]:
+def name_problems(path: str, value: str, longest: int = 63) -> list[Diagnostic]:
     """The rules of a name used on a platform: a DNS label (RFC 1123 section 2.1), at most `longest` characters."""
     if len(value) > longest:
-        return [Problem(path, value, f"has {len(value)} characters", f"write at most {longest}")]
+        return [Diagnostic(path, value, f"has {len(value)} characters", f"write at most {longest}")]
     if not _DNS_LABEL.fullmatch(value):
         wrong = "is not a DNS label (RFC 1123)"
-        return [Problem(path, value, wrong, "write lower-case letters, digits and hyphens, such as `shop-prod`")]
+        return [Diagnostic(path, value, wrong, "write lower-case letters, digits and hyphens, such as `shop-prod`")]
     return []
 
 
@@ -298,7 +302,7 @@ _EXAMPLE = "registry.example/shop:1@sha256:…"
 
 
 @rule("image-reference")
-def image_problems(path: str, value: object, kind: PlatformKind) -> list[Problem]:
+def image_problems(path: str, value: object, kind: PlatformKind) -> list[Diagnostic]:
     """The rules of an image: named by digest, so that the same program always runs the same bytes.
 
     Accepted is `repository[:tag]@sha256:<64 hex digits>` (OCI distribution specification), and on Docker also the id
@@ -312,15 +316,15 @@ def image_problems(path: str, value: object, kind: PlatformKind) -> list[Problem
     if _BY_DIGEST.fullmatch(value) or on_host.fullmatch(value):
         return []
     if value == "":
-        return [Problem(path, value, "is empty", f"write an image by digest, such as `{_EXAMPLE}`")]
+        return [Diagnostic(path, value, "is empty", f"write an image by digest, such as `{_EXAMPLE}`")]
     if _IMAGE_ID.fullmatch(value):
         wrong = "is an image id, which only the Docker host that has the image knows"
-        return [Problem(path, value, wrong, f"push the image and write it by digest, such as `{_EXAMPLE}`")]
+        return [Diagnostic(path, value, wrong, f"push the image and write it by digest, such as `{_EXAMPLE}`")]
     if "sha256:" in value:
         wrong = "is not an image by digest"
-        return [Problem(path, value, wrong, f"write `{_EXAMPLE}`, in lower case with 64 hexadecimal digits")]
+        return [Diagnostic(path, value, wrong, f"write `{_EXAMPLE}`, in lower case with 64 hexadecimal digits")]
     wrong = "names no digest, and a tag can be moved to another image"
-    return [Problem(path, value, wrong, _how_to_find_the_digest(value, kind))]
+    return [Diagnostic(path, value, wrong, _how_to_find_the_digest(value, kind))]
 
 
 def _how_to_find_the_digest(value: str, kind: PlatformKind) -> str:
@@ -331,11 +335,11 @@ def _how_to_find_the_digest(value: str, kind: PlatformKind) -> str:
 
 
 @rule("container-user")
-def user_problems(path: str, value: str) -> list[Problem]:
+def user_problems(path: str, value: str) -> list[Diagnostic]:
     """The rules of `uid:gid`: two numbers, and no root, so that an orchestrator can check them."""
     parts = value.split(":")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-        return [Problem(path, value, "is not `uid:gid` in numbers", "write one such as 10001:10001")]
+        return [Diagnostic(path, value, "is not `uid:gid` in numbers", "write one such as 10001:10001")]
     if any(int(part) == 0 for part in parts):
-        return [Problem(path, value, "is root", "write another user, such as 10001:10001")]
+        return [Diagnostic(path, value, "is root", "write another user, such as 10001:10001")]
     return out_of_range(path, max(int(part) for part in parts), 1, 2**31 - 1)

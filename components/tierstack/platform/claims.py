@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - addresses to compare with, nothing listens
 
@@ -13,7 +13,7 @@ class Claim:
 
     what: tuple[str, ...]
     """What it is: two claims of the same thing clash."""
-    problem: Problem
+    problem: Diagnostic
     """What a later component that claims it is told; `{owner}` in `wrong` becomes the component that has it."""
     address: str = ""
     """For a port, the address that it is bound to: two claims clash where the addresses are the same, or one of them is

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from tierstack.core.arguments import checked, prepare
-from tierstack.core.errors import MISSING, ArgumentError, Problem, a_or_an
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, a_or_an
 from tierstack.platform import program
 from tierstack.platform.asked import PhysicalName
 from tierstack.platform.shared import current_run, held, is_hosted, raise_verdict
@@ -84,12 +84,12 @@ def merged(base: pulumi.ResourceOptions, extra: pulumi.ResourceOptions | None) -
     return pulumi.ResourceOptions.merge(copy.copy(base), extra)
 
 
-def _call_problems(name: object, opts: object) -> list[Problem]:
-    found: list[Problem] = []
+def _call_problems(name: object, opts: object) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     if not isinstance(name, str) or not name:
-        found.append(Problem("name", name, "is not a name", "write a text that is not empty"))
+        found.append(Diagnostic("name", name, "is not a name", "write a text that is not empty"))
     if opts is not None and not isinstance(opts, pulumi.ResourceOptions):
-        found.append(Problem("opts", opts, "is not a ResourceOptions", "pass pulumi.ResourceOptions(…)"))
+        found.append(Diagnostic("opts", opts, "is not a ResourceOptions", "pass pulumi.ResourceOptions(…)"))
     return found
 
 
@@ -105,8 +105,8 @@ def _with_clear_calls(cls: type[Component], init: Any, args_type: str) -> Any:
         except TypeError as error:
             instead = f'write {cls.__name__}("name", {args_type}(…), opts=…)'
             wrong = f"is an argument of {args_type}, or of nothing"
-            problems = [Problem(key, MISSING, wrong, instead) for key in unknown]
-            problems = problems or [Problem(cls.__name__, MISSING, f"is called with {error}", instead)]
+            problems = [Diagnostic(key, MISSING, wrong, instead) for key in unknown]
+            problems = problems or [Diagnostic(cls.__name__, MISSING, f"is called with {error}", instead)]
             raise ArgumentError(a_or_an(cls.__name__), problems) from None
         try:
             init(self, *given, **named)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic
 from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems, own_state
 from tierstack.platform.claims import Claim
 from tierstack.platform.shared import current_run, given_provider, is_hosted
@@ -38,7 +38,7 @@ class NameRule:
         return self.docker - (len(platform.name) + 1 if self.prefixed else 0)
 
 
-def problems(name: str, args: object, opts: pulumi.ResourceOptions | None, rule: NameRule) -> list[Problem]:
+def problems(name: str, args: object, opts: pulumi.ResourceOptions | None, rule: NameRule) -> list[Diagnostic]:
     """Everything that does not fit the rest of the program."""
     platform = getattr(args, "platform", None)
     found = _in_its_name(name, args)
@@ -103,7 +103,7 @@ def _claims(args: object) -> Sequence[Claim]:
     return claims() if claims else []
 
 
-def _claimed(args: object) -> list[Problem]:
+def _claimed(args: object) -> list[Diagnostic]:
     held = current_run().claims
     return [
         dataclasses.replace(one.problem, message=one.problem.message.format(owner=owner))
@@ -113,13 +113,13 @@ def _claimed(args: object) -> list[Problem]:
     ]
 
 
-def _in_its_name(name: str, args: object) -> list[Problem]:
+def _in_its_name(name: str, args: object) -> list[Diagnostic]:
     """The rules of arguments that depend on the component's name."""
-    rules = cast(Callable[[str], list[Problem]] | None, getattr(args, "problems_as", None))
+    rules = cast(Callable[[str], list[Diagnostic]] | None, getattr(args, "problems_as", None))
     return rules(physical_name(name, args)) if rules else []
 
 
-def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[Problem]:
+def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[Diagnostic]:
     longest = rule.longest(platform)
     if not longest:
         return []
@@ -128,17 +128,17 @@ def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[P
     found = name_problems(path, physical, longest)
     if len(physical) > longest:
         wrong = f"has {len(physical)} characters; with the suffixes of what is made from it, names would be too long"
-        found = [Problem(path, physical, wrong, f"write at most {longest} characters")]
+        found = [Diagnostic(path, physical, wrong, f"write at most {longest} characters")]
     elif not found and rule.service and platform.kind is PlatformKind.KUBERNETES and not physical[0].isalpha():
         wrong = "starts with a digit, and a Kubernetes Service cannot (RFC 1035)"
-        found = [Problem(path, physical, wrong, f"write a letter first, such as `a{physical}`")]
+        found = [Diagnostic(path, physical, wrong, f"write a letter first, such as `a{physical}`")]
     if found and path == "name":
         hint = f"{found[0].hint}; where the component must keep its name, give `physical_name`"
         found = [dataclasses.replace(found[0], hint=hint)]
     return found
 
 
-def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> list[Problem]:
+def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> list[Diagnostic]:
     """An alias keeps the resources of a component, but not the names of its objects: another name replaces these."""
     aliases = cast(list[Any], opts.aliases or []) if opts and getattr(args, "physical_name", ...) is None else []
     before = [one.rpartition("::")[2] if isinstance(one, str) else getattr(one, "name", ...) for one in aliases]
@@ -148,10 +148,10 @@ def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> li
         f"is not set, and `aliases` calls this component {before[0]!r}: its objects would be replaced, with their data"
     )
     instead = f"write {before[0]!r} to keep them under that name, or {name!r} to replace them"
-    return [Problem("physical_name", MISSING, wrong, instead)]
+    return [Diagnostic("physical_name", MISSING, wrong, instead)]
 
 
-def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[Problem]:
+def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[Diagnostic]:
     """A provider that the caller gives beside a target that the platform names: one of the two would be ignored."""
     given = given_provider(_PACKAGES[platform.kind], opts)
     if given is None:
@@ -159,15 +159,15 @@ def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[P
     fields = ("render_to", "context") if platform.kind is PlatformKind.KUBERNETES else ("docker_host",)
     wrong = f"cannot be combined with the {_PACKAGES[platform.kind]} provider that the component's options give"
     return [
-        Problem(f"platform.{field}", value, wrong, "remove one of the two")
+        Diagnostic(f"platform.{field}", value, wrong, "remove one of the two")
         for field in fields
         if (value := getattr(platform, field)) is not None
     ]
 
 
-def _links(args: object, platform: Platform, above: str = "") -> list[Problem]:
+def _links(args: object, platform: Platform, above: str = "") -> list[Diagnostic]:
     """What other components handed over must be where this one is, also inside a group of arguments."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     given = {f"{above}{field.name}": getattr(args, field.name) for field in dataclasses.fields(cast(Any, args))}
     maps = [(path, cast(dict[str, Any], value)) for path, value in given.items() if isinstance(value, dict)]
     given |= {f"{path}.{key}": one for path, value in maps for key, one in value.items()}
@@ -180,5 +180,5 @@ def _links(args: object, platform: Platform, above: str = "") -> list[Problem]:
         place, source = getattr(link, "place", None), getattr(link, "source", "another")
         if isinstance(place, str) and is_elsewhere(place, platform.place):
             wrong = f"is at {place}, and this component at {platform.place}"
-            found.append(Problem(path, HIDDEN, wrong, f"pass {source} on the same platform"))
+            found.append(Diagnostic(path, HIDDEN, wrong, f"pass {source} on the same platform"))
     return found

@@ -6,7 +6,7 @@ from enum import Enum
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range, rule
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
 from tierstack.core.tier import TIERS, RedisSize, Tier
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.platform.internal_ca import TLSMode, generation_problems
@@ -73,7 +73,7 @@ class RedisClusterArgs:
             cpu=tier.cpu if self.cpu is None else self.cpu,
         )
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         found = self.platform.problems()
         found += image_problems("image", self.image, self.platform.kind)
@@ -88,44 +88,46 @@ class RedisClusterArgs:
         return found + self._nodes_problems() + self._storage_problems()
 
     @rule("redis-nodes")
-    def _nodes_problems(self) -> list[Problem]:
+    def _nodes_problems(self) -> list[Diagnostic]:
         nodes, given = self.size.nodes, self.nodes is not None
         if nodes not in (1, 3):
             wrong = "is not a size that can fail over and stay consistent: Sentinel decides by majority"
-            return [Problem("nodes", nodes, wrong, "write 1 or 3")]
+            return [Diagnostic("nodes", nodes, wrong, "write 1 or 3")]
         if self.platform.kind is PlatformKind.DOCKER:
             if nodes == 3:
                 wrong = "is only possible on Kubernetes: three nodes on one host fail together"
-                return [Problem("nodes" if given else "tier", self.nodes or self.tier.value, wrong, "write `nodes: 1`")]
+                return [
+                    Diagnostic("nodes" if given else "tier", self.nodes or self.tier.value, wrong, "write `nodes: 1`")
+                ]
             if self.proxy_image is not None:
                 wrong = "means something only with three nodes on Kubernetes"
-                return [Problem("proxy_image", self.proxy_image, wrong, "remove it")]
+                return [Diagnostic("proxy_image", self.proxy_image, wrong, "remove it")]
         elif nodes == 3 and self.proxy_image is None:
             return [
-                Problem("proxy_image", MISSING, "is required with three nodes", "give an image of HAProxy by digest")
+                Diagnostic("proxy_image", MISSING, "is required with three nodes", "give an image of HAProxy by digest")
             ]
         return []
 
     @rule("redis-storage")
-    def _storage_problems(self) -> list[Problem]:
+    def _storage_problems(self) -> list[Diagnostic]:
         size = self.size
         if self.platform.kind is PlatformKind.DOCKER:
             if self.storage_gb is not None:
-                return [Problem("storage_gb", self.storage_gb, "means nothing for a Docker volume", "remove it")]
+                return [Diagnostic("storage_gb", self.storage_gb, "means nothing for a Docker volume", "remove it")]
             return []
         if self.purpose is RedisPurpose.QUEUE and size.storage_gb >= 1 and size.storage_gb * 1024 < 2 * size.memory_mb:
             wrong = f"is too small for {size.memory_mb} MiB of data and a rewrite of the append-only file beside it"
             least = -(-2 * size.memory_mb // 1024)
-            return [Problem("storage_gb", size.storage_gb, wrong, f"write at least {least}")]
+            return [Diagnostic("storage_gb", size.storage_gb, wrong, f"write at least {least}")]
         return []
 
 
 @rule("cluster-domain")
-def _cluster_domain(value: str) -> list[Problem]:
+def _cluster_domain(value: str) -> list[Diagnostic]:
     if _DOMAIN.fullmatch(value):
         return []
     instead = "write lower-case labels with dots between them, such as `cluster.local`"
-    return [Problem("cluster_domain", value, "is not a domain (RFC 1123)", instead)]
+    return [Diagnostic("cluster_domain", value, "is not a domain (RFC 1123)", instead)]
 
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")

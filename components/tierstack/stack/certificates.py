@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tierstack.core.errors import MISSING, Problem
+from tierstack.core.errors import MISSING, Diagnostic
 from tierstack.dns_records.args import DNSRecordsArgs, at_argument
 from tierstack.dns_records.ignores import set_aside
 from tierstack.dns_records.zone import caa
@@ -18,7 +18,7 @@ _HTTP_01_PORT = 80
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
-def problems(plan: Plan) -> list[Problem]:
+def problems(plan: Plan) -> list[Diagnostic]:
     """Where the domain's CAA records keep the CA from issuing what `tls` asks it for (RFC 8659, RFC 8657)."""
     dns, tls = plan.dns, plan.tls
     acme = tls.acme
@@ -34,29 +34,29 @@ def problems(plan: Plan) -> list[Problem]:
         instead = (
             f"write `{{issuer: {known}}}`" if known else "write `issuer` with the domain that your CA states for CAA"
         )
-        return [Problem("dns.certificate", MISSING, wrong, instead)]
+        return [Diagnostic("dns.certificate", MISSING, wrong, instead)]
     if known is None and acme:
         wrong = f"is required: nothing says by which name {acme.server} calls itself in CAA records"
-        return [Problem("tls.acme.caa", MISSING, wrong, "write the CA's domain, as its practice statement has it")]
+        return [Diagnostic("tls.acme.caa", MISSING, wrong, "write the CA's domain, as its practice statement has it")]
     found = _stated(dns, tls, known, stated)
     return found or _records(plan, dns, known or stated)
 
 
-def _stated(dns: DNSRecordsArgs, tls: TLSArgs, known: str | None, stated: str) -> list[Problem]:
+def _stated(dns: DNSRecordsArgs, tls: TLSArgs, known: str | None, stated: str) -> list[Diagnostic]:
     """What `dns.certificate` says against what `tls` does."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     if known is not None and stated != known:
         wrong = f"is not the CA of `tls`, which calls itself {known} in CAA records"
-        found.append(Problem("dns.certificate.issuer", stated, wrong, f"write `{known}`, or change the CA of `tls`"))
+        found.append(Diagnostic("dns.certificate.issuer", stated, wrong, f"write `{known}`, or change the CA of `tls`"))
     method = dns.certificate.validation_method if dns.certificate else None
     if method is not None and tls.validation_method is not None and method != tls.validation_method:
         wrong = f"is not how `tls` proves its names, {tls.validation_method}"
         instead = f"write `{tls.validation_method}`, or leave it out"
-        found.append(Problem("dns.certificate.validation_method", method, wrong, instead))
+        found.append(Diagnostic("dns.certificate.validation_method", method, wrong, instead))
     return found
 
 
-def _records(plan: Plan, dns: DNSRecordsArgs, issuer: str) -> list[Problem]:
+def _records(plan: Plan, dns: DNSRecordsArgs, issuer: str) -> list[Diagnostic]:
     account = dns.certificate.account_uri if dns.certificate else None
     zone, tls = plan.zone, plan.tls
     if zone is None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from tierstack.cluster_addons.required import Needs
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import Diagnostic, Ignored
-from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.errors import ArgumentError
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
 from tierstack.stack import images, namespaces, rules
@@ -30,7 +30,7 @@ class StackReport:
 
     plan: Plan | None
     """The arguments of every component; None where the settings cannot be read."""
-    problems: list[Problem]
+    problems: list[Diagnostic]
     """Everything that is wrong."""
     advice: list[str]
     """What is allowed, and rarely meant."""
@@ -108,8 +108,8 @@ def _judged(
 
 
 def _beside(
-    config: Mapping[str, Any], shape: list[Problem], judged: Callable[[Mapping[str, Any]], StackReport]
-) -> list[Problem]:
+    config: Mapping[str, Any], shape: list[Diagnostic], judged: Callable[[Mapping[str, Any]], StackReport]
+) -> list[Diagnostic]:
     """What the rules say of the configuration without its keys of wrong shape, so that a reader sees all in one round.
     What names such a key, or the one that it may have meant, cannot be judged."""
     rest = copy.deepcopy(dict(config))

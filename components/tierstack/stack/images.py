@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tierstack.core.errors import MISSING, ArgumentError, Problem
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic
 from tierstack.core.section import ImageKey
 from tierstack.platform import PlatformKind
 from tierstack.stack.instances import Instance
@@ -33,7 +33,7 @@ class Images:
                 f"{one.path}.{argument}": getattr(one.settings, argument, None) for _, argument in arguments(one, kind)
             }
         self._images: dict[str, str] = {}
-        problems: list[Problem] = []
+        problems: list[Diagnostic] = []
         for place, value in given.items():
             if value is not None:
                 self._images[place], wrong = _settled(place, value, kind, lookup)
@@ -41,7 +41,7 @@ class Images:
         for one in all_of_them:
             for key, argument in arguments(one, kind):
                 if key.required and self.place(one, key, argument) is None:
-                    wrong = Problem(
+                    wrong = Diagnostic(
                         f"images.{key.key}", MISSING, "is required", "write an image by digest", "missing-key"
                     )
                     problems += [wrong] if wrong not in problems else []
@@ -66,17 +66,19 @@ def arguments(of: Instance, kind: PlatformKind) -> list[tuple[ImageKey, str]]:
     return [(key, argument) for key, argument in both if argument is not None]
 
 
-def _settled(place: str, value: str, kind: PlatformKind, lookup: Lookup) -> tuple[str, list[Problem]]:
+def _settled(place: str, value: str, kind: PlatformKind, lookup: Lookup) -> tuple[str, list[Diagnostic]]:
     """What the platform runs for an image of the settings."""
     if not value.startswith("local:"):
         return value, []
     match = _LOCAL.fullmatch(value)
     if match is None:
-        return value, [Problem(place, value, "is not a local image", "write `local:NAME:TAG`, such as `local:shop:1`")]
+        return value, [
+            Diagnostic(place, value, "is not a local image", "write `local:NAME:TAG`, such as `local:shop:1`")
+        ]
     reference = f"tierstack.local/{match[1]}"
     found = lookup(reference) if kind is PlatformKind.DOCKER else reference
     if found is None:
-        return value, [Problem(place, value, "is not on the Docker host", _BUILD)]
+        return value, [Diagnostic(place, value, "is not on the Docker host", _BUILD)]
     return found, []
 
 
@@ -101,7 +103,8 @@ def on_host(docker_host: str | None) -> Lookup:
             wrong = f"does not answer ({str(error)[:80]})"
             instead = "start Docker, or render manifests with `tierstack render`"
             raise ArgumentError(
-                "configuration", [Problem("platform.docker_host", docker_host or "the default daemon", wrong, instead)]
+                "configuration",
+                [Diagnostic("platform.docker_host", docker_host or "the default daemon", wrong, instead)],
             ) from None
 
     return lookup

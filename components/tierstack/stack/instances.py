@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.core.errors import MISSING, Problem, nearest
+from tierstack.core.errors import MISSING, Diagnostic, nearest
 from tierstack.core.section import Section
 from tierstack.platform import name_problems
 from tierstack.stack.derive import SettingsModel
@@ -55,20 +55,20 @@ def _one_for(section: Section[Any], settings: SettingsModel, of: Instance) -> In
     return Instance(section, name, section.key, settings, per=of)
 
 
-def name_problems_of(all_of_them: Sequence[Instance]) -> list[Problem]:
+def name_problems_of(all_of_them: Sequence[Instance]) -> list[Diagnostic]:
     """What is wrong with the names that the settings give to components, of which names of resources are made."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     taken: dict[str, str] = {}
     for one in sorted(all_of_them, key=lambda one: one.named):
         if one.named:
             wrong = name_problems(one.path, one.name, one.section.longest_name)
             if not wrong and not _WITH_LETTER.fullmatch(one.name):
-                wrong = [Problem(one.path, MISSING, "does not start with a letter", "write a name such as `shop`")]
+                wrong = [Diagnostic(one.path, MISSING, "does not start with a letter", "write a name such as `shop`")]
             if not wrong and one.name == NONE:
-                wrong = [Problem(one.path, MISSING, "is the word for using none of them", "write another name")]
+                wrong = [Diagnostic(one.path, MISSING, "is the word for using none of them", "write another name")]
             if not wrong and one.name in taken:
                 message = f"is also the name of {taken[one.name]}, and names of resources are made of it"
-                wrong = [Problem(one.path, MISSING, message, "write another name for one of the two")]
+                wrong = [Diagnostic(one.path, MISSING, message, "write another name for one of the two")]
             found += wrong
         taken.setdefault(one.name, f"`{one.path}`")
     return found
@@ -109,12 +109,12 @@ def used(all_of_them: Sequence[Instance], of: Instance) -> dict[str, Instance]:
     return found
 
 
-def use_problems(all_of_them: Sequence[Instance], of: Instance) -> list[Problem]:
+def use_problems(all_of_them: Sequence[Instance], of: Instance) -> list[Diagnostic]:
     """What is wrong with what `of` says of the components that it uses."""
     return [problem for use in uses(of) for problem in _use_problems(all_of_them, of, use)]
 
 
-def _use_problems(all_of_them: Sequence[Instance], of: Instance, use: Use) -> list[Problem]:
+def _use_problems(all_of_them: Sequence[Instance], of: Instance, use: Use) -> list[Diagnostic]:
     names = [one.name for one in all_of_them if one.section.key == use.key]
     several = next(one.several for one in SECTIONS if one.key == use.key)
     path, choices = f"{of.path}.{use.path}", ", ".join(f"`{one}`" for one in names)
@@ -122,9 +122,9 @@ def _use_problems(all_of_them: Sequence[Instance], of: Instance, use: Use) -> li
         if len(names) < 2:
             return []
         wrong = f"is required, because `{several}` has {len(names)}"
-        return [Problem(path, MISSING, wrong, f"write one of {choices}")]
+        return [Diagnostic(path, MISSING, wrong, f"write one of {choices}")]
     if use.name in names or (use.name == NONE and use.path == use.key):
         return []
     guess = nearest(use.name, names)
     instead = f"did you mean `{guess}`?" if guess else f"write one of {choices}" if names else "leave it out"
-    return [Problem(path, use.name, f"is not a name in `{several}`", instead, "unknown-name")]
+    return [Diagnostic(path, use.name, f"is not a name in `{several}`", instead, "unknown-name")]

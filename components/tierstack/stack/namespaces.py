@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Sequence
 
-from tierstack.core.errors import MISSING, Problem, nearest
+from tierstack.core.errors import MISSING, Diagnostic, nearest
 
 _WORDS = """
 aiven akamai alicloud artifactory auth0 aws aws-native azure azure-native azuread azuredevops
@@ -31,9 +31,9 @@ def split(key: str) -> tuple[str, str]:
     return namespace.removesuffix(":config"), name
 
 
-def problems(keys: Sequence[str], project: str, settings: Collection[str]) -> list[Problem]:
+def problems(keys: Sequence[str], project: str, settings: Collection[str]) -> list[Diagnostic]:
     """The keys of other namespaces in `keys` that name a setting, or whose namespace is nearly the project's name."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for key in keys:
         namespace, name = split(key)
         if namespace in ("", project) or (namespace in PROVIDERS and namespace not in _UNAMBIGUOUS):
@@ -48,7 +48,7 @@ def problems(keys: Sequence[str], project: str, settings: Collection[str]) -> li
         else:
             continue
         wrong = f"is not read: its namespace is `{namespace}`, and that of the project is `{project}`"
-        found.append(Problem(key, MISSING, wrong, hint, "unknown-namespace"))
+        found.append(Diagnostic(key, MISSING, wrong, hint, "unknown-namespace"))
     return found
 
 

@@ -6,7 +6,7 @@ from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.cluster_addons.required import AddonsMode, Needs
-from tierstack.core.errors import MISSING, ArgumentError, Problem
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.zone.compose import Zone
@@ -105,18 +105,18 @@ class Plan:
         """The host of the MTA-STS policy, where this stack serves one."""
         return self.components.policy_hosts()
 
-    def _storage_problems(self) -> list[Problem]:
+    def _storage_problems(self) -> list[Diagnostic]:
         """Whether there is a bucket exactly where one is used."""
         kubernetes, given = self.platform.kind is PlatformKind.KUBERNETES, self.settings.object_storage is not None
         if given and not kubernetes:
             wrong = "is used by nothing on a Docker host, where backups go to a volume"
-            return [Problem("object_storage", MISSING, wrong, "remove it, or move it below `kubernetes`")]
+            return [Diagnostic("object_storage", MISSING, wrong, "remove it, or move it below `kubernetes`")]
         if kubernetes and self.settings.backups is not None and not given:
             wrong = "is required for `backups` on Kubernetes: a volume of the cluster would be lost with it"
-            return [Problem("object_storage", MISSING, wrong, "give a bucket")]
+            return [Diagnostic("object_storage", MISSING, wrong, "give a bucket")]
         databases: list[Any] = self.components.of("database")
         return [
-            Problem(
+            Diagnostic(
                 f"{one.path}.archive",
                 MISSING,
                 "is given, but there are no `backups`, so the database archives nothing",
@@ -126,7 +126,7 @@ class Plan:
             if one.settings.archive is not None and self.settings.backups is None
         ]
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Every rule of every component."""
         every = self.components.instances
         found = self._storage_problems() + name_problems_of(every)
@@ -141,7 +141,7 @@ class Plan:
         # Each component judges the platform; a reader needs to hear of it once.
         return [one for index, one in enumerate(found) if one not in found[:index]]
 
-    def _problems_of(self, of: Instance) -> list[Problem]:
+    def _problems_of(self, of: Instance) -> list[Diagnostic]:
         args = self.args(of)
         if args is None:
             return []

@@ -20,7 +20,6 @@ from typing import Any, Protocol
 
 from tierstack.cluster_addons.required import Needs
 from tierstack.core.diagnostics import Diagnostic, Ignored
-from tierstack.core.errors import Problem
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
 from tierstack.stack.picture import Topology
@@ -48,7 +47,7 @@ class CheckReport(Protocol):
     """What a check without an engine finds."""
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong; nothing else needs to hold where it is not empty."""
         ...
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.section import database_clients
 from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
-from tierstack.core.errors import HIDDEN, ArgumentError, Problem
+from tierstack.core.errors import HIDDEN, ArgumentError
 from tierstack.core.hostnames import covers
 from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
@@ -25,7 +25,7 @@ from tierstack.stack.plan import Plan
 from tierstack.stack.settings import MASKED, key_of, path_text
 
 
-def problems(plan: Plan) -> list[Problem]:
+def problems(plan: Plan) -> list[Diagnostic]:
     """Everything that is wrong between components whose own arguments are right."""
     found = [problem for one, args in plan.databases for problem in _connections(plan, one, args)]
     found += _hostnames(plan)
@@ -38,16 +38,16 @@ def problems(plan: Plan) -> list[Problem]:
     return found
 
 
-def plaintext_secrets(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Problem]:
+def plaintext_secrets(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Diagnostic]:
     """Secrets that stand in the configuration file as anyone can read them."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for path, value in _secrets(settings, ()):
         # The engine encrypts below a top-level key, which is that of a platform for what holds on one only.
         place = key_of(config, *path)
         if value and place[0] not in secret_keys and value.get_secret_value() != MASKED:
             key = path_text(place)
             instead = f"write it with `pulumi config set --secret --path '{key}'`, and change the secret itself"
-            found.append(Problem(key, HIDDEN, "is a secret that stands in plaintext in the configuration", instead))
+            found.append(Diagnostic(key, HIDDEN, "is a secret that stands in plaintext in the configuration", instead))
     return found
 
 
@@ -188,7 +188,7 @@ def addresses(plan: Plan) -> list[str]:
     ]
 
 
-def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -> list[Problem]:
+def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -> list[Diagnostic]:
     """PgBouncer refuses clients above its limit."""
     clients = {one: database_clients(app) for one, app in plan.users(of)}
     size, opened = database.size(), sum(one.count for one in clients.values())
@@ -200,7 +200,7 @@ def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -
     wrong = f"admits {size.poolers} × {size.max_client_connections} = {admitted} clients, but {who} {terms} = {opened}"
     children = ", ".join(f"`{app.path}.{one.key}`" for app, one in clients.items())
     instead = f"write at least {-(-opened // size.poolers)}, or fewer {children} or replicas"
-    return [Problem(f"{of.path}.max_client_connections", size.max_client_connections, wrong, instead)]
+    return [Diagnostic(f"{of.path}.max_client_connections", size.max_client_connections, wrong, instead)]
 
 
 def _names(plan: Plan) -> list[tuple[str, str]]:
@@ -210,12 +210,12 @@ def _names(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def _hostnames(plan: Plan) -> list[Problem]:
+def _hostnames(plan: Plan) -> list[Diagnostic]:
     """A name leads to one application, by the one certificate that there is."""
     wrong = "is not a name of the certificate, so browsers would refuse it"
     instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
     found = [
-        Problem(path, name, wrong, instead)
+        Diagnostic(path, name, wrong, instead)
         for path, name in _names(plan)
         if not any(covers(pattern, name) for pattern in plan.tls.hostnames)
     ]
@@ -223,28 +223,28 @@ def _hostnames(plan: Plan) -> list[Problem]:
     for path, name in _names(plan):
         first = owners.setdefault(name, path)
         if first.partition(".hostnames")[0] != path.partition(".hostnames")[0]:
-            found.append(Problem(path, name, f"is `{first}` too", "remove it from one of the two"))
+            found.append(Diagnostic(path, name, f"is `{first}` too", "remove it from one of the two"))
     return found
 
 
-def _policy_host(plan: Plan) -> list[Problem]:
+def _policy_host(plan: Plan) -> list[Diagnostic]:
     """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for host in plan.policy_hosts:
         if not any(covers(pattern, host) for pattern in plan.tls.hostnames):
             wrong = f"does not cover {host}, where senders fetch the MTA-STS policy (RFC 8461 §3.3)"
             instead = f"add `{host}`, leave `tls.hostnames` out, or write `served_here: false` in `mta_sts`"
-            found.append(Problem("tls.hostnames", plan.tls.hostnames, wrong, instead))
+            found.append(Diagnostic("tls.hostnames", plan.tls.hostnames, wrong, instead))
         instead = "remove it, or write `served_here: false` in `mta_sts`"
         found += [
-            Problem(path, name, "is the host of the MTA-STS policy", instead)
+            Diagnostic(path, name, "is the host of the MTA-STS policy", instead)
             for path, name in _names(plan)
             if name == host
         ]
     return found
 
 
-def _rendered_keys(plan: Plan) -> list[Problem]:
+def _rendered_keys(plan: Plan) -> list[Diagnostic]:
     """Rendering keeps no state, so a key that the engine makes would be another one each time."""
     dns = plan.dns
     if dns is None or not plan.platform.renders:
@@ -252,7 +252,7 @@ def _rendered_keys(plan: Plan) -> list[Problem]:
     wrong = "makes a new key at every rendering, and mail that was signed before would fail (RFC 6376 §3.1)"
     instead = "give `public_key` of a key that the signer keeps, or `target`"
     return [
-        Problem(f"dns.mail.own_server.dkim[{n}].generate", key.generate.value, wrong, instead)
+        Diagnostic(f"dns.mail.own_server.dkim[{n}].generate", key.generate.value, wrong, instead)
         for n, key in enumerate(dns.own_keys())
         if key.generate is not None and key.live
     ]
@@ -269,29 +269,31 @@ def _policy_advice(plan: Plan) -> list[str]:
     return found
 
 
-def _records(plan: Plan) -> list[Problem]:
+def _records(plan: Plan) -> list[Diagnostic]:
     dns = plan.dns
     if dns is None:
         return []
     hosts = [dns.domain if one.host == "@" else f"{one.host}.{dns.domain}" for one in dns.web or []]
     wrong = f"has no record, though `dns` makes those of {dns.domain}"
     return [
-        Problem(path, name, wrong, "add it to `dns.web`")
+        Diagnostic(path, name, wrong, "add it to `dns.web`")
         for path, name in _names(plan)
         if (name == dns.domain or name.endswith(f".{dns.domain}")) and not any(covers(host, name) for host in hosts)
     ]
 
 
-def _proxies(plan: Plan) -> list[Problem]:
+def _proxies(plan: Plan) -> list[Diagnostic]:
     """The proxy that believes a header and the applications that count by it must mean the same networks."""
     addons, given = plan.settings.addons.trusted_proxies, plan.settings.gateway.trusted_proxies
     if plan.addons is None or None in (addons, given) or set(addons) == set(given):
         return []
     wrong = f"differs from `gateway.trusted_proxies` ({', '.join(given) or 'none'})"
-    return [Problem("addons.trusted_proxies", addons, wrong, "write the networks once, at `gateway.trusted_proxies`")]
+    return [
+        Diagnostic("addons.trusted_proxies", addons, wrong, "write the networks once, at `gateway.trusted_proxies`")
+    ]
 
 
-def _memory(plan: Plan) -> list[Problem]:
+def _memory(plan: Plan) -> list[Diagnostic]:
     host = plan.settings.platform.memory_mb
     if host is None or plan.platform.kind is not PlatformKind.DOCKER:
         return []
@@ -306,4 +308,4 @@ def _memory(plan: Plan) -> list[Problem]:
     )
     largest = [(one, one.section.largest(args)) for one, args in plan.made() if one.section.largest]
     keys = " or ".join(f"`{one.path}.{key}` ({now})" for one, (key, now) in largest)
-    return [Problem("platform.memory_mb", host, wrong, f"write at least {needed.most}, or lower {keys}")]
+    return [Diagnostic("platform.memory_mb", host, wrong, f"write at least {needed.most}, or lower {keys}")]

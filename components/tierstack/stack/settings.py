@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from tierstack.core.arguments import example_groups
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, unknown_key
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, unknown_key
 from tierstack.core.section import Presence, Section
 from tierstack.core.tier import Tier
 from tierstack.platform import Platform, PlatformKind
@@ -111,7 +111,7 @@ def read(config: Mapping[str, Any]) -> Any:
     Raises ArgumentError with every problem of shape, also of the part for the other kind of platform.
     """
     problems = [
-        Problem(name, config[name], "is not a section", "write a map of settings", "wrong-type")
+        Diagnostic(name, config[name], "is not a section", "write a map of settings", "wrong-type")
         for name in OVERLAYS
         if not isinstance(config.get(name, {}), dict)
     ]
@@ -156,7 +156,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> list[Problem]:
+def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> list[Diagnostic]:
     found = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, config, overlay, kind)]
     try:
         # As JSON, because strict JSON reads `queue` as a choice but never "3" as a number.
@@ -168,7 +168,7 @@ def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> lis
 
 def _forms(
     section: Section[Any], several: str, config: Mapping[str, Any], overlay: Mapping[str, Any], kind: str
-) -> list[Problem]:
+) -> list[Diagnostic]:
     """Whether a component that may be there several times is written in one of its two forms."""
 
     def place(key: str) -> str:
@@ -177,18 +177,20 @@ def _forms(
     if several in config and section.key in config:
         one, all_of_them = place(section.key), place(several)
         instead = f"write one component at `{section.key}`, or all of them at `{several}`"
-        return [Problem(all_of_them, MISSING, f"is given, and `{one}` too", instead, "given-twice")]
+        return [Diagnostic(all_of_them, MISSING, f"is given, and `{one}` too", instead, "given-twice")]
     if section.presence is not Presence.REQUIRED:
         return []
     if section.key not in config and several not in config:
         instead = f"write a section, or `{several}` for several"
-        return [Problem(section.key, MISSING, "is required", instead, "missing-key")]
+        return [Diagnostic(section.key, MISSING, "is required", instead, "missing-key")]
     if config.get(several) == {}:
-        return [Problem(place(several), MISSING, "is empty", f"write at least one, or `{section.key}`", "missing-key")]
+        return [
+            Diagnostic(place(several), MISSING, "is empty", f"write at least one, or `{section.key}`", "missing-key")
+        ]
     return []
 
 
-def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Problem:
+def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Diagnostic:
     where = detail["loc"]
     path = path_text((kind, *where) if _holds(overlay, where) else where)
     hint = _hint(where)
@@ -202,11 +204,11 @@ def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Pro
     noun = type_name(hint)
     article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
     if detail["type"] == "missing":
-        return Problem(path, MISSING, "is required", f"write {article}", "missing-key")
+        return Diagnostic(path, MISSING, "is required", f"write {article}", "missing-key")
     shown = HIDDEN if "secret" in noun else detail["input"]
     if detail["type"] == "enum":
-        return Problem(path, shown, "is not a choice", f"write {article}", "not-a-choice")
-    return Problem(path, shown, f"is {_kind(detail['input'])}", f"write {article}", "wrong-type")
+        return Diagnostic(path, shown, "is not a choice", f"write {article}", "not-a-choice")
+    return Diagnostic(path, shown, f"is {_kind(detail['input'])}", f"write {article}", "wrong-type")
 
 
 def _examples(model: type[BaseModel]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from tierstack.app_cluster.section import Demands, demands
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.required import AddonsMode
 from tierstack.core.arguments import load
-from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.errors import ArgumentError, Diagnostic
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.links import GatewayIdentity
@@ -81,7 +81,7 @@ class ComponentArgs:
         own = {field.name for field in dataclasses.fields(of.section.own)} if of.section.own else set[str]()
         return {name: value for name, value in of.settings.written(self.protect).items() if name not in own}
 
-    def at_setting(self, of: Instance, problem: Problem) -> Problem:
+    def at_setting(self, of: Instance, problem: Diagnostic) -> Diagnostic:
         """The problem of an argument at the key of the settings that gave it."""
         if problem.path.partition(".")[0] in ("platform", "tier"):
             return problem

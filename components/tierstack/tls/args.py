@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.links import GatewayIdentity
 from tierstack.platform import Platform, PlatformKind
@@ -141,7 +141,7 @@ class TLSArgs:
         """Whether a Gateway of Kubernetes answers the challenges."""
         return self.platform.kind is PlatformKind.KUBERNETES and self.validation_method == "http-01"
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         from tierstack.tls.rules import problems_of  # the rules need the types above
 

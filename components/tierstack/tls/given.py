@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Problem, rule
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, rule
 from tierstack.platform import Platform
 from tierstack.tls import pem
 from tierstack.tls.args import GivenCertificateArgs, TLSArgs
@@ -67,7 +67,7 @@ def _key_text(given: GivenCertificateArgs) -> pulumi.Input[str] | None:
     return pem.read(Path(given.private_key_path)) if given.private_key_path else given.private_key_pem
 
 
-def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Problem]:
+def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Diagnostic]:
     """Everything that is wrong with the given chain and key, at the time `now`."""
     given = _given(args)
     found = _one_of(given, "certificate") + _one_of(given, "private_key", needed=not args.platform.renders)
@@ -131,54 +131,54 @@ def certificate_names(args: TLSArgs) -> list[str]:
 
 
 @rule("plaintext-secret")
-def _rendered(platform: Platform) -> list[Problem]:
+def _rendered(platform: Platform) -> list[Diagnostic]:
     if not platform.renders or platform.secret_store:
         return []
     wrong = "would be in plaintext in rendered files"
     instead = "write `platform.secret_store`, and put chain and key into that store"
-    return [Problem("given.private_key_pem", HIDDEN, wrong, instead)]
+    return [Diagnostic("given.private_key_pem", HIDDEN, wrong, instead)]
 
 
 @rule("certificate-source")
-def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> list[Problem]:
+def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> list[Diagnostic]:
     text, path = f"{part}_pem", f"{part}_path"
     both = [name for name in (text, path) if getattr(given, name) is not None]
     if len(both) == 1 or (not both and not needed):
         return []
     if both:
-        return [Problem(f"given.{path}", getattr(given, path), f"is given beside `{text}`", "give one of the two")]
-    return [Problem(f"given.{text}", MISSING, "is required", f"give it, or `{path}`")]
+        return [Diagnostic(f"given.{path}", getattr(given, path), f"is given beside `{text}`", "give one of the two")]
+    return [Diagnostic(f"given.{text}", MISSING, "is required", f"give it, or `{path}`")]
 
 
 @rule("certificate-file")
-def _unreadable(path: str, value: str | None, error: Exception) -> list[Problem]:
+def _unreadable(path: str, value: str | None, error: Exception) -> list[Diagnostic]:
     if isinstance(error, pem.PemError):
-        return [Problem(path, value, str(error), error.fix)]
+        return [Diagnostic(path, value, str(error), error.fix)]
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return [Problem(path, value, f"cannot be read: {reason}", "name a file with PEM text")]
+    return [Diagnostic(path, value, f"cannot be read: {reason}", "name a file with PEM text")]
 
 
 @rule("certificate-pem")
-def _no_certificate(path: str, file: str | None, text: str, error: pem.PemError) -> list[Problem]:
+def _no_certificate(path: str, file: str | None, text: str, error: pem.PemError) -> list[Diagnostic]:
     if _PATH.fullmatch(text) and not file:
-        return [Problem(path, text, "is the name of a file", f"write `certificate_path: {text}`")]
+        return [Diagnostic(path, text, "is the name of a file", f"write `certificate_path: {text}`")]
     # The text is not shown: it may be a key, pasted at the wrong place.
-    return [Problem(path, file or HIDDEN, str(error), error.fix)]
+    return [Diagnostic(path, file or HIDDEN, str(error), error.fix)]
 
 
 @rule("certificate-order")
-def _begins_with_ca(path: str, chain: list[x509.Certificate]) -> list[Problem]:
+def _begins_with_ca(path: str, chain: list[x509.Certificate]) -> list[Diagnostic]:
     if not _is_ca(chain[0]) or len(chain) == 1:
         return []
     wrong = "begins with the certificate of a CA"
-    return [Problem(path, _shown(chain[0]), wrong, "write the site's own certificate first, then its issuers")]
+    return [Diagnostic(path, _shown(chain[0]), wrong, "write the site's own certificate first, then its issuers")]
 
 
 def _holds_key(text: str) -> bool:
     return re.search(r"PRIVATE\s*KEY\s*-----", text) is not None
 
 
-def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime) -> list[Problem]:
+def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime) -> list[Diagnostic]:
     found = _key_beside(path, text)
     for one, issuer in zip(chain, [*chain[1:], None], strict=True):
         found += _dates(path, one, now) + _strength(path, one)
@@ -188,70 +188,70 @@ def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime
 
 
 @rule("certificate-with-key")
-def _key_beside(path: str, text: str) -> list[Problem]:
+def _key_beside(path: str, text: str) -> list[Diagnostic]:
     if not _holds_key(text):
         return []
     wrong = "holds a private key beside the certificates"
-    return [Problem(path, HIDDEN, wrong, "write the key in `given.private_key_pem` alone")]
+    return [Diagnostic(path, HIDDEN, wrong, "write the key in `given.private_key_pem` alone")]
 
 
 @rule("certificate-order")
-def _issuer(path: str, one: x509.Certificate, issuer: x509.Certificate) -> list[Problem]:
+def _issuer(path: str, one: x509.Certificate, issuer: x509.Certificate) -> list[Diagnostic]:
     if _signed(one, issuer):
         return []
     wrong = f"is followed by `{_common(issuer)}`, which has not signed it"
-    return [Problem(path, _shown(one), wrong, "write each certificate before the one of its issuer")]
+    return [Diagnostic(path, _shown(one), wrong, "write each certificate before the one of its issuer")]
 
 
 @rule("certificate-usage")
-def _usage(path: str, leaf: x509.Certificate) -> list[Problem]:
+def _usage(path: str, leaf: x509.Certificate) -> list[Diagnostic]:
     usage = _extension(leaf, x509.ExtendedKeyUsage)
     if usage is None or _SERVER_AUTH in usage:
         return []
     wrong = "is not for servers (RFC 5280 section 4.2.1.12)"
-    return [Problem(path, _shown(leaf), wrong, "give a certificate with the usage `serverAuth`")]
+    return [Diagnostic(path, _shown(leaf), wrong, "give a certificate with the usage `serverAuth`")]
 
 
 @rule("certificate-dates")
-def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Problem]:
+def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Diagnostic]:
     if one.not_valid_after_utc <= now:
         wrong = f"ended on {one.not_valid_after_utc:%Y-%m-%d}"
-        return [Problem(path, _shown(one), wrong, "give one that is valid")]
+        return [Diagnostic(path, _shown(one), wrong, "give one that is valid")]
     if one.not_valid_before_utc > now:
         wrong = f"is valid from {one.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only"
-        return [Problem(path, _shown(one), wrong, "give it from then on, or set the clock right")]
+        return [Diagnostic(path, _shown(one), wrong, "give it from then on, or set the clock right")]
     return []
 
 
 @rule("certificate-strength")
-def _strength(path: str, one: x509.Certificate) -> list[Problem]:
-    found: list[Problem] = []
+def _strength(path: str, one: x509.Certificate) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     key = one.public_key()
     again = "ask for a certificate of an ECDSA P-256 key"
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < LEAST_RSA_BITS:
             wrong = f"has an RSA key of {key.key_size} bits, less than {LEAST_RSA_BITS}"
-            found.append(Problem(path, _shown(one), wrong, again))
+            found.append(Diagnostic(path, _shown(one), wrong, again))
     elif not isinstance(key, ec.EllipticCurvePublicKey):
         wrong = f"has a key that browsers refuse ({type(key).__name__.removesuffix('PublicKey')})"
-        found.append(Problem(path, _shown(one), wrong, again))
+        found.append(Diagnostic(path, _shown(one), wrong, again))
     elif key.curve.name not in CURVES:
-        found.append(Problem(path, _shown(one), f"has a key on {key.curve.name}, which browsers refuse", again))
+        found.append(Diagnostic(path, _shown(one), f"has a key on {key.curve.name}, which browsers refuse", again))
     # Of a root nobody looks at the signature.
     if one.issuer != one.subject and isinstance(one.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
         wrong = f"is signed with {one.signature_hash_algorithm.name}, which can be forged"
-        found.append(Problem(path, _shown(one), wrong, "ask for one that is signed with SHA-256"))
+        found.append(Diagnostic(path, _shown(one), wrong, "ask for one that is signed with SHA-256"))
     return found
 
 
 @rule("certificate-names")
-def _names(path: str, leaf: x509.Certificate, hostnames: list[str]) -> list[Problem]:
+def _names(path: str, leaf: x509.Certificate, hostnames: list[str]) -> list[Diagnostic]:
     covered = _covered(leaf)
     missing = [name for name in hostnames if not any(covers(pattern, name) for pattern in covered)]
     if not missing:
         return []
     wrong = f"is not for {', '.join(missing)}, but for {', '.join(covered) or 'no host name'}"
-    return [Problem(path, _shown(leaf), wrong, "ask for a certificate with all `hostnames`, or correct them")]
+    return [Diagnostic(path, _shown(leaf), wrong, "ask for a certificate with all `hostnames`, or correct them")]
 
 
 def _covered(leaf: x509.Certificate) -> list[str]:
@@ -267,11 +267,11 @@ def covers(pattern: str, name: str) -> bool:
 
 
 @rule("private-key")
-def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Problem]:
+def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Diagnostic]:
     try:
         key = pem.private_key(text)
     except pem.PemError as error:
-        return [Problem(path, HIDDEN, str(error), error.fix)]
+        return [Diagnostic(path, HIDDEN, str(error), error.fix)]
     ours, theirs = (
         one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         for one in (key.public_key(), leaf.public_key())
@@ -279,7 +279,7 @@ def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Problem]:
     if ours == theirs:
         return []
     wrong = f"is not the key of the certificate `{_common(leaf)}`"
-    return [Problem(path, HIDDEN, wrong, "give the key that the certificate was asked for with")]
+    return [Diagnostic(path, HIDDEN, wrong, "give the key that the certificate was asked for with")]
 
 
 def _signed(one: x509.Certificate, by: x509.Certificate) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
 from tierstack.core.hostnames import hostname_problems, is_never_public
 from tierstack.platform import Platform, PlatformKind, name_problems
 from tierstack.platform.proxy.acme import possible_percent, renewal
@@ -23,7 +23,7 @@ _OF_DOCKER = ("resolvers", "lifetime_hours")
 """Arguments of `acme` that cert-manager has no use for."""
 
 
-def problems_of(args: TLSArgs) -> list[Problem]:
+def problems_of(args: TLSArgs) -> list[Diagnostic]:
     """Everything that is wrong with the arguments."""
     found = args.platform.problems() + _one_issuer(args)
     public = args.cluster_issuer is not None or (args.acme is not None and args.acme.ca is None)
@@ -43,30 +43,30 @@ def problems_of(args: TLSArgs) -> list[Problem]:
 
 
 @rule("issuer-twice")
-def _one_issuer(args: TLSArgs) -> list[Problem]:
+def _one_issuer(args: TLSArgs) -> list[Diagnostic]:
     first, *more = [name for name in _ISSUERS if getattr(args, name) is not None] or [""]
-    return [Problem(name, MISSING, f"is given beside `{first}`", "give one of the two") for name in more]
+    return [Diagnostic(name, MISSING, f"is given beside `{first}`", "give one of the two") for name in more]
 
 
 @rule("local-ca-lifetime")
-def _local_ca(ca: LocalCAArgs) -> list[Problem]:
+def _local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
     found = out_of_range("local_ca.lifetime_days", ca.lifetime_days, 1, 825, "days")
     found += out_of_range("local_ca.ca_lifetime_days", ca.ca_lifetime_days, 2, 7300, "days")
     if not found and ca.ca_lifetime_days < 2 * ca.lifetime_days:
         wrong = f"is shorter than two lifetimes of a certificate ({ca.lifetime_days} days each)"
         instead = f"write at least {2 * ca.lifetime_days}"
-        found.append(Problem("local_ca.ca_lifetime_days", ca.ca_lifetime_days, wrong, instead))
+        found.append(Diagnostic("local_ca.ca_lifetime_days", ca.ca_lifetime_days, wrong, instead))
     return found
 
 
 @rule("wrong-platform")
-def _cluster_issuer(name: str, kind: PlatformKind) -> list[Problem]:
+def _cluster_issuer(name: str, kind: PlatformKind) -> list[Diagnostic]:
     if kind is PlatformKind.DOCKER:
-        return [Problem("cluster_issuer", name, "means something only on Kubernetes", "remove it")]
+        return [Diagnostic("cluster_issuer", name, "means something only on Kubernetes", "remove it")]
     return name_problems("cluster_issuer", name)
 
 
-def _acme(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
+def _acme(args: TLSArgs, acme: ACMEArgs) -> list[Diagnostic]:
     found = _email(acme.email, public=acme.ca is None) + _server(acme.server)
     if acme.ca is not None:
         found += _trusted(acme.ca, acme.server)
@@ -81,27 +81,27 @@ def _acme(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
 
 
 @rule("acme-server")
-def _server(url: str) -> list[Problem]:
+def _server(url: str) -> list[Diagnostic]:
     if _HTTPS.fullmatch(url):
         return []
     wrong = "is not an https address (RFC 8555 section 6.1)"
-    return [Problem("acme.server", url, wrong, f"write one such as {LETS_ENCRYPT}")]
+    return [Diagnostic("acme.server", url, wrong, f"write one such as {LETS_ENCRYPT}")]
 
 
 @rule("acme-caa")
-def _caa(name: str | None) -> list[Problem]:
+def _caa(name: str | None) -> list[Diagnostic]:
     if name is None or _DOMAIN.fullmatch(name):
         return []
     wrong = "is not the name of an issuer (RFC 8659 section 4.2)"
-    return [Problem("acme.caa", name, wrong, "write the CA's domain, such as `letsencrypt.org`")]
+    return [Diagnostic("acme.caa", name, wrong, "write the CA's domain, such as `letsencrypt.org`")]
 
 
 @rule("acme-email")
-def _email(address: str, *, public: bool) -> list[Problem]:
+def _email(address: str, *, public: bool) -> list[Diagnostic]:
     """What a CA says of the address of an account. `public`: one that wants an address in the public DNS."""
 
-    def wrong(what: str, instead: str) -> list[Problem]:
-        return [Problem("acme.email", address, what, instead)]
+    def wrong(what: str, instead: str) -> list[Diagnostic]:
+        return [Diagnostic("acme.email", address, what, instead)]
 
     if address.lower().startswith("mailto:"):
         return wrong("is a URL", f"write the address alone, `{address[len('mailto:') :]}`")
@@ -117,28 +117,28 @@ def _email(address: str, *, public: bool) -> list[Problem]:
 
 
 @rule("acme-external-account")
-def _external_account(eab: ExternalAccountArgs) -> list[Problem]:
-    found: list[Problem] = []
+def _external_account(eab: ExternalAccountArgs) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
     if not eab.key_id.strip():
-        found.append(Problem("acme.eab.key_id", MISSING, "is empty", "write the id that the CA shows"))
+        found.append(Diagnostic("acme.eab.key_id", MISSING, "is empty", "write the id that the CA shows"))
     if isinstance(eab.hmac_key, str) and not _BASE64URL.fullmatch(eab.hmac_key):
         wrong = "is not base64url (RFC 4648 section 5)"
-        found.append(Problem("acme.eab.hmac_key", HIDDEN, wrong, "copy the HMAC key as the CA shows it"))
+        found.append(Diagnostic("acme.eab.hmac_key", HIDDEN, wrong, "copy the HMAC key as the CA shows it"))
     return found
 
 
 @rule("acme-ca")
-def _trusted(text: str, server: str) -> list[Problem]:
+def _trusted(text: str, server: str) -> list[Diagnostic]:
     if server == LETS_ENCRYPT:
         wrong = "is the CA of a private server, but Let's Encrypt is asked"
-        return [Problem("acme.ca", _first_line(text), wrong, "write `acme.server`, or remove it")]
+        return [Diagnostic("acme.ca", _first_line(text), wrong, "write `acme.server`, or remove it")]
     from tierstack.tls import pem  # what it needs to read certificates takes long to import
 
     try:
         pem.certificates(text)
     except pem.PemError as error:
         shown = HIDDEN if "PRIVATE" in text else _first_line(text)
-        return [Problem("acme.ca", shown, str(error), error.fix)]
+        return [Diagnostic("acme.ca", shown, str(error), error.fix)]
     return []
 
 
@@ -147,48 +147,48 @@ def _first_line(text: str) -> str:
 
 
 @rule("acme-gateway")
-def _answered(args: TLSArgs) -> list[Problem]:
+def _answered(args: TLSArgs) -> list[Diagnostic]:
     """Who answers the challenges of HTTP-01."""
     if args.gateway is not None:
         return name_problems("gateway.name", args.gateway.name)
     if not args.answered_by_gateway:
         return []
     wrong = "is required on Kubernetes, where the Gateway's port 80 answers the challenges of HTTP-01"
-    return [Problem("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme.dns`')]
+    return [Diagnostic("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme.dns`')]
 
 
 @rule("http-01-wildcard")
-def _wildcards(args: TLSArgs) -> list[Problem]:
+def _wildcards(args: TLSArgs) -> list[Diagnostic]:
     instead = "name each host, or give `acme.dns`"
     if args.platform.kind is PlatformKind.KUBERNETES:
         instead += " or, instead of `acme`, a `cluster_issuer` that uses DNS-01"
     wrong = "is a wildcard, which HTTP-01 cannot prove (RFC 8555 section 8.3)"
     return [
-        Problem(f"hostnames[{index}]", name, wrong, instead)
+        Diagnostic(f"hostnames[{index}]", name, wrong, instead)
         for index, name in enumerate(args.hostnames)
         if name.startswith("*.")
     ]
 
 
 @rule("acme-resolvers")
-def _resolvers(acme: ACMEArgs) -> list[Problem]:
+def _resolvers(acme: ACMEArgs) -> list[Diagnostic]:
     if acme.resolvers is None:
         return []
     if acme.dns is None:
         wrong = "are asked for the records of DNS-01, and names are proved by HTTP-01"
-        return [Problem("acme.resolvers", acme.resolvers, wrong, "write `acme.dns`, or remove it")]
+        return [Diagnostic("acme.resolvers", acme.resolvers, wrong, "write `acme.dns`, or remove it")]
     if not acme.resolvers:
-        return [Problem("acme.resolvers", [], "is empty", "write a name server, or leave it out")]
+        return [Diagnostic("acme.resolvers", [], "is empty", "write a name server, or leave it out")]
     instead = "write it as `192.0.2.53` or `192.0.2.53:53`"
     return [
-        Problem(f"acme.resolvers[{index}]", value, "is not a name server", instead)
+        Diagnostic(f"acme.resolvers[{index}]", value, "is not a name server", instead)
         for index, value in enumerate(acme.resolvers)
         if not (parts := _SERVER.fullmatch(value)) or not 1 <= int(parts["port"] or 53) <= 65535
     ]
 
 
 @rule("acme-renewal")
-def _renewal(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
+def _renewal(args: TLSArgs, acme: ACMEArgs) -> list[Diagnostic]:
     """Docker: whether Traefik can renew as early as it is asked to."""
     found = out_of_range("acme.lifetime_hours", acme.lifetime_hours, 1, 4800, "hours")
     percent, hours = args.renew_before_percent, acme.expected_hours
@@ -197,31 +197,31 @@ def _renewal(args: TLSArgs, acme: ACMEArgs) -> list[Problem]:
     wrong = f"is more than Traefik keeps for certificates of {hours} hours: it has fixed times of renewal"
     most = max(possible_percent(hours))
     instead = f"write at most {most}, or a longer `acme.lifetime_hours` if the CA's certificates last longer"
-    return [Problem("renew_before_percent", percent, wrong, instead)]
+    return [Diagnostic("renew_before_percent", percent, wrong, instead)]
 
 
 @rule("wrong-platform")
-def _only_docker(acme: ACMEArgs) -> list[Problem]:
+def _only_docker(acme: ACMEArgs) -> list[Diagnostic]:
     return [
-        Problem(f"acme.{key}", value, "means something only on Docker", "remove it")
+        Diagnostic(f"acme.{key}", value, "means something only on Docker", "remove it")
         for key in _OF_DOCKER
         if (value := getattr(acme, key)) is not None
     ]
 
 
 @rule("acme-key-algorithm")
-def _key_algorithm(acme: ACMEArgs) -> list[Problem]:
+def _key_algorithm(acme: ACMEArgs) -> list[Diagnostic]:
     if acme.dns is None or acme.dns.key_algorithm in ("hmac-sha256", "hmac-sha512"):
         return []
     wrong, instead = "is unknown to cert-manager", "write `hmac-sha256` or `hmac-sha512`"
-    return [Problem("acme.dns.key_algorithm", acme.dns.key_algorithm.value, wrong, instead)]
+    return [Diagnostic("acme.dns.key_algorithm", acme.dns.key_algorithm.value, wrong, instead)]
 
 
 @rule("plaintext-secret")
-def _rendered(platform: Platform, acme: ACMEArgs) -> list[Problem]:
+def _rendered(platform: Platform, acme: ACMEArgs) -> list[Diagnostic]:
     if not platform.renders or platform.secret_store:
         return []
     wrong = "would be in plaintext in rendered files"
     instead = "write `platform.secret_store`, and put the secret into that store"
     secrets = {"acme.dns.key_secret": acme.dns, "acme.eab.hmac_key": acme.eab}
-    return [Problem(path, HIDDEN, wrong, instead) for path, given in secrets.items() if given is not None]
+    return [Diagnostic(path, HIDDEN, wrong, instead) for path, given in secrets.items() if given is not None]

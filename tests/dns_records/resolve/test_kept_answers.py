@@ -6,7 +6,7 @@ import pytest
 
 from tests.dns_records import world
 from tests.dns_records.mail.test_spf import Fixed
-from tierstack.core.errors import ArgumentError, Problem
+from tierstack.core.errors import ArgumentError, Diagnostic
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
 from tierstack.dns_records.options import DmarcArgs, DmarcStage, MailArgs, OwnMailServerArgs
@@ -107,4 +107,4 @@ def test_a_file_that_is_none(tmp_path: Path, text: str | None, why: str) -> None
     with pytest.raises(KeptAnswersError, match=why):
         KeptAnswers.read(file)
     instead = f"write it with `tierstack dns snapshot example.org --out {file}`"
-    assert Problem("dns_answers_path", str(file), why, instead) in described(file).problems()
+    assert Diagnostic("dns_answers_path", str(file), why, instead) in described(file).problems()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import Problem, out_of_range
+from tierstack.core.errors import Diagnostic, out_of_range
 from tierstack.platform import Platform
 
 
@@ -31,9 +31,9 @@ class MailCatcherArgs:
     mailboxes: list[MailboxArgs] | None = None
     """Its mailboxes. None: one for everybody."""
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         return [
             *out_of_range("port", self.port, 1024, 65535),
-            *([Problem("image", self.image, "is refused", "write another")] if self.image == "wrong" else []),
+            *([Diagnostic("image", self.image, "is refused", "write another")] if self.image == "wrong" else []),
         ]

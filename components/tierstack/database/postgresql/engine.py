@@ -4,7 +4,7 @@ import re
 import shlex
 from typing import final
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
 from tierstack.database.postgresql import parameters, sizing
@@ -20,19 +20,19 @@ _RELOAD = ("sh", "-c", "kill -HUP 1")
 
 @final
 class _PostgreSQL(DataEngine):
-    def version_problems(self, image: str, kind: PlatformKind) -> list[Problem]:
+    def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:
         version = re.match(r"[0-9]+", tag_of(image) or "")
         if version is None:
             if kind is PlatformKind.DOCKER:
                 return []
             wrong = "names no version of PostgreSQL, by which CloudNativePG tells upgrades apart"
-            return [Problem("image", image, wrong, "write the tag too: `registry.example/postgresql:17.6@sha256:…`")]
+            return [Diagnostic("image", image, wrong, "write the tag too: `registry.example/postgresql:17.6@sha256:…`")]
         if int(version[0]) < OLDEST_VERSION:
             wrong = f"is PostgreSQL {version[0]}, which lacks the built-in locale that makes data portable"
-            return [Problem("image", image, wrong, f"write an image of {self.server.image}")]
+            return [Diagnostic("image", image, wrong, f"write an image of {self.server.image}")]
         return []
 
-    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Problem]:
+    def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
         return parameters.problems(path, name, value, size)
 
     def least_memory(self, size: DatabaseSize) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 import re
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import ParameterRules
 from tierstack.database.postgresql import sizing
@@ -88,15 +88,15 @@ RULES = ParameterRules(
 )
 
 
-def problems(path: str, name: str, value: str, size: DatabaseSize) -> list[Problem]:
+def problems(path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
     """What is wrong with the value of a setting that may be given."""
     if name != "shared_buffers":
         return []
     given = sizing.megabytes(value)
     if given is None:
-        return [Problem(path, value, "is not a size", "write a whole number with a unit, such as `512MB` or `2GB`")]
+        return [Diagnostic(path, value, "is not a size", "write a whole number with a unit, such as `512MB` or `2GB`")]
     most = size.memory_mb * 2 // 5
     if given <= most:
         return []
     wrong = f"is more than 40 % of memory_mb = {size.memory_mb}, above which it takes from the rest (PostgreSQL manual)"
-    return [Problem(path, value, wrong, f"write at most `{most}MB`, or raise `memory_mb`")]
+    return [Diagnostic(path, value, wrong, f"write at most `{most}MB`, or raise `memory_mb`")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Problem, out_of_range, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
 from tierstack.dns_records.records.texts import url_parts
@@ -54,22 +54,22 @@ class Rfc2136Args:
         return f"{host}:{self.port}"
 
     @rule("name-server")
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the server or the key."""
         found = out_of_range(f"{path}.port", self.port, 1, 65535) + out_of_range(
             f"{path}.timeout", self.timeout, 1, 300, "seconds"
         )
         for name in ("server", "key_name"):
             if not getattr(self, name).strip():
-                found.append(Problem(f"{path}.{name}", MISSING, "is empty", "write it, or remove the section"))
+                found.append(Diagnostic(f"{path}.{name}", MISSING, "is empty", "write it, or remove the section"))
         if self.server.strip():
             found += self._server_problems(f"{path}.server")
         if isinstance(self.key_secret, str) and not _is_base64(self.key_secret):
             wrong = "is not base64 (RFC 8945)"
-            found.append(Problem(f"{path}.key_secret", HIDDEN, wrong, "copy `secret` as `tsig-keygen` prints it"))
+            found.append(Diagnostic(f"{path}.key_secret", HIDDEN, wrong, "copy `secret` as `tsig-keygen` prints it"))
         return found
 
-    def _server_problems(self, path: str) -> list[Problem]:
+    def _server_problems(self, path: str) -> list[Diagnostic]:
         try:
             ipaddress.ip_address(self.server)
         except ValueError:
@@ -79,10 +79,10 @@ class Rfc2136Args:
         host, colon, port = self.server.rpartition(":")
         if colon and port.isdigit():
             instead = f"write `server: {host.strip('[]')}` and `port: {port}`"
-            return [Problem(path, self.server, "has a port, which is an argument of its own", instead)]
+            return [Diagnostic(path, self.server, "has a port, which is an argument of its own", instead)]
         if not _HOST.fullmatch(self.server) or len(self.server) > 253:
             instead = "write a name such as `ns1.example.org`, or an address such as `192.0.2.53`"
-            return [Problem(path, self.server, "is not the name or address of a server", instead)]
+            return [Diagnostic(path, self.server, "is not the name or address of a server", instead)]
         return []
 
     def settings(self) -> dict[str, Any]:
@@ -110,16 +110,18 @@ class PowerDnsArgs:
     server_id: str = "localhost"
     """The server's id in the API; PowerDNS itself knows only `localhost`."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the address."""
         url = url_parts(self.url)
         example = "write it as `https://dns.example.org:8081`"
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.username:
             shown = HIDDEN if "@" in self.url else self.url
-            return [Problem(f"{path}.url", shown, "is not the address of an API", example)]
+            return [Diagnostic(f"{path}.url", shown, "is not the address of an API", example)]
         if url.scheme == "http" and url.hostname not in _LOOPBACK:
             wrong = "would send the key in plaintext over the network"
-            return [Problem(f"{path}.url", self.url, wrong, "write https, or reach it through a tunnel to localhost")]
+            return [
+                Diagnostic(f"{path}.url", self.url, wrong, "write https, or reach it through a tunnel to localhost")
+            ]
         return _blanks(f"{path}.api_key", self.api_key)
 
     def settings(self) -> dict[str, Any]:
@@ -140,7 +142,7 @@ class CloudflareArgs:
     account_id: str | None = None
     """The account, where the token sees several that have the zone. None: the only one."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """Of a token only its edges can be judged."""
         return _blanks(f"{path}.token", self.token)
 
@@ -162,14 +164,14 @@ class Route53Args:
     role_arn: str | None = None
     """A role to take on. None: the credentials' own."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """A key has two halves."""
         if (self.access_key_id is None) == (self.secret_access_key is None):
             keys = ("access_key_id", "secret_access_key")
             return [one for name in keys for one in _blanks(f"{path}.{name}", getattr(self, name))]
         name = "access_key_id" if self.access_key_id is None else "secret_access_key"
         wrong = "is required together with the other half of the key"
-        return [Problem(f"{path}.{name}", MISSING, wrong, "give both, or neither to use what the machine has")]
+        return [Diagnostic(f"{path}.{name}", MISSING, wrong, "give both, or neither to use what the machine has")]
 
     def settings(self) -> dict[str, Any]:
         return {"role_arn": self.role_arn} if self.role_arn else {}
@@ -185,16 +187,16 @@ class ExternalDnsArgs:
     labels: dict[str, str] | None = None
     """Labels of the DNSEndpoint, where external-dns selects by label. None: those of the platform alone."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """Labels are judged by the cluster."""
         return []
 
 
-def _blanks(path: str, secret: object) -> list[Problem]:
+def _blanks(path: str, secret: object) -> list[Diagnostic]:
     """A line break or a blank that came along with a pasted secret: an HTTP header cannot hold it."""
     if not isinstance(secret, str) or (secret and not any(char.isspace() for char in secret)):
         return []
-    return [Problem(path, HIDDEN, "is empty or has white space in it", "copy it again, without line breaks")]
+    return [Diagnostic(path, HIDDEN, "is empty or has white space in it", "copy it again, without line breaks")]
 
 
 def _is_base64(text: str) -> bool:
@@ -242,32 +244,32 @@ class PublishArgs:
         given = [name for name in (*EXTRAS, "external_dns") if getattr(self, name) is not None]
         return given[0] if len(given) == 1 else None
 
-    def problems(self, domain: str, path: str = "publish") -> list[Problem]:
+    def problems(self, domain: str, path: str = "publish") -> list[Diagnostic]:
         """Everything that is wrong with where the records go."""
         names = (*EXTRAS, "external_dns")
         given = [name for name in names if getattr(self, name) is not None]
-        found: list[Problem] = []
+        found: list[Diagnostic] = []
         if len(given) != 1:
             wrong = f"names {len(given)} hosts ({', '.join(given)})" if given else "names no host"
             instead = f"give one of {', '.join(f'`{name}`' for name in names)}"
-            found.append(Problem(path, MISSING, wrong, instead))
+            found.append(Diagnostic(path, MISSING, wrong, instead))
         for name in given:
             found += getattr(self, name).problems(f"{path}.{name}")
             if name in EXTRAS and not installed(name):
                 wrong = "needs a package that is not installed"
-                found.append(Problem(f"{path}.{name}", MISSING, wrong, f"pip install 'tierstack[{EXTRAS[name]}]'"))
+                found.append(Diagnostic(f"{path}.{name}", MISSING, wrong, f"pip install 'tierstack[{EXTRAS[name]}]'"))
         found += out_of_range(f"{path}.max_delete_percent", self.max_delete_percent, 0, 100, "percent")
         if self.zone is not None and domain != self.zone and not domain.endswith(f".{self.zone}"):
             wrong = f"does not hold {domain}"
             found.append(
-                Problem(f"{path}.zone", self.zone, wrong, "write the domain itself or one above it, or leave it out")
+                Diagnostic(f"{path}.zone", self.zone, wrong, "write the domain itself or one above it, or leave it out")
             )
         for n, key in enumerate(self.adopt or []):
             name, _, kind = key.partition(" ")
             if key != ALL and not (kind.isalnum() and (name == domain or name.endswith(f".{domain}"))):
                 wrong = f"is not a record set of {domain}"
                 instead = f"write name and type as the preview shows them, such as `www.{domain} A`, or `*`"
-                found.append(Problem(f"{path}.adopt[{n}]", key, wrong, instead))
+                found.append(Diagnostic(f"{path}.adopt[{n}]", key, wrong, instead))
         return found
 
     def inputs(self, domain: str) -> dict[str, Any]:

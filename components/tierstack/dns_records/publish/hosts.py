@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.dns_records.publish.plan import Limits, Sets, adopted, refusals, unusable
 from tierstack.dns_records.records.model import RecordSet, canonical_value, quoted
 
@@ -31,7 +31,7 @@ _NEEDS = {"rfc2136": "octodns_bind", **{host: _PROVIDERS[host][0] for host in EX
 class PublishError(Exception):
     """Publishing was refused or failed, with every reason."""
 
-    def __init__(self, zone: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, zone: str, problems: Sequence[Diagnostic]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join([f"records of {zone} were not published:", *(f"  {one}" for one in problems)]))
 
@@ -72,7 +72,7 @@ class Host:
         same = {key: one for key, one in sets.items() if key not in found.changed}
         return {**same, **{key: found.live[key] for key in found.changed if key in found.live}}
 
-    def judge(self, owned: Sets, wanted: Sets, limits: Limits) -> list[Problem]:
+    def judge(self, owned: Sets, wanted: Sets, limits: Limits) -> list[Diagnostic]:
         """Everything for which publishing would be refused now; a host that does not answer is one."""
         if harmed := self._harmed(wanted):
             return harmed
@@ -103,14 +103,14 @@ class Host:
         if problems:
             raise PublishError(self.zone, problems)
 
-    def _harmed(self, wanted: Sets) -> list[Problem]:
+    def _harmed(self, wanted: Sets) -> list[Diagnostic]:
         """Texts that the providers of others do not carry as they are: octodns-powerdns 1.2 leaves quotes bare, and
         octoDNS 1.22 knows only ASCII. Ours for RFC 2136 renders them itself."""
         if self.kind == "rfc2136":
             return []
         wrong = f"has a quote, a backslash or a character outside ASCII, which octoDNS does not carry to {self.kind}"
         return [
-            Problem(one.key, value, wrong, "write the text without")
+            Diagnostic(one.key, value, wrong, "write the text without")
             for one in wanted.values()
             if one.type == "TXT"
             for value in one.values

@@ -6,7 +6,7 @@ A record set belongs to the stack in whose state it stands. Everything else at t
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tierstack.core.errors import MISSING, Problem
+from tierstack.core.errors import MISSING, Diagnostic
 from tierstack.dns_records.records.model import RecordSet
 
 Sets = Mapping[str, RecordSet]
@@ -42,10 +42,10 @@ def adopted(owned: Sets, wanted: Sets, live: Sets, limits: Limits) -> dict[str, 
     }
 
 
-def large_changes(owned: Sets, wanted: Sets, zone: str, limits: Limits) -> list[Problem]:
+def large_changes(owned: Sets, wanted: Sets, zone: str, limits: Limits) -> list[Diagnostic]:
     """Deletes and changes of name servers that need a flag. Needs no look at the host."""
     deleted = [key for key in owned if key not in wanted]
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     percent = 100 * len(deleted) / len(owned) if owned else 0
     if len(deleted) > FEW_SETS and percent > limits.max_delete_percent:
         wrong = (
@@ -53,7 +53,7 @@ def large_changes(owned: Sets, wanted: Sets, zone: str, limits: Limits) -> list[
             f"{', '.join(sorted(deleted)[:5])}{' …' if len(deleted) > 5 else ''}"
         )
         instead = f"if that is meant, write {-(-100 * len(deleted) // len(owned))} for this update"
-        found.append(Problem("publish.max_delete_percent", limits.max_delete_percent, wrong, instead))
+        found.append(Diagnostic("publish.max_delete_percent", limits.max_delete_percent, wrong, instead))
     apex = f"{zone} NS"
     if not limits.allow_ns_changes and apex in owned and owned.get(apex) != wanted.get(apex):
         found.append(_name_servers(owned[apex], wanted.get(apex)))
@@ -62,7 +62,7 @@ def large_changes(owned: Sets, wanted: Sets, zone: str, limits: Limits) -> list[
 
 def refusals(
     owned: Sets, wanted: Sets, live: Sets, changed: Collection[str], zone: str, limits: Limits
-) -> list[Problem]:
+) -> list[Diagnostic]:
     """Everything for which the update is refused, given what stands at the host.
 
     `live` holds all sets at the names that matter; `changed` the keys that the host would be told to change.
@@ -82,7 +82,7 @@ def refusals(
             f"stands at the DNS host in the way of {one.key}, and a CNAME tolerates no other record (RFC 1034 §3.6.2)"
         )
         instead = "delete it at the host, or name it in `publish.adopt` to have it deleted"
-        found.append(Problem(other.key, _values(other), wrong, instead))
+        found.append(Diagnostic(other.key, _values(other), wrong, instead))
     apex = f"{zone} NS"
     if not limits.allow_ns_changes and apex in changed and apex in wanted and apex in live and apex not in owned:
         found.append(_name_servers(live[apex], wanted[apex]))
@@ -102,29 +102,29 @@ def _clashes(taken: Sets, wanted: Sets, live: Sets) -> list[tuple[RecordSet, Rec
     ]
 
 
-def _foreign(key: str, here: RecordSet, one: RecordSet) -> Problem:
+def _foreign(key: str, here: RecordSet, one: RecordSet) -> Diagnostic:
     wrong = f"is at the DNS host already, not by this stack, and would become {_values(one)}"
     instead = f"name it in `publish.adopt` to take it over: [{key}]"
-    return Problem(key, _values(here), wrong, instead)
+    return Diagnostic(key, _values(here), wrong, instead)
 
 
-def _drifted(key: str, mine: RecordSet, here: RecordSet) -> Problem:
+def _drifted(key: str, mine: RecordSet, here: RecordSet) -> Diagnostic:
     wrong = f"was changed at the DNS host by another writer; this stack had published {_values(mine)}"
-    return Problem(key, _values(here), wrong, "run `pulumi refresh`, look at the next preview, and update again")
+    return Diagnostic(key, _values(here), wrong, "run `pulumi refresh`, look at the next preview, and update again")
 
 
-def _name_servers(before: RecordSet, after: RecordSet | None) -> Problem:
+def _name_servers(before: RecordSet, after: RecordSet | None) -> Diagnostic:
     becomes = _values(after) if after else "nothing"
     wrong = f"are the name servers of the zone itself and would become {becomes}, which can take the whole zone away"
     instead = "write `publish.allow_ns_changes: true` for this update, if that is meant"
-    return Problem(before.key, _values(before), wrong, instead)
+    return Diagnostic(before.key, _values(before), wrong, instead)
 
 
 def _values(one: RecordSet) -> list[str]:
     return [f"{one.ttl} {value}" for value in one.values]
 
 
-def unusable(host: str, why: object) -> Problem:
+def unusable(host: str, why: object) -> Diagnostic:
     """The DNS host does not answer, or refuses us."""
     instead = getattr(why, "hint", "check its settings, the credentials and their rights")
-    return Problem(f"publish.{host}", MISSING, f"cannot be used: {why}", instead)
+    return Diagnostic(f"publish.{host}", MISSING, f"cannot be used: {why}", instead)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Problem, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range
 from tierstack.dns_records.records.model import RecordSet
 
 
@@ -44,20 +44,22 @@ class WebSwitchArgs:
     at_once: bool = False
     """Whether `active` may change although resolvers still keep the old answer: for an emergency."""
 
-    def problems(self, path: str) -> list[Problem]:
+    def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the places or the plan."""
         names = ", ".join(f"`{name}`" for name in self.targets)
         found = out_of_range(f"{path}.low_ttl", self.low_ttl, 60, 3600, "seconds")
         if len(self.targets) < 2:
             wrong = f"has {len(self.targets)} places, and a switch needs two"
-            found.append(Problem(f"{path}.targets", MISSING, wrong, "add one, or write the address at the host itself"))
+            found.append(
+                Diagnostic(f"{path}.targets", MISSING, wrong, "add one, or write the address at the host itself")
+            )
         for key in ("active", "next"):
             value = getattr(self, key)
             if value is not None and value not in self.targets:
-                found.append(Problem(f"{path}.{key}", value, "is not one of the targets", f"write one of {names}"))
+                found.append(Diagnostic(f"{path}.{key}", value, "is not one of the targets", f"write one of {names}"))
         if self.next is not None and self.next == self.active:
             instead = "write the place to go to, or leave it out once the switch has proved good"
-            found.append(Problem(f"{path}.next", self.next, "is active already", instead))
+            found.append(Diagnostic(f"{path}.next", self.next, "is active already", instead))
         return found
 
 
@@ -65,7 +67,7 @@ class WebSwitchArgs:
 class Readiness:
     """Whether the hosts that switch may do so now."""
 
-    problems: list[Problem] = field(default_factory=list[Problem])
+    problems: list[Diagnostic] = field(default_factory=list[Diagnostic])
     quiet_from: dict[str, str] = field(default_factory=dict[str, str])
     """By host: when the answers with the old, long TTL have run out (ISO 8601, UTC)."""
 
@@ -97,10 +99,10 @@ def readiness(
                 instead = (
                     f"write `next` and leave `active`, update, and switch {kept} s later; or write `at_once: true`"
                 )
-                found.problems.append(Problem(name, MISSING, wrong, instead))
+                found.problems.append(Diagnostic(name, MISSING, wrong, instead))
             elif until and now < datetime.fromisoformat(until):
                 wrong = f"would move while resolvers may keep the answer with the old TTL, until {until}"
-                found.problems.append(Problem(name, MISSING, wrong, "switch after that, or write `at_once: true`"))
+                found.problems.append(Diagnostic(name, MISSING, wrong, "switch after that, or write `at_once: true`"))
         if max(one.ttl for one in new.values()) > low:
             continue  # the next switch begins anew
         if kept > low:

@@ -7,7 +7,7 @@ On Docker the CA is made in the engine (`docker.py`); on Kubernetes the operator
 
 from enum import Enum
 
-from tierstack.core.errors import Problem, out_of_range, rule
+from tierstack.core.errors import Diagnostic, out_of_range, rule
 from tierstack.platform import PlatformKind
 
 __all__ = [
@@ -58,13 +58,13 @@ def ca_path(of: str) -> str:
 
 
 @rule("ca-generation")
-def generation_problems(generation: int, mode: TLSMode, kind: PlatformKind) -> list[Problem]:
+def generation_problems(generation: int, mode: TLSMode, kind: PlatformKind) -> list[Diagnostic]:
     """What is wrong with `ca_generation`."""
     if generation != 1 and kind is PlatformKind.KUBERNETES:
         wrong = "means something only on a Docker platform: on Kubernetes an operator keeps the CA"
-        return [Problem("ca_generation", generation, wrong, "remove it")]
+        return [Diagnostic("ca_generation", generation, wrong, "remove it")]
     if generation != 1 and mode is TLSMode.DISABLE:
         return [
-            Problem("ca_generation", generation, "means nothing without certificates", "remove it, or change `tls`")
+            Diagnostic("ca_generation", generation, "means nothing without certificates", "remove it, or change `tls`")
         ]
     return out_of_range("ca_generation", generation, 1, 1000)

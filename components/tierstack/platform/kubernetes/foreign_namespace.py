@@ -4,13 +4,13 @@ import json
 import subprocess
 from typing import Any
 
-from tierstack.core.errors import Problem
+from tierstack.core.errors import Diagnostic
 from tierstack.platform import Platform
 
 ANSWER_SECONDS = 10
 
 
-def foreign_namespace(platform: Platform) -> Problem | None:
+def foreign_namespace(platform: Platform) -> Diagnostic | None:
     """The problem of a namespace that is there and was made by tierstack; for a state that does not have it.
 
     None also where the cluster cannot be asked: the API server then refuses the namespace itself, unless it was made
@@ -34,7 +34,7 @@ def foreign_namespace(platform: Platform) -> Problem | None:
         "set another `platform.name`, use the state that it was made with (PULUMI_BACKEND_URL), or, if that state is "
         "lost, take it over: `tierstack up --adopt`, or `platform.adopt: true`"
     )
-    return Problem("platform.name", platform.name, wrong, instead)
+    return Diagnostic("platform.name", platform.name, wrong, instead)
 
 
 def kubectl(platform: Platform, *arguments: str) -> str:

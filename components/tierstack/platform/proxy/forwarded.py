@@ -8,24 +8,24 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
-from tierstack.core.errors import Problem, rule
+from tierstack.core.errors import Diagnostic, rule
 
 _IPV6_CLIENT = 64
 """Prefix of an IPv6 client: a subscriber is given at least a /64 (RFC 6177), and may use any address of it."""
 
 
 @rule("trusted-network")
-def network_problems(path: str, networks: Sequence[str] | None) -> list[Problem]:
+def network_problems(path: str, networks: Sequence[str] | None) -> list[Diagnostic]:
     """Everything that is wrong with a list of networks of proxies."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     for index, value in enumerate(networks or []):
         where = f"{path}[{index}]"
         if not _is_network(value):
             wrong, instead = "is not a network in CIDR notation", "write one such as 10.0.0.0/8"
-            found.append(Problem(where, value, wrong, instead))
+            found.append(Diagnostic(where, value, wrong, instead))
         elif value.endswith("/0"):
             wrong = "trusts everybody, so any client may forge its address"
-            found.append(Problem(where, value, wrong, "write the networks of the load balancers or the CDN alone"))
+            found.append(Diagnostic(where, value, wrong, "write the networks of the load balancers or the CDN alone"))
     return found
 
 
