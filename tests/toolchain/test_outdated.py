@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tierstack.cluster_addons.catalog import CATALOG, Addon
 from toolchain import place
 from toolchain.outdated import known, newest, pinned, report, versions
 from toolchain.outdated.known import Known, Vulnerability
@@ -97,15 +98,25 @@ def test_every_kind_of_pin_of_this_repository_is_read() -> None:
     assert {pin.kind for pin in pins} == {GO, PYTHON, NPM, ACTION, DEBIAN}
     by_name = {pin.name: pin for pin in pins}
     settings = tomllib.loads((place.ROOT / "toolchain/pins.toml").read_text())
-    traefik = by_name["github.com/traefik/traefik/v3"]
-    assert traefik.version == f"v{settings['tools']['traefik']['version']}"
-    assert set(traefik.where) >= {"toolchain/modules/traefik", "toolchain/pins.toml schemas"}
+    built = f"v{settings['tools']['traefik']['version']}"
+    (traefik,) = [pin for pin in pins if (pin.name, pin.version) == ("github.com/traefik/traefik/v3", built)]
+    assert "toolchain/modules/traefik" in traefik.where
     for source in settings["schemas"].values():
         name, version = source["module"].rsplit("@", 1)
         assert any((pin.name, pin.version) == (name, version) for pin in pins), name
     assert {name for name, _ in pinned.locked((place.ROOT / "requirements.lock").read_text())} <= set(by_name)
     for pin in pins:
         assert versions.key(pin.version), pin
+
+
+def test_what_users_install_is_a_pin_too() -> None:
+    """It may be ahead of what the tests' programs are built from."""
+    places = {(pin.name, pin.version): pin.where for pin in pinned.read(place.ROOT)}
+    catalog = "components/tierstack/cluster_addons/catalog.py"
+    assert catalog in places["github.com/cert-manager/cert-manager", f"v{CATALOG[Addon.CERT_MANAGER].version}"]
+    assert sum(catalog in where for where in places.values()) == len(CATALOG)
+    image = json.loads((place.ROOT / "images/official.json").read_text())["traefik:3.7"]
+    assert "images/official.json" in places["github.com/traefik/traefik/v3", f"v{image['version']}"]
 
 
 def test_what_is_held_back_is_pinned() -> None:
@@ -130,7 +141,10 @@ def test_go_answers() -> None:
 
 def test_answers_of_the_other_registries() -> None:
     there = Versions()
-    newest.read_pip('[{"name": "PyYAML", "version": "6.0.3", "latest_version": "6.0.4"}]', ["pyyaml", "rich"], there)
+    pip = (
+        "pyyaml==6.0.4\nbarman==3.19.1 ; python_full_version < '3.12'\nbarman==3.20.1 ; python_full_version >= '3.12'\n"
+    )
+    newest.read_pip(pip, ["PyYAML", "barman", "rich"], there)
     newest.read_npm('{"@p/p": {"wanted": "1.0.0", "latest": "2.0.0"}}', ["@p/p", "other"], there)
     newest.read_apt(
         "haproxy:\n  Installed: (none)\n  Candidate: 3.0.11-1+deb13u1\n  Version table:\n     1\n"
@@ -138,13 +152,14 @@ def test_answers_of_the_other_registries() -> None:
         there,
     )
     assert there.known == {
-        (PYTHON, "pyyaml"): ["6.0.4"],
-        (PYTHON, "rich"): [],
+        (PYTHON, "PyYAML"): ["6.0.4"],
+        (PYTHON, "barman"): ["3.19.1", "3.20.1"],
         (NPM, "@p/p"): ["2.0.0"],
         (NPM, "other"): [],
         (DEBIAN, "haproxy"): ["3.0.11"],
         (DEBIAN, "postgresql-17"): ["17.9"],
     }
+    assert there.unknown == {(PYTHON, "rich"): "the index lists no version"}
     assert newest.read_tags("0123\trefs/tags/v4.2.2\n4567\trefs/tags/latest\n89\trefs/tags/v5\n") == ["v4.2.2", "v5"]
 
 
@@ -153,6 +168,47 @@ def test_a_program_that_is_absent_or_fails_is_a_reason_not_an_error(tmp_path: Pa
     text, reason = newest.run(["sh", "-c", "echo some; echo why >&2; exit 3"], tmp_path)
     assert (text, reason) == ("some\n", "why")
     assert newest.run(["sh", "-c", "echo some; exit 1"], tmp_path, accept=(0, 1)) == ("some\n", "")
+    # A code that means findings, without any: the program could not look.
+    assert newest.run(["sh", "-c", "echo refused >&2; exit 1"], tmp_path, accept=(0, 1)) == ("", "refused")
+
+
+UNREACHABLE = '{"error": {"code": "ECONNREFUSED", "summary": "request to the registry failed", "detail": ""}}'
+
+
+def test_a_registry_that_does_not_answer_leaves_nothing_up_to_date(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """npm ends with the code of its findings, and so do others: that is no answer."""
+
+    def refused(command: list[str], *_: object, **__: object) -> tuple[str, str]:
+        return (UNREACHABLE, "") if command[0] == "npm" else ("", "connection refused")
+
+    monkeypatch.setattr(newest, "run", refused)
+    monkeypatch.setattr(newest.download, "answers", lambda url: False)
+    monkeypatch.setattr(newest, "codename", lambda: newest.IMAGES_RUN)
+    pins = [Pin(kind, f"a/{kind}", "1.0.0", ("file",)) for kind in (GO, PYTHON, NPM, ACTION, DEBIAN)]
+    there = newest.ask(pins, tmp_path)
+    assert there.known == {}
+    assert set(there.unknown) == {(pin.kind, pin.name) for pin in pins}
+    assert there.unknown[NPM, "a/npm"] == "request to the registry failed"
+    table = report.rows(pins, there, Known())
+    assert report.exit_code(table, Known(), strict=False) == 0
+    assert report.exit_code(table, Known(), strict=True) == 1
+    assert "connection refused" in report.text(table, Known(), {})
+
+
+def test_databases_that_do_not_answer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "run", lambda *_, **__: ("", "connection refused"))
+    monkeypatch.setattr(known.download, "answers", lambda url: False)
+    monkeypatch.delenv("GOVULNDB", raising=False)
+    pins = pinned.read(place.ROOT)
+    found = known.ask(pins, {"govulncheck": "example.org/vuln@v1", "pip-audit": "1.0"}, place.ROOT)
+    assert found.unasked["govulncheck"] == "its database https://vuln.go.dev does not answer"
+    assert found.unasked["npm audit"] == found.unasked["pip-audit of requirements.lock"] == "connection refused"
+    assert found.list_date
+    current = [report.Row(FIXED)]
+    assert report.exit_code(current, found, strict=True) == 1
+    assert "  npm audit: connection refused" in report.text(current, found, {})
 
 
 CRYPTO = Pin(GO, "example.org/crypto", "v0.7.0", ("toolchain/modules/a",))
@@ -178,6 +234,44 @@ def test_entries_of_govulncheck_are_matched_with_versions() -> None:
     again = osv({"introduced": "0"}, {"fixed": "0.5.0"}, {"introduced": "0.6.0"}, {"fixed": "0.9.0"})
     assert [one.pin for one in known.from_govulncheck(again, [CRYPTO, FIXED])] == [CRYPTO]
     assert not known.from_govulncheck(osv({"introduced": "0"}, withdrawn="2026-01-01"), [CRYPTO])
+
+
+def test_a_fix_that_go_cannot_name_counts() -> None:
+    """A module whose path has no /v2 has releases of v2 that are no Go versions: their ranges stand apart."""
+    affected = {
+        "package": {"name": "example.org/crypto"},
+        "ranges": [{"events": [{"introduced": "0"}]}],
+        "ecosystem_specific": {"custom_ranges": [{"events": [{"introduced": "0"}, {"fixed": "2.4.0"}]}]},
+    }
+    text = osv(affected=[affected])
+    ahead = Pin(GO, "example.org/crypto", "v2.9.0", ("catalog",))
+    (one,) = known.from_govulncheck(text, [CRYPTO, ahead])
+    assert (one.pin, one.fixed) == (CRYPTO, ("v2.4.0",))
+
+
+def test_reports_of_npm_audit() -> None:
+    lock = json.dumps(
+        {
+            "packages": {
+                "": {},
+                "node_modules/tar": {"version": "7.0.0"},
+                "node_modules/a/node_modules/b": {"version": "1.0.0"},
+            }
+        }
+    )
+    cause = {"title": "escapes its folder", "url": "https://github.com/advisories/GHSA-1", "severity": "high"}
+    text = json.dumps({
+        "vulnerabilities": {
+            "tar": {"via": [cause], "fixAvailable": {"name": "tar", "version": "7.1.0"}},
+            "b": {"via": ["tar"], "fixAvailable": True},
+        }
+    })  # fmt: skip
+    pin = Pin(NPM, "tar", "7.0.0", ("toolchain/npm/package-lock.json",))
+    assert known.from_npm_audit(text, lock, []) == [
+        Vulnerability(pin, "GHSA-1", ("7.1.0",), "escapes its folder", "https://github.com/advisories/GHSA-1")
+    ]
+    with pytest.raises(ValueError, match="405 Method Not Allowed"):
+        known.from_npm_audit('{"message": "405 Method Not Allowed", "error": {"summary": ""}}', lock, [])
 
 
 def test_every_module_that_a_program_is_built_with_is_asked_about() -> None:
@@ -252,8 +346,8 @@ def test_the_table(table: list[report.Row]) -> None:
         "BEHIND              VERSION  NEWER   PINNED IN\nexample.org/crypto  v0.7.0   v0.9.0  toolchain/modules/a",
         "HELD BACK\n  example.org/crypto: because",
         "NOT LOOKED UP\n  newest version of actions/cache: the server does not answer\n  pip-audit: not installed",
-        "3 pins: 1 with known vulnerabilities (1), 1 behind. "
-        "The list in toolchain/outdated/advisories.toml is of 2026-01-02.",
+        "3 pins: 1 with known vulnerabilities (1), 1 behind, 1 without an answer.\n"
+        "The list in toolchain/outdated/advisories.toml is of 2026-01-02. Only it knows vulnerabilities of: action.",
     ]  # fmt: skip
 
 
@@ -262,11 +356,21 @@ def test_json_holds_every_pin(table: list[report.Row]) -> None:
     assert [pin["name"] for pin in data["pins"]] == ["actions/cache", "example.org/crypto", "rich"]
     assert data["pins"][0]["not_looked_up"] == "the server does not answer"
     assert data["pins"][1]["vulnerabilities"][0]["fixed_in"] == ["v0.8.0"]
+    assert data["list_only"] == ["action", "debian"]
 
 
 def test_exit_code(table: list[report.Row]) -> None:
     behind = [report.Row(CRYPTO, newer=("v0.9.0",))]
-    assert report.exit_code(table, strict=False) == 1
-    assert report.exit_code(behind, strict=False) == 0
-    assert report.exit_code(behind, strict=True) == 1
-    assert report.exit_code([report.Row(FIXED)], strict=True) == 0
+    assert report.exit_code(table, Known(), strict=False) == 1
+    assert report.exit_code(behind, Known(), strict=False) == 0
+    assert report.exit_code(behind, Known(), strict=True) == 1
+    assert report.exit_code([report.Row(FIXED)], Known(), strict=True) == 0
+    assert report.exit_code([report.Row(FIXED, unknown="why")], Known(), strict=True) == 1
+
+
+def test_a_list_that_ends_before_the_pin_is_no_answer() -> None:
+    """A mirror may lack the very releases that are newest."""
+    there = Versions(known={(GO, "example.org/crypto"): ["v0.1.0", "v0.8.0"]})
+    behind, ahead = report.rows([CRYPTO, FIXED], there, Known())
+    assert (behind.newer, behind.unknown) == (("v0.8.0",), "")
+    assert (ahead.newer, ahead.unknown) == ((), "its list ends at v0.8.0, before the pinned v0.9.0")

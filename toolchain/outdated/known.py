@@ -1,4 +1,4 @@
-"""Which pins have known vulnerabilities: by govulncheck, pip-audit, and a dated list. The readers are pure."""
+"""Which pins have known vulnerabilities: by three databases and a dated list. The readers are pure."""
 
 import json
 import os
@@ -11,10 +11,13 @@ from typing import Any
 
 from toolchain import build, download
 from toolchain.outdated.newest import json_stream, normal, run
-from toolchain.outdated.pinned import GO, PYTHON, Pin, required
+from toolchain.outdated.pinned import ACTION, DEBIAN, GO, NPM, PYTHON, Pin, required
 from toolchain.outdated.versions import is_affected, key
 
 LIST = Path(__file__).with_name("advisories.toml")
+
+LIST_ONLY = (ACTION, DEBIAN)
+"""Kinds of pins that no database is asked about."""
 
 
 @dataclass(frozen=True, order=True)
@@ -67,6 +70,14 @@ def in_ranges(version: str, ranges: Sequence[dict[str, Any]]) -> tuple[bool, tup
     return inside, tuple(fixed)
 
 
+def _ranges(affected: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """The ranges of an entry. A fix in versions that Go cannot name (v2 of a path without /v2) stands apart."""
+    ranges: Sequence[dict[str, Any]] = affected["ranges"]
+    if any("fixed" in event for one in ranges for event in one["events"]):
+        return ranges
+    return affected.get("ecosystem_specific", {}).get("custom_ranges") or ranges
+
+
 def from_govulncheck(text: str, modules: Sequence[Pin]) -> list[Vulnerability]:
     """What `govulncheck -mode query -format json` prints about `modules`: entries of its database."""
     found: list[Vulnerability] = []
@@ -79,7 +90,7 @@ def from_govulncheck(text: str, modules: Sequence[Pin]) -> list[Vulnerability]:
             for pin in modules:
                 if pin.name != affected["package"]["name"]:
                     continue
-                inside, fixed = in_ranges(pin.version, affected["ranges"])
+                inside, fixed = in_ranges(pin.version, _ranges(affected))
                 if inside:
                     source = f"https://pkg.go.dev/vuln/{entry['id']}"
                     found.append(Vulnerability(pin, (cve or [entry["id"]])[0], fixed, entry.get("summary", ""), source))
@@ -106,6 +117,25 @@ def from_pip_audit(text: str, pins: Sequence[Pin]) -> tuple[list[Vulnerability],
                 Vulnerability(pin, (cve or [one["id"]])[0], tuple(one["fix_versions"]), "".join(summary), source)
             )
     return found, skipped
+
+
+def from_npm_audit(text: str, lock: str, pins: Sequence[Pin]) -> list[Vulnerability]:
+    """What `npm audit --json` prints about the packages of a package-lock.json. Raises ValueError for an error."""
+    report = json.loads(text)
+    if "vulnerabilities" not in report:
+        raise ValueError(str(report.get("message") or report.get("error", {}).get("summary") or "no report"))
+    versions = {path.rpartition("node_modules/")[2]: one for path, one in json.loads(lock)["packages"].items()}
+    by_name = {pin.name: pin for pin in pins if pin.kind == NPM}
+    found: set[Vulnerability] = set()
+    for name, one in report["vulnerabilities"].items():
+        pin = by_name.get(name) or Pin(NPM, name, versions[name]["version"], ("toolchain/npm/package-lock.json",))
+        fix = one.get("fixAvailable")
+        fixed = (fix["version"],) if isinstance(fix, dict) and fix["name"] == name else ()
+        for cause in one["via"]:
+            if not isinstance(cause, str):  # else the name of the dependency at fault, which has an entry of its own
+                url = cause["url"]
+                found.add(Vulnerability(pin, url.rpartition("/")[2], fixed, cause["title"], url))
+    return sorted(found)
 
 
 def build_list(pins: Sequence[Pin], root: Path) -> list[Pin]:
@@ -153,11 +183,23 @@ def _pip_audit(pins: Sequence[Pin], version: str, root: Path, known: Known) -> N
             known.unasked[name] = f"it knows nothing about {len(skipped)} packages: {', '.join(skipped[:3])}, …"
 
 
+def _npm_audit(pins: Sequence[Pin], root: Path, known: Known) -> None:
+    folder = root / "toolchain/npm"
+    text, reason = run(["npm", "audit", "--json", "--package-lock-only"], folder, accept=(0, 1))
+    try:
+        if reason:
+            raise ValueError(reason)
+        known.found += from_npm_audit(text, (folder / "package-lock.json").read_text(), pins)
+    except (ValueError, KeyError, TypeError) as error:
+        known.unasked["npm audit"] = str(error)
+
+
 def ask(pins: Sequence[Pin], audit: dict[str, str], root: Path) -> Known:
     """Ask all sources; one that does not answer stands in `unasked`. The dated list is always read."""
     known = Known()
     _govulncheck(pins, audit["govulncheck"], root, known)
     _pip_audit(pins, audit["pip-audit"], root, known)
+    _npm_audit(pins, root, known)
     listed, known.list_date = from_list(LIST.read_text(), pins)
     there = {(one.pin, one.id) for one in known.found}
     known.found = sorted([*known.found, *(one for one in listed if (one.pin, one.id) not in there)])

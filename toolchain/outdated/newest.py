@@ -16,6 +16,9 @@ from toolchain.outdated.pinned import ACTION, DEBIAN, GO, NPM, PYTHON, Pin
 IMAGES_RUN = "trixie"
 """Release of Debian that the images are built from."""
 
+LOCKED_FOR = "3.11"
+"""Oldest Python that the lock is made for: what only newer ones can install is not offered alone."""
+
 SECONDS = 180.0
 """A registry that takes longer has not answered."""
 
@@ -41,7 +44,8 @@ def run(
         return "", f"{command[0]} is not installed"
     except subprocess.TimeoutExpired:
         return "", f"{command[0]} got no answer within {SECONDS:.0f} s"
-    if done.returncode in accept:
+    # A code that also stands for findings comes with a report; without one the program has failed.
+    if done.returncode == 0 or (done.returncode in accept and done.stdout.strip()):
         return done.stdout, ""
     return done.stdout, next((line.strip() for line in done.stderr.splitlines()[::-1] if line.strip()), "no output")
 
@@ -68,10 +72,15 @@ def read_go(text: str, into: Versions) -> None:
 
 
 def read_pip(text: str, names: Sequence[str], into: Versions) -> None:
-    """What `uv pip list --outdated --format json` prints. A name that it does not list is up to date."""
-    latest = {normal(row["name"]): row["latest_version"] for row in json.loads(text)}
+    """What `uv pip compile` prints for bare names: the newest version of each, or one for each range of Pythons."""
+    latest: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE):
+        latest.setdefault(normal(name), []).append(version)
     for name in names:
-        into.known[PYTHON, name] = [latest[normal(name)]] if normal(name) in latest else []
+        if versions := latest.get(normal(name)):
+            into.known[PYTHON, name] = versions
+        else:
+            into.unknown[PYTHON, name] = "the index lists no version"
 
 
 def normal(name: str) -> str:
@@ -80,8 +89,10 @@ def normal(name: str) -> str:
 
 
 def read_npm(text: str, names: Sequence[str], into: Versions) -> None:
-    """What `npm outdated --json` prints: nothing for what is up to date."""
+    """What `npm outdated --json` prints: nothing for what is up to date. Raises ValueError for a report of an error."""
     rows = json.loads(text or "{}")
+    if "code" in (error := rows.get("error", {})):
+        raise ValueError(error.get("summary") or error["code"])
     for name in names:
         into.known[NPM, name] = [rows[name]["latest"]] if name in rows else []
 
@@ -110,7 +121,12 @@ def _go(names: list[str], versions: Versions) -> None:
 
 
 def _python(names: list[str], root: Path, versions: Versions) -> None:
-    text, reason = run(["uv", "pip", "list", "--outdated", "--format", "json"], root)
+    # Not `uv pip list --outdated`: it knows the packages of this environment alone, which are not all that are pinned.
+    options = ["--quiet", "--universal", "--python-version", LOCKED_FOR, "--no-deps", "--no-header", "--no-annotate"]
+    with tempfile.TemporaryDirectory() as scratch:
+        wanted = Path(scratch) / "names.txt"
+        wanted.write_text("\n".join(names) + "\n")
+        text, reason = run(["uv", "pip", "compile", *options, str(wanted)], root)
     if text and not reason:
         read_pip(text, names, versions)
     else:

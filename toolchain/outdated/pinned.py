@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tierstack.cluster_addons.catalog import CATALOG
+
 GO, PYTHON, NPM, ACTION, DEBIAN = "go", "python", "npm", "action", "debian"
 
 PACKAGES = {"postgres": "postgresql-17", "pgbouncer": "pgbouncer", "valkey": "valkey-server", "haproxy": "haproxy"}
 """Package of Debian that has the same program as an official image."""
+
+MODULES = {"traefik": "github.com/traefik/traefik/v3"}
+"""Go module that an official image is built from, where Debian has no such package."""
 
 
 @dataclass(frozen=True, order=True)
@@ -69,6 +74,13 @@ def _go(root: Path) -> Iterator[tuple[str, str, str]]:
     for sources in pins["addons"].values():
         for source in sources:
             yield (*source["module"].rsplit("@", 1), "toolchain/pins.toml addons")
+    # What users install may be ahead of what tests can be built from.
+    for addon, release in CATALOG.items():
+        module = pins["addons"][addon.value][0]["module"].rsplit("@", 1)[0]
+        yield module, f"v{release.version}", "components/tierstack/cluster_addons/catalog.py"
+    for name, image in json.loads((root / "images/official.json").read_text()).items():
+        if module := MODULES.get(name.partition(":")[0]):
+            yield module, f"v{image['version']}", "images/official.json"
 
 
 def _others(root: Path) -> Iterator[tuple[str, str, str, str]]:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from toolchain.outdated.known import Known, Vulnerability
+from toolchain.outdated.known import LIST_ONLY, Known, Vulnerability
 from toolchain.outdated.newest import Versions
 from toolchain.outdated.pinned import Pin
-from toolchain.outdated.versions import newer
+from toolchain.outdated.versions import is_older, key, newer
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,19 @@ def rows(pins: Sequence[Pin], versions: Versions, known: Known) -> list[Row]:
     table: list[Row] = []
     for pin in sorted({*pins, *by_pin}):
         name = (pin.kind, pin.name)
-        there = tuple(newer(pin.version, versions.known.get(name, ())))
-        table.append(Row(pin, there, versions.unknown.get(name, ""), tuple(by_pin.get(pin, ()))))
+        there = versions.known.get(name, ())
+        unknown = versions.unknown.get(name, "")
+        if is_older(there, pin.version):
+            unknown = f"its list ends at {max(there, key=key)}, before the pinned {pin.version}"
+        table.append(Row(pin, tuple(newer(pin.version, there)), unknown, tuple(by_pin.get(pin, ()))))
     return table
 
 
-def exit_code(table: Sequence[Row], *, strict: bool) -> int:
-    """1 if a pin has a known vulnerability (`strict`: or is behind), else 0."""
-    return int(any(row.vulnerabilities or (strict and row.newer) for row in table))
+def exit_code(table: Sequence[Row], known: Known, *, strict: bool) -> int:
+    """1 if a pin has a known vulnerability; `strict`: or is behind, or something could not be looked up. Else 0."""
+    if any(row.vulnerabilities for row in table):
+        return 1
+    return int(strict and (bool(known.unasked) or any(row.newer or row.unknown for row in table)))
 
 
 def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
@@ -73,15 +78,19 @@ def text(table: Sequence[Row], known: Known, held: Mapping[str, str]) -> str:
         lines += [f"  {source}: {why}" for source, why in known.unasked.items()]
         parts.append("NOT LOOKED UP\n" + "\n".join(lines))
     count = sum(len(row.vulnerabilities) for row in vulnerable)
+    unsure = sum(bool(row.unknown) for row in table)
+    kinds = ", ".join(kind for kind in LIST_ONLY if any(row.pin.kind == kind for row in table))
     parts.append(
-        f"{len(table)} pins: {len(vulnerable)} with known vulnerabilities ({count}), {len(behind)} behind. "
+        f"{len(table)} pins: {len(vulnerable)} with known vulnerabilities ({count}), {len(behind)} behind, "
+        f"{unsure} without an answer.\n"
         f"The list in toolchain/outdated/advisories.toml is of {known.list_date}."
+        + (f" Only it knows vulnerabilities of: {kinds}." if kinds else "")
     )
     return "\n\n".join(parts)
 
 
 def as_json(table: Sequence[Row], known: Known, held: Mapping[str, str]) -> str:
-    """The same for programs: `pins` with all of them, `not_looked_up`, `advisory_list`."""
+    """The same for programs: `pins` with all of them, `not_looked_up`, `advisory_list`, `list_only` (kinds of pins)."""
     pins = [
         {
             "kind": row.pin.kind,
@@ -98,4 +107,5 @@ def as_json(table: Sequence[Row], known: Known, held: Mapping[str, str]) -> str:
         }
         for row in table
     ]
-    return json.dumps({"pins": pins, "not_looked_up": known.unasked, "advisory_list": known.list_date}, indent=2)
+    data = {"pins": pins, "not_looked_up": known.unasked, "advisory_list": known.list_date, "list_only": LIST_ONLY}
+    return json.dumps(data, indent=2)

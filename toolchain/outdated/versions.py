@@ -51,6 +51,12 @@ def newer(pinned: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*patches[-1:], *above[-1:]]))
 
 
+def is_older(known: Iterable[str], pinned: str) -> bool:
+    """Whether all versions of a list are older than the pinned one: such a list cannot tell what is newer."""
+    keys = [key(version) for version in known]
+    return bool(keys) and max(keys) < key(pinned)
+
+
 def is_affected(version: str, introduced: str, fixed: Sequence[str]) -> bool:
     """Whether `version` has a fault that came with `introduced` ("" for: always there) and ended with `fixed`.
 
