@@ -96,10 +96,10 @@ CATALOG: dict[Addon, Release] = {
         crds=("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"),
     ),
     Addon.TRAEFIK: Release(
-        version="3.7.12",
+        version="3.7.13",
         sources=_raw(
             "traefik/traefik",
-            "v3.7.12",
+            "v3.7.13",
             {
                 "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml": (
                     "1d5e8558803804562238b0d4a57174aadd6d87c36e3c4c55199ebcc356a9406c"
@@ -229,5 +229,5 @@ CATALOG: dict[Addon, Release] = {
 }
 """Every addon, in the order of installing: what one needs stands before it."""
 
-TRAEFIK_IMAGE = "docker.io/library/traefik:v3.7.12"
+TRAEFIK_IMAGE = "docker.io/library/traefik:v3.7.13"
 """Traefik has no release manifest (its chart only), so tierstack writes its objects; this is the vendor's image."""
