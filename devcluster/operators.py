@@ -129,7 +129,7 @@ def _manifests(folder: Path) -> Path:
         raise ClusterError("the operators' manifests are not there yet: python3 toolchain/setup.py cluster")
     shutil.copytree(done.stdout.strip(), folder, dirs_exist_ok=True)
     file = folder / "cert-manager.yaml"
-    # cert-manager that can be built from a Go module is 1.11.5, the resources are those of 1.19.1: its mutating webhook
+    # cert-manager that can be built from a Go module is 1.11.5, the resources are those of 1.21.2: its mutating webhook
     # would drop the fields that are younger than itself, and is needed only to note who asks for a certificate.
     documents = [one for one in yaml.safe_load_all(file.read_text()) if one]
     for one in documents:

@@ -21,7 +21,7 @@ def test_each_missing_addon_is_named_with_how_it_gets_there() -> None:
         f"addons.mode = 'existing': {name}; install it: a stack of the operators alone "
         "(docs/components/cluster-addons.md), `addons.mode: install` in this stack, or the vendor's manifest"
         for name in (
-            "cert-manager 1.19.1 is not in the cluster (no certificates.cert-manager.io, issuers.cert-manager.io)",
+            "cert-manager 1.21.2 is not in the cluster (no certificates.cert-manager.io, issuers.cert-manager.io)",
             "cloudnative-pg 1.30.1 is not in the cluster (no poolers.postgresql.cnpg.io)",
         )
     ]

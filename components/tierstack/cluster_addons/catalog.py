@@ -111,8 +111,8 @@ CATALOG: dict[Addon, Release] = {
         needs=(Addon.GATEWAY_API,),
     ),
     Addon.CERT_MANAGER: Release(
-        version="1.19.1",
-        sources=_asset("cert-manager/cert-manager", "v1.19.1", "cert-manager.yaml"),
+        version="1.21.2",
+        sources=_asset("cert-manager/cert-manager", "v1.21.2", "cert-manager.yaml"),
         namespace=operators.CERT_MANAGER,
         crds=("certificates.cert-manager.io", "issuers.cert-manager.io"),
     ),
