@@ -1,9 +1,11 @@
 """What becomes of the vendors' documents."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cluster_addons.samples import MANIFESTS, given
 from tierstack import Addon, ClusterAddonsArgs
@@ -145,6 +147,46 @@ def test_operators_run_apart_with_short_leases() -> None:
     assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "cnpg-controller-manager"}}}
     environment = {one["name"]: one["value"] for one in pod(made(Addon.KEDA), "keda-operator")["containers"][0]["env"]}
     assert environment["KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION"] == "8s"
+
+
+def arguments(found: list[dict[str, Any]], name: str) -> list[str]:
+    return pod(found, name)["containers"][0]["args"]
+
+
+@pytest.mark.parametrize(
+    ("without", "told"),
+    [
+        ([], True),
+        ([Addon.TRAEFIK], True),
+        ([Addon.GATEWAY_API], True),  # Traefik needs the resources, so the cluster has them
+        ([Addon.GATEWAY_API, Addon.TRAEFIK], False),  # it would not start without them
+    ],
+)
+def test_cert_manager_proves_names_through_gateways_where_there_are_any(without: list[Addon], told: bool) -> None:
+    found = made(Addon.CERT_MANAGER, without=without)
+    assert ("--enable-gateway-api" in arguments(found, "cert-manager")) is told
+
+
+def test_cert_manager_comes_after_the_resources_that_it_looks_for() -> None:
+    addons = list(CATALOG)
+    assert Addon.GATEWAY_API in CATALOG[Addon.CERT_MANAGER].needs
+    assert addons.index(Addon.GATEWAY_API) < addons.index(Addon.CERT_MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [("v1.11.5", False), ("v1.14.9", False), ("v1.15.0", True), ("1.21.2", True), ("main", True), (None, True)],
+)
+def test_an_older_release_gets_no_argument_that_it_does_not_know(label: str | None, told: bool, tmp_path: Path) -> None:
+    (deployment,) = [
+        one for one in manifests.parsed((MANIFESTS / "cert-manager.yaml").read_text()) if one["kind"] == "Deployment"
+    ]
+    if label:
+        deployment["metadata"]["labels"] = {"app.kubernetes.io/version": label}
+    (tmp_path / "cert-manager.yaml").write_text(yaml.safe_dump(deployment))
+    found = made(Addon.CERT_MANAGER, manifests=str(tmp_path))
+    assert ("--enable-gateway-api" in arguments(found, "cert-manager")) is told
+    assert "--leader-election-lease-duration=8s" in arguments(found, "cert-manager")
 
 
 def test_a_certificate_is_written_as_the_cluster_stores_it() -> None:

@@ -12,7 +12,7 @@ from tierstack import Addon, ClusterAddonsArgs
 from tierstack.cluster_addons import manifests
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.cluster_addons.kubernetes import documents, resource_name
-from tierstack.cluster_addons.tuning import TUNINGS
+from tierstack.cluster_addons.tuning import TUNINGS, version
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +69,21 @@ def test_every_tuning_meets_a_deployment(everything: dict[Addon, list[dict[str, 
     """One that meets none is of an operator whose vendor renamed it: it would run alone, and late."""
     names = {name for found in everything.values() for name in pods(found)}
     assert set(TUNINGS) == names - {"traefik"}
+
+
+def test_older_programs_get_no_argument_that_they_do_not_know(
+    everything: dict[Addon, list[dict[str, Any]]],
+) -> None:
+    """The set-up's cert-manager is older than the resource definitions beside it: an unknown argument would end it."""
+    (deployment,) = [
+        one
+        for one in everything[Addon.CERT_MANAGER]
+        if one["kind"] == "Deployment" and one["metadata"]["name"] == "cert-manager"
+    ]
+    told = "--enable-gateway-api" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    release = version(deployment)
+    assert release
+    assert told is (release >= (1, 15))
 
 
 def test_names_of_resources_are_unique(everything: dict[Addon, list[dict[str, Any]]]) -> None:

@@ -86,6 +86,11 @@ class ClusterAddonsArgs:
         dropped = {*(self.without or []), *(addon for addon, wanted in asked.items() if not wanted)}
         return [addon for addon in CATALOG if addon not in dropped]
 
+    @property
+    def has_gateway_api(self) -> bool:
+        """Whether the cluster has the Gateway API's resources: they are installed, or Traefik is, which needs them."""
+        return not {Addon.GATEWAY_API, Addon.TRAEFIK}.isdisjoint(self.chosen())
+
     def bare(self, addon: Addon) -> bool:
         """Whether only the resource definitions of `addon` are installed."""
         return addon in (self.crds_only or [])

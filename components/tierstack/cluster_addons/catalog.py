@@ -21,7 +21,7 @@ class Addon(Enum):
     TRAEFIK = "traefik"
     """Traefik as controller of the Gateway API: GatewayClass `traefik`. Needs `gateway-api`."""
     CERT_MANAGER = "cert-manager"
-    """Certificates: TLS, and the barman-cloud plugin."""
+    """Certificates: TLS, and the barman-cloud plugin. After `gateway-api`, where that is installed."""
     CLOUDNATIVE_PG = "cloudnative-pg"
     """PostgreSQL clusters: DatabaseWithReplicas."""
     BARMAN_CLOUD = "barman-cloud"
@@ -62,6 +62,7 @@ class Release:
     released: tuple[tuple[str, str], ...] = ()
     """Images that the vendor's files name by a moving tag, and the released image that is meant."""
     needs: tuple[Addon, ...] = ()
+    """What is made before it, where it is installed."""
 
 
 def _raw(repository: str, tag: str, files: dict[str, str]) -> tuple[Source, ...]:
@@ -115,6 +116,7 @@ CATALOG: dict[Addon, Release] = {
         sources=_asset("cert-manager/cert-manager", "v1.21.2", "cert-manager.yaml"),
         namespace=operators.CERT_MANAGER,
         crds=("certificates.cert-manager.io", "issuers.cert-manager.io"),
+        needs=(Addon.GATEWAY_API,),  # it looks for them when it starts
     ),
     Addon.CLOUDNATIVE_PG: Release(
         version="1.30.1",

@@ -26,6 +26,7 @@ def documents(addon: Addon, args: ClusterAddonsArgs, fetch: Fetch | None = None)
         replicas=args.replicas,
         lease_seconds=args.lease_seconds,
         labels={**args.platform.labels, "tierstack.dev/addon": addon.value},
+        gateway_api=args.has_gateway_api,
         crds_only=args.bare(addon),
     )
 

@@ -68,19 +68,20 @@ def prepared(
     replicas: int,
     lease_seconds: int,
     labels: Mapping[str, str],
+    gateway_api: bool,
     crds_only: bool = False,
 ) -> list[Manifest]:
     """`documents` as they are installed, in the order of installing.
 
-    `images`: the vendor's repository (without tag) → the image to run instead. `replicas` and `lease_seconds`: see
-    `tuning`. `labels` are added to each object, never to selectors or pods.
+    `images`: the vendor's repository (without tag) → the image to run instead. `replicas`, `lease_seconds` and
+    `gateway_api`: see `tuning`. `labels` are added to each object, never to selectors or pods.
     """
     if crds_only:
         documents = [one for one in documents if one["kind"] == CRD]
     found = [_one(one, release, {**dict(release.released), **_renamed(release, images)}) for one in documents]
     found += [] if crds_only else _namespaces(found, release)
     if not crds_only:
-        found = [one for document in found for one in tuned(document, replicas, lease_seconds)]
+        found = [one for document in found for one in tuned(document, replicas, lease_seconds, gateway_api=gateway_api)]
     for one in found:
         one["metadata"]["labels"] = {**(one["metadata"].get("labels") or {}), **labels}
     if release.namespace and release.pod_security:

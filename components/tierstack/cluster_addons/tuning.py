@@ -5,6 +5,7 @@ lost (40–50 s by Kubernetes' defaults) *and* 300 s, the default toleration of 
 fails over. Two copies, on two nodes, with a short leader lease, take over within the lease.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,10 @@ class Tuning:
     copies: bool = True
     """Whether more than one copy is of use."""
     arguments: tuple[str, ...] = ()
+    gateway_arguments: tuple[str, ...] = ()
+    """Further ones where the cluster has the Gateway API."""
+    since: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """First version that knows an argument: a manifest of an older one does not get it."""
     without: tuple[str, ...] = ()
     """Arguments of the vendor's that go away."""
     environment: dict[str, str] = field(default_factory=dict[str, str])
@@ -54,7 +59,13 @@ TUNINGS: dict[str, Tuning] = {
     "argo-rollouts": Tuning(
         arguments=(*_FLAGS, "--traefik-api-group=traefik.io", "--traefik-api-version=traefik.io/v1alpha1"),
     ),
-    "cert-manager": Tuning(arguments=_FLAGS),
+    # Without the argument it refuses challenges of HTTP-01 that go through a Gateway; with it, it does not start where
+    # the resources of the Gateway API are missing. Before 1.15 a feature gate took its place.
+    "cert-manager": Tuning(
+        arguments=_FLAGS,
+        gateway_arguments=("--enable-gateway-api",),
+        since={"--enable-gateway-api": (1, 15)},
+    ),
     "cert-manager-cainjector": Tuning(arguments=_FLAGS),
     "cert-manager-webhook": Tuning(),
     "keda-operator": Tuning(
@@ -80,8 +91,15 @@ def renew_seconds(lease_seconds: int) -> int:
     return lease_seconds * 2 // 3
 
 
-def tuned(manifest: Manifest, replicas: int, lease_seconds: int) -> Iterator[Manifest]:
-    """`manifest` and what belongs beside it."""
+def version(manifest: Manifest) -> tuple[int, ...] | None:
+    """Version that the vendor's manifest says it is of; None where it says none, or the name of a branch."""
+    labels: Manifest = manifest["metadata"].get("labels") or {}
+    match = re.match(r"v?(\d+(?:\.\d+)*)", str(labels.get("app.kubernetes.io/version", "")))
+    return tuple(map(int, match[1].split("."))) if match else None
+
+
+def tuned(manifest: Manifest, replicas: int, lease_seconds: int, *, gateway_api: bool) -> Iterator[Manifest]:
+    """`manifest` and what belongs beside it. `gateway_api`: whether the cluster has the Gateway API's resources."""
     name = manifest["metadata"]["name"]
     if manifest["kind"] != "Deployment" or name not in TUNINGS:
         yield manifest
@@ -96,11 +114,14 @@ def tuned(manifest: Manifest, replicas: int, lease_seconds: int) -> Iterator[Man
     container = pod["containers"][0]
     times = {"lease": lease_seconds, "renew": renew_seconds(lease_seconds)}
     kept = [one for one in container.get("args", []) if one not in tuning.without]
-    if arguments := [*kept, *(one.format(**times) for one in tuning.arguments)]:
+    known = [one for one in tuning.arguments if _knows(manifest, tuning, one)]
+    if gateway_api:
+        known += [one for one in tuning.gateway_arguments if _knows(manifest, tuning, one)]
+    if arguments := [*kept, *(one.format(**times) for one in known)]:
         container["args"] = arguments
-    added = [{"name": key, "value": value.format(**times)} for key, value in tuning.environment.items()]
-    if added:
-        container["env"] = [*container.get("env", []), *added]
+    variables = [{"name": key, "value": value.format(**times)} for key, value in tuning.environment.items()]
+    if variables:
+        container["env"] = [*container.get("env", []), *variables]
     # A throttled operator fails over late; its memory stays limited.
     container.get("resources", {}).get("limits", {}).pop("cpu", None)
     pod["tolerations"] = [*pod.get("tolerations", []), *tolerations()]
@@ -109,6 +130,11 @@ def tuned(manifest: Manifest, replicas: int, lease_seconds: int) -> Iterator[Man
         pod["affinity"] = {**apart(labels), **pod.get("affinity", {})}
         yield disruption_budget(name, labels, namespace=manifest["metadata"]["namespace"])
     yield manifest
+
+
+def _knows(manifest: Manifest, tuning: Tuning, argument: str) -> bool:
+    given = version(manifest)
+    return given is None or given >= tuning.since.get(argument, ())
 
 
 def tolerations() -> list[Manifest]:
