@@ -90,11 +90,15 @@ def test_what_tools_image_needs_is_what_is_run_in_it() -> None:
 
 
 def test_operators_are_installed_in_the_version_whose_manifests_are_tested() -> None:
-    """Users get the version of the catalog; manifests and schemas of the tests come from the pinned modules."""
+    """Users get the version of the catalog; manifests and schemas of the tests come from the pinned modules.
+
+    Where the modules lack that version, `[held]` says why (decision 35).
+    """
     pins = tomllib.loads((ROOT / "toolchain/pins.toml").read_text())
     for addon, release in CATALOG.items():
-        modules = {one["module"].rsplit("@", 1)[1] for one in pins["addons"][addon.value]}
-        assert f"v{release.version}" in modules, addon.value
+        modules = dict(reversed(one["module"].rsplit("@", 1)) for one in pins["addons"][addon.value])
+        if f"v{release.version}" not in modules:
+            assert set(modules.values()) <= set(pins["held"]), addon.value
 
 
 def test_the_constraints_are_the_engine_and_the_providers_of_the_set_up() -> None:

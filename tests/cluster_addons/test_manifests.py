@@ -132,6 +132,10 @@ def test_a_webhook_is_awaited_until_it_is_trusted() -> None:
     assert annotations == {"pulumi.com/waitFor": "jsonpath={.webhooks[*].clientConfig.caBundle}"}
 
 
+def arguments(found: list[dict[str, Any]], name: str) -> list[str]:
+    return pod(found, name)["containers"][0]["args"]
+
+
 def test_operators_run_apart_with_short_leases() -> None:
     found = made(Addon.CLOUDNATIVE_PG, replicas=3, lease_seconds=9)
     deployment = of("Deployment", found)
@@ -147,10 +151,8 @@ def test_operators_run_apart_with_short_leases() -> None:
     assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "cnpg-controller-manager"}}}
     environment = {one["name"]: one["value"] for one in pod(made(Addon.KEDA), "keda-operator")["containers"][0]["env"]}
     assert environment["KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION"] == "8s"
-
-
-def arguments(found: list[dict[str, Any]], name: str) -> list[str]:
-    return pod(found, name)["containers"][0]["args"]
+    (container,) = pod(made(Addon.EXTERNAL_SECRETS), "external-secrets")["containers"]
+    assert "--leader-election-lease-duration=8s" in container["args"]
 
 
 @pytest.mark.parametrize(

@@ -178,16 +178,10 @@ CATALOG: dict[Addon, Release] = {
         ),
     ),
     Addon.EXTERNAL_SECRETS: Release(
-        version="0.20.4",
-        sources=_asset("external-secrets/external-secrets", "v0.20.4", "external-secrets.yaml"),
+        version="2.9.0",
+        sources=_asset("external-secrets/external-secrets", "v2.9.0", "external-secrets.yaml"),
         namespace=operators.EXTERNAL_SECRETS,
         crds=("externalsecrets.external-secrets.io", "passwords.generators.external-secrets.io"),
-        released=(
-            (
-                "oci.external-secrets.io/external-secrets/external-secrets",
-                "oci.external-secrets.io/external-secrets/external-secrets:v0.20.4",
-            ),
-        ),
     ),
     Addon.PROMETHEUS_OPERATOR: Release(
         version="0.86.1",

@@ -78,7 +78,10 @@ TUNINGS: dict[str, Tuning] = {
     "keda-admission": Tuning(),
     # KEDA's manual advises one: https://keda.sh/docs/2.18/operate/cluster/#high-availability
     "keda-metrics-apiserver": Tuning(copies=False),
-    "external-secrets": Tuning(arguments=("--enable-leader-election=true",)),
+    "external-secrets": Tuning(
+        arguments=("--enable-leader-election=true", *_FLAGS),
+        since=dict.fromkeys(_FLAGS, (2, 8)),
+    ),
     "external-secrets-webhook": Tuning(),
     "external-secrets-cert-controller": Tuning(copies=False),
     "metrics-server": Tuning(copies=False),
