@@ -45,6 +45,18 @@ def test_official_images_are_pinned_by_digest_or_not_at_all(name: str) -> None:
     assert entry["note"]
 
 
+def test_stacks_name_the_official_images_that_are_looked_after() -> None:
+    """`make outdated` reads official.json: another version in a stack would never be compared with anything."""
+    official = {entry["reference"].rpartition(":")[0]: entry for entry in OFFICIAL.values()}
+    named = 0
+    for file in HERE.parent.glob("Pulumi.*.yaml"):
+        for reference, digest in re.findall(r": (\S+)@(sha256:[0-9a-f]{64})$", file.read_text(), re.MULTILINE):
+            if entry := official.get(reference.rpartition(":")[0]):
+                assert (reference, digest) == (entry["reference"], entry["digest"]), file.name
+                named += 1
+    assert named
+
+
 def test_content_name_and_executable_bit_are_a_change_and_times_are_not(tmp_path: Path) -> None:
     file = tmp_path / "recipe" / "file"
     file.parent.mkdir()
