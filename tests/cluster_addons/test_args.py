@@ -26,7 +26,7 @@ def test_a_directory_without_a_file_names_the_addon(tmp_path: Path) -> None:
     args = ClusterAddonsArgs(**given(manifests=str(tmp_path), without=others, keda=True))
     (problem,) = args.problems()
     assert problem.message == "has no keda.yaml"
-    assert problem.hint.startswith("put the vendor's manifest of keda 2.18.1 there, or leave it out")
+    assert problem.hint.startswith("put the vendor's manifest of keda 2.21.0 there, or leave it out")
 
 
 def test_what_is_needed_comes_first() -> None:

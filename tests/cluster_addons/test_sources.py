@@ -27,7 +27,7 @@ def test_a_file_is_downloaded_once(home: Path) -> None:
 
     for _ in range(2):
         assert "apiVersion: v1" in sources.read(Addon.KEDA, None, {"keda": SHA}, fetch)
-    assert asked == ["https://github.com/kedacore/keda/releases/download/v2.18.1/keda-2.18.1.yaml"]
+    assert asked == ["https://github.com/kedacore/keda/releases/download/v2.21.0/keda-2.21.0.yaml"]
     # A kept file that was changed since is not believed.
     (home / "addons" / f"{SHA}.yaml").write_text("changed")
     sources.read(Addon.KEDA, None, {"keda": SHA}, fetch)

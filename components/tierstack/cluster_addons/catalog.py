@@ -168,12 +168,12 @@ CATALOG: dict[Addon, Release] = {
         released=(("quay.io/argoproj/argo-rollouts", "quay.io/argoproj/argo-rollouts:v1.9.1"),),
     ),
     Addon.KEDA: Release(
-        version="2.18.1",
-        sources=_asset("kedacore/keda", "v2.18.1", "keda-2.18.1.yaml"),
+        version="2.21.0",
+        sources=_asset("kedacore/keda", "v2.21.0", "keda-2.21.0.yaml"),
         namespace=operators.KEDA,
         crds=("scaledobjects.keda.sh", "triggerauthentications.keda.sh"),
         released=tuple(
-            (f"ghcr.io/kedacore/{name}", f"ghcr.io/kedacore/{name}:2.18.1")
+            (f"ghcr.io/kedacore/{name}", f"ghcr.io/kedacore/{name}:2.21.0")
             for name in ("keda", "keda-metrics-apiserver", "keda-admission-webhooks")
         ),
     ),

@@ -76,7 +76,7 @@ TUNINGS: dict[str, Tuning] = {
         }
     ),
     "keda-admission": Tuning(),
-    # KEDA's manual advises one: https://keda.sh/docs/2.18/operate/cluster/#high-availability
+    # KEDA's manual advises one: https://keda.sh/docs/latest/operate/cluster/#high-availability
     "keda-metrics-apiserver": Tuning(copies=False),
     "external-secrets": Tuning(
         arguments=("--enable-leader-election=true", *_FLAGS),
