@@ -75,9 +75,17 @@ class Diagnostic:
         }
 
 
-def rule(code: str) -> Callable[[Callable[P, list[Diagnostic]]], Callable[P, list[Diagnostic]]]:
+def rule(
+    code: str,
+    guards: str = "",
+    *,
+    why: str = "",
+    wrong: str = "",
+    right: str = "",
+) -> Callable[[Callable[P, list[Diagnostic]]], Callable[P, list[Diagnostic]]]:
     """The decorator of a function that applies one rule: what it says carries the rule's `code`.
 
+    `guards`: what holds where nothing is wrong. `why`: what happens where it is broken. `wrong`, `right`: an example.
     What says of itself which rule it is, such as a number out of range, keeps its own code.
     """
 
