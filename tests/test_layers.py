@@ -29,10 +29,6 @@ SIDEWAYS = {
 """Imports of another component."""
 CIRCLES = {
     frozenset({"tls.args", "tls.given", "tls.rules"}),
-    frozenset(
-        f"app_cluster.{name}"
-        for name in ("args", "connections", "limits", "processes", "role_rules", "rules", "server")
-    ),
 }
 """Modules that import each other."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.gateway.samples import endpoint
-from tierstack.app_cluster import AppClusterArgs, HealthArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs
+from tierstack.app_cluster import AppClusterArgs, HealthArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs, identity
 from tierstack.core.tier import Tier
 from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.links import DatabaseConnection, DatabaseEngine, RedisConnection, SecretRef, TrustedCA
@@ -83,6 +83,11 @@ def given(on: str, **changes: Any) -> dict[str, Any]:
 def args(on: str, **changes: Any) -> AppClusterArgs:
     """The same as an object."""
     return AppClusterArgs(**{**given(on, **changes), "tier": changes.get("tier", Tier.USERS_100K)})
+
+
+def release_name(of: AppClusterArgs) -> str:
+    """The name of the release that arguments describe."""
+    return identity.known_name(of.application, of.release)
 
 
 FULL: dict[str, Any] = {

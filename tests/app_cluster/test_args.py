@@ -1,5 +1,6 @@
 """The rules of AppClusterArgs: each wrong input with its whole message."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, given, php,
 from tests.gateway.samples import endpoint
 from tests.support import refused
 from tierstack.app_cluster import AppCluster, HttpArgs, HttpServerArgs, RoleArgs, UploadsArgs
+from tierstack.core.diagnostics import NO_RULE
 from tierstack.core.tier import TIERS, Tier
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/app_cluster/wrong_args.yaml").read_text())
@@ -29,6 +31,11 @@ def test_wrong(case: dict[str, Any]) -> None:
     error = refused(lambda: AppCluster("web", given(case["where"], **changes)))  # type: ignore[arg-type]
     assert error.subject == 'AppCluster "web"'
     assert [str(problem) for problem in error.problems] == case["problems"]
+    assert [problem.code for problem in error.problems] == case["codes"]
+
+
+def test_every_rule_has_a_code() -> None:
+    assert [case["given"] for case in CASES if NO_RULE in case["codes"]] == []
 
 
 @pytest.mark.parametrize("on", ["docker", "kubernetes"])
@@ -60,13 +67,18 @@ def test_settings_within_the_limits_and_directories_beside_the_code(given: dict[
 
 def test_connections_of_another_platform() -> None:
     wrong = args("docker", gateway=endpoint("kubernetes")).problems()
-    assert [problem.path for problem in wrong] == ["gateway.docker"]
+    assert [(problem.path, problem.code) for problem in wrong] == [("gateway.docker", "other-platform")]
     wrong = args("kubernetes", **{key: given("docker")[key] for key in ("gateway", "database", "redis")}).problems()
     assert [problem.path for problem in wrong] == [
         "gateway.kubernetes",
         "database.password.secret_name",
         "redis.password.secret_name",
     ]
+
+
+def test_a_hostname_is_claimed_under_the_code_of_its_rule() -> None:
+    claims = args("docker", gateway=replace(endpoint("docker"), gateway="front")).claims()
+    assert [claim.problem.code for claim in claims] == ["hostname-twice"]
 
 
 def test_counts_come_from_the_tier_unless_given() -> None:

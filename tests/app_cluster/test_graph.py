@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from tests.app_cluster.samples import FULL, args, given, redis
+from tests.app_cluster.samples import FULL, args, given, redis, release_name
 from tests.gateway.samples import KUBERNETES, endpoint
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.app_cluster import (
@@ -79,7 +79,7 @@ def before(recorder: Recorder, name: str) -> set[str]:
 def test_the_order_of_a_release() -> None:
     full = args("docker", **FULL)
     recorder = made(full)
-    release = processes.release(full)
+    release = release_name(full)
     web = {f"web-{release}-{index}" for index in (1, 2)}
     for one in [*web, f"web-{release}-1-php"]:
         assert "web-migrate" in before(recorder, one), f"{one} waits for the migration"
@@ -96,7 +96,7 @@ def test_the_order_of_a_release() -> None:
 def test_containers_of_a_release_start_beside_the_old_ones_but_there_is_one_scheduler() -> None:
     full = args("docker", **FULL)
     recorder = made(full)
-    release = processes.release(full)
+    release = release_name(full)
     for one in recorder.of_type("docker:index/container:Container"):
         replaced_first = bool(one.options.get("deleteBeforeReplace"))
         assert replaced_first == (one.name == "web-scheduler")
@@ -108,7 +108,7 @@ def test_secrets_are_in_files_only() -> None:
     clear = json.dumps([one.inputs for one in recorder.made], default=lambda value: f"({type(value).__name__})")
     for value in ("the-app-key", "db-password", "redis-password"):
         assert value not in clear
-    release = processes.release(args("docker", **FULL))
+    release = release_name(args("docker", **FULL))
     files = recorder.named(f"web-{release}-secrets", "VolumeFiles").inputs
     assert isinstance(files["files"], Secret)
     assert (files["mode"], files["uid"]) == (0o400, 10001)
@@ -142,7 +142,7 @@ def test_nginx_is_alone_on_the_proxys_network() -> None:
     recorder = made(full)
     for one in recorder.of_type("docker:index/container:Container"):
         networks = [network["name"] for network in one.inputs["networksAdvanced"]]
-        is_nginx = one.name in {f"web-{processes.release(full)}-{index}" for index in (1, 2)}
+        is_nginx = one.name in {f"web-{release_name(full)}-{index}" for index in (1, 2)}
         assert (networks == ["shop-front"]) == is_nginx
         assert ("shop-front" in networks) == is_nginx
 
@@ -161,7 +161,7 @@ def test_nginx_from_an_image_of_its_own_sees_the_document_root() -> None:
     other = "sha256:" + "2" * 64
     with_image = args("docker", nginx_image=other)
     recorder = made(with_image)
-    release = processes.release(with_image)
+    release = release_name(with_image)
     nginx, php = (recorder.named(f"web-{release}-1{role}", "Container").inputs for role in ("", "-php"))
     assert nginx["image"] == other
     (volume,) = {mount["source"] for mount in nginx["mounts"] if mount["target"] == "/srv/shop/public"}
@@ -176,7 +176,7 @@ def test_url_and_release() -> None:
         pulumi.Output.all(url=web.url, release=web.release).apply(outputs.update)
 
     run_program(program)
-    assert outputs == {"url": "https://shop.example.org", "release": processes.release(args("docker"))}
+    assert outputs == {"url": "https://shop.example.org", "release": release_name(args("docker"))}
 
 
 # Roles and connections --------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ ROLES: dict[str, Any] = {
 def test_roles_on_docker() -> None:
     of = args("docker", **ROLES)
     recorder = made(of)
-    release = processes.release(of)
+    release = release_name(of)
     roles = {one.name: one for one in recorder.of_type("docker:index/container:Container") if "mail" in one.name}
     assert set(roles) == {f"web-{release}-mail-1", f"web-{release}-mail-2"}
     for one in roles.values():
@@ -257,7 +257,7 @@ def test_every_redis_has_variables_of_its_own(on: str) -> None:
     of = args(on, **{**FULL, "more_redis": stores})
     recorder = made(of)
     if on == "docker":
-        one = recorder.named(f"web-{processes.release(of)}-worker-1", "Container").inputs
+        one = recorder.named(f"web-{release_name(of)}-worker-1", "Container").inputs
         plain = dict(entry.split("=", 1) for entry in one["envs"])
         assert [network["name"] for network in one["networksAdvanced"]][-3:] == [
             "shop-redis",
@@ -278,7 +278,7 @@ def test_every_redis_has_variables_of_its_own(on: str) -> None:
         "cache",
         "rate-limits",
     )
-    names = processes.secret_names(of)
+    names = processes.secret_names(of.application)
     assert [name for name in names if "REDIS" in name] == [
         "REDIS_CACHE_PASSWORD",
         "REDIS_PASSWORD",
@@ -355,7 +355,7 @@ def test_a_server_of_an_image_is_not_killed_for_being_busy() -> None:
 def test_nginx_sees_uploads_and_cannot_change_them(on: str) -> None:
     of = args(on, **FULL)
     if on == "docker":
-        mounts = made(of).named(f"web-{processes.release(of)}-1", "Container").inputs["mounts"]
+        mounts = made(of).named(f"web-{release_name(of)}-1", "Container").inputs["mounts"]
         (found,) = [one["readOnly"] for one in mounts if one["target"] == "/srv/uploads"]
     else:
         mounts = container(made(of), "nginx")["volumeMounts"]

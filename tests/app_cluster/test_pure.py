@@ -1,4 +1,4 @@
-"""What needs no engine: names of releases, the proxy's file, configuration files, the wrapper that hands over secrets."""
+"""What needs no engine: names of releases, configuration files, the wrapper that hands over secrets."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.app_cluster.samples import FULL, args, php, redis
+from tests.app_cluster.samples import FULL, args, php, redis, release_name
 from tierstack.app_cluster import (
     HealthArgs,
     HttpArgs,
@@ -21,20 +21,20 @@ from tierstack.app_cluster import (
     OutboundArgs,
     RoleArgs,
     UploadsArgs,
+    identity,
     limits,
     processes,
     server,
-    traffic,
 )
-from tierstack.app_cluster.traffic import Mirror, Release
+from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.release import checked
 from tierstack.core.tier import Tier
 from tierstack.platform import DockerHost
 from tierstack.platform.revision import revision
 
-HTTP: dict[str, Any] = {
-    "http_server": HttpServerArgs(command=["serve"], memory_mb=128),
-    "php": None,
-}
+
+def nginx(of: AppClusterArgs) -> str:
+    return server.nginx(of.application, of.release)
 
 
 # Releases ---------------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ HTTP: dict[str, Any] = {
     ids=str,
 )
 def test_what_shapes_a_container_names_another_release(changes: dict[str, Any]) -> None:
-    assert processes.release(args("docker", **changes)) != processes.release(args("docker"))
+    assert release_name(args("docker", **changes)) != release_name(args("docker"))
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,26 @@ def test_what_shapes_a_container_names_another_release(changes: dict[str, Any]) 
 )
 def test_what_does_not_keeps_the_release(changes: dict[str, Any]) -> None:
     before = args("docker", roles={"worker": RoleArgs(command=["w"])}) if "roles" in changes else args("docker")
-    assert processes.release(args("docker", **changes)) == processes.release(before)
+    assert release_name(args("docker", **changes)) == release_name(before)
 
 
 def test_a_release_is_twelve_digits_and_does_not_know_secrets() -> None:
-    one, two = (processes.release(args("docker", secrets={"KEY": value})) for value in ("one", "two"))
+    one, two = (release_name(args("docker", secrets={"KEY": value})) for value in ("one", "two"))
     assert one == two
     assert len(one) == 12
     assert int(one, 16)
+
+
+def test_only_releases_that_can_run_together_are_taken() -> None:
+    one = args("docker").release
+    for weights in ([0], [0, 0], [100, -1], []):
+        with pytest.raises(ValueError, match="weights"):
+            checked([replace(one, weight=weight) for weight in weights])
+    for current in ([False], [True, True], [False, False]):
+        with pytest.raises(ValueError, match="current"):
+            checked([replace(one, current=flag) for flag in current])
+    with pytest.raises(ValueError, match="twice"):
+        identity.known_names(args("docker").application, [one, replace(one, weight=5)])
 
 
 def test_a_rotated_secret_is_another_revision() -> None:
@@ -129,7 +141,7 @@ def test_the_wrapper_starts_nothing_without_its_secrets(tmp_path: Path) -> None:
 
 def test_without_secrets_there_is_no_wrapper() -> None:
     bare = args("docker", database=None, redis=None)
-    assert processes.with_secrets(bare, ["php", "x"]) == ["php", "x"]
+    assert processes.with_secrets(bare.application, bare.release, ["php", "x"]) == ["php", "x"]
 
 
 # Configuration files ----------------------------------------------------------------------------------------------
@@ -141,7 +153,7 @@ def test_sizes_reach_the_files() -> None:
         php=php(children=7, child_memory_mb=96),
         http=HttpArgs(max_body_mb=3, request_timeout_seconds=9),
     )
-    pool, web = server.fpm(full), server.nginx(full)
+    pool, web = server.fpm(full.release), nginx(full)
     assert "pm.max_children = 7\n" in pool
     assert "php_value[memory_limit] = 96M\n" in pool
     assert "php_value[upload_max_filesize] = 3M\n" in pool
@@ -150,7 +162,7 @@ def test_sizes_reach_the_files() -> None:
 
 
 def test_only_the_front_controller_runs() -> None:
-    text = server.nginx(args("docker", php=php(front_controller="app.php")))
+    text = nginx(args("docker", php=php(front_controller="app.php")))
     scripts = set(re.findall(r"fastcgi_param SCRIPT_FILENAME (\S+);", text))
     assert scripts == {"/srv/shop/public/app.php", server.PING}, "and the ping, which PHP-FPM answers without a script"
     assert "$fastcgi_script_name" not in text
@@ -168,7 +180,7 @@ def test_only_the_front_controller_runs() -> None:
     ],
 )
 def test_programs_under_other_endings_are_no_files(name: str, is_program: bool) -> None:
-    (pattern,) = re.findall(r'location ~\* "(.*)" \{ try_files /\.none ', server.nginx(args("docker")))
+    (pattern,) = re.findall(r'location ~\* "(.*)" \{ try_files /\.none ', nginx(args("docker")))
     assert bool(re.search(pattern, f"/folder/{name}", re.IGNORECASE)) == is_program
 
 
@@ -195,7 +207,10 @@ def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) 
         http_server=HttpServerArgs(command=["serve"], memory_mb=128, port=here.server_port),
         health=HealthArgs(readiness_path="/ready", client=[sys.executable, "-c", ask]),
     )
-    command = [part.replace("/tmp/.tierstack-ready", f"{tmp_path}/ready") for part in processes.web_check(of)]
+    command = [
+        part.replace("/tmp/.tierstack-ready", f"{tmp_path}/ready")
+        for part in processes.web_check(of.application, of.release)
+    ]
 
     def check(ready: int, health: int) -> tuple[bool, list[str]]:
         _Server.status |= {"/ready": ready, "/health": health}
@@ -213,9 +228,9 @@ def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) 
 def test_settings_of_the_caller_win() -> None:
     """A `php_value` of the pool would be laid over them, and comes too late for what PHP reserves at its start."""
     of = args("docker", php=php(settings={"memory_limit": "1G", "opcache.memory_consumption": "256"}))
-    assert "memory_limit" not in server.fpm(of)
-    assert "opcache" not in server.fpm(of)
-    command = processes.fpm_command(of)
+    assert "memory_limit" not in server.fpm(of.release)
+    assert "opcache" not in server.fpm(of.release)
+    command = processes.fpm_command(of.release)
     options = {command[at + 1] for at, part in enumerate(command) if part == "-d"}
     assert options == {"memory_limit=1G", "opcache.memory_consumption=256", "opcache.validate_timestamps=0"}
 
@@ -234,51 +249,45 @@ def test_settings_of_the_caller_win() -> None:
 )
 def test_memory_for_opcache_is_counted(settings: dict[str, str], more: int) -> None:
     given = args("docker", php=php(settings=settings))
-    assert limits.web_memory_mb(given) - limits.web_memory_mb(args("docker")) == more
+    assert limits.web_memory_mb(given.release) - limits.web_memory_mb(args("docker").release) == more
 
 
 @pytest.mark.parametrize("body", [1, 16, 17, 128, 2048])
 def test_nginx_runs_out_of_room_before_php_does(body: int) -> None:
     """nginx keeps a body until its request ends, and says 503; PHP would hand an empty one to the application."""
     of = args("docker", http=HttpArgs(max_body_mb=body))
-    assert limits.bodies_mb(of) >= 4 * body
-    assert limits.php_scratch_mb(of) > limits.bodies_mb(of)
-    assert limits.nginx_memory_mb(of) > limits.bodies_mb(of)
-    assert limits.web_memory_mb(of) == 24 * 64 + 64 + limits.bodies_mb(of)
+    assert limits.bodies_mb(of.release) >= 4 * body
+    assert limits.php_scratch_mb(of.release) > limits.bodies_mb(of.release)
+    assert limits.nginx_memory_mb(of.release) > limits.bodies_mb(of.release)
+    assert limits.web_memory_mb(of.release) == 24 * 64 + 64 + limits.bodies_mb(of.release)
 
 
 @pytest.mark.parametrize(("timeout", "stop", "expected"), [(60, None, 60), (300, None, 300), (300, 20, 20)])
 def test_a_stop_waits_for_the_longest_request(timeout: int, stop: int | None, expected: int) -> None:
     of = args("docker", http=HttpArgs(request_timeout_seconds=timeout, stop_seconds=stop))
-    assert limits.stop_seconds(of) == expected
-    assert f"worker_shutdown_timeout {expected}s;" in server.nginx(of)
-    assert f"process_control_timeout = {expected}s\n" in server.fpm(of)
-    assert limits.container_stop_seconds(of) > expected
-    assert limits.answer_seconds(of) > timeout
+    assert limits.stop_seconds(of.release) == expected
+    assert f"worker_shutdown_timeout {expected}s;" in nginx(of)
+    assert f"process_control_timeout = {expected}s\n" in server.fpm(of.release)
+    assert limits.container_stop_seconds(of.release) > expected
+    assert limits.answer_seconds(of.release) > timeout
 
 
 def test_no_answer_of_php_goes_through_a_file() -> None:
-    assert "fastcgi_max_temp_file_size 0;" in server.nginx(args("docker"))
+    assert "fastcgi_max_temp_file_size 0;" in nginx(args("docker"))
 
 
 def test_probes_never_wait_behind_the_work() -> None:
     of = args("docker", health=HealthArgs(readiness_path="/up"))
-    pool, web = server.fpm(of), server.nginx(of)
+    pool, web = server.fpm(of.release), nginx(of)
     assert f"pm.status_listen = {server.SOCKETS}/php-fpm-status.sock\n" in pool
     assert f"ping.path = {server.PING}\n" in pool
     probes = web[web.index(f"listen {server.PROBES};") :]
     assert "fastcgi_pass php;" not in probes
     assert probes.count("/up") == 1, "the gate of a release, and nothing else, asks the application"
-    assert http(OLD)["services"]["web-aaa"]["loadBalancer"]["healthCheck"] == {
-        "path": server.PING,
-        "port": server.PROBES,
-        "interval": "1s",
-        "timeout": "2s",
-    }
 
 
 def test_logs_have_no_query_strings() -> None:
-    text = server.nginx(args("docker"))
+    text = nginx(args("docker"))
     log = text[text.index("log_format") : text.index("access_log")]
     assert "$request_uri" not in log
     assert "$request " not in log
@@ -286,91 +295,10 @@ def test_logs_have_no_query_strings() -> None:
 
 
 def test_memory_is_the_tiers_arithmetic() -> None:
-    assert processes.web_memory_mb(args("docker", php=php(children=10, child_memory_mb=50))) == 564 + 64
-    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M)) == 48 * 64 + 64 + 64
-
-
-# The proxy's file -------------------------------------------------------------------------------------------------
-
-OLD = Release(name="aaa", servers=["web-aaa-1:8080", "web-aaa-2:8080"], weight=95)
-NEW = Release(name="bbb", servers=["web-bbb-1:8080"], weight=5)
-
-
-def http(*releases: Release, mirror: Mirror | None = None, **changes: Any) -> dict[str, Any]:
-    return json.loads(traffic.traefik_file("web", args("docker", **changes), releases, mirror))["http"]
-
-
-def test_releases_share_traffic_by_weight() -> None:
-    services = http(OLD, NEW)["services"]
-    assert services["web"]["weighted"]["services"] == [
-        {"name": "web-aaa", "weight": 95},
-        {"name": "web-bbb", "weight": 5},
-    ]
-    assert services["web-aaa"]["loadBalancer"]["servers"] == [
-        {"url": "http://web-aaa-1:8080"},
-        {"url": "http://web-aaa-2:8080"},
-    ]
-
-
-def test_a_release_without_weight_runs_without_traffic() -> None:
-    services = http(OLD, replace(NEW, weight=0))["services"]
-    assert [one["name"] for one in services["web"]["weighted"]["services"]] == ["web-aaa"]
-    assert "web-bbb" in services, "its servers are known and checked"
-
-
-def test_a_mirror_gets_copies() -> None:
-    found = http(OLD, replace(NEW, weight=0), mirror=Mirror(release="bbb", percent=10))
-    assert found["routers"]["web"]["service"] == "web-mirrored"
-    assert found["services"]["web-mirrored"]["mirroring"] == {
-        "service": "web",
-        "mirrors": [{"name": "web-bbb", "percent": 10}],
-    }
-
-
-def test_every_name_that_is_used_is_defined() -> None:
-    for changes in ({}, {"http": HttpArgs(rate_limit=0)}, HTTP):
-        found = http(OLD, NEW, **changes)
-        router = found["routers"]["web"]
-        assert router["service"] in found["services"]
-        assert set(router["middlewares"]) == set(found["middlewares"])
-        for name in ("web-aaa", "web-bbb"):
-            assert found["services"][name]["loadBalancer"]["serversTransport"] in found["serversTransports"]
-
-
-def test_headers_and_limits() -> None:
-    policy = HttpArgs(content_security_policy="default-src 'self'", rate_limit=7, rate_burst=9, frame_options="DENY")
-    found = http(OLD, http=policy)
-    headers = found["middlewares"]["web-headers"]["headers"]["customResponseHeaders"]
-    assert headers["Content-Security-Policy"] == "default-src 'self'"
-    assert headers["X-Frame-Options"] == "DENY"
-    assert headers["Strict-Transport-Security"] == "max-age=31536000"
-    assert headers["Server"] == headers["X-Powered-By"] == ""
-    limit = found["middlewares"]["web-rate-limit"]["rateLimit"]
-    assert {key: limit[key] for key in ("average", "period", "burst")} == {"average": 7, "period": "1s", "burst": 9}
-    assert "Strict-Transport-Security" not in str(http(OLD, http=HttpArgs(hsts_seconds=0)))
-
-
-def test_the_proxy_holds_no_body_and_no_answer() -> None:
-    """Its buffering would keep whole answers too: streams would come at their end, and large ones fill its tmpfs."""
-    for changes in ({}, HTTP):
-        assert "buffering" not in json.dumps(http(OLD, **changes)["middlewares"])
-
-
-def test_a_busy_server_of_an_image_stays_in_traffic() -> None:
-    def check(**changes: Any) -> dict[str, Any]:
-        return http(OLD, **HTTP, **changes)["services"]["web-aaa"]["loadBalancer"]["healthCheck"]
-
-    assert (check()["timeout"], check(http=HttpArgs(request_timeout_seconds=9))["timeout"]) == ("65s", "14s")
-    assert check()["path"] == "/health"
-    assert "port" not in check()
-    apart = check(health=HealthArgs(port=2114))
-    assert (apart["port"], apart["timeout"]) == (2114, "2s")
-
-
-def test_rule() -> None:
-    assert traffic.rule(["a.org", "*.b.org"]) == "Host(`a.org`) || HostRegexp(`^[a-z0-9-]+\\.b\\.org$`)"
+    assert processes.web_memory_mb(args("docker", php=php(children=10, child_memory_mb=50)).release) == 564 + 64
+    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M).release) == 48 * 64 + 64 + 64
 
 
 def test_full_arguments_are_covered() -> None:
-    names = processes.secret_names(args("docker", **FULL))
+    names = processes.secret_names(args("docker", **FULL).application)
     assert names == ["APP_KEY", "DB_PASSWORD", "REDIS_PASSWORD"]

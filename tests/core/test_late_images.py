@@ -90,6 +90,7 @@ def test_it_is_judged_once_it_is_known(
 def test_on_a_docker_host_the_application_s_image_names_its_containers() -> None:
     (problem,) = refused(lambda: app(D, late(ID))).problems
     assert problem.path == "image"
+    assert problem.code == "unknown-image"
     assert "names the containers of a release" in problem.message
 
 

@@ -19,26 +19,30 @@ def behind(networks: list[str] | None, **changes: Any) -> Any:
     return found
 
 
+def nginx(of: Any) -> str:
+    return server.nginx(of.application, of.release)
+
+
 def test_a_client_is_counted_by_its_own_address_whatever_stands_in_front() -> None:
-    limit = traffic.rate_limit(behind(NETWORKS))
+    limit = traffic.rate_limit(behind(NETWORKS).application)
     assert limit is not None
     assert limit["sourceCriterion"] == {"ipStrategy": {"excludedIPs": NETWORKS}}
 
 
 def test_an_ipv6_client_cannot_take_another_address_of_its_own_network() -> None:
-    limit = traffic.rate_limit(behind(None))
+    limit = traffic.rate_limit(behind(None).application)
     assert limit is not None
     assert limit["sourceCriterion"] == {"ipStrategy": {"ipv6Subnet": 64}}
     assert forwarded.client_source([]) == forwarded.client_source(None)
 
 
 def test_nginx_looks_past_the_same_networks() -> None:
-    found = server.nginx(behind(NETWORKS))
+    found = nginx(behind(NETWORKS))
     assert "real_ip_recursive on;" in found
     assert all(f"set_real_ip_from {one};" in found for one in NETWORKS)
-    alone = server.nginx(behind(None))
+    alone = nginx(behind(None))
     assert "real_ip_recursive" not in alone, "a client in a private network could then name any address"
-    twice = server.nginx(behind(["10.0.0.0/8"]))
+    twice = nginx(behind(["10.0.0.0/8"]))
     assert twice.count("set_real_ip_from 10.0.0.0/8;") == 1, "nginx warns about a network that is given twice"
 
 

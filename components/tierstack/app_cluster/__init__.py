@@ -3,7 +3,7 @@
 import pulumi
 
 from tierstack.app_cluster import docker, kubernetes
-from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
+from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.options import (
     HealthArgs,
     HttpArgs,
@@ -14,6 +14,7 @@ from tierstack.app_cluster.options import (
     PhpFpmArgs,
     QueueScaling,
     RoleArgs,
+    SecretDelivery,
     UploadsArgs,
 )
 from tierstack.platform import PlatformKind
@@ -51,7 +52,7 @@ class AppCluster(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, AppClusterArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        built = build(self.physical_name, self, args)
+        built = build(self.physical_name, self, args.application, [args.release])
         port = args.gateway.https_port
         url = f"https://{args.hostnames[0]}{'' if port == 443 else f':{port}'}"
         self.finish({"url": built.ready.apply(lambda _: url), "release": built.release})

@@ -1,10 +1,10 @@
 """What an AppCluster takes. The rules of it stand in `rules.py`."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 import pulumi
 
+from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.counts import AppCounts, role_counts
 from tierstack.app_cluster.options import (
     HealthArgs,
@@ -14,22 +14,16 @@ from tierstack.app_cluster.options import (
     OutboundArgs,
     PhpFpmArgs,
     RoleArgs,
+    SecretDelivery,
     UploadsArgs,
 )
-from tierstack.core.errors import Diagnostic
+from tierstack.app_cluster.release import Release, RequestLimits
+from tierstack.app_cluster.rules import claims_of, count_problems, problems_of
+from tierstack.core.errors import Diagnostic, out_of_range
 from tierstack.core.tier import TIERS, Tier
 from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.platform import Platform
 from tierstack.platform.claims import Claim
-
-
-class SecretDelivery(Enum):
-    """How processes get their secrets; `docker inspect` shows them in neither case."""
-
-    ENV = "env"
-    """As environment variables of the process (`DB_PASSWORD`), as Laravel reads them."""
-    FILE = "file"
-    """As files, named by environment variables (`DB_PASSWORD_FILE=/run/…/DB_PASSWORD`)."""
 
 
 @dataclass(kw_only=True)
@@ -108,14 +102,6 @@ class AppClusterArgs:
     component is renamed, and nothing is replaced. None: the component's name."""
 
     @property
-    def web(self) -> PhpFpmArgs | HttpServerArgs:
-        """What answers requests. Raises ValueError where nothing does, which the rules refuse."""
-        web = self.php or self.http_server
-        if web is None:
-            raise ValueError("neither `php` nor `http_server` is given")
-        return web
-
-    @property
     def counts(self) -> AppCounts:
         """The counts and sizes that hold: those given, else those of the tier."""
         size, php, server = TIERS[self.tier].app, self.php, self.http_server
@@ -130,14 +116,53 @@ class AppClusterArgs:
             roles=role_counts(self.roles, size),
         )
 
+    @property
+    def application(self) -> Application:
+        """What all releases share."""
+        return Application(
+            platform=self.platform,
+            gateway=self.gateway,
+            hostnames=self.hostnames,
+            http=self.http,
+            user=self.user,
+            uploads=self.uploads,
+            outbound=self.outbound,
+            secrets=self.secrets or {},
+            database=self.database,
+            persistent_connections=self.persistent_connections,
+            redis=self.redis,
+            more_redis=self.more_redis or {},
+        )
+
+    @property
+    def release(self) -> Release:
+        """The release that the arguments describe; it takes all requests."""
+        return Release(
+            image=self.image,
+            nginx_image=self.nginx_image,
+            php=self.php,
+            http_server=self.http_server,
+            requests=RequestLimits(
+                max_body_mb=self.http.max_body_mb,
+                request_timeout_seconds=self.http.request_timeout_seconds,
+                stop_seconds=self.http.stop_seconds,
+            ),
+            health=self.health,
+            environment=self.environment or {},
+            secret_delivery=self.secret_delivery,
+            writable_paths=self.writable_paths or [],
+            roles=self.roles or {},
+            migration=self.migration,
+            counts=self.counts,
+        )
+
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
-        from tierstack.app_cluster.rules import problems_of  # the rules need the types above
-
-        return problems_of(self)
+        found = problems_of(self.application, self.release)
+        found += count_problems(self.counts, self.replicas, self.max_replicas)
+        found += out_of_range("service_time_ms", self.service_time_ms, 0.1, 3600000, "ms")
+        return found + out_of_range("cpu_time_ms", self.cpu_time_ms, 0.01, 3600000, "ms")
 
     def claims(self) -> list[Claim]:
         """What no other component of the program can have."""
-        from tierstack.app_cluster.rules import claims_of
-
-        return claims_of(self)
+        return claims_of(self.application)

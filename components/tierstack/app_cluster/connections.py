@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.application import Application
 from tierstack.links import DatabaseConnection, RedisConnection, SecretRef, TrustedCA
 from tierstack.platform.internal_ca import ca_path
 
@@ -44,20 +44,20 @@ class Connected:
         return [*self.plain, *self.late, self.password, *self.direct]
 
 
-def connected(args: AppClusterArgs) -> list[Connected]:
+def connected(app: Application) -> list[Connected]:
     """Every connection of an application."""
-    found = [_database(args.database, args.persistent_connections)] if args.database else []
-    if args.redis:
-        found.append(_redis("redis", "redis", "REDIS", args.redis))
-    for name, link in (args.more_redis or {}).items():
+    found = [_database(app.database, app.persistent_connections)] if app.database else []
+    if app.redis:
+        found.append(_redis("redis", "redis", "REDIS", app.redis))
+    for name, link in app.more_redis.items():
         prefix = f"REDIS_{name.upper().replace('-', '_')}"
         found.append(_redis(f"more_redis.{name}", f"redis-{name}", prefix, link))
     return found
 
 
-def trusted(args: AppClusterArgs) -> dict[str, TrustedCA]:
+def trusted(app: Application) -> dict[str, TrustedCA]:
     """The internal CAs that processes verify servers by, by what they are of (see `internal_ca`)."""
-    return {one.of: one.ca for one in connected(args) if one.ca}
+    return {one.of: one.ca for one in connected(app) if one.ca}
 
 
 def _database(link: DatabaseConnection, persistent: bool) -> Connected:

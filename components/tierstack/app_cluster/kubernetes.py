@@ -1,53 +1,66 @@
 """AppCluster on Kubernetes: what it registers, in which order. The manifests themselves are in `manifests.py`."""
 
+from collections.abc import Sequence
+
 import pulumi
 
 from tierstack.app_cluster import manifests
-from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
+from tierstack.app_cluster.release import Release
 from tierstack.links import SecretRef
 from tierstack.platform.kubernetes.cluster import Object, cluster
+from tierstack.platform.kubernetes.config import name_of
 from tierstack.platform.kubernetes.gitops import Step
+from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.revision import combined
 
 
-def build(name: str, parent: pulumi.Resource, args: AppClusterArgs) -> Built:
-    """Register everything."""
-    on = cluster(args.platform, parent)
-    given = on.given_secret(f"{name}-secrets", parent, args.secrets) if args.secrets else {}
-    secrets = _secret_names(args, given)
-    app = manifests.App(name, args, secrets, combined(secrets.values()))
-    base = [on.object(one["metadata"]["name"], parent, one) for one in (app.service_account(), *app.config_maps())]
-    if claim := app.uploads_claim():
+def build(name: str, parent: pulumi.Resource, app: Application, releases: Sequence[Release]) -> Built:
+    """Register everything: what the releases share, the web pods of each, and the rest of the current one."""
+    on = cluster(app.platform, parent)
+    given = on.given_secret(f"{name}-secrets", parent, app.secrets) if app.secrets else {}
+    secrets = _secret_names(app, given)
+    made = manifests.App(name, app, releases, secrets, combined(secrets.values()))
+    current = made.current
+    base = [on.object(name_of(one), parent, one) for one in (made.service_account(), *made.config_maps())]
+    if claim := made.uploads_claim():
         # In the step of the first pod that mounts it.
-        first = Step.MIGRATION if args.migration else Step.APP
-        base.append(on.object(claim["metadata"]["name"], parent, claim, data=True, step=first))
-    base.append(on.object(f"{name}-network", parent, app.network_policy()))
+        first = Step.MIGRATION if current.release.migration else Step.APP
+        base.append(on.object(name_of(claim), parent, claim, data=True, step=first))
+    base.append(on.object(f"{name}-network", parent, made.network_policy()))
 
     migrated = list(base)
-    if args.migration and (job := app.migration()):
-        timeout = f"{args.migration.timeout_seconds + DATABASE_WAIT_SECONDS + 60}s"
+    if (migration := current.release.migration) and (job := current.migration()):
+        timeout = f"{migration.timeout_seconds + DATABASE_WAIT_SECONDS + 60}s"
         migrated.append(
             on.object(f"{name}-migrate", parent, job, step=Step.MIGRATION, depends_on=base, timeout=timeout)
         )
-    web = [on.object(name, parent, app.web(), depends_on=migrated)]
-    for one in (app.service(), *app.scaling()):
-        # Kinds may share a name on Kubernetes; logical names of the engine tell them apart.
-        kind = one["kind"].lower()
-        web.append(on.object(f"{one['metadata']['name']}-{_SHORT.get(kind, kind)}", parent, one))
-    route: list[Object] = [on.object(one["metadata"]["name"], parent, one) for one in app.middlewares()]
-    routed = on.object(f"{name}-route", parent, app.route(), depends_on=[*route, *web])
+    web: list[Object] = []
+    for release in made.releases:
+        web.append(on.object(release.web_name, parent, release.web(), depends_on=migrated))
+        around = (release.service(), *release.web_scaling())
+        web += [on.object(_logical_name(one), parent, one) for one in around]
+    web += [on.object(_logical_name(one), parent, one) for one in current.role_scaling()]
+    route: list[Object] = [on.object(name_of(one), parent, one) for one in made.middlewares()]
+    routed = on.object(f"{name}-route", parent, made.route(), depends_on=[*route, *web])
     # A release that does not get ready takes no job: the old one keeps its workers and its scheduler.
-    for one in app.background():
-        on.object(one["metadata"]["name"], parent, one, depends_on=[routed])
-    return Built(app.release, routed.urn.apply(lambda _: True))
+    for one in current.background():
+        on.object(name_of(one), parent, one, depends_on=[routed])
+    return Built(current.release_name, routed.urn.apply(lambda _: True))
+
+
+def _logical_name(made: Manifest) -> str:
+    """Kinds may share a name on Kubernetes; logical names of the engine tell them apart."""
+    kind = made["kind"].lower()
+    return f"{name_of(made)}-{_SHORT.get(kind, kind)}"
 
 
 _SHORT = {"horizontalpodautoscaler": "autoscaler", "scaledobject": "autoscaler", "poddisruptionbudget": "budget"}
 
 
-def _secret_names(args: AppClusterArgs, given: dict[str, SecretRef]) -> dict[str, SecretRef]:
+def _secret_names(app: Application, given: dict[str, SecretRef]) -> dict[str, SecretRef]:
     """The Secret behind each secret variable."""
-    return dict(sorted((given | {one.password: one.secret for one in connected(args)}).items()))
+    return dict(sorted((given | {one.password: one.secret for one in connected(app)}).items()))

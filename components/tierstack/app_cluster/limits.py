@@ -1,4 +1,4 @@
-"""Sizes and time-outs on the way of one request (pure), all derived from the same arguments.
+"""Sizes and time-outs on the way of one request (pure), all derived from one release.
 
 B is `http.max_body_mb`, R is `http.request_timeout_seconds`, S is `http.stop_seconds`.
 
@@ -28,7 +28,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.release import Release
 from tierstack.core.tier import web_memory_mb as children_memory_mb
 
 STALL_SECONDS = 60
@@ -40,40 +40,41 @@ _DIGITS, _SIZE = re.compile(r"\d+"), re.compile(r"(\d+)([KMG]?)", re.IGNORECASE)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
-def stop_seconds(args: AppClusterArgs) -> int:
+def stop_seconds(release: Release) -> int:
     """Seconds that requests get when their container stops: those given, else what the longest may take."""
-    return args.http.request_timeout_seconds if args.http.stop_seconds is None else args.http.stop_seconds
+    requests = release.requests
+    return requests.request_timeout_seconds if requests.stop_seconds is None else requests.stop_seconds
 
 
-def answer_seconds(args: AppClusterArgs) -> int:
+def answer_seconds(release: Release) -> int:
     """Seconds after which nobody waits for an answer any more: PHP-FPM ends its child, the proxy its connection."""
-    return args.http.request_timeout_seconds + 5
+    return release.requests.request_timeout_seconds + 5
 
 
-def container_stop_seconds(args: AppClusterArgs) -> int:
+def container_stop_seconds(release: Release) -> int:
     """Seconds until a container that was told to stop is killed."""
-    return stop_seconds(args) + 5
+    return stop_seconds(release) + 5
 
 
-def bodies_mb(args: AppClusterArgs) -> int:
+def bodies_mb(release: Release) -> int:
     """MiB of nginx' tmpfs: the bodies of the requests in hand. Those up to 16 KiB stay in its buffers."""
-    return max(64, _BODIES * args.http.max_body_mb)
+    return max(64, _BODIES * release.requests.max_body_mb)
 
 
-def nginx_memory_mb(args: AppClusterArgs) -> int:
+def nginx_memory_mb(release: Release) -> int:
     """MiB of an nginx container: its tmpfs, and 64 for the process and its buffers (5 were seen under load)."""
-    return bodies_mb(args) + 64
+    return bodies_mb(release) + 64
 
 
-def php_scratch_mb(args: AppClusterArgs) -> int:
+def php_scratch_mb(release: Release) -> int:
     """MiB of /tmp of PHP-FPM."""
-    return bodies_mb(args) + _SCRATCH_MB
+    return bodies_mb(release) + _SCRATCH_MB
 
 
-def web_memory_mb(args: AppClusterArgs) -> int:
+def web_memory_mb(release: Release) -> int:
     """MiB that a PHP-FPM container needs: its children, PHP's own, opcache beyond that, and the bodies in its tmpfs."""
-    counts = args.counts
-    return children_memory_mb(counts.children, counts.child_memory_mb) + opcache_mb(args) + bodies_mb(args)
+    counts = release.counts
+    return children_memory_mb(counts.children, counts.child_memory_mb) + opcache_mb(release) + bodies_mb(release)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +98,10 @@ class PhpLimit:
         return not self.why_not_less
 
 
-def php_limits(args: AppClusterArgs) -> dict[str, PhpLimit]:
+def php_limits(release: Release) -> dict[str, PhpLimit]:
     """The limits of ours beside which settings of PHP stand, by the name of the setting."""
-    child, body, seconds = args.counts.child_memory_mb, args.http.max_body_mb, args.http.request_timeout_seconds
+    child, requests = release.counts.child_memory_mb, release.requests
+    body, seconds = requests.max_body_mb, requests.request_timeout_seconds
     bodies: dict[str, Any] = {
         "amount": body * 2**20,
         "argument": "http.max_body_mb",
@@ -126,9 +128,9 @@ def php_limits(args: AppClusterArgs) -> dict[str, PhpLimit]:
     }
 
 
-def php_settings(args: AppClusterArgs) -> dict[str, str]:
+def php_settings(release: Release) -> dict[str, str]:
     """The settings of PHP that the caller gives."""
-    return (args.php.settings if args.php else None) or {}
+    return (release.php.settings if release.php else None) or {}
 
 
 def php_amount(value: str) -> float | None:
@@ -140,9 +142,9 @@ def php_amount(value: str) -> float | None:
     return int(size[1]) * _UNITS[size[2].upper()] or None if size else None
 
 
-def opcache_mb(args: AppClusterArgs) -> int:
+def opcache_mb(release: Release) -> int:
     """MiB of shared memory that `php.settings` ask for, which PHP-FPM reserves at its start."""
-    settings = php_settings(args)
+    settings = php_settings(release)
     # php.ini: the first is in MiB whatever its unit, the second in bytes or with a unit.
     memory = _DIGITS.match(settings.get("opcache.memory_consumption", ""))
     jit = _SIZE.fullmatch(settings.get("opcache.jit_buffer_size", ""))

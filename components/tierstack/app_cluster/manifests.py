@@ -1,7 +1,15 @@
-"""Everything of an AppCluster on Kubernetes: its pods, and what stands around them."""
+"""Everything of an AppCluster on Kubernetes: its releases, and what stands around them."""
 
-from tierstack.app_cluster import traffic
+from collections.abc import Sequence
+
+import pulumi
+
+from tierstack.app_cluster import identity, traffic
+from tierstack.app_cluster.application import Application
+from tierstack.app_cluster.pods import labels
+from tierstack.app_cluster.release import Release, checked
 from tierstack.app_cluster.role_manifests import Roles
+from tierstack.links import SecretRef
 from tierstack.platform.kubernetes import network, routes
 from tierstack.platform.kubernetes.budget import disruption_budget
 from tierstack.platform.kubernetes.claim import claim, claim_spec
@@ -11,79 +19,105 @@ from tierstack.platform.kubernetes.services import service, service_port
 from tierstack.platform.proxy import TRAEFIK_CLASS
 
 _HTTP = 80
-"""Port of the Service."""
+"""Port of the Service of each release."""
 
 
-class App(Roles):
-    """One application in one namespace."""
-
-    def service_account(self) -> Manifest:
-        labels = self.labels("web")
-        return manifest("v1", "ServiceAccount", self.name, labels=labels, automountServiceAccountToken=False)
-
-    def config_maps(self) -> list[Manifest]:
-        """Those of the release that starts; pods of the old one keep theirs."""
-        return [self.configuration] if self.configuration else []
-
-    def uploads_claim(self) -> Manifest | None:
-        uploads = self.args.uploads
-        if not uploads:
-            return None
-        storage_class = uploads.storage_class or self.args.platform.storage_class
-        spec = claim_spec(uploads.storage_gb, storage_class, uploads.access_mode)
-        return claim(f"{self.name}-uploads", spec, self.labels("web"))
+class Workloads(Roles):
+    """One release in one namespace, with what stands around its web pods."""
 
     def service(self) -> Manifest:
-        labels = self.labels("web")
+        """What the route sends the release's share to."""
+        own = self.labels(self.web_role)
         # Its endpoints come with the pods, which the Deployment waits for.
-        return service(self.name, labels, [service_port("http", _HTTP, "http")], labels=labels, annotations=SKIP_AWAIT)
+        return service(self.web_name, own, [service_port("http", _HTTP, "http")], labels=own, annotations=SKIP_AWAIT)
 
-    def scaling(self) -> list[Manifest]:
-        """Autoscalers, and the budget that keeps pods up while nodes are drained."""
-        counts = self.args.counts
+    def web_scaling(self) -> list[Manifest]:
+        """The autoscaler of the web pods, and the budget that keeps them up while nodes are drained."""
+        counts, own = self.release.counts, self.labels(self.web_role)
         found: list[Manifest] = []
         if counts.max_replicas > counts.replicas:
-            found.append(self._autoscaler("web", "", counts.replicas, counts.max_replicas))
-        found += self.role_scaling()
+            found.append(self.autoscaler(self.web_name, self.web_role, counts.replicas, counts.max_replicas))
         if counts.replicas > 1:
             # A release that never gets ready holds up no drain.
-            labels = self.labels("web")
-            found.append(disruption_budget(self.name, labels, unready_too=True, labels=labels))
+            found.append(disruption_budget(self.web_name, own, unready_too=True, labels=own))
         return found
+
+
+class App:
+    """One application in one namespace."""
+
+    def __init__(
+        self,
+        name: str,
+        app: Application,
+        releases: Sequence[Release],
+        secrets: dict[str, SecretRef],
+        revision: pulumi.Input[str],
+    ) -> None:
+        """The first release has the names of the application alone: its Deployment rolls to what comes in its place,
+        pod by pod. Each further one has objects of its own beside it, so its place in the list changes nothing."""
+        assert app.gateway.kubernetes  # the rules ask for it
+        self.gateway = app.gateway.kubernetes
+        self.name, self.app = name, app
+        first, *others = checked(releases)
+        # A name that is known only during the update can be in labels, but not in names of objects.
+        first_name, *names = identity.known_names(app, releases) if others else [identity.release_name(app, first)]
+        self.releases = [Workloads(name, app, first, first_name, secrets, revision)]
+        for release, beside in zip(others, map(str, names), strict=True):
+            self.releases.append(Workloads(name, app, release, beside, secrets, revision, beside=beside))
+        (self.current,) = [one for one in self.releases if one.release.current]
+
+    def service_account(self) -> Manifest:
+        own = labels(self.name, "web")
+        return manifest("v1", "ServiceAccount", self.name, labels=own, automountServiceAccountToken=False)
+
+    def config_maps(self) -> list[Manifest]:
+        """Those of the releases that start; pods of an old one keep theirs. Releases with the same files share one."""
+        found = [one.configuration for one in self.releases if one.configuration]
+        return list({name_of(one): one for one in found}.values())
+
+    def uploads_claim(self) -> Manifest | None:
+        uploads = self.app.uploads
+        if not uploads:
+            return None
+        storage_class = uploads.storage_class or self.app.platform.storage_class
+        spec = claim_spec(uploads.storage_gb, storage_class, uploads.access_mode)
+        return claim(f"{self.name}-uploads", spec, labels(self.name, "web"))
 
     def network_policy(self) -> Manifest:
         """In: the proxy only. Out: this namespace (what listens there judges by labels), DNS, the ports asked for at
         public addresses, and the private networks asked for."""
-        args = self.args
+        outbound = self.app.outbound
         proxies = [network.namespace(self.gateway.proxy_namespace)]
         egress = [network.egress([network.NEIGHBOURS]), network.DNS]
-        if ports := [443, 587] if args.outbound.ports is None else args.outbound.ports:
+        if ports := [443, 587] if outbound.ports is None else outbound.ports:
             egress.append(network.egress(network.outside(), *ports))
-        egress += [network.egress([network.addresses(one.cidr)], *one.ports) for one in args.outbound.networks or []]
+        egress += [network.egress([network.addresses(one.cidr)], *one.ports) for one in outbound.networks or []]
+        web_ports = dict.fromkeys(one.release.web.port for one in self.releases)
         return network.policy(
             self.name,
             {"app.kubernetes.io/name": self.name},
-            ingress=[network.ingress(proxies, args.web.port)],
+            ingress=[network.ingress(proxies, *web_ports)],
             egress=egress,
-            labels=self.labels("web"),
+            labels=labels(self.name, "web"),
         )
 
     def middlewares(self) -> list[Manifest]:
         """Traefik's own kinds, for what the Gateway API lacks; none for another GatewayClass."""
         if self.gateway.gateway_class != TRAEFIK_CLASS:
             return []
-        limit = traffic.rate_limit(self.args)
+        limit = traffic.rate_limit(self.app)
         specs: dict[str, Manifest] = {"rate-limit": {"rateLimit": limit}} if limit else {}
         specs["retry"] = {"retry": {"attempts": 4, "initialInterval": "50ms"}}
-        labels = self.labels("web")
+        own = labels(self.name, "web")
         return [
-            manifest("traefik.io/v1alpha1", "Middleware", f"{self.name}-{suffix}", spec, labels=labels)
+            manifest("traefik.io/v1alpha1", "Middleware", f"{self.name}-{suffix}", spec, labels=own)
             for suffix, spec in specs.items()
         ]
 
     def route(self) -> Manifest:
-        """The one HTTPRoute. Its rules are one list, so it has one writer."""
-        headers = [{"name": key, "value": value} for key, value in traffic.security_headers(self.args).items()]
+        """The one HTTPRoute, with the share of each release. Its rules are one list, so it has one writer."""
+        headers = [{"name": key, "value": value} for key, value in traffic.security_headers(self.app).items()]
         modifier = {"set": headers, "remove": list(traffic.REMOVED_HEADERS)}
         filters: list[Manifest] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": modifier}]
         filters += [
@@ -93,9 +127,8 @@ class App(Roles):
             }
             for one in self.middlewares()
         ]
-        backends = [routes.backend(self.name, _HTTP, weight=100)]
+        # One of weight 0 gets no request (Gateway API, HTTPBackendRef), and is there for who looks at the route.
+        backends = [routes.backend(one.web_name, _HTTP, weight=one.release.weight) for one in self.releases]
         rule = {"matches": routes.path("/"), "filters": filters, "backendRefs": backends}
-        gateway, hostnames, labels = self.gateway, self.args.hostnames, self.labels("web")
-        return routes.http_route(
-            self.name, gateway.name, gateway.section_name, [rule], hostnames=hostnames, labels=labels
-        )
+        gateway, hostnames, own = self.gateway, self.app.hostnames, labels(self.name, "web")
+        return routes.http_route(self.name, gateway.name, gateway.section_name, [rule], hostnames=hostnames, labels=own)

@@ -2,9 +2,19 @@
 
 import ipaddress
 from dataclasses import dataclass
+from enum import Enum
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
 from tierstack.platform.kubernetes import operators
+
+
+class SecretDelivery(Enum):
+    """How processes get their secrets; `docker inspect` shows them in neither case."""
+
+    ENV = "env"
+    """As environment variables of the process (`DB_PASSWORD`), as Laravel reads them."""
+    FILE = "file"
+    """As files, named by environment variables (`DB_PASSWORD_FILE=/run/…/DB_PASSWORD`)."""
 
 
 @dataclass(kw_only=True)
@@ -131,8 +141,14 @@ class OutboundNetwork:
     ports: list[int]
     """TCP ports there, such as `[9200]`."""
 
+    @rule(
+        "outbound-network",
+        "A network that pods may reach is written in CIDR notation, with its ports.",
+        wrong="outbound: {networks: [{cidr: 10.20.0.5/16, ports: [9200]}]}",
+        right="outbound: {networks: [{cidr: 10.20.0.0/16, ports: [9200]}]}",
+    )
     def problems(self, path: str) -> list[Diagnostic]:
-        """The rules of a network and its ports."""
+        """A network that pods may reach is written in CIDR notation, with its ports."""
         found: list[Diagnostic] = []
         for index, port in enumerate(self.ports):
             found += out_of_range(f"{path}.ports[{index}]", port, 1, 65535)

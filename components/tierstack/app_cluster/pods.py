@@ -1,14 +1,16 @@
-"""Pods of an AppCluster on Kubernetes, and what runs them: functions of the arguments, nothing registered here."""
+"""Pods of one release on Kubernetes, and what runs them: functions of the release, nothing registered here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pulumi
 
 from tierstack.app_cluster import limits, processes, server
-from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
+from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import connected, trusted
+from tierstack.app_cluster.identity import digest
+from tierstack.app_cluster.options import SecretDelivery
+from tierstack.app_cluster.release import Release
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CA_FILE, ca_directory
 from tierstack.platform.kubernetes import placement, probes, volumes, workload
@@ -38,45 +40,53 @@ _PATIENT = [
 """Before a command that asks others as soon as it starts, and may run again: tried five times within 15 s."""
 
 
-def release_of(args: AppClusterArgs) -> pulumi.Input[str]:
-    """The name of the release; an output where an image comes from another resource or stack."""
-    if all(image is None or isinstance(image, str) for image in (args.image, args.nginx_image)):
-        return processes.release(args)
-    known = pulumi.Output.all(args.image, args.nginx_image)
-    return known.apply(lambda images: processes.release(replace(args, image=str(images[0]), nginx_image=images[1])))
-
-
 def _called(release: pulumi.Input[str], name: Callable[[str], str]) -> pulumi.Input[str]:
     return name(release) if isinstance(release, str) else pulumi.Output.from_input(release).apply(name)
 
 
+def labels(app_name: str, role: str) -> dict[str, str]:
+    """What selects the pods of a role; never changes, because a Deployment's selector cannot."""
+    return {"app.kubernetes.io/name": app_name, "app.kubernetes.io/component": role}
+
+
 class Pods:
-    """The processes of one application in one namespace."""
+    """The processes of one release of an application in one namespace."""
 
     def __init__(
-        self, name: str, args: AppClusterArgs, secrets: dict[str, SecretRef], revision: pulumi.Input[str]
+        self,
+        name: str,
+        app: Application,
+        release: Release,
+        release_name: pulumi.Input[str],
+        secrets: dict[str, SecretRef],
+        revision: pulumi.Input[str],
+        *,
+        beside: str | None = None,
     ) -> None:
-        assert args.gateway.kubernetes  # the rules ask for it
-        self.gateway = args.gateway.kubernetes
-        self.name, self.args, self.secrets, self.revision = name, args, secrets, revision
-        self.connected = connected(args)
-        self.release = release_of(args)
-        files = processes.files(args)
-        self.configuration = config_map(f"{name}-config", files, self.labels("web")) if files else None
+        """`beside`: the release's name, where it runs beside the first of the list, which has the names of the
+        application alone."""
+        self.name, self.app, self.release, self.release_name = name, app, release, release_name
+        self.secrets, self.revision = secrets, revision
+        self.connected = connected(app)
+        self.web_role = f"web-{beside}" if beside else "web"
+        """What labels and selectors call the web pods of this release."""
+        self.web_name = f"{name}-{self.web_role}" if beside else name
+        """The name of the release's Deployment, Service, autoscaler and budget."""
+        files = processes.files(app, release)
+        # Named by its content: releases with the same files share it.
+        self.configuration = config_map(f"{name}-config", files, labels(name, "web")) if files else None
         """The ConfigMap of the release; None for a server of the image's own."""
 
     def labels(self, role: str) -> dict[str, str]:
-        """What selects the pods of a role; never changes, because a Deployment's selector cannot."""
-        return {"app.kubernetes.io/name": self.name, "app.kubernetes.io/component": role}
+        """What selects the pods of a role."""
+        return labels(self.name, role)
 
-    def deployment(
-        self, role: str, suffix: str, pod: Manifest, *, strategy: Manifest, replicas: int | None
-    ) -> Manifest:
+    def deployment(self, name: str, role: str, pod: Manifest, *, strategy: Manifest, replicas: int | None) -> Manifest:
         """The Deployment of a role. `replicas` None: an autoscaler owns the field."""
         # Where the engine applies, `revision` rolls the pods; in rendered files Reloader notices a rotated secret.
-        reloaded = self.args.secrets and self.args.platform.renders
+        reloaded = self.app.secrets and self.app.platform.renders
         return workload.deployment(
-            f"{self.name}{suffix}",
+            name,
             self.labels(role),
             pod,
             strategy=strategy,
@@ -88,31 +98,30 @@ class Pods:
         )
 
     def _environment(self, direct: bool, more: Mapping[str, str]) -> list[Manifest]:
-        args = self.args
-        values: dict[str, pulumi.Input[str]] = {**processes.plain_environment(args)}
+        values: dict[str, pulumi.Input[str]] = {**processes.plain_environment(self.app, self.release)}
         for one in self.connected:
             values |= {**one.late, **(one.direct if direct else {})}
         values |= more
         found = workload.variables({key: values[key] for key in sorted(values)})
-        if args.secret_delivery is SecretDelivery.ENV:
+        if self.release.secret_delivery is SecretDelivery.ENV:
             found += [workload.from_secret(key, ref.secret_name, ref.key) for key, ref in self.secrets.items()]
         return found
 
     def _volumes(self, scratch_mb: int = 64) -> tuple[list[Manifest], list[Manifest]]:
         """Volumes and mounts of every process of the application, with `scratch_mb` of /tmp."""
-        args = self.args
+        app, release = self.app, self.release
         found, mounts = [volumes.memory("tmp", scratch_mb)], [volumes.mount("tmp", "/tmp")]
-        for index, path in enumerate(args.writable_paths or []):
+        for index, path in enumerate(release.writable_paths):
             found.append(volumes.memory(f"writable-{index}", 64))
             mounts.append(volumes.mount(f"writable-{index}", path))
-        if args.uploads:
+        if app.uploads:
             found.append({"name": "uploads", "persistentVolumeClaim": {"claimName": f"{self.name}-uploads"}})
-            mounts.append(volumes.mount("uploads", args.uploads.path))
-        for of, ca in trusted(args).items():
+            mounts.append(volumes.mount("uploads", app.uploads.path))
+        for of, ca in trusted(app).items():
             # Only the certificate of the Secret, whose other entries may be keys.
             found.append(volumes.secret(f"{of}-ca", ca.secret_name, [CA_FILE]))
             mounts.append(volumes.mount(f"{of}-ca", ca_directory(of), read_only=True))
-        if args.secret_delivery is SecretDelivery.FILE and self.secrets:
+        if release.secret_delivery is SecretDelivery.FILE and self.secrets:
             sources = [volumes.secret_file(ref.secret_name, ref.key, key) for key, ref in self.secrets.items()]
             found.append(volumes.projected("secrets", sources))
             mounts.append(volumes.mount("secrets", processes.SECRETS, read_only=True))
@@ -123,7 +132,7 @@ class Pods:
     ) -> Manifest:
         """A container of the application's image."""
         env = self._environment(more.pop("direct", False), more.pop("environment", None) or {})
-        return workload.container(name, self.args.image, command, resources(memory_mb, cpu), mounts, env=env, **more)
+        return workload.container(name, self.release.image, command, resources(memory_mb, cpu), mounts, env=env, **more)
 
     def _pod(
         self,
@@ -138,15 +147,15 @@ class Pods:
     ) -> Manifest:
         """The template of a role's pods. `before`: containers that end before the others start. `direct`: they may
         reach the primary of the database itself."""
-        args = self.args
-        uid, gid = (int(part) for part in args.user.split(":"))
-        labels = self.labels(role)
+        app = self.app
+        uid, gid = (int(part) for part in app.user.split(":"))
+        own = self.labels(role)
         for one in self.connected:
-            labels |= one.link.client_labels or {}
-        if direct and args.database:
-            labels |= args.database.direct_client_labels or {}
+            own |= one.link.client_labels or {}
+        if direct and app.database:
+            own |= app.database.direct_client_labels or {}
         return workload.pod(
-            {**labels, "tierstack.dev/release": self.release},
+            {**own, "tierstack.dev/release": self.release_name},
             containers,
             security=workload.user(uid, gid),
             before=before,
@@ -160,43 +169,44 @@ class Pods:
 
     def web(self) -> Manifest:
         """The Deployment that answers requests."""
-        args, counts = self.args, self.args.counts
-        containers, mounted = self._http() if args.http_server else self._php()
+        release, counts = self.release, self.release.counts
+        containers, mounted = self._http() if release.http_server else self._php()
         pod = self._pod(
-            "web",
+            self.web_role,
             containers,
             mounted,
             before=self._copy_public(),
-            stop_seconds=limits.container_stop_seconds(args) + _DRAIN_SECONDS,
-            topologySpreadConstraints=placement.spread(self.labels("web"), each_release=True),
+            stop_seconds=limits.container_stop_seconds(release) + _DRAIN_SECONDS,
+            topologySpreadConstraints=placement.spread(self.labels(self.web_role), each_release=True),
         )
         owned = counts.max_replicas > counts.replicas  # by the autoscaler
+        replicas = None if owned else counts.replicas
         strategy = workload.rolling(unavailable=0, surge="25%")
-        return self.deployment("web", "", pod, strategy=strategy, replicas=None if owned else counts.replicas)
+        return self.deployment(self.web_name, self.web_role, pod, strategy=strategy, replicas=replicas)
 
     def _http_probes(self) -> Manifest:
         """Probes of a server of the image's own. The start has a day: it is asked `readiness_path`, and a database that
         is away then is no reason to kill it. What the work answers is no sign of life, because it may wait for long."""
-        args = self.args
-        host = {"Host": args.hostnames[0], "X-Forwarded-Proto": "https"}
-        start = probes.http(args.health.readiness_path or args.health.path, "http", host)
-        alive = probes.http(args.health.path, "http" if args.health.port is None else args.health.port, host)
+        health = self.release.health
+        host = {"Host": self.app.hostnames[0], "X-Forwarded-Proto": "https"}
+        start = probes.http(health.readiness_path or health.path, "http", host)
+        alive = probes.http(health.path, "http" if health.port is None else health.port, host)
         begun = {"startupProbe": probes.probe(start, 5, timeout=4, failures=17280)}
-        if args.health.port is not None:
+        if health.port is not None:
             return {**begun, "readinessProbe": probes.probe(alive, 5, timeout=3), "livenessProbe": _living(alive)}
         listens = probes.probe(probes.tcp("http"), 5, timeout=3)
         patient = probes.probe(alive, 60, timeout=30, failures=10)
         return {**begun, "readinessProbe": listens, "livenessProbe": patient}
 
     def _http(self) -> tuple[list[Manifest], list[Manifest]]:
-        args, web = self.args, self.args.http_server
+        release, web = self.release, self.release.http_server
         assert web
         mounted, mounts = self._volumes()
         container = self._process(
             "web",
             list(web.command),
-            processes.web_memory_mb(args),
-            processes.web_cpu(args),
+            processes.web_memory_mb(release),
+            processes.web_cpu(release),
             mounts,
             ports=[workload.port("http", web.port)],
             # Until the proxies know that it leaves; then SIGTERM.
@@ -207,28 +217,28 @@ class Pods:
 
     def _php(self) -> tuple[list[Manifest], list[Manifest]]:
         """PHP-FPM and nginx, which share a socket; PHP-FPM stops when nginx has answered the last request."""
-        args, web = self.args, self.args.php
+        release, web = self.release, self.release.php
         assert web
         assert self.configuration
-        mounted, mounts = self._volumes(limits.php_scratch_mb(args))
+        mounted, mounts = self._volumes(limits.php_scratch_mb(release))
         # They may be reached from the document root, by a link such as Laravel's `public/storage`.
         uploads = [{**mount, "readOnly": True} for mount in mounts if mount["name"] == "uploads"]
         mounted += [
             volumes.config("config", name_of(self.configuration)),
             volumes.memory("sockets", 1),
-            volumes.memory("nginx-tmp", limits.bodies_mb(args)),
+            volumes.memory("nginx-tmp", limits.bodies_mb(release)),
         ]
         shared = [volumes.mount("config", server.CONFIG, read_only=True), volumes.mount("sockets", server.SOCKETS)]
         public: list[Manifest] = []
-        if args.nginx_image:
+        if release.nginx_image:
             mounted.append({"name": "public", "emptyDir": {}})
             public = [volumes.mount("public", web.document_root, read_only=True)]
         ping, alive = probes.http(server.PING, server.PROBES), probes.http(server.ALIVE, server.PROBES)
         php = self._process(
             "php",
-            processes.fpm_command(args),
-            processes.web_memory_mb(args),
-            processes.web_cpu(args),
+            processes.fpm_command(release),
+            processes.web_memory_mb(release),
+            processes.web_cpu(release),
             [*mounts, *shared],
             lifecycle=probes.quit_after(f"while [ -e {server.SOCKETS}/nginx.pid ]; do sleep 0.2; done"),
             startupProbe=_started(ping),
@@ -236,9 +246,9 @@ class Pods:
         )
         nginx = workload.container(
             "nginx",
-            args.nginx_image or args.image,
-            processes.nginx_command(args),
-            resources(limits.nginx_memory_mb(args), 0.05),
+            release.nginx_image or release.image,
+            processes.nginx_command(release),
+            resources(limits.nginx_memory_mb(release), 0.05),
             [*shared, volumes.mount("nginx-tmp", "/tmp"), *public, *uploads],
             ports=[workload.port("http", web.port)],
             lifecycle=probes.quit_after(f"sleep {_DRAIN_SECONDS}"),
@@ -250,16 +260,16 @@ class Pods:
 
     def _copy_public(self) -> list[Manifest]:
         """Fills the document root that a separate nginx image sees."""
-        args = self.args
-        if not args.nginx_image or not args.php:
+        release = self.release
+        if not release.nginx_image or not release.php:
             return []
-        command = ["cp", "-R", f"{args.php.document_root}/.", "/public/"]
+        command = ["cp", "-R", f"{release.php.document_root}/.", "/public/"]
         mounts = [volumes.mount("public", "/public")]
-        return [workload.container("public", args.image, command, resources(64, 0.05), mounts, env=[])]
+        return [workload.container("public", release.image, command, resources(64, 0.05), mounts, env=[])]
 
     def migration(self) -> Manifest | None:
         """A Job named by what it runs: the same release needs it once."""
-        args, migration = self.args, self.args.migration
+        migration = self.release.migration
         if migration is None:
             return None
         mounted, mounts = self._volumes()
@@ -269,10 +279,10 @@ class Pods:
         waits = self._database_wait()
         pod = self._pod("migration", [container], mounted, before=waits, direct=True)
         shape: list[object] = [migration.command, migration.timeout_seconds, len(waits)]
-        if settled := settings(args.platform):
+        if settled := settings(self.app.platform):
             shape.append(settled)
         return workload.job(
-            _called(self.release, lambda release: f"{self.name}-migrate-{processes.digest([release, *shape], 10)}"),
+            _called(self.release_name, lambda name: f"{self.name}-migrate-{digest([name, *shape], 10)}"),
             pod,
             retries=_MIGRATION_RETRIES,
             deadline_seconds=migration.timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
@@ -281,7 +291,7 @@ class Pods:
 
     def _database_wait(self) -> list[Manifest]:
         """Waits for the database, which a first sync may make at the same time; none where its image is not known."""
-        database = self.args.database
+        database = self.app.database
         if database is None or database.client_image is None or database.ready_command is None:
             return []
         command = ["/bin/sh", "-c", f"until {database.ready_command}; do sleep 2; done"]

@@ -1,4 +1,4 @@
-"""Roles of an AppCluster on Kubernetes: their Deployments, and what scales them. Nothing is registered here."""
+"""Roles of a release on Kubernetes: their Deployments, and what scales them. Nothing is registered here."""
 
 from collections.abc import Iterator
 
@@ -18,16 +18,16 @@ _BEHAVIOUR: Manifest = {"scaleDown": {"stabilizationWindowSeconds": 300}}
 
 
 class Roles(Pods):
-    """The background processes of one application in one namespace."""
+    """The background processes of one release in one namespace."""
 
     def background(self) -> list[Manifest]:
         """A Deployment for each role that runs."""
-        counts = self.args.counts.roles
-        return [self._role(name, role) for name, role in (self.args.roles or {}).items() if counts[name].count]
+        counts = self.release.counts.roles
+        return [self._role(name, role) for name, role in self.release.roles.items() if counts[name].count]
 
     def _role(self, name: str, role: RoleArgs) -> Manifest:
         mounted, mounts = self._volumes()
-        health, counts = role.health_command, self.args.counts.roles[name]
+        health, counts = role.health_command, self.release.counts.roles[name]
         living = probes.probe(probes.command(health), 15, timeout=5, failures=4) if health else None
         container = self._process(
             name,
@@ -43,7 +43,7 @@ class Roles(Pods):
         pod = self._pod(name, [container], mounted, stop_seconds=role.stop_seconds)
         # Of a role that is scaled the autoscaler owns the field.
         replicas = None if counts.scaled else counts.count
-        return self.deployment(name, f"-{name}", pod, strategy=strategy, replicas=replicas)
+        return self.deployment(f"{self.name}-{name}", name, pod, strategy=strategy, replicas=replicas)
 
     def role_scaling(self) -> list[Manifest]:
         """What scales the roles between their bounds."""
@@ -51,33 +51,33 @@ class Roles(Pods):
         queues = dict(self._queues())
         for redis, users in _by_redis(queues).items():
             found += self._queue_access(redis, users, [queues[name] for name in users])
-        for name, counts in self.args.counts.roles.items():
+        for name, counts in self.release.counts.roles.items():
             if name in queues:
                 found.append(self._queue_scaling(name, queues[name]))
             elif counts.scaled:
-                found.append(self._autoscaler(name, f"-{name}", counts.count, counts.max_count))
+                found.append(self.autoscaler(f"{self.name}-{name}", name, counts.count, counts.max_count))
         return found
 
     def _queues(self) -> Iterator[tuple[str, QueueScaling]]:
         """The roles that are scaled by a queue."""
-        for name, role in (self.args.roles or {}).items():
-            if role.queue and self._redis(role.queue.redis) and self.args.counts.roles[name].scaled:
+        for name, role in self.release.roles.items():
+            if role.queue and self._redis(role.queue.redis) and self.release.counts.roles[name].scaled:
                 yield name, role.queue
 
     def _redis(self, name: str | None) -> RedisConnection | None:
-        return self.args.redis if name is None else (self.args.more_redis or {}).get(name)
+        return self.app.redis if name is None else self.app.more_redis.get(name)
 
-    def _autoscaler(self, role: str, suffix: str, low: int, high: int) -> Manifest:
+    def autoscaler(self, name: str, role: str, low: int, high: int) -> Manifest:
+        """What scales the Deployment `name` of a role by CPU."""
         cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT}}
         spec = {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{self.name}{suffix}"},
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
             "minReplicas": low,
             "maxReplicas": high,
             "metrics": [{"type": "Resource", "resource": cpu}],
             "behavior": _BEHAVIOUR,
         }
-        name, labels = f"{self.name}{suffix}", self.labels(role)
-        return manifest("autoscaling/v2", "HorizontalPodAutoscaler", name, spec, labels=labels)
+        return manifest("autoscaling/v2", "HorizontalPodAutoscaler", name, spec, labels=self.labels(role))
 
     def _queue_access(self, name: str | None, users: list[str], queues: list[QueueScaling]) -> list[Manifest]:
         """How KEDA reaches one Redis: the way through its NetworkPolicy, and the password."""
@@ -99,12 +99,12 @@ class Roles(Pods):
 
     def _queue_scaling(self, name: str, queue: QueueScaling) -> Manifest:
         """KEDA makes the autoscaler of the role: by the length of its queue, and by CPU."""
-        redis, counts = self._redis(queue.redis), self.args.counts.roles[name]
+        redis, counts = self._redis(queue.redis), self.release.counts.roles[name]
         assert redis  # roles without one have no queue
         by_length = {
             "type": "redis",
             "metadata": {
-                "address": pulumi.Output.concat(redis.host, f".{self.args.platform.name}.svc:", redis.port),
+                "address": pulumi.Output.concat(redis.host, f".{self.app.platform.name}.svc:", redis.port),
                 "enableTLS": "true" if redis.ca else "false",
                 "listName": queue.list_name,
                 "listLength": str(queue.jobs_per_worker),

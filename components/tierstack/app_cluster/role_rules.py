@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from tierstack.app_cluster.args import AppClusterArgs, SecretDelivery
+from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import connected
-from tierstack.app_cluster.options import QueueScaling, RoleArgs
+from tierstack.app_cluster.counts import RoleCounts
+from tierstack.app_cluster.options import QueueScaling, RoleArgs, SecretDelivery
 from tierstack.app_cluster.processes import secret_names
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range
+from tierstack.app_cluster.release import Release
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
 from tierstack.platform import PlatformKind, name_problems
 
 LONGEST_ROLE = 18
@@ -15,16 +17,16 @@ LONGEST_ROLE = 18
 component's name has 44."""
 _LONGEST_REDIS = 40
 """Characters of a name in `more_redis`: a volume, whose name is a DNS label, is called after it."""
-_TAKEN = ("web", "migration", "migrate")
-"""Names of what an application has beside its roles."""
+_TAKEN = re.compile(r"web|web-[0-9a-f]{12}|migration|migrate")
+"""Names of what an application has beside its roles: `web-…` is a release beside another."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def role_problems(args: AppClusterArgs) -> list[Diagnostic]:
+def role_problems(app: Application, release: Release) -> list[Diagnostic]:
     """Everything that is wrong with the roles and the migration."""
     found: list[Diagnostic] = []
-    for name, role in (args.roles or {}).items():
-        path = f"roles.{name}"
+    for name, role in release.roles.items():
+        path, counts = f"roles.{name}", release.counts.roles[name]
         found += _name(path, name)
         found += command_problems(f"{path}.command", role.command)
         found += command_problems(f"{path}.health_command", role.health_command)
@@ -35,9 +37,10 @@ def role_problems(args: AppClusterArgs) -> list[Diagnostic]:
             *out_of_range(f"{path}.cpu", role.cpu, 0.01, 128, "cores"),
             *out_of_range(f"{path}.stop_seconds", role.stop_seconds, 1, 86400, "seconds"),
         ]
-        found += _counts(args, path, name, role)
-        found += _queue(args, f"{path}.queue", name, role.queue)
-    if migration := args.migration:
+        found += _single(path, role) or _counts(path, counts)
+        if role.queue:
+            found += _queue(app, f"{path}.queue", role.queue, counts)
+    if migration := release.migration:
         found += command_problems("migration.command", migration.command)
         found += out_of_range("migration.timeout_seconds", migration.timeout_seconds, 1, 86400, "seconds")
         found += out_of_range("migration.memory_mb", migration.memory_mb, 16, 262144, "MiB")
@@ -45,6 +48,7 @@ def role_problems(args: AppClusterArgs) -> list[Diagnostic]:
     return found
 
 
+@rule("empty-command")
 def command_problems(path: str, command: list[str] | None) -> list[Diagnostic]:
     """A command that is given names a program."""
     if command is None or (command and command[0]):
@@ -52,97 +56,143 @@ def command_problems(path: str, command: list[str] | None) -> list[Diagnostic]:
     return [Diagnostic(path, command, "names no program", "write program and arguments, or leave it out")]
 
 
+@rule("role-name", "A role has a name that the application does not use itself.")
 def _name(path: str, name: str) -> list[Diagnostic]:
-    if name in _TAKEN:
+    if _TAKEN.fullmatch(name):
         return [Diagnostic(path, MISSING, "has a name that the application itself uses", "write another name")]
     return name_problems(path, name, LONGEST_ROLE)
 
 
-def _counts(args: AppClusterArgs, path: str, name: str, role: RoleArgs) -> list[Diagnostic]:
-    counts = args.counts.roles[name]
-    if role.single and max(role.count or 0, role.max_count or 0) > 1:
-        wrong = "is true, but `count` or `max_count` asks for more than one process"
-        return [Diagnostic(f"{path}.single", role.single, wrong, "write `single: false`, or remove the counts")]
-    if counts.max_count < counts.count:
-        wrong = f"is less than count ({counts.count})"
-        return [
-            Diagnostic(f"{path}.max_count", counts.max_count, wrong, f"write at least {counts.count}, or leave it out")
-        ]
-    return []
-
-
-def _queue(args: AppClusterArgs, path: str, name: str, queue: QueueScaling | None) -> list[Diagnostic]:
-    if queue is None:
+@rule("single-role", "A role that never runs twice has a count of one.")
+def _single(path: str, role: RoleArgs) -> list[Diagnostic]:
+    if not role.single or max(role.count or 0, role.max_count or 0) <= 1:
         return []
-    counts, stores = args.counts.roles[name], args.more_redis or {}
+    wrong = "is true, but `count` or `max_count` asks for more than one process"
+    return [Diagnostic(f"{path}.single", role.single, wrong, "write `single: false`, or remove the counts")]
+
+
+@rule("count-bounds")
+def _counts(path: str, counts: RoleCounts) -> list[Diagnostic]:
+    if counts.max_count >= counts.count:
+        return []
+    wrong, instead = f"is less than count ({counts.count})", f"write at least {counts.count}, or leave it out"
+    return [Diagnostic(f"{path}.max_count", counts.max_count, wrong, instead)]
+
+
+def _queue(app: Application, path: str, queue: QueueScaling, counts: RoleCounts) -> list[Diagnostic]:
     found = [
         *out_of_range(f"{path}.jobs_per_worker", queue.jobs_per_worker, 1, 1000000),
         *out_of_range(f"{path}.database_index", queue.database_index, 0, 15),
         *name_problems(f"{path}.keda_namespace", queue.keda_namespace),
+        *_queue_list(path, queue),
     ]
-    if not queue.list_name.strip():
-        instead = "write the key of the list, such as `queues:default`"
-        found.append(Diagnostic(f"{path}.list_name", queue.list_name, "is empty", instead))
-    if args.platform.kind is not PlatformKind.KUBERNETES:
-        wrong = "means something only on a Kubernetes platform"
-        found.append(Diagnostic(path, queue.list_name, wrong, "remove it: a Docker host runs `count` of the role"))
-    elif queue.redis is not None and queue.redis not in stores:
+    if app.platform.kind is not PlatformKind.KUBERNETES:
+        return found + _only_kubernetes(path, queue)
+    return found + (_queue_redis(app, path, queue) or _queue_scale(path, queue, counts))
+
+
+@rule("queue-list", "A queue that scales a role has a key in Redis.")
+def _queue_list(path: str, queue: QueueScaling) -> list[Diagnostic]:
+    if queue.list_name.strip():
+        return []
+    instead = "write the key of the list, such as `queues:default`"
+    return [Diagnostic(f"{path}.list_name", queue.list_name, "is empty", instead)]
+
+
+@rule("wrong-platform")
+def _only_kubernetes(path: str, queue: QueueScaling) -> list[Diagnostic]:
+    wrong, instead = "means something only on a Kubernetes platform", "a Docker host runs `count` of the role"
+    return [Diagnostic(path, queue.list_name, wrong, f"remove it: {instead}")]
+
+
+@rule("queue-redis", "The Redis that holds a queue is one that the application is connected to.")
+def _queue_redis(app: Application, path: str, queue: QueueScaling) -> list[Diagnostic]:
+    """The Redis that holds the list is one that the application is connected to."""
+    stores = app.more_redis
+    if queue.redis is not None and queue.redis not in stores:
         given = f"write one of {', '.join(f'`{one}`' for one in stores)}" if stores else "give `more_redis`"
-        found.append(
-            Diagnostic(f"{path}.redis", queue.redis, "is not a name in `more_redis`", f"{given}, or remove it")
-        )
-    elif queue.redis is None and args.redis is None:
+        return [Diagnostic(f"{path}.redis", queue.redis, "is not a name in `more_redis`", f"{given}, or remove it")]
+    if queue.redis is None and app.redis is None:
         instead = "give `redis`, name one of `more_redis` in `redis` here, or remove it"
-        found.append(Diagnostic(path, queue.list_name, "needs a Redis", instead))
-    elif not counts.scaled:
-        wrong = f"is set, but `count` = {counts.count} and `max_count` = {counts.max_count} leave nothing to scale"
-        found.append(Diagnostic(path, queue.list_name, wrong, "raise `max_count`, with `count` of at least 1"))
-    return found
+        return [Diagnostic(path, queue.list_name, "needs a Redis", instead)]
+    return []
 
 
-def variable_problems(args: AppClusterArgs) -> list[Diagnostic]:
+@rule(
+    "queue-scale",
+    "A role that a queue scales has room between its counts.",
+    wrong="worker: {count: 3, max_count: 3, queue: {list_name: queues:default}}",
+    right="worker: {count: 3, max_count: 9, queue: {list_name: queues:default}}",
+)
+def _queue_scale(path: str, queue: QueueScaling, counts: RoleCounts) -> list[Diagnostic]:
+    if counts.scaled:
+        return []
+    wrong = f"is set, but `count` = {counts.count} and `max_count` = {counts.max_count} leave nothing to scale"
+    return [Diagnostic(path, queue.list_name, wrong, "raise `max_count`, with `count` of at least 1")]
+
+
+def variable_problems(app: Application, release: Release) -> list[Diagnostic]:
     """Environment variables and secrets: their names, and what tierstack sets itself."""
-    environment, secrets = args.environment or {}, args.secrets or {}
-    taken = {name: f"the variable of `{one.path}`" for one in connected(args) for name in one.variables}
-    if args.uploads:
+    taken = {name: f"the variable of `{one.path}`" for one in connected(app) for name in one.variables}
+    if app.uploads:
         taken["UPLOADS_DIR"] = "the variable of `uploads.path`"
-    if args.secret_delivery is SecretDelivery.FILE:
-        taken |= {f"{name}_FILE": f"the path of the secret {name}" for name in secret_names(args)}
+    if release.secret_delivery is SecretDelivery.FILE:
+        taken |= {f"{name}_FILE": f"the path of the secret {name}" for name in secret_names(app)}
     found: list[Diagnostic] = []
-    for path, name, value in _variables(args):
-        if not _ENV_NAME.fullmatch(name):
-            wrong, instead = "is not a name of a variable (POSIX)", "write letters, digits and _, no digit first"
-            found.append(Diagnostic(path, value, wrong, instead))
-        elif name in taken:
-            found.append(Diagnostic(path, value, f"is {taken[name]}, set by tierstack", "remove it"))
-        elif value is HIDDEN and name in environment:
-            wrong = "stands in `environment` too, where anyone can read it"
-            found.append(Diagnostic(path, value, wrong, "keep it in `secrets` only"))
-        elif path.startswith("roles.") and name in secrets:
-            wrong = "stands in `secrets` too; here anyone can read it"
-            found.append(Diagnostic(path, value, wrong, "keep it in `secrets` only"))
-    for path, _, value in _variables(args):
-        if isinstance(value, str) and ("\0" in value or "\n" in value):
-            wrong, instead = "has more than one line", "write one line, or give it as a secret"
-            found.append(Diagnostic(path, value, wrong, instead))
+    for path, name, value in _variables(app, release):
+        found += (
+            _variable_name(path, name, value)
+            or _taken_variable(path, value, taken.get(name))
+            or _plaintext_variable(app, release, path, name, value)
+        )
+    for path, _, value in _variables(app, release):
+        found += _variable_value(path, value)
     return found
 
 
-def _variables(args: AppClusterArgs) -> Iterator[tuple[str, str, object]]:
+@rule("variable-name", "A variable has a name that POSIX shells take.")
+def _variable_name(path: str, name: str, value: object) -> list[Diagnostic]:
+    if _ENV_NAME.fullmatch(name):
+        return []
+    wrong, instead = "is not a name of a variable (POSIX)", "write letters, digits and _, no digit first"
+    return [Diagnostic(path, value, wrong, instead)]
+
+
+@rule("variable-taken", "Variables that tierstack sets are left to it.")
+def _taken_variable(path: str, value: object, owner: str | None) -> list[Diagnostic]:
+    return [Diagnostic(path, value, f"is {owner}, set by tierstack", "remove it")] if owner else []
+
+
+@rule("plaintext-secret")
+def _plaintext_variable(app: Application, release: Release, path: str, name: str, value: object) -> list[Diagnostic]:
+    """What is a secret in one place is in plaintext in another."""
+    if value is HIDDEN and name in release.environment:
+        wrong = "stands in `environment` too, where anyone can read it"
+    elif path.startswith("roles.") and name in app.secrets:
+        wrong = "stands in `secrets` too; here anyone can read it"
+    else:
+        return []
+    return [Diagnostic(path, value, wrong, "keep it in `secrets` only")]
+
+
+@rule("variable-value", "The value of a variable that anyone may read is one line.")
+def _variable_value(path: str, value: object) -> list[Diagnostic]:
+    if not isinstance(value, str) or ("\0" not in value and "\n" not in value):
+        return []
+    return [Diagnostic(path, value, "has more than one line", "write one line, or give it as a secret")]
+
+
+def _variables(app: Application, release: Release) -> Iterator[tuple[str, str, object]]:
     """Path, name and value of every variable that the caller gives."""
     groups: dict[str, Mapping[str, object]] = {
-        "environment": args.environment or {},
-        "secrets": dict.fromkeys(args.secrets or {}, HIDDEN),
+        "environment": release.environment,
+        "secrets": dict.fromkeys(app.secrets, HIDDEN),
     }
-    groups |= {f"roles.{name}.environment": role.environment or {} for name, role in (args.roles or {}).items()}
+    groups |= {f"roles.{name}.environment": role.environment or {} for name, role in release.roles.items()}
     for path, values in groups.items():
         yield from ((f"{path}.{name}", name, value) for name, value in values.items())
 
 
-def store_problems(args: AppClusterArgs) -> list[Diagnostic]:
+def store_problems(app: Application, _: Release) -> list[Diagnostic]:
     """The names of further Redis stores."""
-    return [
-        problem
-        for name in args.more_redis or {}
-        for problem in name_problems(f"more_redis.{name}", name, _LONGEST_REDIS)
-    ]
+    return [problem for name in app.more_redis for problem in name_problems(f"more_redis.{name}", name, _LONGEST_REDIS)]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tierstack.app_cluster import processes
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.memory import Reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
@@ -83,9 +84,7 @@ def _largest(args: AppClusterArgs) -> tuple[str, str]:
 
 
 def _reserved(args: AppClusterArgs) -> list[Reserved]:
-    from tierstack.app_cluster import processes
-
-    return processes.reserved(args)
+    return processes.reserved(args.release)
 
 
 def _needs(args: AppClusterArgs) -> list[str]:

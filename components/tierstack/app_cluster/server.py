@@ -5,7 +5,8 @@ PHP-FPM, so that it never waits behind the work: a pool whose children all wait 
 """
 
 from tierstack.app_cluster import limits
-from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.application import Application
+from tierstack.app_cluster.release import Release
 
 CONFIG = "/etc/tierstack/app"
 """Where the configuration is mounted."""
@@ -68,13 +69,13 @@ _PROXY_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/
 """Where the proxy of the platform may be: it is the only one that reaches the port."""
 
 
-def _real_ip(args: AppClusterArgs) -> str:
+def _real_ip(app: Application) -> str:
     """The client's address for the log and REMOTE_ADDR: the last one in X-Forwarded-For that no proxy has.
 
     Without load balancers in front it is the last one, which the platform's proxy wrote. Behind them the search goes on
     from right to left past their addresses; what the client itself wrote stands further left.
     """
-    trusted = args.gateway.trusted_proxies or []
+    trusted = app.gateway.trusted_proxies or []
     lines = ["real_ip_header X-Forwarded-For;"]
     lines += [f"set_real_ip_from {network};" for network in dict.fromkeys([*_PROXY_NETWORKS, *trusted])]
     lines += ["real_ip_recursive on;"] if trusted else []
@@ -90,7 +91,7 @@ _COPY = r"~|\.(?:bak|old|orig|save|sw[a-p]|rej)"
 _SOURCE = rf"{_PROGRAM}(?:$|(?![^/]*\.(?:{_FOR_BROWSERS})$)[~._-][^/]*$)|(?:{_COPY})$"
 
 
-def nginx(args: AppClusterArgs) -> str:
+def nginx(app: Application, release: Release) -> str:
     """nginx.conf: files of the document root, everything else to the front controller through the socket.
 
     Only the front controller runs, so a PHP file that someone uploads never does, and no program is handed out as text.
@@ -100,14 +101,14 @@ def nginx(args: AppClusterArgs) -> str:
     """
     types = "\n".join(f"        {kind} {endings};" for kind, endings in _MIME.items())
     parameters = "\n".join(f"        fastcgi_param {key} {value};" for key, value in _PARAMETERS.items())
-    php = args.php
+    php = release.php
     assert php  # who has a server of their own needs no configuration of ours
     front = f"/{php.front_controller}"
-    unlogged = " ".join(f'"{path}" 0;' for path in sorted({args.health.path, _gate_path(args)}))
+    unlogged = " ".join(f'"{path}" 0;' for path in sorted({release.health.path, _gate_path(release)}))
     return f"""daemon off;
 worker_processes 2;
 worker_rlimit_nofile 8192;
-worker_shutdown_timeout {limits.stop_seconds(args)}s;
+worker_shutdown_timeout {limits.stop_seconds(release)}s;
 pid {SOCKETS}/nginx.pid;
 error_log stderr warn;
 events {{ worker_connections 2048; }}
@@ -123,14 +124,14 @@ http {{
     keepalive_timeout 90s;
     keepalive_requests 100000;
     large_client_header_buffers {limits.HEADER_BUFFERS};
-    client_max_body_size {args.http.max_body_mb}m;
+    client_max_body_size {release.requests.max_body_mb}m;
     client_body_timeout {limits.STALL_SECONDS}s;
     client_body_temp_path /tmp/nginx-body;
     fastcgi_temp_path /tmp/nginx-fastcgi;
     proxy_temp_path /tmp/nginx-proxy;
     uwsgi_temp_path /tmp/nginx-uwsgi;
     scgi_temp_path /tmp/nginx-scgi;
-{_real_ip(args)}
+{_real_ip(app)}
     map $http_x_forwarded_proto $client_scheme {{ default http; https https; }}
     map $http_x_forwarded_proto $client_https {{ default ""; https on; }}
     # What the client asked, not what nginx listens on: applications build URLs of it.
@@ -147,7 +148,7 @@ http {{
     access_log /dev/stdout tierstack if=$logged;
     upstream php {{ server unix:{SOCKETS}/php-fpm.sock max_fails=0; }}
     server {{
-        listen {args.web.port} default_server;
+        listen {release.web.port} default_server;
         root {php.document_root};
         # nginx' own 500, not the application's: no room for a body, because other bodies take it.
         error_page 500 =503 @full;
@@ -157,8 +158,8 @@ http {{
         fastcgi_param SCRIPT_NAME {front};
         # httpoxy (CVE-2016-5385): a request header must not become HTTP_PROXY.
         fastcgi_param HTTP_PROXY "";
-        fastcgi_send_timeout {args.http.request_timeout_seconds}s;
-        fastcgi_read_timeout {args.http.request_timeout_seconds}s;
+        fastcgi_send_timeout {release.requests.request_timeout_seconds}s;
+        fastcgi_read_timeout {release.requests.request_timeout_seconds}s;
         fastcgi_buffers 16 16k;
         fastcgi_buffer_size 32k;
         fastcgi_max_temp_file_size 0;
@@ -173,18 +174,18 @@ http {{
             return 503 "This request does not fit in here now; try again.\\n";
         }}
     }}
-{_probes(args)}}}
+{_probes(app, release)}}}
 """
 
 
 _STREAM = "/.tierstack/stream"
 
 
-def _gate_path(args: AppClusterArgs) -> str:
-    return args.health.readiness_path or args.health.path
+def _gate_path(release: Release) -> str:
+    return release.health.readiness_path or release.health.path
 
 
-def _probes(args: AppClusterArgs) -> str:
+def _probes(app: Application, release: Release) -> str:
     """The server that probes ask. Any 2xx of the gate is noted as a file beside the sockets, which lie in memory: it is
     gone when nginx and PHP-FPM are both started anew."""
     noted = f"{SOCKETS}/ready"
@@ -207,25 +208,25 @@ def _probes(args: AppClusterArgs) -> str:
         }}
         location = /gate {{
             internal;
-            proxy_set_header Host {args.hostnames[0]};
+            proxy_set_header Host {app.hostnames[0]};
             proxy_set_header X-Forwarded-Proto https;
-            proxy_pass http://127.0.0.1:{args.web.port}{_gate_path(args)};
+            proxy_pass http://127.0.0.1:{release.web.port}{_gate_path(release)};
         }}
     }}
 """
 
 
-def fpm(args: AppClusterArgs) -> str:
+def fpm(release: Release) -> str:
     """php-fpm.conf: one pool with a fixed number of children, because the memory for them is reserved anyway.
 
     Status and ping have a listener whose children are not those of the pool (PHP 8.0).
     """
-    counts = args.counts
+    counts = release.counts
     settings = {
         "memory_limit": f"{counts.child_memory_mb}M",
-        "post_max_size": f"{args.http.max_body_mb}M",
-        "upload_max_filesize": f"{args.http.max_body_mb}M",
-        "max_execution_time": str(args.http.request_timeout_seconds),
+        "post_max_size": f"{release.requests.max_body_mb}M",
+        "upload_max_filesize": f"{release.requests.max_body_mb}M",
+        "max_execution_time": str(release.requests.request_timeout_seconds),
         "expose_php": "off",
         "display_errors": "off",
         "log_errors": "on",
@@ -238,13 +239,13 @@ def fpm(args: AppClusterArgs) -> str:
         "sys_temp_dir": "/tmp",
     }
     lines = "\n".join(
-        f"php_value[{key}] = {value}" for key, value in settings.items() if key not in limits.php_settings(args)
+        f"php_value[{key}] = {value}" for key, value in settings.items() if key not in limits.php_settings(release)
     )
     return f"""[global]
 daemonize = no
 error_log = /dev/stderr
 log_limit = 8192
-process_control_timeout = {limits.stop_seconds(args)}s
+process_control_timeout = {limits.stop_seconds(release)}s
 emergency_restart_threshold = 10
 emergency_restart_interval = 1m
 [www]
@@ -257,7 +258,7 @@ pm.max_requests = 10000
 pm.status_listen = {SOCKETS}/php-fpm-status.sock
 pm.status_path = /status
 ping.path = {PING}
-request_terminate_timeout = {limits.answer_seconds(args)}s
+request_terminate_timeout = {limits.answer_seconds(release)}s
 clear_env = no
 catch_workers_output = yes
 decorate_workers_output = no
@@ -265,7 +266,7 @@ decorate_workers_output = no
 """
 
 
-def php_options(args: AppClusterArgs) -> dict[str, str]:
+def php_options(release: Release) -> dict[str, str]:
     """Settings that PHP-FPM takes at its start, as `-d` options: a pool is too late for the sizes of opcache, which it
     reserves once. The code of an image does not change, so nothing looks whether it did."""
-    return {"opcache.validate_timestamps": "0", **limits.php_settings(args)}
+    return {"opcache.validate_timestamps": "0", **limits.php_settings(release)}

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from tierstack.app_cluster import limits, server
-from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.application import Application
+from tierstack.app_cluster.release import Release
 from tierstack.platform.proxy.forwarded import client_source
 from tierstack.platform.proxy.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
-    """One release that runs."""
+class Backend:
+    """A release that runs, as the proxy sees it."""
 
     name: str
-    """Its name, from `processes.release`."""
+    """The name of the release."""
+    release: Release
     servers: Sequence[str]
     """Its web containers, as `host:port`."""
-    weight: int = 100
-    """Its share of the requests, among the sum of all weights; 0 runs without traffic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,19 @@ class Mirror:
     percent: int
 
 
-def traefik_file(name: str, args: AppClusterArgs, releases: Sequence[Release], mirror: Mirror | None = None) -> str:
-    """The file `<name>.yaml` of Traefik's directory: router, middlewares, and a weighted service over the releases."""
-    middlewares = _middlewares(name, args)
-    services: dict[str, Any] = {f"{name}-{one.name}": _servers(name, args, one) for one in releases}
-    shares = [{"name": f"{name}-{one.name}", "weight": one.weight} for one in releases if one.weight > 0]
+def traefik_file(name: str, app: Application, backends: Sequence[Backend], mirror: Mirror | None = None) -> str:
+    """The file `<name>.yaml` of Traefik's directory: router, middlewares, and a weighted service over the releases.
+
+    A release of weight 0 has its service in the file and none in the weighted one. There Traefik 3.7 would give it no
+    request either, and forget at once the users that stick to it (`wrr.Balancer.Add` returns before it joins the sticky
+    handlers). Yet its health counts: once it became healthy while every other one was not, no request was answered any
+    more (`wrr.Balancer.nextServer`). Who drains a release with sticky users needs a router of its own.
+    """
+    middlewares = _middlewares(name, app)
+    services: dict[str, Any] = {f"{name}-{one.name}": _servers(name, app, one) for one in backends}
+    shares = [
+        {"name": f"{name}-{one.name}", "weight": one.release.weight} for one in backends if one.release.weight > 0
+    ]
     # healthCheck on the weighted service passes a release over that has no healthy server left.
     services[name] = {"weighted": {"healthCheck": {}, "services": shares}}
     if mirror:
@@ -47,10 +55,10 @@ def traefik_file(name: str, args: AppClusterArgs, releases: Sequence[Release], m
                 "mirrors": [{"name": f"{name}-{mirror.release}", "percent": mirror.percent}],
             }
         }
-    assert args.gateway.docker  # the rules ask for it
+    assert app.gateway.docker  # the rules ask for it
     router: dict[str, Any] = {
-        "rule": rule(args.hostnames),
-        "entryPoints": [args.gateway.docker.entry_point],
+        "rule": rule(app.hostnames),
+        "entryPoints": [app.gateway.docker.entry_point],
         "service": f"{name}-mirrored" if mirror else name,
         "middlewares": list(middlewares),
         "tls": {},
@@ -61,7 +69,7 @@ def traefik_file(name: str, args: AppClusterArgs, releases: Sequence[Release], m
             "dialTimeout": f"{DIAL_SECONDS}s",
             # Shorter than what servers keep open, see server.nginx.
             "idleConnTimeout": f"{IDLE_SERVER_SECONDS}s",
-            "responseHeaderTimeout": f"{limits.answer_seconds(args)}s",
+            "responseHeaderTimeout": f"{max(limits.answer_seconds(one.release) for one in backends)}s",
         },
     }
     return dump(
@@ -87,17 +95,17 @@ def rule(hostnames: Sequence[str]) -> str:
     return " || ".join(one(hostname) for hostname in hostnames)
 
 
-def security_headers(args: AppClusterArgs) -> dict[str, str]:
+def security_headers(app: Application) -> dict[str, str]:
     """Headers that every answer carries, whatever the application says."""
     headers = {
         "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": args.http.frame_options,
+        "X-Frame-Options": app.http.frame_options,
         "Referrer-Policy": "strict-origin-when-cross-origin",
     }
-    if args.http.hsts_seconds:
-        headers["Strict-Transport-Security"] = f"max-age={args.http.hsts_seconds}"
-    if args.http.content_security_policy:
-        headers["Content-Security-Policy"] = args.http.content_security_policy
+    if app.http.hsts_seconds:
+        headers["Strict-Transport-Security"] = f"max-age={app.http.hsts_seconds}"
+    if app.http.content_security_policy:
+        headers["Content-Security-Policy"] = app.http.content_security_policy
     return headers
 
 
@@ -105,21 +113,19 @@ REMOVED_HEADERS = ("Server", "X-Powered-By")
 """Headers of answers that only tell an attacker what runs here."""
 
 
-def rate_limit(args: AppClusterArgs) -> dict[str, Any] | None:
+def rate_limit(app: Application) -> dict[str, Any] | None:
     """Traefik's rateLimit, for each client; None for no limit."""
-    if not args.http.rate_limit:
+    if not app.http.rate_limit:
         return None
-    source = client_source(args.gateway.trusted_proxies)
-    return {"average": args.http.rate_limit, "period": "1s", "burst": args.http.rate_burst, "sourceCriterion": source}
+    source = client_source(app.gateway.trusted_proxies)
+    return {"average": app.http.rate_limit, "period": "1s", "burst": app.http.rate_burst, "sourceCriterion": source}
 
 
-def _middlewares(name: str, args: AppClusterArgs) -> dict[str, Any]:
+def _middlewares(name: str, app: Application) -> dict[str, Any]:
     """By name, in the order that a request passes them."""
     removed = dict.fromkeys(REMOVED_HEADERS, "")
-    found: dict[str, Any] = {
-        f"{name}-headers": {"headers": {"customResponseHeaders": security_headers(args) | removed}}
-    }
-    if limit := rate_limit(args):
+    found: dict[str, Any] = {f"{name}-headers": {"headers": {"customResponseHeaders": security_headers(app) | removed}}}
+    if limit := rate_limit(app):
         found[f"{name}-rate-limit"] = {"rateLimit": limit}
     found[f"{name}-compress"] = {"compress": {}}
     # Only what reached no server is sent again: a refused connection, never a request that may have been handled.
@@ -127,29 +133,29 @@ def _middlewares(name: str, args: AppClusterArgs) -> dict[str, Any]:
     return found
 
 
-def _servers(name: str, args: AppClusterArgs, release: Release) -> dict[str, Any]:
+def _servers(name: str, app: Application, backend: Backend) -> dict[str, Any]:
     return {
         "loadBalancer": {
-            "servers": [{"url": f"http://{server}"} for server in release.servers],
-            "healthCheck": _check(args),
+            "servers": [{"url": f"http://{server}"} for server in backend.servers],
+            "healthCheck": _check(app, backend.release),
             "serversTransport": name,
             "passHostHeader": True,
         }
     }
 
 
-def _check(args: AppClusterArgs) -> dict[str, Any]:
+def _check(app: Application, release: Release) -> dict[str, Any]:
     """What takes a server out of traffic: never that its workers are busy."""
-    if args.php:
+    if release.php:
         return {"path": server.PING, "port": server.PROBES, "interval": "1s", "timeout": "2s"}
     check: dict[str, Any] = {
-        "path": args.health.path,
-        "hostname": args.hostnames[0],
+        "path": release.health.path,
+        "hostname": app.hostnames[0],
         "headers": {"X-Forwarded-Proto": "https"},
     }
-    if args.health.port is not None:
-        return {**check, "port": args.health.port, "interval": "1s", "timeout": "2s"}
+    if release.health.port is not None:
+        return {**check, "port": release.health.port, "interval": "1s", "timeout": "2s"}
     # The work answers it, so it may wait as long as the work. A server that is gone refuses, and then the next one is
     # tried (`retry`).
-    patience = limits.answer_seconds(args)
+    patience = limits.answer_seconds(release)
     return {**check, "interval": "5s", "unhealthyInterval": "1s", "timeout": f"{patience}s"}

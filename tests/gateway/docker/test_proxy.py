@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
+        port = self.server.server_address[1]
+        body = json.dumps({"path": self.path, "headers": dict(self.headers), "port": port}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -59,13 +61,22 @@ def program() -> str:
     return found
 
 
+@contextlib.contextmanager
+def serving() -> Iterator[int]:
+    """The port of a server that says what reached it."""
+    server = _Server(("127.0.0.1", 0), _Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def application() -> Iterator[str]:
     """A server that says what reached it."""
-    server = _Server(("127.0.0.1", 0), _Echo)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving() as port:
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -127,7 +138,10 @@ def gateway(
 ) -> Callable[..., int]:
     """The Gateway's own files on Docker, on free ports and without certificate; its port."""
 
-    def run(trusted: list[str] | None = None, **changes: Any) -> int:
+    def run(
+        trusted: list[str] | None = None, releases: dict[str, tuple[str, int]] | None = None, **changes: Any
+    ) -> int:
+        """`releases`: server and weight of each, by its name. None: one, the application."""
         port = free_port()
         static = json.loads(traefik.static(443, trusted or [], 5))
         static["entryPoints"]["https"]["address"] = f"127.0.0.1:{port}"
@@ -138,11 +152,15 @@ def gateway(
         (tmp_path / "static.yaml").write_text(traefik.dump(static))
         app = args("docker", hostnames=[HOST], **changes)
         app.gateway.trusted_proxies = trusted
-        release = traffic.Release(name="one", servers=[application])
-        dynamic = json.loads(traffic.traefik_file("web", app, [release]))
+        backends = [
+            traffic.Backend(name=name, servers=[server], release=replace(app.release, weight=weight))
+            for name, (server, weight) in (releases or {"one": (application, 100)}).items()
+        ]
+        dynamic = json.loads(traffic.traefik_file("web", app.application, backends))
         del dynamic["http"]["routers"]["web"]["tls"]
         # Health is not the subject here, and its time-out is short for a machine with other work.
-        del dynamic["http"]["services"]["web-one"]["loadBalancer"]["healthCheck"]
+        for backend in backends:
+            del dynamic["http"]["services"][f"web-{backend.name}"]["loadBalancer"]["healthCheck"]
         del dynamic["http"]["services"]["web"]["weighted"]["healthCheck"]
         start([f"--configFile={tmp_path}/static.yaml"], dynamic, port)
         return port
@@ -200,6 +218,17 @@ def test_no_header_becomes_one_that_the_proxy_writes(gateway: Callable[..., int]
     found = {key.lower(): value for key, value in echo["headers"].items()}
     assert "203.0.113.9" not in str(found)
     assert found["x-forwarded-for"] == "127.0.0.1"
+
+
+def test_releases_share_requests_by_their_weights(gateway: Callable[..., int]) -> None:
+    with contextlib.ExitStack() as running:
+        old, new, idle = (running.enter_context(serving()) for _ in range(3))
+        weights = {"old": (old, 3), "new": (new, 1), "idle": (idle, 0)}
+        releases = {name: (f"127.0.0.1:{port}", weight) for name, (port, weight) in weights.items()}
+        port = gateway(releases=releases, http=HttpArgs(rate_limit=0))
+        seen = Counter(ask(port, "/")[1]["port"] for _ in range(200))
+    assert seen.keys() == {old, new}
+    assert abs(seen[new] - 50) <= 1, "one request was made before, to see that the proxy answers"
 
 
 def test_a_server_whose_host_is_gone_delays_nothing_for_long(
