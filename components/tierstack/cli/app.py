@@ -11,7 +11,7 @@ import tierstack
 from tierstack.core.errors import ArgumentError
 from tierstack.engine.project import UsageError
 
-_VERBS = ("check", "up", "preview", "status", "render", "down", "topology")
+_VERBS = ("check", "up", "preview", "diff", "status", "render", "down", "topology")
 """Modules with a verb each, in the order of the help."""
 _GROUPS = ("dns", "certificates")
 """Modules with several verbs each."""

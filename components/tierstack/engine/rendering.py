@@ -71,11 +71,11 @@ def _write(project: Project, stack: str, found: Aim, folder: Path) -> None:
     if found.report:
         config, environment = found.config.on(PlatformKind.KUBERNETES, str(folder)), None
     else:
-        config, environment = _to_files(found.config, folder), {RENDER_TO: str(folder)}
+        config, environment = to_files(found.config, folder), {RENDER_TO: str(folder)}
     with engine(project, stack, config, throwaway=True, environment=environment) as pulumi:
         pulumi.create_stack()
         if not found.report:
-            _refuse_real(project, pulumi, folder)
+            refuse_real(project, pulumi, folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
         outcome = pulumi.run("up", *flags, quiet=True)
@@ -83,13 +83,13 @@ def _write(project: Project, stack: str, found: Aim, folder: Path) -> None:
         raise RunFailedError(outcome.messages)
 
 
-def _to_files(config: StackConfig, folder: Path) -> StackConfig:
+def to_files(config: StackConfig, folder: Path) -> StackConfig:
     """`config` with the default Kubernetes provider writing manifests."""
     given = cast(dict[str, Any], config.document.get("config") or {})
     return replace(config, document={**config.document, "config": {**given, _SETTING: str(folder)}})
 
 
-def _refuse_real(project: Project, pulumi: Engine, folder: Path) -> None:
+def refuse_real(project: Project, pulumi: Engine, folder: Path) -> None:
     """Raise UsageError where an update of a plain program would make anything but manifests: it would be real."""
     planned = pulumi.run("preview", "--suppress-outputs", "--suppress-progress", quiet=True)
     real = real_resources(planned.resources, str(folder))

@@ -133,6 +133,12 @@ class Engine:
             outcome = self._run(verb, arguments, quiet)
         return outcome
 
+    def preview_json(self, *arguments: str) -> tuple[bool, str]:
+        """`pulumi preview --json` with all steps and resources: whether it succeeded, and what it printed."""
+        flags = ("--json", "--show-sames", "--show-replacement-steps", *arguments)
+        done = self._call("preview", *self._stack_flags(), *flags, cwd=self.project.root)
+        return done.returncode == 0, done.stdout if "{" in done.stdout else f"{done.stdout}{done.stderr}".strip()
+
     def _unlocked(self, held: Sequence[Lock]) -> bool:
         """Remove the locks of runs that were killed; false where one may be held."""
         if not all(lock.is_stale() for lock in held):
@@ -243,12 +249,14 @@ def engine(
     config: StackConfig,
     *,
     throwaway: bool = False,
+    beside: Engine | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Generator[Engine, None, None]:
     """The engine on `stack` with `config`.
 
     `throwaway`: on an empty backend of its own that is gone afterwards, without the user's passphrase; encrypted
-    values stay masked, because nothing that is rendered may hold them. `environment`: further variables.
+    values stay masked, because nothing that is rendered may hold them. `beside`: with `throwaway`, on the backend of
+    that run, which has made the stack. `environment`: further variables.
     """
     if shutil.which("pulumi") is None:
         raise UsageError(
@@ -261,6 +269,8 @@ def engine(
         document = _document(project, config, masked=throwaway)
         (workspace / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
         variables = {**_environment(workspace if throwaway else None), **(environment or {})}
+        if beside:
+            variables["PULUMI_BACKEND_URL"] = beside.environment["PULUMI_BACKEND_URL"]
         yield Engine(project, stack, workspace, variables, None if throwaway else document.get("secretsprovider"))
 
 

@@ -1,0 +1,210 @@
+"""`tierstack diff`: what a change does to a stack, for a reviewer."""
+
+import json as json_format
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+import yaml
+
+from tierstack.cli import show
+from tierstack.cli.options import Folder, Json
+from tierstack.core.errors import ArgumentError
+from tierstack.diff.cost import Prices
+from tierstack.diff.document import document
+from tierstack.diff.html import page
+from tierstack.diff.manifests import Manifest, compared
+from tierstack.diff.markdown import comment
+from tierstack.diff.model import Plan
+from tierstack.diff.preview import UnreadableError, parsed, read
+from tierstack.diff.report import Report, report
+from tierstack.diff.risk import Risk
+from tierstack.engine import comparison
+from tierstack.engine.aim import aim, refuse_if_applied
+from tierstack.engine.project import UsageError, find
+from tierstack.engine.run import RunFailedError, engine
+from tierstack.engine.target import Target
+
+EXAMPLES = (
+    "Examples: [bold]tierstack diff -s prod --base origin/main[/bold] (a rendered stack, without a cluster); "
+    "[bold]pulumi preview --json | tierstack diff -[/bold] (any Pulumi project); "
+    "[bold]tierstack diff --rendered old/prod new/prod --fail-on data-loss --output report.html[/bold]"
+)
+MET = 3
+"""Exit code where the change has a risk that `--fail-on` names."""
+
+
+class Format(Enum):
+    """How a report is written."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+_BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
+
+
+def run(
+    preview: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A file with what `pulumi preview --json` printed; `-`: standard input.", show_default=False
+        ),
+    ] = None,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", help="Run the preview of this stack.", show_default=False)
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base", help="With --stack: a Git revision to compare a rendered stack with.", show_default=False
+        ),
+    ] = None,
+    rendered: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--rendered", help="Two directories of manifests, before and after.", show_default=False),
+    ] = None,
+    fail_on: Annotated[
+        list[Risk] | None,
+        typer.Option("--fail-on", help="End with exit code 3 on a risk of this class. Repeatable.", show_default=False),
+    ] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Also write the full report: FILE.md, FILE.html, FILE.json. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices", help="YAML with `currency`, `cpu`, `memory_gib`, `disk_gib`: of a month.", show_default=False
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="Name of the stack in the report.", show_default=False)] = "",
+    format: Annotated[Format, typer.Option("--format", help="Form on standard output.")] = Format.MARKDOWN,
+    json: Json = False,
+    cwd: Folder = Path(),
+) -> None:
+    """Say what a change does: what is lost, stops, becomes public, protects less or costs more, and what to do instead.
+
+    The Markdown on standard output fits into a comment of GitHub: its first screen is always whole, details are cut
+    where they do not fit. Changes nothing. Exit code 1: the preview failed, and the report says why.
+    """
+    given = [one for one in (preview, rendered, stack) if one is not None]
+    if len(given) != 1 or (base is not None and stack is None):
+        raise UsageError(
+            "name one source: a FILE of `pulumi preview --json` (or `-`), --rendered BEFORE AFTER, or --stack NAME "
+            "(with --base REVISION for a rendered stack)"
+        )
+    if rendered:
+        plan = compared(_manifests(rendered[0]), _manifests(rendered[1]), stack=title)
+    elif stack:
+        plan = _run(stack, base, cwd)
+    else:
+        plan = _read(cast(Path, preview))
+    made = report(plan, title=title, prices=_prices(prices) if prices else None)
+    for file in output or []:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(_written(made, _BY_SUFFIX.get(file.suffix, Format.MARKDOWN), limit=None), encoding="utf-8")
+    print(_written(made, Format.JSON if json else format), end="")
+    if plan.errors:
+        raise typer.Exit(1)
+    if met := [one for one in made.classes() if one in (fail_on or [])]:
+        show.err.print(f"[red]the change has risks of:[/] {', '.join(met)}")
+        raise typer.Exit(MET)
+
+
+def _written(made: Report, format: Format, limit: int | None = 0) -> str:
+    if format is Format.JSON:
+        return json_format.dumps(document(made), indent=2, ensure_ascii=False) + "\n"
+    if format is Format.HTML:
+        return page(made)
+    return comment(made) if limit is not None else comment(made, limit=sys.maxsize)
+
+
+def _run(stack: str, base: str | None, cwd: Path) -> Plan:
+    """The plan of a preview that is run now. A configuration with problems is a plan that failed: whoever reads the
+    report learns of it where the last one stood."""
+    project = find(cwd)
+    failed = Plan(changes=(), project=project.name, stack=stack)
+    try:
+        found = aim(project, stack, None)
+        if found.target is Target.RENDER and base is None:
+            refuse_if_applied(project, stack, found)
+            raise UsageError(
+                f"{stack} is rendered, so no state says what it is now. Compare it with a Git revision: "
+                f"`tierstack diff --stack {stack} --base origin/main`; or compare two folders: --rendered BEFORE AFTER"
+            )
+        if base is not None:
+            if found.target in (Target.DOCKER, Target.KUBERNETES):
+                raise UsageError(
+                    f"{stack} is applied to {found.shown}, so its preview needs that, and compares with its state. "
+                    "Leave --base out; or compare renderings of both revisions: --rendered BEFORE AFTER"
+                )
+            result = comparison.compared(project, stack, found, base)
+            plan = _planned(result.printed, result.ok, failed)
+            return replace(plan, notes=(*plan.notes, *result.notes))
+        with engine(project, stack, found.config) as pulumi:
+            is_new = pulumi.create_stack()
+            refresh = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
+            ok, printed = pulumi.preview_json(*refresh)
+        return _planned(printed, ok, failed)
+    except ArgumentError as error:
+        return replace(failed, errors=(str(error),))
+    except RunFailedError as error:
+        return replace(failed, errors=tuple(error.messages))
+
+
+def _planned(printed: str, ok: bool, failed: Plan) -> Plan:
+    """The plan in what the engine printed; where it is none, the engine said why."""
+    try:
+        plan = read(parsed(printed))
+    except UnreadableError:
+        return replace(failed, errors=(printed or "the engine said nothing",))
+    if not ok and not plan.errors:
+        return replace(plan, errors=("the engine ended with an error and did not say which",))
+    return plan if plan.stack else replace(plan, project=failed.project, stack=failed.stack)
+
+
+def _read(preview: Path) -> Plan:
+    try:
+        text = sys.stdin.read() if str(preview) == "-" else preview.read_text(encoding="utf-8")
+        return read(parsed(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{preview} cannot be read: {error}") from None
+    except UnreadableError as error:
+        raise UsageError(f"{preview} {error}") from None
+
+
+def _manifests(folder: Path) -> Sequence[Manifest]:
+    """The manifests in the YAML files below a folder."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a directory; name a folder of manifests, such as `tierstack render` writes")
+    found: list[Manifest] = []
+    for file in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        try:
+            documents = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} is not YAML: {error}") from None
+        found += [
+            cast(Manifest, one) for one in documents if isinstance(one, dict) and file.name != "kustomization.yaml"
+        ]
+    return found
+
+
+def _prices(file: Path) -> Prices:
+    try:
+        given: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not isinstance(given, dict):
+            raise ValueError("is not a map")
+        return Prices.of(cast(dict[str, Any], given))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{file}: {error}") from None

@@ -1,0 +1,305 @@
+"""Rules about what stops, restarts or can no longer be reached, and for how long."""
+
+from collections.abc import Mapping, Sequence
+
+from tierstack.diff.marks import ABSENT
+from tierstack.diff.model import Operation, Property, at, elements
+from tierstack.diff.risk import Look, Risk, Rule, becomes, removed, replaced, smaller
+from tierstack.diff.rules.data import DATABASE, GOES, REPLACED
+from tierstack.diff.texts import listed
+
+_DEPLOYMENT = ("kubernetes:apps/*:Deployment",)
+_STATEFUL_SET = ("kubernetes:apps/*:StatefulSet",)
+_ROUTES = ("kubernetes:gateway.networking.k8s.io/*:*Route", "kubernetes:networking.k8s.io/*:Ingress")
+_CONTAINER = ("docker:index/container:Container",)
+_UPDATED = frozenset({Operation.UPDATE})
+# PostgreSQL 17, "Server Configuration": parameters of context postmaster that tierstack or a user may set.
+_NEEDS_RESTART = (
+    *("max_connections", "shared_buffers", "max_wal_senders", "max_replication_slots", "max_worker_processes"),
+    *("wal_level", "wal_buffers", "huge_pages", "max_prepared_transactions", "max_locks_per_transaction"),
+    *("archive_mode", "shared_preload_libraries", "track_commit_timestamp", "max_files_per_process"),
+)
+_RESTARTS_DATABASE = (
+    *("spec imageName", "spec resources **", "spec affinity **", "spec plugins **", "spec env **"),
+    *(f"spec postgresql parameters {one}" for one in _NEEDS_RESTART),
+)
+"""What CloudNativePG restarts the servers for: another pod, or a parameter that PostgreSQL reads at its start."""
+
+
+def _servers(look: Look) -> int:
+    """How many there will be: replicas that are new are there before the primary restarts."""
+    after = look.new("spec instances")
+    return after if isinstance(after, int) else 1
+
+
+def _serves(look: Look) -> bool:
+    """Whether anything connects to its pods: they name a port."""
+    return any(one.get("ports") for one in elements(at(look.change.state, "spec template spec containers")))
+
+
+def _changes_pods(look: Look) -> bool:
+    return any(one.path[:2] == ("spec", "template") for one in look.change.properties)
+
+
+def _recreates(look: Look) -> bool:
+    return at(look.change.state, "spec strategy type") == "Recreate" and _changes_pods(look)
+
+
+def _one_pod_restarts(look: Look) -> bool:
+    replicas = look.old("spec replicas")
+    return replicas in (1, ABSENT) and _changes_pods(look)
+
+
+def _stops(look: Look) -> bool:
+    return look.change.stops_first is not False
+
+
+def _is_published(look: Look) -> bool:
+    """Whether a container is where requests from outside arrive."""
+    return bool(look.change.state.get("ports"))
+
+
+def _without_successor(look: Look) -> bool:
+    return look.created_instead() is None
+
+
+def _old_hosts(look: Look, _: Sequence[Property]) -> Mapping[str, object]:
+    hosts = [str(one) for one in elements(look.old("spec hostnames"))]
+    return {"hosts": (" ", *listed(hosts)) if hosts else ()}
+
+
+RULES = (
+    Rule(
+        id="database-restarts",
+        risk=Risk.DOWNTIME,
+        types=DATABASE,
+        operations=_UPDATED,
+        path=_RESTARTS_DATABASE,
+        condition=lambda look: _servers(look) == 1,
+        what="restarts its only server: no queries until it is up again, usually some tens of seconds",
+        instead="Apply it when few people use the shop. With `replicas: 1` or more, it would be a switchover.",
+    ),
+    Rule(
+        id="database-switchover",
+        risk=Risk.DOWNTIME,
+        types=DATABASE,
+        operations=_UPDATED,
+        path=_RESTARTS_DATABASE,
+        condition=lambda look: _servers(look) > 1,
+        what="restarts server by server with a switchover: writes pause (12.5 s in docs/measurements.md), reads go on",
+        instead="Apply it when few people write.",
+    ),
+    Rule(
+        id="database-hibernated",
+        risk=Risk.DOWNTIME,
+        types=DATABASE,
+        path="metadata annotations cnpg.io/hibernation",
+        test=becomes("on"),
+        what="is put to sleep: all its servers stop",
+        instead="Remove the annotation to wake it.",
+    ),
+    Rule(
+        id="scaled-to-nothing",
+        risk=Risk.DOWNTIME,
+        types=(*_DEPLOYMENT, *_STATEFUL_SET),
+        path="spec replicas",
+        test=becomes(0),
+        what="has no pods from now on (before: {old})",
+        instead="Keep at least one, or remove it with what leads to it.",
+    ),
+    Rule(
+        id="workload-deleted",
+        risk=Risk.DOWNTIME,
+        types=(*_DEPLOYMENT, *_STATEFUL_SET, "kubernetes:apps/*:DaemonSet"),
+        operations=GOES,
+        condition=lambda look: _serves(look) and _without_successor(look),
+        what="is deleted: nothing answers in its place",
+        instead="Remove what leads to it first, or keep it.",
+    ),
+    Rule(
+        id="workload-recreated",
+        risk=Risk.DOWNTIME,
+        types=_DEPLOYMENT,
+        operations=_UPDATED,
+        path="spec template **",
+        condition=lambda look: _recreates(look) and _serves(look),
+        what="stops all its pods before the new ones start: nothing answers until they are ready",
+        instead="Use the strategy RollingUpdate, if two versions may run beside each other.",
+    ),
+    Rule(
+        id="worker-recreated",
+        risk=Risk.INFORMATION,
+        types=_DEPLOYMENT,
+        operations=_UPDATED,
+        path="spec template **",
+        condition=lambda look: _recreates(look) and not _serves(look),
+        what="stops before the new one starts, so that two never run: its work pauses until then",
+        instead="",
+    ),
+    Rule(
+        id="only-pod-restarts",
+        risk=Risk.DOWNTIME,
+        types=_STATEFUL_SET,
+        operations=_UPDATED,
+        path="spec template **",
+        condition=_one_pod_restarts,
+        what="restarts its only pod: nothing answers until it is ready",
+        instead="Apply it when few people use the shop, or run more than one.",
+    ),
+    Rule(
+        id="workload-replaced",
+        risk=Risk.DOWNTIME,
+        types=(*_DEPLOYMENT, *_STATEFUL_SET),
+        operations=REPLACED,
+        condition=lambda look: _stops(look) and not look.change.previous and not look.plan.files,
+        what="is deleted and made again: nothing answers until its pods are ready",
+        instead="Take back what forces the replacement, or give the new one another name.",
+    ),
+    Rule(
+        id="service-deleted",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:core/v1:Service",),
+        operations=GOES,
+        condition=_without_successor,
+        what="is deleted: its name has no address any more",
+        instead="Remove what uses it first.",
+    ),
+    Rule(
+        id="service-replaced",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:core/v1:Service",),
+        operations=REPLACED,
+        condition=_stops,
+        what="gets another address, and has none in between",
+        instead="Take back what forces the replacement.",
+    ),
+    Rule(
+        id="route-deleted",
+        risk=Risk.DOWNTIME,
+        types=_ROUTES,
+        operations=GOES,
+        condition=_without_successor,
+        facts=_old_hosts,
+        what="is deleted: requests to its hosts{hosts} reach nothing",
+        instead="Remove the DNS records first, or keep the route.",
+    ),
+    Rule(
+        id="hostname-removed",
+        risk=Risk.DOWNTIME,
+        types=_ROUTES,
+        path="spec hostnames *",
+        test=removed,
+        what="no longer answers for {olds}",
+        instead="Redirect the name first, or remove its DNS record.",
+    ),
+    Rule(
+        id="hostname-removed",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:networking.k8s.io/*:Ingress",),
+        path="spec rules * host",
+        test=removed,
+        what="no longer answers for {olds}",
+        instead="Redirect the name first, or remove its DNS record.",
+    ),
+    Rule(
+        id="gateway-deleted",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:gateway.networking.k8s.io/*:Gateway",),
+        operations=GOES | REPLACED,
+        what="goes, with its public address: nothing behind it can be reached",
+        instead="Make the new one first, and move the DNS records to it.",
+    ),
+    Rule(
+        id="listener-removed",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:gateway.networking.k8s.io/*:Gateway",),
+        path="spec listeners * port",
+        test=removed,
+        what="no longer listens on port {olds}",
+        instead="Move its routes to another listener first.",
+    ),
+    Rule(
+        id="certificate-deleted",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:cert-manager.io/*:Certificate",),
+        operations=GOES,
+        condition=_without_successor,
+        what="is no longer renewed: browsers refuse it once it has expired",
+        instead="Remove what shows it first.",
+    ),
+    Rule(
+        id="certificate-name-removed",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:cert-manager.io/*:Certificate",),
+        path="spec dnsNames *",
+        test=removed,
+        what="is no longer valid for {olds}: browsers refuse it there",
+        instead="Stop serving the name first.",
+    ),
+    Rule(
+        id="secret-deleted",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:core/v1:Secret", "kubernetes:external-secrets.io/*:ExternalSecret"),
+        operations=GOES,
+        condition=_without_successor,
+        what="is deleted: pods that read it do not start any more",
+        instead="Remove what reads it first.",
+    ),
+    Rule(
+        id="replica-count-smaller",
+        risk=Risk.DOWNTIME,
+        types=DATABASE,
+        path="spec instances",
+        test=lambda old, new: smaller(old, new) and new == 1,
+        what="has one server instead of {old}: when it fails, nothing takes over",
+        instead="Keep at least one replica in production.",
+    ),
+    Rule(
+        id="container-stops",
+        risk=Risk.DOWNTIME,
+        types=_CONTAINER,
+        operations=REPLACED,
+        condition=lambda look: _stops(look) and not look.change.previous,
+        what="stops before its successor starts: nothing answers in its place for some seconds",
+        instead="Apply it when few people use the shop.",
+    ),
+    Rule(
+        id="container-removed",
+        risk=Risk.DOWNTIME,
+        types=_CONTAINER,
+        operations=GOES,
+        condition=_is_published,
+        what="is removed: its ports on the host answer no more",
+        instead="Remove what leads there first.",
+    ),
+    Rule(
+        id="network-replaced",
+        risk=Risk.DOWNTIME,
+        types=("docker:index/network:Network",),
+        operations=REPLACED,
+        condition=_stops,
+        what="is removed and made again: every container in it restarts",
+        instead="Take back what forces the replacement.",
+    ),
+    Rule(
+        id="any-server-replaced",
+        risk=Risk.DOWNTIME,
+        types=("*nstance:*", "*erver:*", "*luster:*", "*oadBalancer*", "*ateway:*", "*address*", "*ervice:*"),
+        operations=REPLACED,
+        condition=lambda look: (
+            _stops(look) and not look.change.type.startswith(("kubernetes:", "docker:", "tierstack:"))
+        ),
+        what="is replaced: it is away in between, unless the provider makes the new one first",
+        instead="Take back what forces the replacement, or plan for the pause.",
+    ),
+    Rule(
+        id="any-server-resized",
+        risk=Risk.DOWNTIME,
+        types=("*",),
+        operations=_UPDATED,
+        path="** instance[TC]*",
+        test=replaced,
+        what="changes its size: most providers restart it for that",
+        instead="Apply it when few people use it.",
+    ),
+)

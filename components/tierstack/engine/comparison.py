@@ -1,0 +1,127 @@
+"""The change of a rendered stack from one revision to another, as the engine sees it.
+
+The base is rendered into a state that is thrown away, and the working tree is previewed on that state: with each
+resource, DNS records and protection among them, but without a cluster or credentials.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tierstack.engine.aim import Aim
+from tierstack.engine.project import Project, StackConfig, UsageError, find
+from tierstack.engine.rendering import refuse_real, to_files
+from tierstack.engine.run import Engine, RunFailedError, engine
+from tierstack.platform import RENDER_TO, PlatformKind
+
+_PACKAGES = ("pyproject.toml", "requirements*.txt", "requirements.lock", "uv.lock", "poetry.lock")
+_UP = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the engine printed, and what a reader must know of how it was made."""
+
+    ok: bool
+    printed: str
+    notes: list[str]
+
+
+def compared(project: Project, stack: str, found: Aim, revision: str) -> Comparison:
+    """The preview of the working tree against `revision`. Raises UsageError where Git has no such revision or the
+    program makes more than manifests, and RunFailedError where the base cannot be rendered."""
+    notes: list[str] = []
+    if found.reason:
+        notes.append(f"{found.reason}: this compares the Kubernetes manifests that the stack would have.")
+    if found.config.secret_keys:
+        shown = ", ".join(f"`{one}`" for one in sorted(found.config.secret_keys))
+        notes.append(f"Encrypted configuration is not decrypted here, so a changed value of {shown} is not shown.")
+    with (
+        tempfile.TemporaryDirectory(prefix="tierstack-base-") as place,
+        _checkout(project, revision, Path(place)) as base,
+    ):
+        folder = Path(place) / "manifests"
+        folder.mkdir()
+        config = None if base is None else _base_config(base, stack)
+        if base is None or config is None:
+            notes.append(f"`{stack}` does not exist at {revision}: everything is new.")
+            with engine(project, stack, found.config, throwaway=True) as before:
+                before.create_stack()
+                return _previewed(project, stack, found, folder, before, notes)
+        if _packages_differ(project, revision):
+            notes.append("The change moves Python packages. The base ran with those of the change.")
+        target, environment = _aimed(config, folder, exports=found.report is not None)
+        environment |= _paths(project.root, base.root)
+        with engine(base, stack, target, throwaway=True, environment=environment) as before:
+            before.create_stack()
+            if found.report is None:
+                refuse_real(base, before, folder)
+            outcome = before.run("up", *_UP, quiet=True)
+            if not outcome.ok:
+                raise RunFailedError([f"the base ({revision}) cannot be rendered:", *outcome.messages])
+            return _previewed(project, stack, found, folder, before, notes)
+
+
+def _previewed(project: Project, stack: str, found: Aim, folder: Path, before: Engine, notes: list[str]) -> Comparison:
+    target, environment = _aimed(found.config, folder, exports=found.report is not None)
+    with engine(project, stack, target, throwaway=True, beside=before, environment=environment) as after:
+        if found.report is None:
+            refuse_real(project, after, folder)
+        ok, printed = after.preview_json()
+    return Comparison(ok, printed, notes)
+
+
+def _aimed(config: StackConfig, folder: Path, *, exports: bool) -> tuple[StackConfig, dict[str, str]]:
+    """The configuration that writes manifests into `folder`, and variables that say so to a plain program."""
+    if exports:
+        return config.on(PlatformKind.KUBERNETES, str(folder)), {}
+    return to_files(config, folder), {RENDER_TO: str(folder)}
+
+
+def _base_config(base: Project, stack: str) -> StackConfig | None:
+    """The configuration of the stack in the base; None where it has no such stack."""
+    return base.config(stack) if stack in base.stacks() or not base.stacks() else None
+
+
+@contextmanager
+def _checkout(project: Project, revision: str, place: Path) -> Generator[Project | None, None, None]:
+    """The project at `revision`, in a work tree of its own; None where it is not there yet."""
+    top = Path(_git(project.root, "rev-parse", "--show-toplevel"))
+    commit = _git(project.root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    tree = place / "tree"
+    _git(top, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+    try:
+        root = tree / project.root.relative_to(top)
+        there = any((root / name).is_file() for name in ("Pulumi.yaml", "Pulumi.yml"))
+        yield find(root) if there else None
+    finally:
+        _git(top, "worktree", "remove", "--force", str(tree))
+
+
+def _packages_differ(project: Project, revision: str) -> bool:
+    return bool(_git(project.root, "diff", "--name-only", revision, "--", *(f":(top,glob){one}" for one in _PACKAGES)))
+
+
+def _paths(root: Path, base: Path) -> dict[str, str]:
+    """Where Python finds the base's own modules, as those of the working tree stand in this process's path."""
+    top = Path(_git(root, "rev-parse", "--show-toplevel"))
+    tree = Path(_git(base, "rev-parse", "--show-toplevel"))
+    own = [tree / Path(one).relative_to(top) for one in sys.path if one and Path(one).is_relative_to(top)]
+    given = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+    return {"PYTHONPATH": os.pathsep.join([*(str(one) for one in own if one.is_dir()), *given])}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UsageError("`git` is not on PATH, and --base needs it") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().removeprefix("fatal: ")
+        raise UsageError(f"`git {' '.join(arguments[:2])}` failed: {said}")
+    return done.stdout.strip()

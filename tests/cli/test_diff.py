@@ -1,0 +1,210 @@
+"""`tierstack diff`: what it reads, what it writes, and how it ends."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Command, Fake
+from tests.diff import plans
+from tests.projects import Checkout
+from tierstack.engine.project import UsageError
+
+BUCKET = plans.document(plans.steps("aws:s3/bucket:Bucket", "orders", "delete", {"bucket": "orders"}), same=4)
+CALM = plans.document(plans.steps("aws:x/thing:Thing", "it", old={"a": 1}, new={"a": 2}))
+BROKEN = plans.document(diagnostics=[{"severity": "error", "message": "no such image"}])
+
+
+@pytest.fixture
+def preview(tmp_path: Path) -> Any:
+    def write(document: dict[str, Any]) -> str:
+        file = tmp_path / "preview.json"
+        file.write_text(json.dumps(document))
+        return str(file)
+
+    return write
+
+
+def folder(path: Path, *manifests: dict[str, Any]) -> Path:
+    path.mkdir(parents=True)
+    for index, one in enumerate(manifests):
+        (path / f"{index}.yaml").write_text(yaml.safe_dump(one))
+    (path / "kustomization.yaml").write_text("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
+    return path
+
+
+def claim(size: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"resources": {"requests": {"storage": size}}},
+    }
+
+
+def test_a_preview_from_a_file_and_from_standard_input(tierstack: Command, preview: Any) -> None:
+    from_file = tierstack("diff", preview(BUCKET))
+    assert from_file.exit_code == 0, from_file.output
+    assert from_file.stdout.splitlines()[1] == "### 🛑 `prod`: data is lost"
+    assert "Bucket `orders` is deleted with what it holds." in from_file.stdout
+    assert tierstack("diff", "-", input=json.dumps(BUCKET)).stdout == from_file.stdout
+
+
+def test_reports_are_written_beside_the_comment(tierstack: Command, preview: Any, tmp_path: Path) -> None:
+    files = [tmp_path / "reports" / f"report.{suffix}" for suffix in ("md", "html", "json")]
+    result = tierstack("diff", preview(BUCKET), *(word for file in files for word in ("-o", str(file))))
+    assert result.exit_code == 0
+    assert files[0].read_text() == result.stdout
+    assert files[1].read_text().startswith("<!doctype html>")
+    assert json.loads(files[2].read_text())["worst"] == "data-loss"
+    assert json.loads(tierstack("diff", preview(BUCKET), "--json").stdout) == json.loads(files[2].read_text())
+    assert tierstack("diff", preview(BUCKET), "--format", "html").stdout == files[1].read_text()
+
+
+@pytest.mark.parametrize(
+    ("document", "classes", "code"),
+    [
+        (BUCKET, ["data-loss"], 3),
+        (BUCKET, ["downtime", "data-loss"], 3),
+        (BUCKET, ["downtime", "public"], 0),
+        (BUCKET, [], 0),
+        (CALM, ["data-loss", "downtime", "public", "weakens", "cost"], 0),
+        (BROKEN, ["data-loss"], 1),
+    ],
+)
+def test_exit_codes(tierstack: Command, preview: Any, document: dict[str, Any], classes: list[str], code: int) -> None:
+    result = tierstack("diff", preview(document), *(word for one in classes for word in ("--fail-on", one)))
+    assert result.exit_code == code, result.output
+    assert ("risks of: data-loss" in result.stderr) == (code == 3)
+
+
+def test_two_folders_of_manifests(tierstack: Command, tmp_path: Path) -> None:
+    before, after = folder(tmp_path / "old", claim("20Gi")), folder(tmp_path / "new", claim("10Gi"))
+    result = tierstack("diff", "--rendered", str(before), str(after), "--title", "prod")
+    assert result.exit_code == 0
+    assert "### 🛑 `prod`: will be refused" in result.stdout
+    assert "`20Gi` → `10Gi`" in result.stdout
+
+
+def test_prices(tierstack: Command, tmp_path: Path) -> None:
+    folders = [str(folder(tmp_path / "old")), str(folder(tmp_path / "new", claim("10Gi")))]
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("{currency: CHF, disk_gib: 0.5}")
+    assert (
+        "A month costs 5.00 CHF (before: 0.00)"
+        in tierstack("diff", "--rendered", *folders, "--prices", str(prices)).stdout
+    )
+    prices.write_text("disk: 1")
+    with pytest.raises(UsageError, match="disk: is not a known key"):
+        tierstack("diff", "--rendered", *folders, "--prices", str(prices), catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name one source"),
+        (["x.json", "--stack", "prod"], "name one source"),
+        (["x.json", "--base", "main"], "name one source"),
+        (["absent.json"], "absent.json cannot be read"),
+        (["--rendered", "absent", "absent"], "absent is not a directory"),
+        (["--stack", "prod"], "--base origin/main"),
+        (["--stack", "nowhere"], "no stack `nowhere`"),
+    ],
+)
+def test_what_is_not_understood(tierstack: Command, pulumi: Fake, arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        tierstack("diff", *arguments, catch_exceptions=False)
+
+
+def test_what_is_no_preview(tierstack: Command) -> None:
+    with pytest.raises(UsageError, match="make it with `pulumi preview --json`"):
+        tierstack("diff", "-", input='{"a": 1}', catch_exceptions=False)
+
+
+def test_help_has_examples(tierstack: Command) -> None:
+    said = tierstack("diff", "--help").output
+    assert "pulumi preview --json | tierstack diff -" in said
+    assert "--fail-on" in said
+
+
+def git(project: Checkout, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    done = subprocess.run(
+        ["git", *identity, *arguments], cwd=project.folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(project: Checkout) -> Checkout:
+    (project.folder / ".gitignore").write_text("state\n__pycache__\n")
+    git(project, "init", "-q", "-b", "main")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "base")
+    return project
+
+
+def test_a_rendered_stack_against_a_revision(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    pulumi.say(preview={"out": json.dumps(BUCKET)})
+    repository.config("prod", lambda config: config["images"].update(app="registry.example/shop@sha256:" + "7" * 64))
+    result = tierstack("diff", "-s", "prod", "--base", "HEAD")
+    assert result.exit_code == 0, result.output
+    assert "Bucket `orders`" in result.stdout
+    calls = [
+        call for call in pulumi.calls() if call["arguments"][0] in ("up", "preview") or "preview" in call["arguments"]
+    ]
+    before, after = (yaml.safe_load(call["config"])["config"] for call in calls)
+    assert before["shop:images"]["app"] != after["shop:images"]["app"] == "registry.example/shop@sha256:" + "7" * 64
+    assert before["shop:platform"] == after["shop:platform"]
+    backends = {call["environment"]["PULUMI_BACKEND_URL"] for call in calls}
+    assert len(backends) == 1
+    assert str(repository.folder) not in backends.pop()
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_a_stack_that_the_base_does_not_have(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    pulumi.say(preview={"out": json.dumps(CALM)})
+    repository.config("qa", lambda config: None, base="staging")
+    said = tierstack("diff", "-s", "qa", "--base", "HEAD")
+    assert "`qa` does not exist at HEAD: everything is new." in said.stdout
+    assert "up" not in pulumi.verbs()
+
+
+def test_a_base_that_cannot_be_rendered(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    pulumi.say(up={"code": 255, "err": "no such plugin"})
+    result = tierstack("diff", "-s", "prod", "--base", "HEAD")
+    assert result.exit_code == 1
+    assert "the base (HEAD) cannot be rendered" in result.stdout
+
+
+def test_an_unknown_revision(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    with pytest.raises(UsageError, match="git rev-parse"):
+        tierstack("diff", "-s", "prod", "--base", "no-such-branch", catch_exceptions=False)
+
+
+def test_a_configuration_with_problems_is_a_report(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    """The comment of the push before must not stand as if it were current."""
+    repository.config("prod", lambda config: config["backups"].update(retention_days=0))
+    result = tierstack("diff", "-s", "prod", "--base", "HEAD")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("<!-- tierstack-diff: shop/prod -->\n### 🛑 `prod`: the preview failed\n")
+    assert "backups.retention_days = 0" in result.stdout
+    assert pulumi.calls() == []
+
+
+def test_a_stack_of_a_plain_program_is_previewed_against_its_state(
+    tmp_path: Path, tierstack: Command, pulumi: Fake
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "Pulumi.yaml").write_text("name: mine\nruntime: nodejs\n")
+    pulumi.say(preview={"out": json.dumps(BUCKET)})
+    assert "Bucket `orders`" in tierstack("diff", "-s", "dev", "-C", str(plain)).stdout
+    pulumi.say(preview={"out": "", "err": "error: no credentials", "code": 255})
+    failed = tierstack("diff", "-s", "dev", "-C", str(plain))
+    assert failed.exit_code == 1
+    assert "error: no credentials" in failed.stdout
+    assert "<!-- tierstack-diff: mine/dev -->" in failed.stdout

@@ -1,0 +1,100 @@
+"""The rules, each by a change that it must see, and by changes beside it that it must not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.diff import plans
+from tierstack.diff.risk import Risk, findings, path_matches
+from tierstack.diff.rules import RULES
+from tierstack.diff.texts import plain
+
+CASES = Path(__file__).parents[1] / "cases" / "diff"
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    return yaml.safe_load((CASES / f"{name}.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", cases("rules"), ids=lambda case: f"{case['rule']} {case['type'].rpartition(':')[2]}")
+def test_a_rule_sees_its_change(case: dict[str, Any]) -> None:
+    found = {one.rule: one for one in findings(plans.of_case(case), RULES)}
+    assert case["rule"] in found, list(found)
+    said = plain(found[case["rule"]].what)
+    assert case["says"] in said
+    assert "{" not in said + plain(found[case["rule"]].instead)
+
+
+@pytest.mark.parametrize("case", cases("silent"), ids=lambda case: case["why"])
+def test_a_rule_is_silent_beside_its_change(case: dict[str, Any]) -> None:
+    plan = plans.of_case(case)
+    assert plan.changes, "nothing changes, so nothing is proved"
+    found = [one for one in findings(plan, RULES) if one.risk.value in case["silent"]]
+    assert [(one.rule, plain(one.what)) for one in found] == []
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {one.id for one in RULES} == {case["rule"] for case in cases("rules")}
+
+
+def test_one_id_is_one_class_and_says_what_to_do() -> None:
+    classes: dict[str, set[Risk]] = {}
+    for one in RULES:
+        classes.setdefault(one.id, set()).add(one.risk)
+        calm = one.risk in (Risk.COST, Risk.INFORMATION) or one.id.endswith("-public")
+        assert one.instead or calm, f"{one.id} says nothing to do"
+        assert one.what[-1] not in ".!", one.id
+    assert all(len(found) == 1 for found in classes.values())
+
+
+def test_a_new_stack_is_no_risk_to_what_was() -> None:
+    """Rules look at what changes: everything is new, so nothing is lost, stopped or weakened."""
+    groups = [
+        plans.steps(case["type"], f"it-{index}", "create", new=case["new"])
+        for index, case in enumerate(cases("rules"))
+        if case.get("new") and case["rule"] not in ("pod-less-confined", "host-path-mounted", "docker-socket-mounted")
+    ]
+    found = {one.rule for one in findings(plans.plan(*groups), RULES)}
+    assert {one for one in found if not one.endswith("-public")} <= {
+        "any-public",
+        "any-open-to-everybody",
+        "container-less-confined",
+    }
+
+
+def test_what_several_resources_share_is_one_finding() -> None:
+    claims = [
+        plans.steps("kubernetes:core/v1:PersistentVolumeClaim", f"data-{n}", "delete", {"spec": {}}) for n in range(5)
+    ]
+    (found,) = findings(plans.plan(*claims), RULES)
+    assert found.names == tuple(f"data-{n}" for n in range(5))
+
+
+def test_a_renamed_database_names_the_empty_one() -> None:
+    cluster = "kubernetes:postgresql.cnpg.io/v1:Cluster"
+    gone = plans.steps(cluster, "db", "delete", {"spec": {"instances": 3}})
+    made = plans.steps(cluster, "maindb", "create", new={"spec": {"instances": 3}})
+    (found,) = findings(plans.plan(gone, made), RULES)
+    assert plain(found.what) == "is deleted with all its data, and maindb is created, empty"
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "matches"),
+    [
+        (("a", "b"), "a b", True),
+        (("a", "b"), "a *", True),
+        (("a", "b"), "a", False),
+        (("a", "b", "c"), "a **", True),
+        (("a",), "a **", True),
+        (("a", "b", "c"), "** c", True),
+        (("c",), "** c", True),
+        (("a", "b", "c"), "a ** c", True),
+        (("b", "c"), "a ** c", False),
+        (("records", "shop.example A"), "records *~A", True),
+        (("records", "shop.example AAAA"), "records *~A", False),
+    ],
+)
+def test_patterns_of_paths(path: tuple[str, ...], pattern: str, matches: bool) -> None:
+    assert path_matches(path, [step.replace("~", " ") for step in pattern.split()]) is matches
