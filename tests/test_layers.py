@@ -24,12 +24,10 @@ SIDEWAYS = {
     ("mta_sts_host.args", "dns_records.mail.mta_sts.fetch"),
     ("mta_sts_host.kubernetes", "dns_records.mail.mta_sts.fetch"),
     ("mta_sts_host.server", "dns_records.mail.mta_sts.fetch"),
-    ("tls.args", "dns_records.publish.args"),
+    ("tls.options", "dns_records.publish.args"),
 }
 """Imports of another component."""
-CIRCLES = {
-    frozenset({"tls.args", "tls.given", "tls.rules"}),
-}
+CIRCLES: set[frozenset[str]] = set()
 """Modules that import each other."""
 
 INSIDE = {

@@ -11,18 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from tests.tls.pairs import NOW, Authority, Pair, encrypted
 from tierstack.core.diagnostics import NO_RULE
 from tierstack.platform import DockerHost, Kubernetes
-from tierstack.tls import GivenCertificateArgs, TLSArgs, given
+from tierstack.tls import GivenCertificateArgs, given
 
 NAMES = ["shop.example.org", "www.example.org"]
 
 
-def args(pair: Pair, **changes: Any) -> TLSArgs:
-    values = {"certificate_pem": pair.chain, "private_key_pem": pair.key, **changes}
-    return TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, given=GivenCertificateArgs(**values))
+def args(pair: Pair, **changes: Any) -> GivenCertificateArgs:
+    return GivenCertificateArgs(**{"certificate_pem": pair.chain, "private_key_pem": pair.key, **changes})
 
 
 def said(pair: Pair, **changes: Any) -> list[str]:
-    found = given.problems_of(args(pair, **changes), NOW)
+    found = given.problems_of(args(pair, **changes), NAMES, DockerHost(name="shop"), NOW)
     assert NO_RULE not in [one.code for one in found]
     return [str(one) for one in found]
 
@@ -39,7 +38,7 @@ def said(pair: Pair, **changes: Any) -> list[str]:
 def test_a_right_pair(key: Any) -> None:
     assert said(Pair.make(NAMES, key=key)) == []
     assert said(Pair.make(["*.example.org"], key=key)) == []
-    assert given.advice(args(Pair.make(NAMES, key=key)), NOW) == []
+    assert given.advice(args(Pair.make(NAMES, key=key)), 34, NOW) == []
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -137,9 +136,9 @@ def test_every_problem_at_once() -> None:
 def test_a_rendered_stack_needs_no_key_here() -> None:
     pair = Pair.make(NAMES)
     rendered = Kubernetes(name="shop", render_to="out", secret_store="vault")
-    arguments: dict[str, Any] = {"hostnames": NAMES, "given": GivenCertificateArgs(certificate_pem=pair.chain)}
-    assert given.problems_of(TLSArgs(platform=rendered, **arguments), NOW) == []
-    (problem,) = given.problems_of(TLSArgs(platform=Kubernetes(name="shop", render_to="out"), **arguments), NOW)
+    chain = GivenCertificateArgs(certificate_pem=pair.chain)
+    assert given.problems_of(chain, NAMES, rendered, NOW) == []
+    (problem,) = given.problems_of(chain, NAMES, Kubernetes(name="shop", render_to="out"), NOW)
     assert "would be in plaintext in rendered files" in str(problem)
 
 
@@ -147,12 +146,12 @@ def test_a_rendered_stack_needs_no_key_here() -> None:
 def test_the_end_is_announced_at_a_share_of_the_lifetime(left: int, warned: bool) -> None:
     """A third of 90 days, 30.6."""
     pair = Pair.make(NAMES, start=timedelta(days=left - 90), end=timedelta(days=left))
-    found = given.advice(args(pair), NOW)
+    found = given.advice(args(pair), 34, NOW)
     assert bool(found) is warned
     assert all(f"in {left} days" in line for line in found)
 
 
 def test_a_certificate_alone_is_most_likely_half_a_chain() -> None:
     pair = Pair.make(NAMES)
-    (line,) = given.advice(args(pair, certificate_pem=pair.leaf), NOW)
+    (line,) = given.advice(args(pair, certificate_pem=pair.leaf), 34, NOW)
     assert "is the certificate alone" in line

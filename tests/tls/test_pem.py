@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.tls.mangled import FILES, FORMS
 from tests.tls.pairs import NOW, Pair, encrypted
 from tierstack.platform import DockerHost
-from tierstack.tls import GivenCertificateArgs, TLSArgs, given, pem
+from tierstack.tls import GivenCertificateArgs, given, pem
 
 NAMES = ["shop.example.org"]
+DOCKER = DockerHost(name="shop")
 PAIR = Pair.make(NAMES)
 RSA = Pair.make(NAMES, key=rsa.generate_private_key(65537, 2048))
 
@@ -31,12 +32,8 @@ RSA = Pair.make(NAMES, key=rsa.generate_private_key(65537, 2048))
 @pytest.mark.parametrize("form", FORMS)
 def test_a_chain_and_a_key_are_written_anew(form: str) -> None:
     mangle = FORMS[form]
-    args = TLSArgs(
-        platform=DockerHost(name="shop"),
-        hostnames=NAMES,
-        given=GivenCertificateArgs(certificate_pem=mangle(PAIR.chain), private_key_pem=mangle(PAIR.key)),
-    )
-    assert given.problems_of(args, NOW) == []
+    args = GivenCertificateArgs(certificate_pem=mangle(PAIR.chain), private_key_pem=mangle(PAIR.key))
+    assert given.problems_of(args, NAMES, DOCKER, NOW) == []
     assert given.chain_pem(args) == PAIR.chain
     assert given.key_pem(args) == PAIR.key
 
@@ -120,8 +117,7 @@ def test_a_binary_file_is_named_as_one(form: str, tmp_path: Path) -> None:
             f"{part}_path": str(path),
             f"{other}_pem": PAIR.key if part == "certificate" else PAIR.chain,
         }
-        args = TLSArgs(platform=DockerHost(name="shop"), hostnames=NAMES, given=GivenCertificateArgs(**given_parts))
-        (problem,) = given.problems_of(args, NOW)
+        (problem,) = given.problems_of(GivenCertificateArgs(**given_parts), NAMES, DOCKER, NOW)
         assert problem.path == f"given.{part}_path"
         assert problem.message == "is binary (DER, PKCS #7 or PKCS #12), not PEM"
         assert "openssl" in problem.hint

@@ -7,9 +7,15 @@ from tierstack.backup_schedule.cron import six_fields
 from tierstack.backup_schedule.restore import PLUGIN
 from tierstack.platform.kubernetes.cluster import cluster
 from tierstack.platform.kubernetes.manifest import Manifest, manifest
+from tierstack.platform.kubernetes.plan import Planned
 
 
-def scheduled_backup(name: str, cluster_name: str, schedule: str) -> Manifest:
+def plan(name: str, args: BackupScheduleArgs) -> list[Planned]:
+    """The schedule: what archives, and where to, is the database's."""
+    return [Planned(f"{name}-schedule", _scheduled_backup(name, args.archive.cluster, args.schedule))]
+
+
+def _scheduled_backup(name: str, cluster_name: str, schedule: str) -> Manifest:
     """A base backup at once and then on schedule, through the plugin, from a standby where there is one."""
     spec = {
         "schedule": six_fields(schedule),
@@ -25,6 +31,5 @@ def scheduled_backup(name: str, cluster_name: str, schedule: str) -> Manifest:
 
 def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[str, pulumi.Input[str]]:
     """Register everything; what the component gives as its outputs."""
-    here = cluster(args.platform, parent)
-    here.object(f"{name}-schedule", parent, scheduled_backup(name, args.archive.cluster, args.schedule))
+    cluster(args.platform, parent).apply(parent, plan(name, args))
     return {"location": args.archive.location}

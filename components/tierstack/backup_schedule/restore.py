@@ -1,10 +1,11 @@
 """The commands of a restore aside, as data: for the `tierstack` command, for drills and for the documentation."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from tierstack.backup_schedule import agent
 from tierstack.platform.kubernetes import network, operators
+from tierstack.platform.kubernetes.manifest import Manifest, manifest
+from tierstack.platform.kubernetes.quantities import gibibytes
 
 PYTHON = ["python3", "-m", agent.__name__]
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/lib", "TZ": "UTC"}
@@ -93,7 +94,7 @@ def query(aside: str, database: str, statement: str, superuser: str = "postgres"
 
 def recovery_cluster(
     *, aside: str, cluster: str, object_store: str, storage_gb: int, time: str | None = None, image: str | None = None
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest of a CloudNativePG Cluster `aside` with the backups of `cluster` replayed to `time`.
 
     `image` is that of `cluster`: a base backup starts under its own major version only. None: the operator's default.
@@ -102,21 +103,17 @@ def recovery_cluster(
     origin = "origin"
     target = {"recoveryTarget": {"targetTime": time}} if time else {}
     plugin = {"name": PLUGIN, "parameters": {"barmanObjectName": object_store, "serverName": cluster}}
-    return {
-        "apiVersion": "postgresql.cnpg.io/v1",
-        "kind": "Cluster",
-        "metadata": {"name": aside},
-        "spec": {
-            "instances": 1,
-            **({"imageName": image} if image else {}),
-            "storage": {"size": f"{storage_gb}Gi"},
-            "bootstrap": {"recovery": {"source": origin, **target}},
-            "externalClusters": [{"name": origin, "plugin": plugin}],
-        },
+    spec = {
+        "instances": 1,
+        **({"imageName": image} if image else {}),
+        "storage": {"size": gibibytes(storage_gb)},
+        "bootstrap": {"recovery": {"source": origin, **target}},
+        "externalClusters": [{"name": origin, "plugin": plugin}],
     }
+    return manifest("postgresql.cnpg.io/v1", "Cluster", aside, spec)
 
 
-def recovery_policy(*, aside: str, operator_namespace: str = operators.CLOUDNATIVE_PG) -> dict[str, Any]:
+def recovery_policy(*, aside: str, operator_namespace: str = operators.CLOUDNATIVE_PG) -> Manifest:
     """The NetworkPolicy of the Cluster `aside`, in a namespace that is closed (`platform.default_deny`): its operator
     reaches it, and it reaches the API server, DNS and the bucket, which no policy of the stack lets it do."""
     return network.policy(

@@ -56,7 +56,7 @@ def _syntax(path: str, name: str) -> list[Diagnostic]:
         return wrong("is empty", "write a hostname, such as `shop.example.org`")
     if "://" in name:
         return wrong("is an address of the web", f"write only its host, `{name.split('://')[1].split('/')[0]}`")
-    if _is_ip(name):
+    if is_ip(name.strip("[]")):
         return wrong("is an IP address", "write a hostname; for one's own machine, `localhost`")
     if not name.isascii():
         return wrong("is not ASCII", "write its A-label (RFC 5890), which starts with `xn--`")
@@ -95,9 +95,10 @@ def _public(path: str, name: str) -> list[Diagnostic]:
     return [Diagnostic(path, name, wrong, "write a public name, or use `local_ca`")]
 
 
-def _is_ip(name: str) -> bool:
+def is_ip(text: str) -> bool:
+    """Whether it is an IP address, without brackets."""
     try:
-        ipaddress.ip_address(name.strip("[]"))
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True

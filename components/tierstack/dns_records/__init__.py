@@ -45,7 +45,7 @@ from tierstack.dns_records.publish.args import (
     TsigAlgorithm,
 )
 from tierstack.dns_records.publish.dkim_keys import DkimRotation, key_pair
-from tierstack.dns_records.publish.endpoint import endpoint, is_published, manifest
+from tierstack.dns_records.publish.endpoint import endpoint, is_published, plan
 from tierstack.dns_records.publish.switch import WebSwitchArgs, WebTargetArgs
 from tierstack.dns_records.publish.zone_records import ZoneRecords, as_inputs
 from tierstack.dns_records.records.model import RecordSet
@@ -179,7 +179,7 @@ class DNSRecords(Component):
             else:
                 entries.append(endpoint(one))
         labels = args.publish.external_dns.labels or {}
-        cluster(args.platform, self).object(f"{name}-endpoint", self, manifest(name, entries, labels))
+        cluster(args.platform, self).apply(self, plan(name, entries, labels))
 
     @staticmethod
     def _settled(name: str, args: DNSRecordsArgs, late: Sequence[str], keys: Mapping[str, str]) -> Zone:

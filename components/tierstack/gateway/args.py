@@ -1,11 +1,11 @@
 """What a Gateway takes, and the rules of it."""
 
-import ipaddress
 from dataclasses import dataclass
 
 import pulumi
 
 from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.hostnames import is_ip
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -144,7 +144,7 @@ def _images(args: GatewayArgs) -> list[Diagnostic]:
 
 @rule("bind-address")
 def _bind_address(value: str) -> list[Diagnostic]:
-    if _is_address(value):
+    if is_ip(value):
         return []
     instead = "write an address of the host, such as 127.0.0.1, or 0.0.0.0 for all"
     return [Diagnostic("bind_address", value, "is not an IP address", instead)]
@@ -163,11 +163,3 @@ def _only_docker(args: GatewayArgs) -> list[Diagnostic]:
         for path in ("image", "tools_image", "command")
         if (value := getattr(args, path)) is not None
     ]
-
-
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True

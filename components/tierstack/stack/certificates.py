@@ -81,7 +81,7 @@ def advice(plan: Plan) -> list[str]:
     if tls.given:
         from tierstack.tls import given  # what it needs to read certificates takes long to import
 
-        return given.advice(tls)
+        return given.advice(tls.given, tls.renew_before_percent)
     if tls.acme is None or tls.acme.dns is not None or tls.acme.ca is not None:
         return []
     gateway = plan.gateway

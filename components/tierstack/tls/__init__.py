@@ -7,7 +7,8 @@ from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 from tierstack.tls import alerts, docker, kubernetes
-from tierstack.tls.args import ACMEArgs, ExternalAccountArgs, GivenCertificateArgs, LocalCAArgs, TLSArgs
+from tierstack.tls.args import TLSArgs
+from tierstack.tls.options import ACMEArgs, ExternalAccountArgs, GivenCertificateArgs, LocalCAArgs
 
 __all__ = ["TLS", "ACMEArgs", "ExternalAccountArgs", "GivenCertificateArgs", "LocalCAArgs", "TLSArgs"]
 
@@ -35,7 +36,7 @@ class TLS(Component):
         if loaded.given:
             from tierstack.tls import given  # what it needs to read certificates takes long to import
 
-            for line in given.advice(loaded):
+            for line in given.advice(loaded.given, loaded.renew_before_percent):
                 pulumi.log.warn(line, self)
         build = docker.build if loaded.platform.kind is PlatformKind.DOCKER else kubernetes.build
         self.certificate = build(self.physical_name, self, loaded)

@@ -6,7 +6,8 @@ import yaml
 
 from tierstack.platform import PlatformKind
 from tierstack.platform.proxy.acme import ordered
-from tierstack.tls.args import LocalCAArgs, TLSArgs
+from tierstack.tls.args import TLSArgs
+from tierstack.tls.options import LocalCAArgs
 
 _ENDS = "traefik_tls_certs_not_after"
 """Traefik's metric: seconds since 1970 at the end of each certificate that it shows."""
@@ -31,7 +32,7 @@ def seconds_left(args: TLSArgs) -> int:
     if args.given:
         from tierstack.tls import given  # what it needs to read certificates takes long to import
 
-        return given.lifetime_seconds(args) * args.renew_before_percent // 100
+        return given.lifetime_seconds(args.given) * args.renew_before_percent // 100
     hours = args.acme.expected_hours if args.acme else (args.local_ca or LocalCAArgs()).lifetime_days * 24
     return hours * 3600 * args.renew_before_percent // 200
 
@@ -45,7 +46,7 @@ def _traefik(args: TLSArgs) -> tuple[str, str]:
     if args.given:
         from tierstack.tls import given  # see above
 
-        names = given.certificate_names(args)
+        names = given.certificate_names(args.given)
     else:
         names = ordered(args.hostnames) if args.acme else args.hostnames
     series = f'{_ENDS}{{sans="{",".join(sorted(names))}"}}'

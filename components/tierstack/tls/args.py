@@ -1,96 +1,13 @@
-"""What TLS takes. The rules of it stand in `rules.py`."""
+"""What TLS takes. The groups stand in `options.py`, their rules in `rules.py`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import pulumi
-
-from tierstack.core.errors import Diagnostic
-from tierstack.dns_records.publish.args import Rfc2136Args
+from tierstack.core.errors import Diagnostic, out_of_range
+from tierstack.core.hostnames import hostname_problems
 from tierstack.links import GatewayIdentity
-from tierstack.platform import Platform, PlatformKind
-
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-"""The ACME directory of Let's Encrypt (its documentation, "Getting started")."""
-ACME_LIFETIME_HOURS = 2160
-"""Hours that a certificate of Let's Encrypt is valid: 90 days; 64 from 2027-02-10, 45 from 2028-02-16 (Let's Encrypt,
-"Decreasing Certificate Lifetimes to 45 Days")."""
-
-
-@dataclass(kw_only=True)
-class ExternalAccountArgs:
-    """External account binding (RFC 8555 section 7.3.4): the customer's account at a CA that asks for one, such as
-    ZeroSSL or Google Trust Services."""
-
-    key_id: str
-    """Id of the key, as the CA shows it."""
-    hmac_key: pulumi.Input[str] = field(metadata={"secret": True})
-    """The key itself, base64url as the CA shows it."""
-
-
-@dataclass(kw_only=True)
-class LocalCAArgs:
-    """A CA of the stack's own, that clients must be told to trust: for machines of developers and for tests."""
-
-    lifetime_days: int = 90
-    """Days that a certificate is valid, 1 to 825 (more is refused by Apple's systems even from a CA that the user
-    trusts, support.apple.com/103769)."""
-    ca_lifetime_days: int = 3650
-    """Days that the CA itself is valid, at most 7300, and at least twice the certificate's."""
-
-
-@dataclass(kw_only=True)
-class ACMEArgs:
-    """A CA that speaks ACME (RFC 8555): Traefik asks it on a Docker host, cert-manager on Kubernetes. It decides by
-    itself how long a certificate is valid: a public CA at most 200 days since 2026-03-15, 100 from 2027-03-15, 47 from
-    2029-03-15 (CA/Browser Forum ballot SC-081v3)."""
-
-    email: str
-    """Address of the account at the CA."""
-    server: str = LETS_ENCRYPT
-    """URL of the ACME directory, https. Default: that of Let's Encrypt."""
-    ca: str | None = None
-    """The CA of a private ACME server as PEM; names that only a private DNS knows are then allowed. None: a public
-    CA."""
-    eab: ExternalAccountArgs | None = None
-    """The external account, for CAs that ask for one. None: the CA asks for none."""
-    dns: Rfc2136Args | None = None
-    """The name server at which names are proved by DNS-01 (RFC 8555 section 8.4), needed for wildcards. None: they are
-    proved by HTTP-01 at port 80."""
-    resolvers: list[str] | None = None
-    """Docker with `dns`: name servers, `address` or `address:port`, that must show a record before the CA is asked to
-    look. None: the servers of the zone, as the host's resolver finds them."""
-    caa: str | None = None
-    """The name by which the CA calls itself in CAA records (RFC 8659), `ca.example.org`. None: known for the
-    directories of Let's Encrypt, Google Trust Services, ZeroSSL and SSL.com."""
-    lifetime_hours: int | None = None
-    """Docker: hours that the CA's certificates are valid, 1 to 4800: Traefik goes by it to renew. None: 2160, the 90
-    days of Let's Encrypt."""
-
-    @property
-    def expected_hours(self) -> int:
-        """Hours that a certificate of the CA is valid, as far as Docker knows."""
-        return ACME_LIFETIME_HOURS if self.lifetime_hours is None else self.lifetime_hours
-
-    @property
-    def validation_method(self) -> str:
-        """How names are proved to the CA, as CAA records call it (RFC 8657 section 4)."""
-        return "http-01" if self.dns is None else "dns-01"
-
-
-@dataclass(kw_only=True)
-class GivenCertificateArgs:
-    """A certificate that somebody else signed: chain and key are given, and renewed by whoever gives them."""
-
-    certificate_pem: str | None = None
-    """The chain as PEM, the certificate itself first, then each one's issuer; the root may be left out. None: it is in
-    `certificate_path`."""
-    certificate_path: str | None = None
-    """A file with the chain, relative to the program. None: it is in `certificate_pem`."""
-    private_key_pem: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
-    """The key as PEM, unencrypted. None: it is in `private_key_path`, or, where manifests are rendered, in the
-    platform's `secret_store`."""
-    private_key_path: str | None = None
-    """A file with the key, relative to the program. None: it is in `private_key_pem`."""
+from tierstack.platform import Platform
+from tierstack.tls import rules
+from tierstack.tls.options import ACMEArgs, GivenCertificateArgs, LocalCAArgs
 
 
 @dataclass(kw_only=True)
@@ -139,10 +56,23 @@ class TLSArgs:
     @property
     def answered_by_gateway(self) -> bool:
         """Whether a Gateway of Kubernetes answers the challenges."""
-        return self.platform.kind is PlatformKind.KUBERNETES and self.validation_method == "http-01"
+        return self.acme is not None and self.acme.answered_by_gateway(self.platform.kind)
 
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
-        from tierstack.tls.rules import problems_of  # the rules need the types above
+        signers = {name: getattr(self, name) for name in ("local_ca", "acme", "cluster_issuer", "given")}
+        found = self.platform.problems() + rules.one_issuer(signers)
+        public = self.cluster_issuer is not None or (self.acme is not None and self.acme.ca is None)
+        found += hostname_problems("hostnames", self.hostnames, public=public)
+        found += out_of_range("renew_before_percent", self.renew_before_percent, 5, 90, "percent")
+        if self.local_ca is not None:
+            found += rules.of_local_ca(self.local_ca)
+        if self.acme is not None:
+            found += rules.of_acme(self.acme, self.platform, self.hostnames, self.gateway, self.renew_before_percent)
+        if self.cluster_issuer is not None:
+            found += rules.of_cluster_issuer(self.cluster_issuer, self.platform.kind)
+        if self.given is not None:
+            from tierstack.tls import given  # what it needs to read certificates takes long to import
 
-        return problems_of(self)
+            found += given.problems_of(self.given, self.hostnames, self.platform)
+        return found

@@ -5,7 +5,8 @@ import pulumi
 import pulumi_tls as tls
 
 from tierstack.links import AcmeClient, Certificate, DnsUpdates
-from tierstack.tls.args import ACMEArgs, LocalCAArgs, TLSArgs
+from tierstack.tls.args import TLSArgs
+from tierstack.tls.options import ACMEArgs, GivenCertificateArgs, LocalCAArgs
 
 HOURS_PER_DAY = 24
 LONGEST_COMMON_NAME = 64
@@ -27,8 +28,10 @@ def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     if args.acme:
         client = acme_client(args.acme, args.renew_before_percent)
         return Certificate(hostnames=list(args.hostnames), place=args.platform.place, acme=client)
-    ca = args.signing_ca
-    return _local(name, parent, args, ca) if ca else _given(args)
+    if args.given:
+        return _given(args, args.given)
+    assert args.signing_ca  # by the rules: a ClusterIssuer needs Kubernetes
+    return _local(name, parent, args, args.signing_ca)
 
 
 def acme_client(acme: ACMEArgs, renew_before_percent: int) -> AcmeClient:
@@ -65,15 +68,15 @@ def _updates(acme: ACMEArgs) -> DnsUpdates | None:
     )
 
 
-def _given(args: TLSArgs) -> Certificate:
+def _given(args: TLSArgs, pair: GivenCertificateArgs) -> Certificate:
     from tierstack.tls import given  # what it needs to read certificates takes long to import
 
-    key = given.key_pem(args)
+    key = given.key_pem(pair)
     assert key is not None  # the rules ask for it
     return Certificate(
         hostnames=list(args.hostnames),
         place=args.platform.place,
-        certificate_pem=given.chain_pem(args),
+        certificate_pem=given.chain_pem(pair),
         private_key_pem=pulumi.Output.secret(key),
     )
 

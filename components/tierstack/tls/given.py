@@ -1,6 +1,7 @@
 """A certificate that somebody else signed (pure): judged before any server shows it."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, rule
+from tierstack.core.hostnames import covers
 from tierstack.platform import Platform
 from tierstack.tls import pem
-from tierstack.tls.args import GivenCertificateArgs, TLSArgs
 from tierstack.tls.observe import percent_left
+from tierstack.tls.options import GivenCertificateArgs
 
 LEAST_RSA_BITS = 2048
 """Bits of an RSA key (CA/Browser Forum Baseline Requirements section 6.1.5)."""
@@ -30,15 +32,14 @@ _PATH = re.compile(r"[\w./~-]+\.(pem|crt|cer|cert)")
 T = TypeVar("T", bound=x509.ExtensionType)
 
 
-def chain_pem(args: TLSArgs) -> str:
+def chain_pem(given: GivenCertificateArgs) -> str:
     """The chain as every server reads it. Needs arguments without problems."""
-    return pem.certificates_pem(_chain_text(_given(args)))
+    return pem.certificates_pem(_chain_text(given))
 
 
-def key_pem(args: TLSArgs) -> pulumi.Input[str] | None:
+def key_pem(given: GivenCertificateArgs) -> pulumi.Input[str] | None:
     """The key as every server reads it; None where it is not given. Needs arguments without problems; of a key that
     another resource makes ArgumentError comes during the update."""
-    given = _given(args)
     text = _key_text(given)
     if text is None or isinstance(text, str):
         return text if text is None else pem.private_key_pem(text)
@@ -52,11 +53,6 @@ def _late_key(text: str, leaf: x509.Certificate) -> str:
     return pem.private_key_pem(text)
 
 
-def _given(args: TLSArgs) -> GivenCertificateArgs:
-    assert args.given  # who calls has asked
-    return args.given
-
-
 def _chain_text(given: GivenCertificateArgs) -> str:
     """The chain as it is given. Raises OSError or PemError where its file cannot be read."""
     return pem.read(Path(given.certificate_path)) if given.certificate_path else given.certificate_pem or ""
@@ -67,11 +63,12 @@ def _key_text(given: GivenCertificateArgs) -> pulumi.Input[str] | None:
     return pem.read(Path(given.private_key_path)) if given.private_key_path else given.private_key_pem
 
 
-def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Diagnostic]:
-    """Everything that is wrong with the given chain and key, at the time `now`."""
-    given = _given(args)
-    found = _one_of(given, "certificate") + _one_of(given, "private_key", needed=not args.platform.renders)
-    found += _rendered(args.platform)
+def problems_of(
+    given: GivenCertificateArgs, hostnames: Sequence[str], platform: Platform, now: datetime | None = None
+) -> list[Diagnostic]:
+    """Everything that is wrong with the given chain and key as a certificate for `hostnames`, at the time `now`."""
+    found = _one_of(given, "certificate") + _one_of(given, "private_key", needed=not platform.renders)
+    found += _rendered(platform)
     if found:
         return found
     paths = {
@@ -94,22 +91,22 @@ def problems_of(args: TLSArgs, now: datetime | None = None) -> list[Diagnostic]:
     if wrong_order := _begins_with_ca(paths["certificate"], chain):
         return wrong_order
     found += _of_chain(paths["certificate"], text, chain, now or datetime.now(UTC))
-    found += _names(paths["certificate"], chain[0], args.hostnames)
+    found += _names(paths["certificate"], chain[0], hostnames)
     # Where another resource makes the key, it is known during the update only.
     return found + (_of_key(paths["private_key"], key, chain[0]) if isinstance(key, str) else [])
 
 
-def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
+def advice(given: GivenCertificateArgs, renew_before_percent: int, now: datetime | None = None) -> list[str]:
     """What is allowed, and rarely meant. Needs arguments without problems."""
-    chain = pem.certificates(_chain_text(_given(args)))
+    chain = pem.certificates(_chain_text(given))
     moment = now or datetime.now(UTC)
     leaf, found = chain[0], list[str]()
     percent = percent_left(leaf.not_valid_before_utc, leaf.not_valid_after_utc, moment)
-    if percent < args.renew_before_percent:
+    if percent < renew_before_percent:
         days = (leaf.not_valid_after_utc - moment).days
         found.append(
             f"tls: the given certificate ends on {leaf.not_valid_after_utc:%Y-%m-%d}, in {days} days: {percent} % of "
-            f"its lifetime are left, and it is to be renewed at {args.renew_before_percent} %; give the next one"
+            f"its lifetime are left, and it is to be renewed at {renew_before_percent} %; give the next one"
         )
     if len(chain) == 1 and leaf.issuer != leaf.subject:
         found.append(
@@ -119,15 +116,15 @@ def advice(args: TLSArgs, now: datetime | None = None) -> list[str]:
     return found
 
 
-def lifetime_seconds(args: TLSArgs) -> int:
+def lifetime_seconds(given: GivenCertificateArgs) -> int:
     """How long the given certificate is valid. Needs arguments without problems."""
-    leaf = pem.certificates(_chain_text(_given(args)))[0]
+    leaf = pem.certificates(_chain_text(given))[0]
     return int((leaf.not_valid_after_utc - leaf.not_valid_before_utc).total_seconds())
 
 
-def certificate_names(args: TLSArgs) -> list[str]:
+def certificate_names(given: GivenCertificateArgs) -> list[str]:
     """The host names that the given certificate is for. Needs arguments without problems."""
-    return _covered(pem.certificates(_chain_text(_given(args)))[0])
+    return _covered(pem.certificates(_chain_text(given))[0])
 
 
 @rule("plaintext-secret")
@@ -245,7 +242,7 @@ def _strength(path: str, one: x509.Certificate) -> list[Diagnostic]:
 
 
 @rule("certificate-names")
-def _names(path: str, leaf: x509.Certificate, hostnames: list[str]) -> list[Diagnostic]:
+def _names(path: str, leaf: x509.Certificate, hostnames: Sequence[str]) -> list[Diagnostic]:
     covered = _covered(leaf)
     missing = [name for name in hostnames if not any(covers(pattern, name) for pattern in covered)]
     if not missing:
@@ -257,13 +254,6 @@ def _names(path: str, leaf: x509.Certificate, hostnames: list[str]) -> list[Diag
 def _covered(leaf: x509.Certificate) -> list[str]:
     extension = _extension(leaf, x509.SubjectAlternativeName)
     return [name.lower() for name in extension.get_values_for_type(x509.DNSName)] if extension else []
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether a certificate's name covers a host name (RFC 6125 section 6.4.3: `*` is one whole label)."""
-    if pattern.startswith("*."):
-        return pattern == name or ("." in name and name.partition(".")[2] == pattern[2:] and not name.startswith("*."))
-    return pattern == name
 
 
 @rule("private-key")

@@ -11,7 +11,8 @@ from tierstack.platform.kubernetes.cluster import cluster
 from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.plan import in_order
 from tierstack.platform.proxy.acme import ordered
-from tierstack.tls.args import ACMEArgs, TLSArgs
+from tierstack.tls.args import TLSArgs
+from tierstack.tls.options import ACMEArgs, GivenCertificateArgs
 
 _TSIG_KEY, _EAB_KEY = "tsig-secret", "hmac-key"
 """Keys inside the Secrets."""
@@ -112,7 +113,7 @@ def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     """Register the objects; the certificate is known to others by the name of its Secret."""
     on = cluster(args.platform, parent)
     if args.given:
-        held = on.given_secret(secret_name(name), parent, _given(args), secret_type="kubernetes.io/tls")
+        held = on.given_secret(secret_name(name), parent, _given(args.given), secret_type="kubernetes.io/tls")
         return Certificate(
             hostnames=list(args.hostnames), place=args.platform.place, secret_name=held["tls.crt"].secret_name
         )
@@ -128,8 +129,8 @@ def build(name: str, parent: pulumi.Resource, args: TLSArgs) -> Certificate:
     )
 
 
-def _given(args: TLSArgs) -> dict[str, pulumi.Input[str]]:
+def _given(pair: GivenCertificateArgs) -> dict[str, pulumi.Input[str]]:
     from tierstack.tls import given  # what it needs to read certificates takes long to import
 
     # Where manifests are rendered, both come from the store, and the key may be unknown here.
-    return {"tls.crt": given.chain_pem(args), "tls.key": given.key_pem(args) or ""}
+    return {"tls.crt": given.chain_pem(pair), "tls.key": given.key_pem(pair) or ""}

@@ -1,12 +1,15 @@
-"""The rules of TLS's arguments (pure): each wrong one with what to write instead."""
+"""The rules of TLS's arguments (pure): each wrong one with what to write. Those of a certificate that is given stand in
+`given.py`."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
-from tierstack.core.hostnames import hostname_problems, is_never_public
+from tierstack.core.hostnames import is_never_public
+from tierstack.links import GatewayIdentity
 from tierstack.platform import Platform, PlatformKind, name_problems
 from tierstack.platform.proxy.acme import possible_percent, renewal
-from tierstack.tls.args import LETS_ENCRYPT, ACMEArgs, ExternalAccountArgs, LocalCAArgs, TLSArgs
+from tierstack.tls.options import LETS_ENCRYPT, ACMEArgs, ExternalAccountArgs, LocalCAArgs
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
 _EMAIL = re.compile(rf"{_ATOM}(\.{_ATOM})*@(?P<domain>[A-Za-z0-9.-]+)")
@@ -18,38 +21,20 @@ _HTTPS = re.compile(r"https://[^\s/]+(/\S*)?")
 _SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>[0-9]{1,5}))?")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
-_ISSUERS = ("local_ca", "acme", "cluster_issuer", "given")
 _OF_DOCKER = ("resolvers", "lifetime_hours")
 """Arguments of `acme` that cert-manager has no use for."""
 
 
-def problems_of(args: TLSArgs) -> list[Diagnostic]:
-    """Everything that is wrong with the arguments."""
-    found = args.platform.problems() + _one_issuer(args)
-    public = args.cluster_issuer is not None or (args.acme is not None and args.acme.ca is None)
-    found += hostname_problems("hostnames", args.hostnames, public=public)
-    found += out_of_range("renew_before_percent", args.renew_before_percent, 5, 90, "percent")
-    if args.local_ca is not None:
-        found += _local_ca(args.local_ca)
-    if args.acme is not None:
-        found += _acme(args, args.acme)
-    if args.cluster_issuer is not None:
-        found += _cluster_issuer(args.cluster_issuer, args.platform.kind)
-    if args.given is not None:
-        from tierstack.tls import given  # what it needs to read certificates takes long to import
-
-        found += given.problems_of(args)
-    return found
-
-
 @rule("issuer-twice")
-def _one_issuer(args: TLSArgs) -> list[Diagnostic]:
-    first, *more = [name for name in _ISSUERS if getattr(args, name) is not None] or [""]
+def one_issuer(choices: Mapping[str, object]) -> list[Diagnostic]:
+    """At most one of the arguments that say who signs."""
+    first, *more = [name for name, value in choices.items() if value is not None] or [""]
     return [Diagnostic(name, MISSING, f"is given beside `{first}`", "give one of the two") for name in more]
 
 
 @rule("local-ca-lifetime")
-def _local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
+def of_local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
+    """The lifetimes of a local CA."""
     found = out_of_range("local_ca.lifetime_days", ca.lifetime_days, 1, 825, "days")
     found += out_of_range("local_ca.ca_lifetime_days", ca.ca_lifetime_days, 2, 7300, "days")
     if not found and ca.ca_lifetime_days < 2 * ca.lifetime_days:
@@ -60,24 +45,32 @@ def _local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
 
 
 @rule("wrong-platform")
-def _cluster_issuer(name: str, kind: PlatformKind) -> list[Diagnostic]:
+def of_cluster_issuer(name: str, kind: PlatformKind) -> list[Diagnostic]:
+    """Whether there can be a ClusterIssuer, and one of this name."""
     if kind is PlatformKind.DOCKER:
         return [Diagnostic("cluster_issuer", name, "means something only on Kubernetes", "remove it")]
     return name_problems("cluster_issuer", name)
 
 
-def _acme(args: TLSArgs, acme: ACMEArgs) -> list[Diagnostic]:
+def of_acme(
+    acme: ACMEArgs,
+    platform: Platform,
+    hostnames: Sequence[str],
+    gateway: GatewayIdentity | None,
+    renew_before_percent: int,
+) -> list[Diagnostic]:
+    """Everything that is wrong with `acme`, and with how it fits the other arguments."""
     found = _email(acme.email, public=acme.ca is None) + _server(acme.server)
     if acme.ca is not None:
         found += _trusted(acme.ca, acme.server)
     if acme.eab is not None:
         found += _external_account(acme.eab)
-    found += _answered(args)
-    found += acme.dns.problems("acme.dns") if acme.dns is not None else _wildcards(args)
+    found += _answered(acme, platform.kind, gateway)
+    found += acme.dns.problems("acme.dns") if acme.dns is not None else _wildcards(hostnames, platform.kind)
     found += _resolvers(acme) + _caa(acme.caa)
-    if args.platform.kind is PlatformKind.DOCKER:
-        return found + _renewal(args, acme)
-    return found + _only_docker(acme) + _key_algorithm(acme) + _rendered(args.platform, acme)
+    if platform.kind is PlatformKind.DOCKER:
+        return found + _renewal(acme, renew_before_percent)
+    return found + _only_docker(acme) + _key_algorithm(acme) + _rendered(platform, acme)
 
 
 @rule("acme-server")
@@ -147,25 +140,25 @@ def _first_line(text: str) -> str:
 
 
 @rule("acme-gateway")
-def _answered(args: TLSArgs) -> list[Diagnostic]:
+def _answered(acme: ACMEArgs, kind: PlatformKind, gateway: GatewayIdentity | None) -> list[Diagnostic]:
     """Who answers the challenges of HTTP-01."""
-    if args.gateway is not None:
-        return name_problems("gateway.name", args.gateway.name)
-    if not args.answered_by_gateway:
+    if gateway is not None:
+        return name_problems("gateway.name", gateway.name)
+    if not acme.answered_by_gateway(kind):
         return []
     wrong = "is required on Kubernetes, where the Gateway's port 80 answers the challenges of HTTP-01"
     return [Diagnostic("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme.dns`')]
 
 
 @rule("http-01-wildcard")
-def _wildcards(args: TLSArgs) -> list[Diagnostic]:
+def _wildcards(hostnames: Sequence[str], kind: PlatformKind) -> list[Diagnostic]:
     instead = "name each host, or give `acme.dns`"
-    if args.platform.kind is PlatformKind.KUBERNETES:
+    if kind is PlatformKind.KUBERNETES:
         instead += " or, instead of `acme`, a `cluster_issuer` that uses DNS-01"
     wrong = "is a wildcard, which HTTP-01 cannot prove (RFC 8555 section 8.3)"
     return [
         Diagnostic(f"hostnames[{index}]", name, wrong, instead)
-        for index, name in enumerate(args.hostnames)
+        for index, name in enumerate(hostnames)
         if name.startswith("*.")
     ]
 
@@ -188,10 +181,10 @@ def _resolvers(acme: ACMEArgs) -> list[Diagnostic]:
 
 
 @rule("acme-renewal")
-def _renewal(args: TLSArgs, acme: ACMEArgs) -> list[Diagnostic]:
+def _renewal(acme: ACMEArgs, percent: int) -> list[Diagnostic]:
     """Docker: whether Traefik can renew as early as it is asked to."""
     found = out_of_range("acme.lifetime_hours", acme.lifetime_hours, 1, 4800, "hours")
-    percent, hours = args.renew_before_percent, acme.expected_hours
+    hours = acme.expected_hours
     if found or not 5 <= percent <= 90 or renewal(hours, percent) is not None:
         return found
     wrong = f"is more than Traefik keeps for certificates of {hours} hours: it has fixed times of renewal"

@@ -14,7 +14,7 @@ from tests.tls.pairs import Pair
 from tests.waiting import free_port, until
 from tierstack.platform import DockerHost
 from tierstack.platform.proxy import traefik
-from tierstack.tls import GivenCertificateArgs, TLSArgs, given
+from tierstack.tls import GivenCertificateArgs, given
 
 ROOT = Path(__file__).parents[3]
 UNREADABLE = {
@@ -49,12 +49,8 @@ def test_traefik_shows_each_pair_that_was_written_anew(tmp_path: Path) -> None:
     entries: list[dict[str, str]] = []
     for n, (form, pair) in enumerate(pairs.items()):
         mangle = FORMS[form]
-        args = TLSArgs(
-            platform=DockerHost(name="shop"),
-            hostnames=[f"n{n}.example.org"],
-            given=GivenCertificateArgs(certificate_pem=mangle(pair.chain), private_key_pem=mangle(pair.key)),
-        )
-        assert given.problems_of(args) == []
+        args = GivenCertificateArgs(certificate_pem=mangle(pair.chain), private_key_pem=mangle(pair.key))
+        assert given.problems_of(args, [f"n{n}.example.org"], DockerHost(name="shop")) == []
         entries.append({"certFile": given.chain_pem(args), "keyFile": str(given.key_pem(args))})
     raw = [Pair.make([f"raw{n}.example.org"]) for n in range(len(FORMS))]
     entries += [

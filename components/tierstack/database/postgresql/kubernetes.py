@@ -11,22 +11,19 @@ import pulumi
 
 from tierstack.core.tier import poolers_in_rollout
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.database.kubernetes import (
-    client_labels,
-    direct_client_labels,
-    pooler_resources,
-    server_resources,
-    spread,
-)
+from tierstack.database.kubernetes import client_labels, direct_client_labels
 from tierstack.database.postgresql import barman, sizing
 from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.links import DatabaseArchive, DatabaseConnection, TrustedCA
 from tierstack.platform.internal_ca import TLSMode
-from tierstack.platform.kubernetes import network
+from tierstack.platform.kubernetes import network, workload
+from tierstack.platform.kubernetes.budget import disruption_budget
 from tierstack.platform.kubernetes.cluster import cluster
 from tierstack.platform.kubernetes.gitops import Step
-from tierstack.platform.kubernetes.manifest import Manifest
-from tierstack.platform.kubernetes.quantities import mebibytes
+from tierstack.platform.kubernetes.manifest import BACKGROUND_DELETION, WAIT_READY, Manifest, manifest
+from tierstack.platform.kubernetes.placement import NODE, ZONE, spread
+from tierstack.platform.kubernetes.plan import Planned
+from tierstack.platform.kubernetes.quantities import gibibytes, resources
 
 _POSTGRESQL = "postgresql.cnpg.io/v1"
 _PORT = POSTGRESQL.server.port
@@ -44,12 +41,17 @@ def _cluster_labels(name: str) -> dict[str, str]:
     return {"cnpg.io/cluster": name}
 
 
-def _servers(name: str) -> dict[str, str]:
+def _server_labels(name: str) -> dict[str, str]:
     """Labels of its servers alone."""
     return {**_cluster_labels(name), "cnpg.io/podRole": "instance"}
 
 
-def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
+def _pooler_labels(name: str) -> dict[str, str]:
+    """Labels of its poolers alone."""
+    return {"cnpg.io/poolerName": f"{name}-pooler"}
+
+
+def _cluster(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
     """The Cluster. Nothing in it that differs between tiers is immutable: a tier change updates it in place.
 
     The operator's defaults for stopping and switching over are an hour and half an hour, far more than a shop can
@@ -99,13 +101,13 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         "postgresql": postgresql,
         "storage": _volume(size.storage_gb, args),
         "walStorage": _volume(size.wal_storage_gb, args),
-        "resources": server_resources(size),
+        "resources": resources(size.memory_mb, size.cpu, guaranteed=True),
         "affinity": {
             "enablePodAntiAffinity": True,
             "podAntiAffinityType": "required",
-            "topologyKey": "kubernetes.io/hostname",
+            "topologyKey": NODE,
         },
-        "topologySpreadConstraints": [spread(_servers(name))],
+        "topologySpreadConstraints": spread(_server_labels(name), [ZONE]),
     }
     if args.tls is not TLSMode.DISABLE:
         # The poolers show the servers' certificate, which must have their name too.
@@ -114,19 +116,19 @@ def cluster_manifest(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.I
         spec["certificates"] = {"serverAltDNSNames": hosts}
     if args.archive is not None:
         spec["plugins"] = [barman.plugin(name)]
-    return _object(_POSTGRESQL, "Cluster", name, spec)
+    return manifest(_POSTGRESQL, "Cluster", name, spec, annotations=WAIT_READY)
 
 
-def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
+def _pooler(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
     """The Pooler. Its cluster is immutable, and never changes."""
     size = args.size()
-    pooler = f"{name}-pooler"
     # The operator's defaults are `prefer` for clients and `verify-ca` for servers.
     verified = {} if args.tls is TLSMode.DISABLE else {"server_tls_sslmode": "verify-full"}
     demanded = {"client_tls_sslmode": "require"} if args.tls is TLSMode.REQUIRE else {}
     parameters = {**sizing.pooler_settings(size), **verified, **demanded}
     # The operator adds the security context of the `restricted` standard itself.
-    container: Manifest = {"name": "pgbouncer", "resources": pooler_resources(args.data_engine, size)}
+    reserved = resources(args.data_engine.pooler_memory_mb(size), size.pooler_cpu)
+    container: Manifest = {"name": "pgbouncer", "resources": reserved}
     if args.pooler_image is not None:
         container["image"] = args.pooler_image
     spec: Manifest = {
@@ -134,85 +136,86 @@ def pooler_manifest(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
         "instances": size.poolers,
         "type": "rw",
         "pgbouncer": {"poolMode": "transaction", "parameters": parameters},
-        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": _rollout(size.poolers)},
+        "deploymentStrategy": _rollout(size.poolers),
         "template": {
             "spec": {
                 "containers": [container],
-                "topologySpreadConstraints": [
-                    spread({"cnpg.io/poolerName": pooler}, "kubernetes.io/hostname"),
-                    spread({"cnpg.io/poolerName": pooler}),
-                ],
+                "topologySpreadConstraints": spread(_pooler_labels(name), [NODE, ZONE]),
             },
         },
     }
-    return _object(_POSTGRESQL, "Pooler", pooler, spec)
+    # The operator makes the Deployment anew for as long as the Pooler exists, and a foreground deletion keeps the
+    # Pooler for as long as the Deployment exists: it would never end.
+    return manifest(_POSTGRESQL, "Pooler", f"{name}-pooler", spec, annotations=BACKGROUND_DELETION)
 
 
-def pooler_budget(name: str) -> Manifest:
-    """A drain takes one pooler at a time."""
-    selector = {"matchLabels": {"cnpg.io/poolerName": f"{name}-pooler"}}
-    return _object("policy/v1", "PodDisruptionBudget", f"{name}-pooler", {"maxUnavailable": 1, "selector": selector})
-
-
-def pooler_policy(name: str) -> Manifest:
+def _pooler_policy(name: str) -> Manifest:
     """Only pods with the client labels reach the pooler."""
     rules = [network.ingress([network.pods(client_labels(name))], _PORT)]
-    return network.policy(f"{name}-pooler", {"cnpg.io/poolerName": f"{name}-pooler"}, ingress=rules)
+    return network.policy(f"{name}-pooler", _pooler_labels(name), ingress=rules)
 
 
-def server_policy(name: str, operator_namespace: str) -> Manifest:
+def _server_policy(name: str, operator_namespace: str) -> Manifest:
     """Only the pooler, the operator, the servers themselves and pods with the direct labels reach a server."""
     own, operator = network.pods(_cluster_labels(name)), network.namespace(operator_namespace)
-    pooler = network.pods({"cnpg.io/poolerName": f"{name}-pooler"})
-    clients = [own, pooler, network.pods(direct_client_labels(name)), operator]
+    clients = [own, network.pods(_pooler_labels(name)), network.pods(direct_client_labels(name)), operator]
     rules = [network.ingress(clients, _PORT), network.ingress([own, operator], _STATUS_PORT)]
-    return network.policy(f"{name}-server", _servers(name), ingress=rules)
+    return network.policy(f"{name}-server", _server_labels(name), ingress=rules)
 
 
-def egress_policy(name: str) -> Manifest:
+def _egress_policy(name: str) -> Manifest:
     """Servers, poolers and the operator's jobs reach each other, DNS and the API server, which all of them ask."""
     own = network.egress([network.pods(_cluster_labels(name))], _PORT, _STATUS_PORT)
     rules = [own, network.DNS, network.API_SERVER]
     return network.policy(f"{name}-egress", _cluster_labels(name), egress=rules)
 
 
+def plan(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> list[Planned]:
+    """Everything, in order: who may reach it and where it archives, its servers, and the pooler once they are ready."""
+    before = _before(name, args)
+    admitted = tuple(one.name for one in before)
+    budget = disruption_budget(f"{name}-pooler", _pooler_labels(name))
+    return [
+        *before,
+        Planned(name, _cluster(name, args, secret), admitted, data=True, timeout="20m"),
+        Planned(f"{name}-pooler", _pooler(name, args), (name,)),
+        Planned(f"{name}-pooler-budget", budget),
+    ]
+
+
+def _before(name: str, args: DatabaseWithReplicasArgs) -> list[Planned]:
+    """What the first server needs from its first second."""
+    closed, archive = args.platform.default_deny, args.archive
+    found = [
+        Planned(f"{name}-server-policy", _server_policy(name, args.namespace_of_operator)),
+        Planned(f"{name}-pooler-policy", _pooler_policy(name)),
+    ]
+    if closed:
+        found.append(Planned(f"{name}-egress-policy", _egress_policy(name)))
+    if archive:
+        # It says where the backups are: without it a database that is kept can neither archive nor be restored.
+        found.append(Planned(f"{name}-archive", barman.object_store(name, archive), data=True))
+    if archive and closed:
+        policy = barman.bucket_policy(name, archive.store, _cluster_labels(name))
+        found.append(Planned(f"{name}-bucket-policy", policy))
+    return found
+
+
 def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
     """Everything of the database in the namespace of `args.platform`."""
-    namespace = cluster(args.platform, parent)
-    password = namespace.generated_secret(
+    on = cluster(args.platform, parent)
+    password = on.generated_secret(
         f"{name}-app", parent, fixed={"username": args.user}, secret_type="kubernetes.io/basic-auth"
     )
-    admitted = [
-        namespace.object(f"{name}-server-policy", parent, server_policy(name, args.namespace_of_operator)),
-        namespace.object(f"{name}-pooler-policy", parent, pooler_policy(name)),
-    ]
-    if args.platform.default_deny:
-        admitted.append(namespace.object(f"{name}-egress-policy", parent, egress_policy(name)))
-    if args.archive:
-        # It says where the backups are: without it a database that is kept can neither archive nor be restored.
-        store = barman.object_store(name, args.archive)
-        admitted.append(namespace.object(f"{name}-archive", parent, store, data=True))
-        if args.platform.default_deny:
-            policy = barman.bucket_policy(name, args.archive.store, _cluster_labels(name))
-            admitted.append(namespace.object(f"{name}-bucket-policy", parent, policy))
-    manifest = cluster_manifest(name, args, password.secret_name or "")
-    manifest["metadata"]["annotations"] = {"pulumi.com/waitFor": "condition=Ready"}
-    data = Step.DATA
-    server = namespace.object(name, parent, manifest, data=True, step=data, depends_on=admitted, timeout="20m")
-    pooling = pooler_manifest(name, args)
-    # The operator makes the Deployment anew for as long as the Pooler exists, and a foreground deletion keeps the
-    # Pooler for as long as the Deployment exists: it would never end.
-    pooling["metadata"]["annotations"] = {"pulumi.com/deletionPropagationPolicy": "background"}
-    pooler = namespace.object(f"{name}-pooler", parent, pooling, step=data, depends_on=[server])
-    namespace.object(f"{name}-pooler-budget", parent, pooler_budget(name), step=data)
+    made = on.apply(parent, plan(name, args, password.secret_name or ""), step=Step.DATA)
     verified = args.tls is not TLSMode.DISABLE
     return DatabaseConnection(
         engine=args.engine.value,
         environment=args.data_engine.client_environment(verified=verified),
         # Names that are known once the object is there, so that what uses them waits for it.
-        host=pooler.urn.apply(lambda _: f"{name}-pooler"),
+        host=made[f"{name}-pooler"].urn.apply(lambda _: f"{name}-pooler"),
         port=str(_PORT),
-        direct_host=server.urn.apply(lambda _: f"{name}-rw"),
+        direct_host=made[name].urn.apply(lambda _: f"{name}-rw"),
         direct_port=str(_PORT),
         database=args.database,
         user=args.user,
@@ -239,12 +242,8 @@ def _archive(name: str, args: DatabaseWithReplicasArgs) -> DatabaseArchive | Non
     )
 
 
-def _object(api_version: str, kind: str, name: str, spec: Manifest) -> Manifest:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def _volume(gigabytes: int, args: DatabaseWithReplicasArgs) -> Manifest:
-    volume: Manifest = {"size": mebibytes(gigabytes * 1024), "resizeInUseVolumes": True}
+    volume: Manifest = {"size": gibibytes(gigabytes), "resizeInUseVolumes": True}
     if args.platform.storage_class is not None:
         volume["storageClass"] = args.platform.storage_class
     return volume
@@ -254,4 +253,4 @@ def _rollout(poolers: int) -> Manifest:
     """Several: one leaves before the next comes, so that their pools never add up to more than the server admits. A
     single one starts beside the one that it replaces, which its connections are counted for."""
     beside = poolers_in_rollout(poolers) - poolers
-    return {"maxSurge": beside, "maxUnavailable": 1 - beside}
+    return workload.rolling(unavailable=1 - beside, surge=beside)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tierstack.dns_records.records.model import RecordSet
+from tierstack.platform.kubernetes.manifest import manifest
+from tierstack.platform.kubernetes.plan import Planned
 
 TYPES = ("A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT")
 """The record types that external-dns takes from a DNSEndpoint (its `endpoint/endpoint.go`). All but A, AAAA and CNAME
@@ -11,14 +13,11 @@ need `--managed-record-types`."""
 _NULL_MX = "0 ."
 
 
-def manifest(name: str, endpoints: Sequence[Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """The DNSEndpoint with `spec.endpoints`."""
-    return {
-        "apiVersion": "externaldns.k8s.io/v1alpha1",
-        "kind": "DNSEndpoint",
-        "metadata": {"name": name, **({"labels": dict(labels)} if labels else {})},
-        "spec": {"endpoints": list(endpoints)},
-    }
+def plan(name: str, endpoints: Sequence[Any], labels: Mapping[str, str]) -> list[Planned]:
+    """The DNSEndpoint with `endpoints`, each as `endpoint` gives it, or an output of that."""
+    spec = {"endpoints": list(endpoints)}
+    made = manifest("externaldns.k8s.io/v1alpha1", "DNSEndpoint", name, spec, labels=labels)
+    return [Planned(f"{name}-endpoint", made)]
 
 
 def endpoint(one: RecordSet) -> dict[str, Any]:

@@ -10,6 +10,8 @@ SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 (many storage classes), and a Service has endpoints when its pods are ready, which their workload waits for."""
 WAIT_READY = {"pulumi.com/waitFor": "condition=Ready"}
 """The engine waits for the condition Ready of an object whose kind the provider does not know."""
+BACKGROUND_DELETION = {"pulumi.com/deletionPropagationPolicy": "background"}
+"""What belongs to the object is deleted after it, not before."""
 REPLACE_UNREADY = {"pulumi.com/replaceUnready": "true"}
 """A Job that has failed never runs again, so the next update makes it anew instead of waiting for it."""
 
