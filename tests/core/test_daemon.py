@@ -19,7 +19,7 @@ class Container:
     def __init__(self, daemon: "Daemon", given: dict[str, Any]) -> None:
         self.daemon, self.given, self.status, self.states = daemon, given, daemon.status, list(daemon.states)
         self.attrs: dict[str, Any] = {"State": self.states.pop(0)} if self.states else {}
-        self.attrs["Config"] = {"StopTimeout": daemon.stop_timeout}
+        self.attrs |= {"Config": {"StopTimeout": daemon.stop_timeout}, "RestartCount": 50}
         self.labels = daemon.labels
 
     def put_archive(self, path: str, data: bytes) -> None:
@@ -53,6 +53,7 @@ class Container:
     def reload(self) -> None:
         if self.states:
             self.attrs["State"] = self.states.pop(0)
+        self.attrs["RestartCount"] += self.daemon.restarts
 
     def logs(self, **_: int) -> bytes:
         return b"the log\n"
@@ -75,6 +76,7 @@ class Daemon:
         self.api = SimpleNamespace(pull=self.pull)
         self.present = True
         self.stop_timeout: int | None = None
+        self.restarts = 0  # between two looks
         self.containers = SimpleNamespace(create=self.create, get=self.get)
         self.volumes = SimpleNamespace(list=lambda: [SimpleNamespace(name="v")])
         self.networks = SimpleNamespace(get=lambda name: SimpleNamespace(connect=lambda _: self.notes.append(name)))
@@ -132,7 +134,13 @@ class TestFiles:
         assert "__provider" not in (made.outs or {})
         assert daemon.created["network_mode"] == "none"
         assert daemon.created["cap_drop"] == ["ALL"]
-        assert daemon.notes == ["archive /volume True", "start", "wait 120", "remove True"]
+        assert daemon.notes == ["archive /volume True", "start", "wait 600", "remove True"]
+
+    def test_a_host_that_is_too_busy_is_told(self, daemon: Daemon) -> None:
+        daemon.code = None
+        with pytest.raises(RuntimeError, match=r"into volume v did not end within 600 s: the host is too busy"):
+            files._Provider().create(FILES)
+        assert daemon.notes[-1] == "remove True"
 
     def test_an_update_removes_what_is_no_longer_there(self, daemon: Daemon) -> None:
         files._Provider().update("id", {**FILES, "files": {"a": "1", "b": "2"}}, FILES)
@@ -270,9 +278,21 @@ class TestReady:
     def test_it_says_what_is_wrong_when_the_time_is_over(self, daemon: Daemon) -> None:
         daemon.states = [STARTING]
         with pytest.raises(
-            RuntimeError, match="container shop-web is starting, after 0 s; the end of its log:\nthe log"
+            RuntimeError,
+            match="container shop-web is starting, after 0 s; the end of its log:\nthe log\nMend the cause and update",
         ):
             ready._Provider().update("id", {}, READY)
+
+    def test_one_that_ends_again_and_again_is_not_waited_for(
+        self, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It had ended before, too: what counts is what it does now."""
+        pauses: list[float] = []
+        monkeypatch.setattr(ready.time, "sleep", pauses.append)
+        daemon.states, daemon.restarts = [{"Restarting": True, "Status": "restarting", "ExitCode": 1}], 1
+        with pytest.raises(RuntimeError, match=r"its last exit code was 1, and it has ended 10 times, after 0 s;"):
+            ready._Provider().create({**READY, "wait_seconds": 3600})
+        assert len(pauses) == 10
 
     def test_a_start_that_failed_is_tried_again(self, daemon: Daemon) -> None:
         daemon.status, daemon.states = "created", [{"Running": False, "Status": "created"}, HEALTHY]

@@ -33,6 +33,7 @@ LOG = CATALOG / "barman.log"
 LOG_BYTES = 10_000_000
 TICK_SECONDS = 60
 FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits for
+PREPARE_SECONDS = 300  # for the primary's first answer: it may be restarting, and a busy host takes minutes
 RECOVERY = re.compile(r"\s*(recovery_target\w*|restore_command|recovery_end_command|archive_command)\s*=")
 """Settings that Barman writes into `postgresql.auto.conf` for a recovery."""
 GRANTS = """\
@@ -255,10 +256,12 @@ def health() -> int:
     return 0 if status.well(document, datetime.now(UTC)) else 1
 
 
-def prepare(seconds: float = 60) -> int:
+def prepare(seconds: float = PREPARE_SECONDS) -> int:
     """Before the first run: the primary answers, and the role may do what a backup needs."""
     deadline = time.monotonic() + seconds
+    tries = 0
     while True:
+        tries += 1
         try:
             allowed = query(
                 "SELECT (pg_has_role('pg_monitor', 'USAGE') OR (pg_has_role('pg_read_all_settings', 'USAGE')"
@@ -272,7 +275,8 @@ def prepare(seconds: float = 60) -> int:
             break
         except Exception as error:
             if time.monotonic() > deadline:
-                print(f"the primary does not answer: {error}")
+                print(f"the primary took none of {tries} logins in {seconds:g} s. The last answer: {error}")
+                print("If it is still starting, or the host is busy, update again; else compare user and password.")
                 return 1
             time.sleep(1)
     if not allowed:

@@ -58,7 +58,11 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         labels={"tierstack.dev/agent": hashlib.sha256("".join(program.values()).encode()).hexdigest()[:12]},
     )
     prepared = here.run_once(
-        f"{name}-prepare", parent, _once(service, asking), undo=[*PYTHON, "forget"], timeout_seconds=120
+        f"{name}-prepare",
+        parent,
+        _once(service, asking),
+        undo=[*PYTHON, "forget"],
+        timeout_seconds=agent.PREPARE_SECONDS + 60,
     )
     here.container(f"{name}-barman", parent, service, depends_on=[prepared])
     return {"location": pulumi.Output.concat("volume:", catalog.name)}

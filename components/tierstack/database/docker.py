@@ -22,6 +22,12 @@ from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directo
 from tierstack.platform.internal_ca.docker import Authority, ServerCertificate, fingerprint
 from tierstack.platform.revision import revision_of
 
+RECOVERY_SECONDS = 600
+"""How long a primary may recover after a crash before an update gives up."""
+LOGIN_SECONDS = RECOVERY_SECONDS
+"""How long the login that proves an update is tried while nobody answers: a server that is up may recover once more."""
+_LAST_TRY_SECONDS = 60
+"""What a try that is under way, and the start of the container, may take beyond that."""
 _HASH = "tierstack.dev/files"
 
 Texts = Mapping[str, pulumi.Input[str]]
@@ -117,7 +123,10 @@ class Ground:
         backup_user: str,
     ) -> DatabaseConnection:
         """What consumers are given, once `login` has succeeded: a command in a container beside the pooler, with
-        `secrets`. `servers`: the primary first. `passwords`: of the application's user and the `backup_user`."""
+        `secrets`, that tries for `LOGIN_SECONDS`.
+
+        `servers`: the primary first. `passwords`: of the application's user and the `backup_user`.
+        """
         containers = [servers[0], pooler, *servers[1:]]
         # Hosts come from the check, which is never replaced: a replaced server would replace all that names it.
         proven = self._check(login, secrets, containers).id
@@ -198,7 +207,14 @@ class Ground:
         if self.tls:
             triggers |= self.tls.fingerprints
         needs = [*containers, *reloaded]
-        return self.host.run_once(f"{self.name}-check", self.parent, service, triggers=triggers, depends_on=needs)
+        return self.host.run_once(
+            f"{self.name}-check",
+            self.parent,
+            service,
+            triggers=triggers,
+            timeout_seconds=LOGIN_SECONDS + _LAST_TRY_SECONDS,
+            depends_on=needs,
+        )
 
 
 class _Encryption:

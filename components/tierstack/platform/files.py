@@ -20,6 +20,8 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 from tierstack.platform.daemon import ImageError, client, pulled, state
 
 _MOUNT = "/volume"
+_WRITE_SECONDS = 600
+"""How long writing may take: milliseconds once the container runs, which can take minutes to start on a busy host."""
 PROGRAMS = ("chown", "mkdir", "mv", "rm")
 """What the shell of the image that writes files needs; `tools_image` of Gateway tells users."""
 WRITES = "tierstack.dev/writes"
@@ -103,6 +105,8 @@ class _Provider(ResourceProvider):
 
 
 def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
+    from requests.exceptions import RequestException
+
     files: dict[str, str] = props["files"]
     daemon = client(props.get("docker_host"))
     uid, gid = int(props["uid"]), int(props["gid"])
@@ -111,7 +115,11 @@ def _apply(props: dict[str, Any], before: dict[str, str]) -> None:
     try:
         helper.put_archive(_MOUNT, archive(files, uid, gid, int(props["mode"])))
         helper.start()
-        code = helper.wait(timeout=120)["StatusCode"]
+        try:
+            code = helper.wait(timeout=_WRITE_SECONDS)["StatusCode"]
+        except RequestException:  # the daemon's answer did not come in time
+            wrong = f"writing files into volume {props['volume']} did not end within {_WRITE_SECONDS} s"
+            raise RuntimeError(f"{wrong}: the host is too busy, or its disk hangs; then update again") from None
         if code != 0:
             raise RuntimeError(f"writing files into volume {props['volume']} failed ({code}): {helper.logs().decode()}")
     finally:

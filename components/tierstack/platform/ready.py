@@ -15,6 +15,9 @@ from tierstack.platform.daemon import client, state
 
 NOT_WELL = "(not well when it was last looked at)"
 """What the state holds in place of a container's id after a refresh that found it unhealthy or stopped."""
+_ENDS = 10
+"""Ends after which a container is waited for no longer: each start is like the one before. The daemon doubles its pause
+before each (0.1 s at first), so these take about 100 s where the container ends at once."""
 _STOP_SECONDS = 10
 """How long a stop may take where the container says nothing: Docker's own default."""
 
@@ -68,16 +71,23 @@ def _wait(props: dict[str, Any], *, restart: bool = False) -> None:
         elif restart and container.attrs["State"].get("Health", {}).get("Status") == "unhealthy":
             container.restart(timeout=container.attrs["Config"].get("StopTimeout") or _STOP_SECONDS)
             container.reload()
-        deadline = time.monotonic() + seconds
-        while (wrong := verdict(container.attrs["State"])) and time.monotonic() < deadline:
+        begun, restarts = time.monotonic(), container.attrs.get("RestartCount", 0)
+        while (wrong := verdict(container.attrs["State"])) and time.monotonic() < begun + seconds:
+            if (ended := container.attrs.get("RestartCount", 0) - restarts) >= _ENDS:
+                wrong += f", and it has ended {ended} times"
+                break
             time.sleep(0.2)
             container.reload()
+        took = round(time.monotonic() - begun)
     except NotFound:
         # Removed by another hand, or by a daemon that failed half-way: the provider looks only when it refreshes.
         raise RuntimeError(f"container {name} is not on the host; run `pulumi refresh`, then update again") from None
     if wrong:
         tail = container.logs(tail=20).decode(errors="replace").strip()
-        raise RuntimeError(f"container {name} {wrong}, after {seconds} s; the end of its log:\n{tail or '(empty)'}")
+        raise RuntimeError(
+            f"container {name} {wrong}, after {took} s; the end of its log:\n{tail or '(empty)'}\n"
+            "Mend the cause and update again, which waits anew; on a host that is too busy the same update may do."
+        )
 
 
 class Ready(Resource, module="docker", name="Ready"):

@@ -50,7 +50,9 @@ def service(
             Mount(volume=config, path=node.CONFIG_DIR, read_only=True),
             *certificates,
         ],
-        health=Health(command=["/bin/sh", f"{node.CONFIG_DIR}/health.sh"]),
+        # A healthy answer ends the period at once.
+        health=Health(command=["/bin/sh", f"{node.CONFIG_DIR}/health.sh"], start_period=node.LOAD_SECONDS),
+        wait_seconds=node.LOAD_SECONDS + 60,
         # The server reads its configuration only when it starts, so that a change of it must restart the container.
         labels={
             "tierstack.dev/configuration": hashlib.sha256(content.encode()).hexdigest()[:12],

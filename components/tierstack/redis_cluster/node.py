@@ -80,6 +80,10 @@ def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool, tls: TLSM
     return "".join(f"{key} {value}\n" for key, value in lines.items())
 
 
+LOAD_SECONDS = 600
+"""How long a node may load its data, or wait for Sentinels, before it counts as one that does not start: 10 minutes."""
+
+
 def start_script(join: str = "") -> str:
     """Start of a node; `join` is what makes it one of several (see topology)."""
     return f"""\

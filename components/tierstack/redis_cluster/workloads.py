@@ -47,8 +47,8 @@ def nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
         ports=[
             workload.port(PORT_NAMES[port], port) for port in ([node.PORT, node.TLS_PORT] if encrypted else [node.PORT])
         ],
-        # Until it has loaded its data, or as one of three until the Sentinels are there: 10 minutes.
-        startupProbe=probes.probe(health, 2, timeout=5, failures=300),
+        # Until it has loaded its data, or as one of three until the Sentinels are there.
+        startupProbe=probes.probe(health, 2, timeout=5, failures=node.LOAD_SECONDS // 2),
         readinessProbe=probes.probe(health, 5, timeout=5, failures=2),
         # A server that accepts no connection for half a minute will not recover; one that loads does accept them.
         livenessProbe=probes.probe(probes.tcp(node.PORT), 10, failures=3),

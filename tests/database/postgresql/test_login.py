@@ -1,27 +1,109 @@
-"""The client that proves the way to the database: it tries again, and tells what the last try said."""
+"""The client that proves the way to the database: when it goes on, when it gives up, and what it says then.
+
+`psql`, `date` and `sleep` are stand-ins with a clock of their own, so minutes pass in no time.
+"""
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tierstack.database.postgresql import docker
+from tierstack.database.docker import LOGIN_SECONDS
+from tierstack.database.postgresql import login
+
+TIMEOUT = 'psql: error: connection to server at "db" failed: timeout expired'
+STARTING = "psql: error: FATAL:  the database system is starting up"
+WAITED = "psql: error: FATAL:  query_wait_timeout"
+UNKNOWN = 'psql: error: could not translate host name "db" to address'
+PASSWORD = 'psql: error: FATAL:  password authentication failed for user "app"'
+CERTIFICATE = "psql: error: SSL error: certificate verify failed"
+
+pytestmark = pytest.mark.pure
 
 
-@pytest.mark.parametrize(("works_at", "code", "tries"), [(1, 0, 1), (3, 0, 3), (9, 2, 3)])
-def test_a_login_that_does_not_work_at_once(tmp_path: Path, works_at: int, code: int, tries: int) -> None:
-    psql = tmp_path / "psql"
-    psql.write_text(
-        f'#!/bin/sh\necho "$*" >>{tmp_path}/tries\n'
-        f'[ "$(wc -l <{tmp_path}/tries)" -ge {works_at} ] || {{ echo "no answer" >&2; exit 2; }}\n'
-    )
-    psql.chmod(0o755)
+@dataclass
+class Run:
+    code: int
+    said: str
+    tries: int
+    seconds: int
+
+
+def run(tmp_path: Path, answers: list[tuple[str, int]]) -> Run:
+    """Log in where each try has the next of `answers` (what is said, empty for success, and the seconds that it takes),
+    the last one again and again."""
+    clock, tries = tmp_path / "clock", tmp_path / "tries"
+    clock.write_text("1000")
+    for number, (said, seconds) in enumerate(answers, 1):
+        (tmp_path / f"answer-{number}").write_text(f"said='{said}' seconds={seconds}")
+    programs = {
+        "psql": f"""\
+echo "$*" >>{tries}
+number=$(wc -l <{tries})
+[ "$number" -le {len(answers)} ] || number={len(answers)}
+. {tmp_path}/answer-$((number))
+echo $(($(cat {clock}) + seconds)) >{clock}
+[ "$said" ] || exit 0
+echo "$said" >&2
+exit 2
+""",
+        "date": f"cat {clock}\n",
+        "sleep": f"echo $(($(cat {clock}) + $1)) >{clock}\n",
+    }
+    for name, text in programs.items():
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{text}")
+        program.chmod(0o755)
     done = subprocess.run(
-        ["/bin/sh", "-c", docker._LOGIN, "login", "host=db"],
+        login.command("host=db user=app", ["shop-db-pooler", "shop-db-primary"], LOGIN_SECONDS),
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
+        timeout=60,
     )
-    assert (done.returncode, done.stderr) == (code, "no answer\n" if code else "")
-    assert (tmp_path / "tries").read_text().splitlines() == ["host=db -Xqwtc SELECT 1"] * tries
+    asked = tries.read_text().splitlines()
+    assert set(asked) == {"host=db user=app -Xqwtc SELECT 1"}
+    return Run(done.returncode, done.stdout, len(asked), int(clock.read_text()) - 1000)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],
+        [(UNKNOWN, 0)] * 20,
+        [(STARTING, 5)] * 60,
+        [(TIMEOUT, 30), (WAITED, 30)] * 9,
+        [(PASSWORD, 0)] * 20,
+        [(PASSWORD, 1)] * 20 + [(STARTING, 0)] + [(PASSWORD, 1)] * 20,
+    ],
+    ids=["at once", "no name yet", "a long recovery", "a busy host", "users not read yet", "refused in between"],
+)
+def test_it_goes_on_while_that_may_help(tmp_path: Path, before: list[tuple[str, int]]) -> None:
+    done = run(tmp_path, [*before, ("", 1)])
+    assert (done.code, done.said, done.tries) == (0, "", len(before) + 1)
+
+
+@pytest.mark.parametrize("answer", [TIMEOUT, WAITED, STARTING, UNKNOWN])
+@pytest.mark.parametrize("takes", [9, 30])
+def test_no_answer_is_waited_for_as_long_as_a_recovery_may_take(tmp_path: Path, answer: str, takes: int) -> None:
+    done = run(tmp_path, [(answer, takes)])
+    assert done.code == 2
+    assert LOGIN_SECONDS <= done.seconds <= LOGIN_SECONDS + 31
+    assert done.said.splitlines() == [
+        f'{done.tries} logins in {done.seconds} s, and none worked: psql "host=db user=app". The last answer:',
+        answer,
+        "The servers do not answer yet, or the host is too busy. See what they wait for with "
+        "`docker logs shop-db-pooler`, `docker logs shop-db-primary`.",
+        "Then update again: what was made is kept.",
+    ]
+
+
+@pytest.mark.parametrize("answer", [PASSWORD, CERTIFICATE])
+def test_a_refusal_that_stays_the_same_is_told_soon(tmp_path: Path, answer: str) -> None:
+    done = run(tmp_path, [(TIMEOUT, 30), (answer, 0)])
+    assert done.code == 2
+    assert done.seconds == 31 + login.REFUSED_SECONDS
+    assert answer in done.said
+    assert f"The same refusal for {login.REFUSED_SECONDS} s. See what the servers say of it with `docker" in done.said

@@ -5,15 +5,11 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.database.docker import Files, Ground
+from tierstack.database.docker import LOGIN_SECONDS, RECOVERY_SECONDS, Files, Ground
 from tierstack.database.engine import SECRETS
-from tierstack.database.postgresql import files
+from tierstack.database.postgresql import files, login
 from tierstack.database.postgresql.scram import salt_of, verifier
 from tierstack.links import DatabaseConnection
-
-# The pooler lets a client wait for 30 s (query_wait_timeout), which a server that has just started on a busy host may
-# need for its first login. What the last try said is told.
-_LOGIN = 'for _ in 1 2 3; do said=$(psql "$1" -Xqwtc "SELECT 1" 2>&1) && exit; done; echo "$said" >&2; exit 2'
 
 
 def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
@@ -40,11 +36,13 @@ class _PostgreSQL:
         pooler = self._pooler(primary)
         user, database = self.args.user, self.args.database
         target = f"host={self.ground.pooler_host} port={self.engine.pooler.port} dbname={database} user={user}"
+        # As long as the pooler lets a client wait for a server (query_wait_timeout).
         target += f" connect_timeout=30 {files.verifying(self.args.tls)} passfile={SECRETS}/pgpass"
-        login = ["/bin/sh", "-c", _LOGIN, "login", target]
+        asked = [self.ground.host.name(f"{self.ground.name}-{part}") for part in ("pooler", "primary")]
+        proof = login.command(target, asked, LOGIN_SECONDS)
         secrets = self._pgpass("check-secrets", user)
         servers = [primary, *replicas]
-        return self.ground.connection(servers, pooler, login, secrets, self.passwords, files.BACKUP_ROLE)
+        return self.ground.connection(servers, pooler, proof, secrets, self.passwords, files.BACKUP_ROLE)
 
     def _verifier(self, role: str, salt: pulumi.Output[str]) -> pulumi.Output[str]:
         known = pulumi.Output.all(self.passwords[role], salt)
@@ -69,7 +67,9 @@ class _PostgreSQL:
         database, user = self.args.database, self.args.user
         roles = pulumi.Output.all(**self.verifiers).apply(lambda known: files.roles_sql(database, user, known))
         secrets = self.ground.files("secrets", {"roles.sql": roles}, self.engine.server.owner)
-        return self.ground.primary(["sh", f"{files.CONFIG}/primary.sh"], config, secrets, start_seconds=600)
+        return self.ground.primary(
+            ["sh", f"{files.CONFIG}/primary.sh"], config, secrets, start_seconds=RECOVERY_SECONDS
+        )
 
     def _replicas(self, config: Files, primary: docker.Container) -> list[docker.Container]:
         if self.ground.size.replicas == 0:
