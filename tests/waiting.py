@@ -8,11 +8,17 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 
-def until(what: str, ask: Callable[[], Answer | None], seconds: float = 60, *, every: float = 0.05) -> Answer:
-    """The first answer that is neither None nor false; fails with `what` where none came within `seconds`."""
+def until(
+    what: str | Callable[[], str], ask: Callable[[], Answer | None], seconds: float = 60, *, every: float = 0.05
+) -> Answer:
+    """The first answer that is neither None nor false; fails with `what` where none came within `seconds`.
+
+    `what` is asked at that moment where it is a function: for a log, or what was counted meanwhile.
+    """
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(every)
     return answer
 

@@ -15,6 +15,8 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
+from tests.waiting import until
+
 PAUSE = 0.2
 """Seconds between two requests of one customer."""
 
@@ -103,10 +105,7 @@ class Customers:
 
     def until(self, reached: Callable[[], bool], seconds: float) -> None:
         """Wait for something while the load goes on."""
-        deadline = time.monotonic() + seconds
-        while not reached():
-            assert time.monotonic() < deadline, f"not reached in {seconds} s; answers: {dict(self.account.answers)}"
-            time.sleep(0.05)
+        until(lambda: f"the load goes on; answers: {dict(self.account.answers)}", reached, seconds)
 
     def _shop(self, number: int) -> None:
         connection = self.site.connection()

@@ -6,6 +6,7 @@ a second `preview` and `destroy` of it take. Nothing else should run: the API se
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -27,6 +28,7 @@ from devcluster.cluster import Cluster, say
 from tests.cluster.shop import ISSUER, S3, kubectl
 from tests.cluster.simulated import STORAGE_CLASS, Simulation, flow_schema, requests_of, stand_ins
 from tests.projects import ROOT, Checkout
+from tests.waiting import until
 
 USER = "tierstack-scale"
 PER_SHOP = 59
@@ -200,10 +202,9 @@ class Environments:
     def settle(self, seconds: float = 300) -> dict[str, int]:
         """Pods once none is Pending, or after `seconds`."""
         stand_ins(self.selector)
-        deadline = time.monotonic() + seconds
-        while (wanted := self._wanted()) > (found := self.pods())["Ready"] and time.monotonic() < deadline:
-            time.sleep(1)
-        return {**found, "wanted": wanted}
+        with contextlib.suppress(AssertionError):  # what is there then is the result
+            until("every pod is Ready", lambda: self.pods()["Ready"] >= self._wanted(), seconds, every=1)
+        return {**self.pods(), "wanted": self._wanted()}
 
     def _wanted(self) -> int:
         """Pods that Deployments and StatefulSets want, whose sizes autoscalers have set."""

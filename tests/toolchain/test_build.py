@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -136,12 +135,14 @@ def test_a_second_set_up_waits_and_then_finds_everything(
     with place.lock(place.cache() / "toolchain" / "lock"):
         second = threading.Thread(target=setup.programs, args=(["core"], few))
         second.start()
-        said = ""
-        deadline = time.monotonic() + 30
-        while "waiting" not in said and time.monotonic() < deadline:
-            said += capsys.readouterr().err
-            time.sleep(0.02)
-        assert f"Another set-up is running (process {os.getpid()}); waiting for it." in said
+        message = f"Another set-up is running (process {os.getpid()}); waiting for it."
+        said: list[str] = []
+
+        def waits() -> bool:
+            said.append(capsys.readouterr().err)
+            return message in "".join(said)
+
+        until("the second says that it waits", waits, 30)
         for tool in few.group("core"):
             build.build(tool)
     second.join(timeout=30)

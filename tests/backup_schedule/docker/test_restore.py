@@ -95,12 +95,12 @@ def restored(moment: datetime | None) -> float:
     for command in restore.commands(source, aside=ASIDE, postgres_image=image("postgres:17"), time=when):
         run(*command)
     question = restore.query(ASIDE, "app", "SELECT pg_is_in_recovery()")
-    while time.monotonic() < began + 120:
-        answer = subprocess.run(question, capture_output=True, text=True)
-        if answer.stdout.strip() == "f":
-            return time.monotonic() - began
-        time.sleep(0.1)
-    pytest.fail(run("docker", "logs", ASIDE))
+
+    def promoted() -> bool:
+        return subprocess.run(question, capture_output=True, text=True).stdout.strip() == "f"
+
+    until(lambda: run("docker", "logs", ASIDE), promoted, 120, every=0.1)
+    return time.monotonic() - began
 
 
 def aside(statement: str) -> str:

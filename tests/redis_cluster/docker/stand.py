@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import docker_client, image
+from tests.waiting import until
 from tierstack.platform import Kubernetes
 from tierstack.platform.internal_ca import CA_FILE, CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.redis_cluster import RedisClusterArgs, kubernetes, node, topology
@@ -276,11 +277,7 @@ class Writer:
             self.client = None
 
     def write(self, until_true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not until_true():
-            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-            self.step()
-            time.sleep(0.01)
+        until(what, lambda: until_true() or self.step(), seconds, every=0.01)
 
     def longest_pause(self) -> float:
         """Seconds between the two acknowledged writes that are furthest apart."""
