@@ -115,6 +115,27 @@ def test_the_constraints_are_the_engine_and_the_providers_of_the_set_up() -> Non
     assert {name: version for name, version in built.items() if name in constraints} == constraints
 
 
+def test_the_page_of_the_set_up_has_the_pinned_versions() -> None:
+    tools = tomllib.loads((ROOT / "toolchain/pins.toml").read_text())["tools"]
+    rows = re.findall(
+        r"^\| `([\w-]+)`[^|]*\| ([^|]+) \| ([^|]+) \| [^|]+ \| (\w+) \|$",
+        (ROOT / "docs/toolchain.md").read_text(),
+        re.MULTILINE,
+    )
+    told = {name: (version.partition(" / ")[0], accepted, group) for name, version, accepted, group in rows}
+    pinned = {
+        name: (
+            # A program of this repository has no version of its own.
+            one["version"] if name != "manifests" else "of this repository",
+            one.get("minimum") or ("with the engine" if "comes_with" in one else "never"),
+            one["group"],
+        )
+        for name, one in tools.items()
+        if one["group"] != "cluster"  # docs/cluster.md has these
+    }
+    assert told == pinned
+
+
 def test_every_dependency_is_imported() -> None:
     """A dependency that nothing uses is one more thing to keep up to date. A provider may be named by its package."""
     source = "\n".join(path.read_text() for path in SOURCES)

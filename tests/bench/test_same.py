@@ -1,6 +1,7 @@
 """The benchmark compares like with like: both programs make the same resources."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ def test_kinds_and_numbers(made: dict[str, Recorder]) -> None:
 
     assert kinds("ours") == kinds("by hand")
     assert kinds("ours").total() == 2 * PER_SHOP + SHARED
+
+
+def test_the_page_says_how_large_a_shop_is(made: dict[str, Recorder]) -> None:
+    groups = sum(one.type.startswith("tierstack:") for one in made["ours"].made) // 2
+    said = f"One shop is {PER_SHOP} resources: {PER_SHOP - groups} Kubernetes objects and {groups} components."
+    assert said in " ".join((Path(__file__).parents[2] / "docs/measurements.md").read_text().split())
 
 
 def test_their_inputs_are_of_the_same_size(made: dict[str, Recorder]) -> None:
