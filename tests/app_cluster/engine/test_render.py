@@ -1,6 +1,7 @@
 """The real engine on the render target: valid manifests without secrets, and a tier that grows in place."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,20 +11,25 @@ from tests.support import Stack
 
 PROGRAM = """\
 from tierstack.app_cluster import (
-    AppCluster, AppClusterArgs, HttpServerArgs, MigrationArgs, PhpFpmArgs, RoleArgs, SecretDelivery, UploadsArgs)
+    AppCluster, AppClusterArgs, HttpServerArgs, MigrationArgs, PhpFpmArgs, QueueScaling, RoleArgs, SecretDelivery,
+    UploadsArgs)
 from tierstack.gateway import Gateway, GatewayArgs
 from tierstack.platform import Kubernetes
 from tierstack.core.tier import Tier
 from tierstack.links import Certificate
+from tierstack.redis_cluster import RedisCluster, RedisClusterArgs
 
 platform = Kubernetes(name="shop", render_to="rendered", secret_store="vault")
 image = "registry.example/shop:{image}@sha256:" + "{image}" * 64
 gateway = Gateway("gateway", GatewayArgs(
     platform=platform,
     certificate=Certificate(hostnames=["shop.example.org", "api.example.org"], secret_name="tls")))
+redis = RedisCluster("redis", RedisClusterArgs(platform=platform, image="registry.example/valkey@sha256:" + "3" * 64))
 common = dict(
     platform=platform, tier=Tier("{tier}"), image=image, gateway=gateway.endpoint, secrets={{"APP_KEY": "sesame"}},
-    roles={{"worker": RoleArgs(command=["w"]), "mail": RoleArgs(command=["m"], max_count=4),
+    redis=redis.connection,
+    roles={{"worker": RoleArgs(command=["w"], max_count=40, queue=QueueScaling(list_name="queues:default")),
+           "mail": RoleArgs(command=["m"], max_count=4),
            "scheduler": RoleArgs(command=["s"], single=True)}},
     migration=MigrationArgs(command=["m"]), uploads=UploadsArgs(path="/srv/uploads"))
 AppCluster("web", AppClusterArgs(
@@ -42,6 +48,8 @@ def test_rendered(tmp_path: Path) -> None:
     text = "".join(file.read_text() for file in (tmp_path / "rendered").rglob("*.yaml"))
     assert "sesame" not in text
     assert "\nkind: Secret\n" not in text
+    # Resources of every operator that an application has to do with, so that each schema is asked.
+    assert {"ExternalSecret", "ScaledObject", "TriggerAuthentication"} <= set(re.findall(r"^kind: (\w+)$", text, re.M))
     if schemas := os.environ.get("TIERSTACK_SCHEMAS"):
         command = ["kubeconform", "-strict", "-schema-location", schemas, str(tmp_path / "rendered")]
         done = subprocess.run(command, capture_output=True, text=True)
