@@ -129,13 +129,15 @@ def test_go_answers() -> None:
     newest.read_go(
         '{"Path": "a.org/x", "Versions": ["v1.0.0", "v1.1.0"]}\n'
         '{"Path": "a.org/y", "Error": {"Err": "reading list: 403\\n\\tserver response: not available."}}\n'
-        '{"Path": "a.org/z", "Version": "v1"}',
+        '{"Path": "a.org/z", "Version": "v1"}\n'
+        '{"Path": "a.org/n", "Error": {"Err": "module a.org/n: Get \\"https://p/a.org/n/@v/list\\": dial tcp: no route"}}',
         there,
     )
     assert there.known == {(GO, "a.org/x"): ["v1.0.0", "v1.1.0"]}
     assert there.unknown == {
         (GO, "a.org/y"): "server response: not available.",
         (GO, "a.org/z"): "the proxy lists no version",
+        (GO, "a.org/n"): "dial tcp: no route",
     }
 
 

@@ -68,7 +68,8 @@ def read_go(text: str, into: Versions) -> None:
         else:
             error = module.get("Error")
             said = str(error.get("Err", "")) if isinstance(error, dict) else ""
-            into.unknown[name] = (said.splitlines() or ["the proxy lists no version"])[-1].strip()
+            # Without the address that was asked, which differs from module to module: the report groups by reason.
+            into.unknown[name] = (said.splitlines() or ["the proxy lists no version"])[-1].rpartition('": ')[2].strip()
 
 
 def read_pip(text: str, names: Sequence[str], into: Versions) -> None:
