@@ -14,6 +14,7 @@ from tests.projects import Checkout
 from tests.waiting import until
 
 HOST = "staging.shop.example"
+ADMIN_HOST = "admin.staging.shop.example"
 ISSUER = "tests"
 IMAGES = {
     "app": "local:shop:1",
@@ -50,7 +51,20 @@ def without_backups(config: dict[str, Any]) -> None:
     """Take away the backups and all that only they need: the bucket's credentials are encrypted for one stack."""
     config.pop("backups")
     config.pop("object_storage")
-    config["database"].pop("archive")
+    config["database"].pop("archive", None)
+
+
+def two_applications(config: dict[str, Any]) -> None:
+    """Make the application two behind one gateway: the shop, and its administration with roles of its own. They share
+    database and Redis, and the shop alone migrates."""
+    without_backups(config)
+    shop = config.pop("app")
+    shop["php"]["children"] = 4
+    worker = shop["roles"]["worker"] | {"count": 1, "max_count": 1}
+    shop |= {"replicas": 1, "max_replicas": 1, "roles": shop["roles"] | {"worker": worker}}
+    admin = {key: value for key, value in deepcopy(shop).items() if key not in ("migration", "uploads")}
+    admin |= {"hostnames": [ADMIN_HOST], "roles": {"worker": deepcopy(worker), "reports": deepcopy(worker)}}
+    config["apps"] = {"shop": shop, "admin": admin}
 
 
 class Shop:
@@ -91,7 +105,7 @@ class Shop:
         """`tierstack up`."""
         return self.checkout.json("up", "-s", self.stack, *flags)
 
-    def site(self) -> Site:
+    def site(self, host: str = HOST) -> Site:
         """Where it answers, once the load balancer has an address and the certificate is there."""
         address = kubectl("-n", "traefik", "get", "service", "traefik", "-o", _INGRESS).strip()
         ca = kubectl(
@@ -104,7 +118,7 @@ class Shop:
             r"go-template={{index .data "
             r'"tls.crt" | base64decode}}',
         )
-        return Site(HOST, address, ssl.create_default_context(cadata=ca))
+        return Site(host, address, ssl.create_default_context(cadata=ca))
 
     def sql(self, query: str) -> str:
         """One value, from the primary itself."""

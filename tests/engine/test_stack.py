@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.cluster.shop import two_applications
 from tests.projects import Checkout
 
 STATEFUL = {"Cluster", "StatefulSet", "PersistentVolumeClaim", "Namespace", "ObjectStore", "Database"}
@@ -21,15 +23,23 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout.make(tmp_path / "project")
 
 
+def documents(folder: Path) -> list[dict[str, Any]]:
+    """The manifests in a folder."""
+    files = [file for file in sorted(folder.rglob("*.yaml")) if file.name != "kustomization.yaml"]
+    return [one for file in files for one in yaml.safe_load_all(file.read_text())]
+
+
 def manifests(folder: Path) -> dict[str, dict[str, Any]]:
-    """The manifests in a folder by kind and name."""
-    found: dict[str, dict[str, Any]] = {}
-    for file in folder.rglob("*.yaml"):
-        if file.name == "kustomization.yaml":
-            continue
-        for one in yaml.safe_load_all(file.read_text()):
-            found[f"{one['kind']}/{one['metadata']['name']}"] = one
-    return found
+    """The same by kind and name."""
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in documents(folder)}
+
+
+def are_valid(folder: Path) -> None:
+    """The schemas of their kinds admit the manifests in a folder."""
+    command = ["kubeconform", "-strict", "-ignore-filename-pattern", "kustomization.yaml$"]
+    command += ["-schema-location", os.environ["TIERSTACK_SCHEMAS"], str(folder)]
+    judged = subprocess.run(command, capture_output=True, text=True)
+    assert judged.returncode == 0, judged.stdout
 
 
 def events(output: str) -> list[tuple[str, str]]:
@@ -115,17 +125,22 @@ def test_render_writes_manifests_without_secrets_and_leaves_the_checkout_alone(c
     assert (checkout.folder / f"Pulumi.{stack}.yaml").read_text() == before
     assert not list((checkout.folder / "state").iterdir())
     assert sorted(path.name for path in (checkout.folder / "rendered").iterdir()) == [stack]
-    valid = [
-        "kubeconform",
-        "-strict",
-        "-ignore-filename-pattern",
-        "kustomization.yaml$",
-        "-schema-location",
-        os.environ["TIERSTACK_SCHEMAS"],
-        str(checkout.folder / "rendered"),
-    ]
-    judged = subprocess.run(valid, capture_output=True, text=True)
-    assert judged.returncode == 0, judged.stdout
+    are_valid(checkout.folder / "rendered")
+
+
+def test_two_applications_render_manifests_of_different_names(checkout: Checkout) -> None:
+    """The stack that tests/cluster/test_apps.py applies."""
+    checkout.config("apps", two_applications, base="staging")
+    checkout.tierstack("render", "-s", "apps")
+    folder = checkout.folder / "rendered" / "apps"
+    are_valid(folder)
+    found = Counter(f"{one['kind']}/{one['metadata']['name']}" for one in documents(folder))
+    assert [name for name, times in found.items() if times > 1] == []
+    workloads = {name for name in found if name.startswith("Deployment/")}
+    assert workloads >= {f"Deployment/{name}" for name in ("shop", "shop-worker", "shop-scheduler")}
+    assert workloads >= {f"Deployment/{name}" for name in ("admin", "admin-worker", "admin-reports")}
+    assert {"HTTPRoute/shop", "HTTPRoute/admin"} <= found.keys()
+    assert [name for name in found if name.startswith("Gateway/")] == ["Gateway/gateway"]
 
 
 def test_manifests_of_data_stay_until_told_and_refused_changes_are_named(checkout: Checkout) -> None:
