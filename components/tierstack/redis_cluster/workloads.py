@@ -89,8 +89,9 @@ def sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Mani
         _mounts(data=True),
         ports=[workload.port("sentinel", topology.SENTINEL_PORT)],
         readinessProbe=probes.probe(_run("health.sh"), 5, timeout=5),
-        # One that watches nothing for two minutes starts anew: it was told to stop for a shrink that did not go on.
-        livenessProbe=probes.probe(_run("health.sh"), 10, timeout=5, failures=12),
+        # One that for two minutes watches nothing (it was told to stop for a shrink that did not go on) or spins starts
+        # anew.
+        livenessProbe=probes.probe(_run("health.sh", "alive"), 10, timeout=5, failures=12),
     )
     return workload.stateful_set(
         f"{name}-sentinel",
@@ -190,9 +191,9 @@ def _pod(
     )
 
 
-def _run(script: str) -> Manifest:
+def _run(script: str, *arguments: str) -> Manifest:
     """Run one of the node's scripts."""
-    return probes.command(["/bin/sh", f"{node.CONFIG_DIR}/{script}"])
+    return probes.command(["/bin/sh", f"{node.CONFIG_DIR}/{script}", *arguments])
 
 
 def _volumes(config: Manifest, secret: SecretRef) -> list[Manifest]:
