@@ -43,7 +43,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
                         ),
                         k8s.networking.v1.NetworkPolicyPeerArgs(
                             pod_selector=k8s.meta.v1.LabelSelectorArgs(
-                                match_labels={f"tierstack.dev/db-{number}-direct-client": "true"}
+                                match_labels={f"tierstack.dev/server-client.db-{number}": "true"}
                             )
                         ),
                         k8s.networking.v1.NetworkPolicyPeerArgs(
@@ -82,7 +82,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
                     from_=[
                         k8s.networking.v1.NetworkPolicyPeerArgs(
                             pod_selector=k8s.meta.v1.LabelSelectorArgs(
-                                match_labels={f"tierstack.dev/db-{number}-client": "true"}
+                                match_labels={f"tierstack.dev/pooler-client.db-{number}": "true"}
                             )
                         )
                     ],

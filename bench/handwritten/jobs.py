@@ -135,13 +135,13 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                     labels={
                         "app.kubernetes.io/part-of": "bench",
                         "tierstack.dev/release": "11877e542476",
-                        f"tierstack.dev/db-{number}-client": "true",
+                        f"tierstack.dev/pooler-client.db-{number}": "true",
                         "app.kubernetes.io/component": "migration",
                         "app.kubernetes.io/managed-by": "tierstack",
                         "tierstack.dev/environment": "local",
                         "app.kubernetes.io/name": f"web-{number}",
-                        f"tierstack.dev/db-{number}-direct-client": "true",
-                        f"tierstack.dev/client-of-redis-{number}": "true",
+                        f"tierstack.dev/server-client.db-{number}": "true",
+                        f"tierstack.dev/redis-client.redis-{number}": "true",
                     },
                 ),
                 spec=k8s.core.v1.PodSpecArgs(
@@ -229,12 +229,12 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                     labels={
                         "app.kubernetes.io/part-of": "bench",
                         "tierstack.dev/release": "11877e542476",
-                        f"tierstack.dev/db-{number}-client": "true",
+                        f"tierstack.dev/pooler-client.db-{number}": "true",
                         "app.kubernetes.io/component": "worker",
                         "app.kubernetes.io/managed-by": "tierstack",
                         "tierstack.dev/environment": "local",
                         "app.kubernetes.io/name": f"web-{number}",
-                        f"tierstack.dev/client-of-redis-{number}": "true",
+                        f"tierstack.dev/redis-client.redis-{number}": "true",
                     },
                 ),
                 spec=k8s.core.v1.PodSpecArgs(
@@ -290,12 +290,12 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                     labels={
                         "app.kubernetes.io/part-of": "bench",
                         "tierstack.dev/release": "11877e542476",
-                        f"tierstack.dev/db-{number}-client": "true",
+                        f"tierstack.dev/pooler-client.db-{number}": "true",
                         "app.kubernetes.io/component": "scheduler",
                         "app.kubernetes.io/managed-by": "tierstack",
                         "tierstack.dev/environment": "local",
                         "app.kubernetes.io/name": f"web-{number}",
-                        f"tierstack.dev/client-of-redis-{number}": "true",
+                        f"tierstack.dev/redis-client.redis-{number}": "true",
                     },
                 ),
                 spec=k8s.core.v1.PodSpecArgs(

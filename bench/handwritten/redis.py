@@ -39,7 +39,7 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         return Peer(pod_selector=part_of(component))
 
     nodes = part_of("node")
-    clients = Peer(pod_selector=pods(**{f"tierstack.dev/client-of-redis-{number}": "true"}))
+    clients = Peer(pod_selector=pods(**{f"tierstack.dev/redis-client.redis-{number}": "true"}))
     k8s.apiextensions.CustomResource(
         f"redis-{number}-password-generator",
         api_version="generators.external-secrets.io/v1alpha1",

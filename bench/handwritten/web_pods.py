@@ -35,12 +35,12 @@ def template(number: str, selector: k8s.meta.v1.LabelSelectorArgs) -> k8s.core.v
             labels={
                 "app.kubernetes.io/part-of": "bench",
                 "tierstack.dev/release": "11877e542476",
-                f"tierstack.dev/db-{number}-client": "true",
+                f"tierstack.dev/pooler-client.db-{number}": "true",
                 "app.kubernetes.io/component": "web",
                 "app.kubernetes.io/managed-by": "tierstack",
                 "tierstack.dev/environment": "local",
                 "app.kubernetes.io/name": f"web-{number}",
-                f"tierstack.dev/client-of-redis-{number}": "true",
+                f"tierstack.dev/redis-client.redis-{number}": "true",
             },
         ),
         spec=k8s.core.v1.PodSpecArgs(

@@ -44,7 +44,7 @@ def database(on: str) -> DatabaseConnection:
         password=password(on, "db-password"),
         network="shop-db" if on == "docker" else None,
         direct_network="shop-db-direct" if on == "docker" else None,
-        client_labels=None if on == "docker" else {"tierstack.dev/db-client": "true"},
+        client_labels=None if on == "docker" else {"tierstack.dev/pooler-client.db": "true"},
         direct_client_labels=None if on == "docker" else {"tierstack.dev/db-direct": "true"},
         ca=trusted(on, "db"),
     )
@@ -56,7 +56,7 @@ def redis(on: str, name: str = "redis") -> RedisConnection:
         port="6380" if on == "docker" else "6379",
         password=password(on, f"{name}-password"),
         network=f"shop-{name}" if on == "docker" else None,
-        client_labels=None if on == "docker" else {f"tierstack.dev/{name}-client": "true"},
+        client_labels=None if on == "docker" else {f"tierstack.dev/redis-client.{name}": "true"},
         ca=trusted(on, name) if on == "docker" else None,
     )
 

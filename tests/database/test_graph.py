@@ -114,14 +114,14 @@ def test_who_reaches_what_on_kubernetes() -> None:
     assert pooler["podSelector"]["matchLabels"] == {"cnpg.io/poolerName": "db-pooler"}
     assert pooler["ingress"] == [
         {
-            "from": [{"podSelector": {"matchLabels": {"tierstack.dev/db-client": "true"}}}],
+            "from": [{"podSelector": {"matchLabels": {"tierstack.dev/pooler-client.db": "true"}}}],
             "ports": [{"protocol": "TCP", "port": 5432}],
         }
     ]
     allowed = [peer for rule in server["ingress"] if rule["ports"][0]["port"] == 5432 for peer in rule["from"]]
     assert [list(peer) for peer in allowed] == [["podSelector"]] * 3 + [["namespaceSelector"]]
     assert allowed[3]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "operators"}
-    assert allowed[2]["podSelector"]["matchLabels"] == {"tierstack.dev/db-direct-client": "true"}
+    assert allowed[2]["podSelector"]["matchLabels"] == {"tierstack.dev/server-client.db": "true"}
 
 
 @pytest.mark.parametrize("tls", TLSMode)
@@ -173,7 +173,7 @@ def test_the_connection_is_complete(on: str) -> None:
     else:
         assert connection.archive is None
         assert connection.password.key == "password"
-        assert connection.client_labels == {"tierstack.dev/db-client": "true"}
+        assert connection.client_labels == {"tierstack.dev/pooler-client.db": "true"}
         assert connection.backup_user is None
 
 

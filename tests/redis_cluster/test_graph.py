@@ -255,6 +255,6 @@ def test_the_connection_of_both_platforms() -> None:
     assert cluster.ca.secret_name == "redis-ca"
     assert docker.network is not None
     assert docker.client_labels is None
-    assert cluster.client_labels == {"tierstack.dev/client-of-redis": "true"}
+    assert cluster.client_labels == {"tierstack.dev/redis-client.redis": "true"}
     assert cluster.password.key == "password"
     assert cluster.password.value is None

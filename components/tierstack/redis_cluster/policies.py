@@ -16,7 +16,7 @@ def labels(name: str, part: str) -> dict[str, str]:
 
 def client_labels(name: str) -> dict[str, str]:
     """Labels that a pod must carry to be let through."""
-    return {f"tierstack.dev/client-of-{name}": "true"}
+    return network.client_of("redis", name)
 
 
 def client_ports(tls: TLSMode) -> list[int]:

@@ -28,6 +28,14 @@ def pods(labels: Mapping[str, str]) -> Manifest:
     return {"podSelector": {"matchLabels": dict(labels)}}
 
 
+def client_of(part: str, name: str) -> dict[str, str]:
+    """Labels of pods that may reach a part of component `name`.
+
+    Names of components have no dots, so that no name completes the label of another component or part.
+    """
+    return {f"tierstack.dev/{part}-client.{name}": "true"}
+
+
 NEIGHBOURS: Manifest = {"podSelector": {}}
 """All pods of the namespace."""
 CLUSTER: Manifest = {"namespaceSelector": {}}
