@@ -272,7 +272,7 @@ def test_every_redis_has_variables_of_its_own(on: str) -> None:
         plain = {entry["name"]: entry["value"] for entry in env if "value" in entry}
         secret = {entry["name"]: entry["valueFrom"]["secretKeyRef"]["name"] for entry in env if "valueFrom" in entry}
         assert secret["REDIS_CACHE_PASSWORD"] == "cache-password-secret"
-        assert pod["metadata"]["labels"]["tierstack.dev/pooler-client.cache"] == "true"
+        assert pod["metadata"]["labels"]["tierstack.dev/redis-client.cache"] == "true"
     assert (plain["REDIS_HOST"], plain["REDIS_CACHE_HOST"], plain["REDIS_RATE_LIMITS_HOST"]) == (
         "redis",
         "cache",
@@ -383,7 +383,7 @@ def test_pods_carry_the_labels_that_let_them_through() -> None:
 
     for name in ("web", "web-worker", "web-scheduler", "web-migrate"):
         assert labels(name)["tierstack.dev/pooler-client.db"] == "true"
-        assert labels(name)["tierstack.dev/pooler-client.redis"] == "true"
+        assert labels(name)["tierstack.dev/redis-client.redis"] == "true"
         assert ("tierstack.dev/db-direct" in labels(name)) == (name == "web-migrate")
 
 

@@ -58,7 +58,8 @@ class TestVerdict:
                 asked.add(self.name(name), owner, subject)
         assert asked.verdict() == (
             'X "x" and Y "y" use the same names: volume a, volume b, volume c and 2 more. '
-            "Give one of them another name, or another `physical_name`. Nothing was changed."
+            "Give one of them another name: in Pulumi.<stack>.yaml its key or that of a role, in a program its name or "
+            "`physical_name`. Nothing was changed."
         )
 
     def test_everything_is_told_at_once(self) -> None:

@@ -11,7 +11,15 @@ from tierstack.redis_cluster.policies import client_labels as redis
 
 pytestmark = pytest.mark.pure
 
-NAMES = ["orders", "orders-direct", "client-of-orders", "orders-client", "pooler-client", "server-client", "redis-client"]
+NAMES = [
+    "orders",
+    "orders-direct",
+    "client-of-orders",
+    "orders-client",
+    "pooler-client",
+    "server-client",
+    "redis-client",
+]
 
 
 def test_no_name_completes_the_label_of_another_component() -> None:

@@ -28,7 +28,7 @@ def role_problems(app: Application, release: Release) -> list[Diagnostic]:
     for name, role in release.roles.items():
         path, counts = f"roles.{name}", release.counts.roles[name]
         found += _name(path, name)
-        found += command_problems(f"{path}.command", role.command)
+        found += command_problems(f"{path}.command", role.command, required=True)
         found += command_problems(f"{path}.health_command", role.health_command)
         found += [
             *out_of_range(f"{path}.count", role.count, 0, 500),
@@ -41,7 +41,7 @@ def role_problems(app: Application, release: Release) -> list[Diagnostic]:
         if role.queue:
             found += _queue(app, f"{path}.queue", role.queue, counts)
     if migration := release.migration:
-        found += command_problems("migration.command", migration.command)
+        found += command_problems("migration.command", migration.command, required=True)
         found += out_of_range("migration.timeout_seconds", migration.timeout_seconds, 1, 86400, "seconds")
         found += out_of_range("migration.memory_mb", migration.memory_mb, 16, 262144, "MiB")
         found += out_of_range("migration.cpu", migration.cpu, 0.01, 128, "cores")
@@ -49,11 +49,12 @@ def role_problems(app: Application, release: Release) -> list[Diagnostic]:
 
 
 @rule("empty-command")
-def command_problems(path: str, command: list[str] | None) -> list[Diagnostic]:
+def command_problems(path: str, command: list[str] | None, *, required: bool = False) -> list[Diagnostic]:
     """A command that is given names a program."""
     if command is None or (command and command[0]):
         return []
-    return [Diagnostic(path, command, "names no program", "write program and arguments, or leave it out")]
+    instead = "write program and arguments" if required else "write program and arguments, or leave it out"
+    return [Diagnostic(path, command, "names no program", instead)]
 
 
 @rule("role-name", "A role has a name that the application does not use itself.")

@@ -109,7 +109,7 @@ def _server(_: Application, release: Release) -> list[Diagnostic]:
 
 def _http_server(server: HttpServerArgs) -> list[Diagnostic]:
     return [
-        *command_problems("http_server.command", server.command),
+        *command_problems("http_server.command", server.command, required=True),
         *out_of_range("http_server.memory_mb", server.memory_mb, 32, 262144, "MiB"),
         *out_of_range("http_server.concurrency", server.concurrency, 1, 1000),
         *out_of_range("http_server.cpu", server.cpu, 0.01, 128, "cores"),

@@ -21,6 +21,7 @@ _NEVER_PUBLIC_BELOW = ("home.arpa", "in-addr.arpa", "ip6.arpa")
 """The same for names below these (RFC 8375, and CA/Browser Forum Baseline Requirements section 7.1.2.7.12)."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_HOST_OF = re.compile(r"[^:/]*://(?:[^/?#@]*@)?([^:/?#@]+)")
 
 
 @rule("hostname")
@@ -55,7 +56,8 @@ def _syntax(path: str, name: str) -> list[Diagnostic]:
     if not name:
         return wrong("is empty", "write a hostname, such as `shop.example.org`")
     if "://" in name:
-        return wrong("is an address of the web", f"write only its host, `{name.split('://')[1].split('/')[0]}`")
+        host = _HOST_OF.match(name)
+        return wrong("is an address of the web", f"write only its host{f', `{host[1]}`' if host else ''}")
     if is_ip(name.strip("[]")):
         return wrong("is an IP address", "write a hostname; for one's own machine, `localhost`")
     if not name.isascii():

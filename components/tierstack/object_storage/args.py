@@ -68,7 +68,14 @@ def _credential(path: str, value: object, renders: bool) -> list[Diagnostic]:
     if value is None:
         if renders:
             return []
-        return [Diagnostic(path, MISSING, "is required", "give it as a secret: `config.require_secret(…)`")]
+        return [
+            Diagnostic(
+                path,
+                MISSING,
+                "is required",
+                "give it as a secret: `pulumi config set --secret`, or `config.require_secret(…)` in a program",
+            )
+        ]
     if isinstance(value, str) and (not value or value != value.strip()):
         return [Diagnostic(path, HIDDEN, "is empty or has blanks around it", "write the key alone")]
     return []

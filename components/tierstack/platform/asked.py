@@ -99,7 +99,8 @@ def _clash(first: str, second: str, names: list[PhysicalName]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (
         f"{first} and {second} use the same names: {shown}{more}. "
-        "Give one of them another name, or another `physical_name`."
+        "Give one of them another name: in Pulumi.<stack>.yaml its key or that of a role, in a program its name or "
+        "`physical_name`."
     )
 
 
