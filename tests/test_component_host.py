@@ -7,7 +7,7 @@ import tierstack
 from tests.support import golden
 from tierstack import links
 from tierstack.component_host import COMPONENTS, ComponentHost
-from tierstack.core.arguments import camel_case
+from tierstack.core.keys import camel_case
 from tierstack.platform.component import Component
 
 

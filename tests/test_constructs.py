@@ -148,7 +148,7 @@ def test_wrong_arguments_are_input_errors_in_the_names_of_other_languages() -> N
     told = {error.property_path: error.reason for error in refused.value.details.errors}
     assert told["memoryMb"] == "is a number; write a whole number"
     assert told["failoverAfterMs"] == "must be at least 1000; write a number from 1000 to 60000 ms"
-    assert told["tls"] == "is not a TLSMode; write one of `require`, `allow`, `disable`"
+    assert told["tls"] == "is not a choice; write one of `require`, `allow`, `disable`"
 
 
 def test_a_missing_argument_without_a_default_is_told() -> None:
@@ -161,8 +161,8 @@ def test_a_missing_argument_without_a_default_is_told() -> None:
     ("inputs", "path", "reason"),
     [
         ({"memryMb": 1}, "memryMb", "is not a known key; did you mean `memoryMb`?"),
-        ({"image": None}, "image", "is required; give a text"),
-        ({"platform": {"kind": "kubernets", "name": "shop"}}, "platform.kind", "is not a PlatformKind; write one of"),
+        ({"image": None}, "image", "is required; write a text"),
+        ({"platform": {"kind": "kubernets", "name": "shop"}}, "platform.kind", "is not a choice; write one of"),
         (
             {"platform": {"kind": "kubernetes", "nam": "shop"}},
             "platform.nam",

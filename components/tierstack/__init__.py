@@ -145,7 +145,7 @@ if not TYPE_CHECKING:
             value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
             if dataclasses.is_dataclass(value) and all(field.kw_only for field in dataclasses.fields(value)):
                 # Before the component that takes it is imported, which would do so: it may be made first.
-                importlib.import_module(f"{__name__}.core.arguments").prepare(value)
+                importlib.import_module(f"{__name__}.core.calls").prepare(value)
         globals()[name] = value
         return value
 

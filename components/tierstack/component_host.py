@@ -21,8 +21,8 @@ from pulumi.provider.provider import ConstructResult
 from pulumi.provider.server import ComponentInitError
 
 from tierstack import links
-from tierstack.core.arguments import camel_case, classes_in, hints
 from tierstack.core.errors import MISSING, ArgumentError
+from tierstack.core.keys import camel_case, classes_in, hints
 from tierstack.core.known import opened
 from tierstack.platform.component import PACKAGE, Component
 from tierstack.platform.shared import Run, hosted

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.samples import Inner, Sample
-from tierstack.core.arguments import checked, load
+from tierstack.core.arguments import load
+from tierstack.core.checked import checked
 from tierstack.core.errors import ArgumentError, Diagnostic
 from tierstack.core.tier import Tier
 from tierstack.links import SecretRef
@@ -41,8 +42,8 @@ def test_every_wrong_shape_is_said_at_once_and_no_rule_runs_before() -> None:
     assert str(raised.value).split("\n") == [
         'Sample "shop": 5 problems',
         "  hostnams: is not a known key; did you mean `hostnames`?",
-        "  name: is required; give a text",
-        "  tier = '10k': is not a Tier; write one of `100k`, `1M`",
+        "  name: is required; write a text",
+        "  tier = '10k': is not a choice; write one of `100k`, `1M`",
         "  share = 'x': is a text; write a number",
         "  inner.size = None: is empty; write a whole number",
     ]

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from tests.dns_records.samples import CASES, substitute
-from tierstack.core.arguments import checked, load
+from tierstack.core.arguments import load
+from tierstack.core.checked import checked
 from tierstack.core.errors import ArgumentError
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.rules import errors

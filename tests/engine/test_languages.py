@@ -127,7 +127,7 @@ def test_wrong_arguments_in_javascript(tmp_path: Path) -> None:
     assert "property memoryMb with value '{3.5}' has a problem: is a number; write a whole number" in said
     assert "property failoverAfterMs with value '{1}' has a problem: must be at least 1000" in said
     assert "property purpos with value '{cache}' has a problem: is not a known key; did you mean `purpose`?" in said
-    assert "property tls with value '{of course}' has a problem: is not a TLSMode; write one of `require`" in said
+    assert "property tls with value '{of course}' has a problem: is not a choice; write one of `require`" in said
     assert "Traceback" not in said
     assert "Exception" not in said
     assert 'File "' not in said

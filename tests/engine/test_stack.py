@@ -103,7 +103,7 @@ def test_a_wrong_configuration_registers_nothing_and_is_told_once(checkout: Chec
     done = checkout.pulumi("up", "--yes", "--skip-preview", "--stack=staging", code=None)
     said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "tier = '2M': is not a choice; write `100k` or `1M`" in said
+    assert "tier = '2M': is not a choice; write one of `100k`, `1M`" in said
     assert "app.replicas = 'three': is a text; write a whole number" in said
     assert "app.hostnmes: is not a known key; did you mean `hostnames`?" in said
     assert "Traceback" not in said

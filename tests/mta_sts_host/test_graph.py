@@ -66,7 +66,7 @@ def test_the_record_is_written_after_its_policy_is_served(on: str) -> None:
             web=[{"ipv4": ["198.51.100.1"]}],  # type: ignore[list-item]
             mail={"fastmail": {}, "mta_sts": {}},  # type: ignore[arg-type]
         )
-        from tierstack.core.arguments import checked
+        from tierstack.core.checked import checked
 
         loaded = checked(DNSRecordsArgs, dns, "dns")
         assert loaded.mta_sts_policy

@@ -1,6 +1,7 @@
 """Settings: what a configuration may hold, and what is said of a wrong one."""
 
 import copy
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tierstack.stack import rules, wiring
 from tierstack.stack.check import judge
 from tierstack.stack.program import build
 from tierstack.stack.reference import markdown
-from tierstack.stack.settings import read
+from tierstack.stack.settings import key_of, names, read
 
 CASES = Path(__file__).parent.parent / "cases" / "settings"
 WRONG: list[dict[str, Any]] = yaml.safe_load((CASES / "wrong.yaml").read_text())
@@ -181,12 +182,29 @@ def test_a_policy_that_another_host_serves_is_left_to_it(base: dict[str, Any]) -
     assert plan.mta_sts is None
 
 
+def test_a_place_within_a_list_of_one_platform_is_below_its_key(base: dict[str, Any]) -> None:
+    """The engine encrypts below that key, so a secret elsewhere would count as plaintext."""
+    put(base, "docker.dns.web", [{"ipv4": ["203.0.113.10"]}, {"ipv4": "203.0.113.11"}])
+    assert said(base)[0].startswith("docker.dns.web[1].ipv4 = '203.0.113.11': is a text")
+    assert key_of(base, "dns", "web", 1, "ipv4") == ("docker", "dns", "web", 1, "ipv4")
+    assert key_of(base, "dns", "web", 2, "ipv4") == ("dns", "web", 2, "ipv4")
+
+
+def test_a_date_is_a_text(base: dict[str, Any]) -> None:
+    """YAML has dates; what the engine hands over, JSON, has none."""
+    put(base, "app.environment", {"BUILT": date(2026, 11, 26)})
+    assert read(base).app.environment == {"BUILT": "2026-11-26"}
+
+
 def test_one_error_holds_all_problems(base: dict[str, Any]) -> None:
     base |= {"tier": "x", "zzz": 1}
     with pytest.raises(ArgumentError) as raised:
         read(base)
-    assert len(raised.value.problems) == 2
-    assert str(raised.value).startswith("configuration: 2 problems\n  tier = 'x': ")
+    assert str(raised.value).splitlines() == [
+        "configuration: 2 problems",
+        f"  zzz: is not a known key; known keys: {', '.join(sorted(names()))}",
+        "  tier = 'x': is not a choice; write one of `100k`, `1M`",
+    ]
 
 
 def test_a_secret_shows_itself_nowhere(base: dict[str, Any]) -> None:

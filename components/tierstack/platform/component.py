@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pulumi
 
-from tierstack.core.arguments import checked, prepare
+from tierstack.core.calls import prepare
+from tierstack.core.checked import checked
 from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, a_or_an
 from tierstack.platform import program
 from tierstack.platform.asked import PhysicalName

@@ -1,7 +1,7 @@
-"""Settings models made from the arguments of components, so that a key is named, typed and documented once.
+"""Parts of the settings made from the arguments of components, so that a key is named, typed and documented once.
 
-A component's arguments are dataclasses with a documentation text below each field. The model of its settings has the
-same fields, less those that the program wires (platform, connections), and forbids unknown keys.
+A component's arguments are dataclasses with a documentation text below each field. The part of the settings has the
+same keys, less those that the program wires (platform, connections).
 """
 
 import ast
@@ -11,71 +11,82 @@ import inspect
 import itertools
 import textwrap
 import types
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from enum import Enum
-from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar, Union, cast, get_args, get_origin
 
-import pulumi
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
-
-from tierstack.core.arguments import hints
-
-T = TypeVar("T")
+from tierstack.core.keys import Group, Key, Secret, hints, is_late, key_of
 
 
-class SettingsModel(BaseModel):
-    """A part of the settings: unknown keys are errors, and a number in quotes is a text."""
+class Settings(Group):
+    """A part of the settings, as the user wrote it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    documented_by: ClassVar[tuple[type[Any], ...]] = ()
+    DOCUMENTED_BY: ClassVar[tuple[type[Any], ...]] = ()
     """The dataclasses that it was made from; their source documents the keys."""
 
     def written(self, protect: Callable[[str], Any] = str) -> dict[str, Any]:
         """The keys that the user wrote, each secret as `protect` makes it: what a component's arguments are made of."""
-        return {name: _plain(getattr(self, name), protect) for name in self.model_fields_set}
+        return {name: _plain(getattr(self, name), protect) for name in self.KEYS if name in self.keys_given}
 
 
-def model_of(
+def settings_class(
+    name: str, keys: Mapping[str, Key], text: str | None = None, documented_by: tuple[type[Any], ...] = ()
+) -> type[Settings]:
+    """The class of a part of the settings."""
+    if clash := {"keys_given", *dir(Settings)} & keys.keys():
+        raise TypeError(f"{name}: {', '.join(clash)} means something else on every part of the settings")
+    return type(name, (Settings,), {"__doc__": text, "KEYS": keys, "DOCUMENTED_BY": documented_by})
+
+
+def settings_of(
     args: type[Any],
     without: Collection[str] = (),
     own: type[Any] | None = None,
     texts: Mapping[str, str] | None = None,
-) -> type[SettingsModel]:
+) -> type[Settings]:
     """The settings of `args` (a dataclass) without what the program gives: fields, or `field.field` within one.
 
     `own`: a dataclass of further keys, which come first. `texts`: what is said of keys in the place of their docstring.
     """
-    fields: dict[str, Any] = {}
-    for cls, left_out in ((own, ()), (args, without)):
-        if cls is not None:
-            fields |= {name: one for name, one in _fields(cls, left_out, texts or {}).items() if name not in fields}
+    keys = _keys(own, (), texts or {}) if own else {}
+    keys |= {name: key for name, key in _keys(args, without, texts or {}).items() if name not in keys}
     name = f"{args.__name__.removesuffix('Args')}Settings"
-    # The doc string of the class itself; an inherited one would be pydantic's.
-    made = create_model(name, __base__=SettingsModel, __doc__=args.__doc__, **fields)
-    made.documented_by = (args,) if own is None else (args, own)
-    return made
+    return settings_class(name, keys, args.__doc__, (args,) if own is None else (args, own))
 
 
-def _fields(args: type[Any], without: Collection[str], texts: Mapping[str, str]) -> dict[str, Any]:
+def _keys(args: type[Any], without: Collection[str], texts: Mapping[str, str]) -> dict[str, Key]:
+    found: dict[str, Key] = {}
     types_of = hints(args)
-    fields: dict[str, Any] = {}
     for field in dataclasses.fields(args):
         if field.name in without or not field.init:
             continue
         inside = [path.removeprefix(f"{field.name}.") for path in without if path.startswith(f"{field.name}.")]
-        hint = _model_type(types_of[field.name], inside, secret=bool(field.metadata.get("secret")))
-        text = texts.get(field.name)
-        if field.default is not dataclasses.MISSING:
-            info = Field(default=field.default, description=text)
-        elif field.default_factory is not dataclasses.MISSING:
-            # A group of arguments is a model here, also where nobody gives it.
-            group = isinstance(hint, type) and issubclass(hint, SettingsModel)
-            factory = cast(Callable[[], Any], hint if group else field.default_factory)
-            info = Field(default_factory=factory, description=text)
-        else:
-            info = Field(description=text)
-        fields[field.name] = (hint, info)
-    return fields
+        key = key_of(field, types_of[field.name])
+        hint = _type(key.type, inside, secret=key.secret)
+        # A group of arguments is a part of the settings here, also where nobody gives it.
+        factory = hint if key.factory and isinstance(hint, type) and issubclass(hint, Settings) else key.factory
+        found[field.name] = key._replace(type=hint, factory=factory, text=texts.get(field.name))
+    return found
+
+
+def _type(hint: Any, without: Collection[str], *, secret: bool) -> Any:
+    """The type that a configuration file can hold for an argument of type `hint`."""
+    origin, arguments = get_origin(hint), get_args(hint)
+
+    def inner(one: Any) -> Any:
+        return _type(one, without, secret=secret)
+
+    if origin is list:
+        return list[inner(arguments[0])]
+    if origin is dict:
+        return dict[str, inner(arguments[1])]
+    if origin in (Union, types.UnionType):
+        plain = [one for one in arguments if not is_late(one)]
+        return Union[tuple(one if one is type(None) else inner(one) for one in plain)]  # noqa: UP007
+    if hint is str and secret:
+        return Secret
+    if dataclasses.is_dataclass(hint):
+        return settings_of(cast(type[Any], hint), without)
+    return hint
 
 
 @functools.cache
@@ -90,60 +101,19 @@ def attribute_documentation(cls: type[Any]) -> dict[str, str]:
     return found
 
 
-def documentation(model: type[BaseModel]) -> dict[str, str]:
-    """What is said of each key of a model, as one line each. Not for checks: reading sources takes long."""
-    sources = model.documented_by if issubclass(model, SettingsModel) else ()
-    below = {name: text for one in sources for name, text in attribute_documentation(one).items()}
-    return {
-        name: " ".join((field.description or below.get(name, "")).split()) for name, field in model.model_fields.items()
-    }
-
-
-def _model_type(hint: Any, without: Collection[str], *, secret: bool) -> Any:
-    """The type that a configuration file can hold for an argument of type `hint`."""
-    origin, arguments = get_origin(hint), get_args(hint)
-
-    def inner(one: Any) -> Any:
-        return _model_type(one, without, secret=secret)
-
-    if origin in (Union, types.UnionType):
-        plain = [one for one in arguments if get_origin(one) not in (pulumi.Output, Awaitable)]
-        return Union[tuple(one if one is type(None) else inner(one) for one in plain)]  # noqa: UP007
-    if origin is list:
-        return list[inner(arguments[0])]
-    if origin is dict:
-        return dict[str, inner(arguments[1])]
-    if hint is str and secret:
-        return SecretStr
-    if dataclasses.is_dataclass(hint):
-        return model_of(cast(type[Any], hint), without)
-    return hint
+def documentation(part: type[Settings]) -> dict[str, str]:
+    """What is said of each key, as one line each. Not for checks: reading sources takes long."""
+    below = {name: text for one in part.DOCUMENTED_BY for name, text in attribute_documentation(one).items()}
+    return {name: " ".join((key.text or below.get(name, "")).split()) for name, key in part.KEYS.items()}
 
 
 def _plain(value: Any, protect: Callable[[str], Any]) -> Any:
-    if isinstance(value, SettingsModel):
+    if isinstance(value, Settings):
         return value.written(protect)
-    if isinstance(value, SecretStr):
-        return protect(value.get_secret_value())
+    if isinstance(value, Secret):
+        return protect(value.reveal())
     if isinstance(value, list):
         return [_plain(one, protect) for one in cast(list[Any], value)]
     if isinstance(value, dict):
         return {key: _plain(one, protect) for key, one in cast(dict[str, Any], value).items()}
     return value
-
-
-def type_name(hint: Any) -> str:
-    """A type as the reference of the settings shows it."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret text"}
-    if hint in names:
-        return names[hint]
-    if origin in (Union, types.UnionType):
-        return " or ".join(type_name(one) for one in arguments if one is not type(None))
-    if origin is list:
-        return f"list of {type_name(arguments[0])}"
-    if origin is dict:
-        return f"map to {type_name(arguments[1])}"
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return " or ".join(f"`{member.value}`" for member in hint)
-    return "section"

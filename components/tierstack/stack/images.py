@@ -27,7 +27,7 @@ class Images:
         rebuilt image is a change; on Kubernetes the name under which the image is loaded into the node.
         """
         self._kind = kind
-        given = {f"images.{key}": value for key, value in settings.images.model_dump().items()}
+        given = {f"images.{key}": value for key, value in settings.images.written().items()}
         for one in all_of_them:
             given |= {
                 f"{one.path}.{argument}": getattr(one.settings, argument, None) for _, argument in arguments(one, kind)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from tierstack.core.errors import MISSING, Diagnostic, nearest
 from tierstack.core.section import Section
 from tierstack.platform import name_problems
-from tierstack.stack.derive import SettingsModel
+from tierstack.stack.derive import Settings
 from tierstack.stack.sections import SECTIONS
 
 NONE = "none"
@@ -26,7 +26,7 @@ class Instance:
     """Its name in the program."""
     path: str
     """Where its settings stand: `app`, or `apps.shop`."""
-    settings: SettingsModel
+    settings: Settings
     named: bool = False
     """Whether it is one of several, and its name was chosen."""
     per: "Instance | None" = None
@@ -37,8 +37,8 @@ def instances(settings: Any) -> list[Instance]:
     """Every component that the settings have a section for, in the order of the sections."""
     found: list[Instance] = []
     for section in SECTIONS:
-        many = cast(Mapping[str, SettingsModel] | None, getattr(settings, section.several) if section.several else None)
-        given: SettingsModel | None = getattr(settings, section.key)
+        many = cast(Mapping[str, Settings] | None, getattr(settings, section.several) if section.several else None)
+        given: Settings | None = getattr(settings, section.key)
         if many is not None:
             found += [Instance(section, name, f"{section.several}.{name}", one, True) for name, one in many.items()]
         elif given is not None and section.per:
@@ -48,7 +48,7 @@ def instances(settings: Any) -> list[Instance]:
     return found
 
 
-def _one_for(section: Section[Any], settings: SettingsModel, of: Instance) -> Instance:
+def _one_for(section: Section[Any], settings: Settings, of: Instance) -> Instance:
     """The component that is there for `of`. One that is there for the only one has the same name as if it had been
     there for one of several, so that several can come later."""
     name = section.name if of.name == of.section.name else f"{of.name}-{section.name}"

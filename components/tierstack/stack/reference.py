@@ -3,12 +3,9 @@
 from enum import Enum
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
-from tierstack.stack.derive import SettingsModel, documentation, type_name
-from tierstack.stack.settings import settings_model
+from tierstack.core.keys import Key, noun
+from tierstack.stack.derive import Settings, documentation
+from tierstack.stack.settings import settings
 
 _HEAD = """\
 # Configuration
@@ -101,29 +98,28 @@ config:
 
 def markdown() -> str:
     """The whole page."""
-    whole = settings_model()
+    whole = settings()
     parts = [_HEAD, "## Top level\n", _table(whole)]
-    for name, field in whole.model_fields.items():
-        model = _section(field.annotation)
-        if model is None:
+    for name, key in whole.KEYS.items():
+        part = _section(key.type)
+        if part is None:
             continue
-        if get_origin(field.annotation) is dict:
-            parts += [f"\n## `shop:{name}`\n", f"{field.description}"]  # the keys of each stand above
+        if get_origin(key.type) is dict:
+            parts += [f"\n## `shop:{name}`\n", f"{key.text}"]  # the keys of each stand above
             continue
-        made = issubclass(model, SettingsModel) and model.documented_by
-        text = " ".join(((field.description if made else model.__doc__) or "").split())
-        parts += [f"\n## `shop:{name}`\n", f"{text}\n", _table(model), *_nested(model, name)]
+        text = " ".join(((key.text if part.DOCUMENTED_BY else part.__doc__) or "").split())
+        parts += [f"\n## `shop:{name}`\n", f"{text}\n", _table(part), *_nested(part, name)]
     return "\n".join(parts)
 
 
-def _nested(model: type[BaseModel], path: str) -> list[str]:
+def _nested(part: type[Settings], path: str) -> list[str]:
     """A table for each section within a section."""
     parts: list[str] = []
-    for name, field in model.model_fields.items():
-        inner = _section(field.annotation)
+    for name, key in part.KEYS.items():
+        inner = _section(key.type)
         if inner is None:
             continue
-        written = str(field.annotation)
+        written = str(key.type)
         many = "[]" if "list[" in written else ".NAME" if "dict[" in written else ""
         where = f"{path}.{name}{many}"
         parts += [f"\n### `{where}`\n", f"{' '.join((inner.__doc__ or '').split())}\n", _table(inner)]
@@ -131,24 +127,20 @@ def _nested(model: type[BaseModel], path: str) -> list[str]:
     return parts
 
 
-def _table(model: type[BaseModel]) -> str:
+def _table(part: type[Settings]) -> str:
     rows = ["| key | value | default | |", "|---|---|---|---|"]
-    texts = documentation(model)
-    for name, field in model.model_fields.items():
-        text = texts[name].replace("|", "\\|")
-        rows.append(f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {text} |")
+    texts = documentation(part)
+    for name, key in part.KEYS.items():
+        text, value = texts[name].replace("|", "\\|"), noun(key.type).replace("|", "\\|")
+        rows.append(f"| `{name}` | {value} | {_default(key)} | {text} |")
     return "\n".join(rows)
 
 
-def _type(hint: Any) -> str:
-    return type_name(hint).replace("|", "\\|")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
+def _default(key: Key) -> str:
+    if key.required:
         return "**required**"
-    default = field.get_default(call_default_factory=True, validated_data={})
-    if default is None or default is PydanticUndefined or isinstance(default, BaseModel):
+    default = key.absent()
+    if default is None or isinstance(default, Settings):
         return "–"
     if isinstance(default, Enum):
         return f"`{default.value}`"
@@ -157,9 +149,9 @@ def _default(field: FieldInfo) -> str:
     return f"`{default}`" if default != "" else "empty"
 
 
-def _section(hint: Any) -> type[BaseModel] | None:
+def _section(hint: Any) -> type[Settings] | None:
     """The section inside a type such as `X | None` or `list[X]`."""
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
+    if isinstance(hint, type) and issubclass(hint, Settings):
         return hint
     return next((found for one in get_args(hint) if (found := _section(one))), None)
 

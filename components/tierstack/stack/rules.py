@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from pydantic import BaseModel, SecretStr
-
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.section import database_clients
 from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
 from tierstack.core.errors import HIDDEN, ArgumentError
 from tierstack.core.hostnames import covers
+from tierstack.core.keys import Secret
 from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import at_argument
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.platform.proxy.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.stack import certificates
+from tierstack.stack.derive import Settings
 from tierstack.stack.instances import Instance
 from tierstack.stack.memory import HELPERS_MB, host_memory
 from tierstack.stack.plan import Plan
@@ -44,19 +44,19 @@ def plaintext_secrets(settings: Any, config: Mapping[str, Any], secret_keys: fro
     for path, value in _secrets(settings, ()):
         # The engine encrypts below a top-level key, which is that of a platform for what holds on one only.
         place = key_of(config, *path)
-        if value and place[0] not in secret_keys and value.get_secret_value() != MASKED:
+        if value.reveal() and place[0] not in secret_keys and value.reveal() != MASKED:
             key = path_text(place)
             instead = f"write it with `pulumi config set --secret --path '{key}'`, and change the secret itself"
             found.append(Diagnostic(key, HIDDEN, "is a secret that stands in plaintext in the configuration", instead))
     return found
 
 
-def _secrets(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], SecretStr]]:
+def _secrets(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Secret]]:
     """Every secret within `value`, with its place."""
-    if isinstance(value, SecretStr):
+    if isinstance(value, Secret):
         yield path, value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
+    elif isinstance(value, Settings):
+        for name in value.KEYS:
             yield from _secrets(getattr(value, name), (*path, name))
     elif isinstance(value, dict):
         for name, inner in cast(dict[str, object], value).items():

@@ -11,13 +11,10 @@ import types
 from enum import Enum
 from typing import Any, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
-from tierstack.stack.derive import documentation
+from tierstack.core.keys import Key, Secret
+from tierstack.stack.derive import Settings, documentation
 from tierstack.stack.sections import SECTIONS
-from tierstack.stack.settings import OVERLAYS, settings_model
+from tierstack.stack.settings import OVERLAYS, settings
 
 _PLAIN: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _SECRET = {
@@ -32,11 +29,11 @@ _SECRET = {
 def schema(project: str) -> dict[str, Any]:
     """The schema of the configuration files of a project."""
     made = _Definitions()
-    settings = made.of(settings_model(), in_list=False)
-    keys: dict[str, Any] = dict(made.models[_name(settings)]["properties"])
+    whole = made.of(settings(), in_list=False)
+    keys: dict[str, Any] = dict(made.groups[_name(whole)]["properties"])
     for overlay in OVERLAYS:
         text = f"What holds only where `platform.kind` is `{overlay}`: the same keys, laid over the others."
-        keys[overlay] = {"description": text, "allOf": [settings]}
+        keys[overlay] = {"description": text, "allOf": [whole]}
     prefix = re.escape(f"{project}:")
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -54,18 +51,18 @@ def schema(project: str) -> dict[str, Any]:
                 ],
             }
         },
-        "definitions": {"secret": _SECRET, **made.models},
+        "definitions": {"secret": _SECRET, **made.groups},
     }
 
 
 class _Definitions:
-    """The schemas of models, each once."""
+    """The schemas of groups of keys, each once."""
 
     def __init__(self) -> None:
-        self.models: dict[str, dict[str, Any]] = {}
+        self.groups: dict[str, dict[str, Any]] = {}
 
     def of(self, hint: Any, *, in_list: bool) -> dict[str, Any]:
-        """The schema of a type. In a list, which is replaced as a whole, a model has all that it requires."""
+        """The schema of a type. In a list, which is replaced as a whole, a group has all that it requires."""
         origin, arguments = get_origin(hint), get_args(hint)
         if origin in (Union, types.UnionType):
             return {"anyOf": [self.of(one, in_list=in_list) for one in arguments]}
@@ -75,44 +72,39 @@ class _Definitions:
             return {"type": "object", "additionalProperties": self.of(arguments[1], in_list=in_list)}
         if hint is type(None):
             return {"type": "null"}
-        if hint is SecretStr:
+        if hint is Secret:
             return {"$ref": "#/definitions/secret"}
         if isinstance(hint, type) and issubclass(hint, Enum):
             return {"enum": [member.value for member in hint]}
-        if isinstance(hint, type) and issubclass(hint, BaseModel):
-            return self._model(hint, in_list=in_list)
+        if isinstance(hint, type) and issubclass(hint, Settings):
+            return self._group(hint, in_list=in_list)
         return {"type": _PLAIN[hint]}
 
-    def _model(self, model: type[BaseModel], *, in_list: bool) -> dict[str, Any]:
+    def _group(self, group: type[Settings], *, in_list: bool) -> dict[str, Any]:
         made: dict[str, Any] = {"type": "object"}
-        if model.__doc__:
-            made["description"] = " ".join(model.__doc__.split())
-        texts = documentation(model)
-        made["properties"] = {
-            name: self._field(field, texts.get(name), in_list=in_list) for name, field in model.model_fields.items()
-        }
-        required = [name for name, field in model.model_fields.items() if field.is_required()]
+        if group.__doc__:
+            made["description"] = " ".join(group.__doc__.split())
+        texts = documentation(group)
+        made["properties"] = {name: self._key(key, texts[name], in_list=in_list) for name, key in group.KEYS.items()}
+        required = [name for name, key in group.KEYS.items() if key.required]
         if in_list and required:
             made["required"] = required
         made["additionalProperties"] = False
-        # One class gives models that differ by what the program wires, so a name may be taken.
-        name, number = model.__name__, 1
-        while self.models.setdefault(name, made) != made:
+        # One class gives groups that differ by what the program wires, so a name may be taken.
+        name, number = group.__name__, 1
+        while self.groups.setdefault(name, made) != made:
             number += 1
-            name = f"{model.__name__}{number}"
+            name = f"{group.__name__}{number}"
         return {"$ref": f"#/definitions/{name}"}
 
-    def _field(self, field: FieldInfo, text: str | None, *, in_list: bool) -> dict[str, Any]:
-        found = self.of(field.annotation, in_list=in_list)
+    def _key(self, key: Key, text: str, *, in_list: bool) -> dict[str, Any]:
+        found = self.of(key.type, in_list=in_list)
         if "$ref" in found:
             found = {"allOf": [found]}  # draft 7 ignores what stands beside a reference
-        described = " ".join((text or "").split())
-        default = field.default
-        if isinstance(default, Enum):
-            default = default.value
-        if default is None or default is PydanticUndefined:
-            return {"description": described, **found}
-        return {"description": described, "default": cast(object, default), **found}
+        default = key.default.value if isinstance(key.default, Enum) else key.default
+        if default is None:
+            return {"description": text, **found}
+        return {"description": text, "default": cast(object, default), **found}
 
 
 def _name(reference: dict[str, Any]) -> str:

@@ -6,18 +6,17 @@ platform stands below `shop:docker` or `shop:kubernetes` and is laid over the re
 
 import functools
 import json
-from collections.abc import Mapping
-from typing import Any, cast, get_args
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import ErrorDetails
-
-from tierstack.core.arguments import example_groups
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, unknown_key
+from tierstack.core.arguments import load
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic
+from tierstack.core.keys import Key
 from tierstack.core.section import Presence, Section
 from tierstack.core.tier import Tier
 from tierstack.platform import Platform, PlatformKind
-from tierstack.stack.derive import SettingsModel, model_of, type_name
+from tierstack.stack.derive import Settings, settings_class, settings_of
 from tierstack.stack.sections import SECTIONS
 
 _IMAGES = """Container images. Each is written by digest (`repository:tag@sha256:…`), on Docker also as the id of an
@@ -26,77 +25,72 @@ the id of `tierstack.local/NAME:TAG`; on Kubernetes the image must be loaded int
 tierstack.local/NAME:TAG`), because no registry has it."""
 
 
-class PlatformSettings(model_of(Platform, without={"environment", "name"})):
-    """Where the stack runs."""
-
-    name: str | None = Field(
-        default=None,
-        description="Prefix of every name on a Docker host; the namespace on Kubernetes. A DNS label of at most 40 "
-        "characters. None: project and stack, `shop-local`.",
-    )
-    memory_mb: int | None = Field(
-        default=None,
-        description="MiB of memory of the Docker host that the stack may use; the limits of all containers must fit "
-        "into it, also during a release, while web containers and most roles run twice. None: not checked.",
-    )
+_NAME = """Prefix of every name on a Docker host; the namespace on Kubernetes. A DNS label of at most 40 characters.
+None: project and stack, `shop-local`."""
+_MEMORY = """MiB of memory of the Docker host that the stack may use; the limits of all containers must fit into it,
+also during a release, while web containers and most roles run twice. None: not checked."""
 
 
-class _Base(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    tier: Tier = Field(description="The size that counts are taken from where a section gives none.")
-    platform: PlatformSettings = Field(description="Where the stack runs.")
-
-
-def settings_model() -> type[BaseModel]:
-    """All settings of a stack, for one kind of platform: made from the sections of its components."""
-    return _settings_model(tuple(SECTIONS))
+def settings() -> type[Settings]:
+    """All settings of a stack: made from the sections of its components."""
+    return _settings(tuple(SECTIONS))
 
 
 def names() -> frozenset[str]:
     """Every key of the project's namespace."""
-    return frozenset({*settings_model().model_fields, *OVERLAYS})
+    return frozenset({*settings().KEYS, *OVERLAYS})
 
 
 @functools.cache
-def _settings_model(sections: tuple[Section[Any], ...]) -> type[BaseModel]:
-    images = _images_model(sections)
-    fields: dict[str, Any] = {"images": (images, Field(default_factory=images, description="What its containers run."))}
+def _settings(sections: tuple[Section[Any], ...]) -> type[Settings]:
+    images = _images(sections)
+    keys = {
+        "tier": Key(type=Tier, required=True, text="The size that counts are taken from where a section gives none."),
+        "platform": Key(type=_platform(), required=True, text="Where the stack runs."),
+        "images": Key(type=images, factory=images, text="What its containers run."),
+    }
     for one in sections:
-        fields |= _fields(one)
-    return create_model("Settings", __base__=_Base, **fields)
+        keys |= _keys(one)
+    made = settings_class("Settings", keys)
+    made.BESIDE = frozenset(OVERLAYS)
+    return made
 
 
-def _fields(one: Section[Any]) -> dict[str, Any]:
+def _platform() -> type[Settings]:
+    made = settings_of(Platform, without={"environment", "name"})
+    own = {"name": Key(type=str | None, text=_NAME), "memory_mb": Key(type=int | None, text=_MEMORY)}
+    return settings_class(made.__name__, {**made.KEYS, **own}, "Where the stack runs.", made.DOCUMENTED_BY)
+
+
+def _keys(one: Section[Any]) -> dict[str, Key]:
     """The keys of a component; what the program gives is no key of them."""
     images = {name: image.key for image in one.images for name in (image.docker, image.kubernetes) if name}
-    model = model_of(one.args, {"platform", "tier", "physical_name", *images, *one.wired}, one.own, one.texts)
+    part = settings_of(one.args, {"platform", "tier", "physical_name", *images, *one.wired}, one.own, one.texts)
     if one.several is None:
         if one.presence is Presence.OPTIONAL:
-            return {one.key: (model | None, Field(default=None, description=one.text))}
-        default: dict[str, Any] = {"default_factory": model} if one.presence is Presence.DEFAULT else {}
-        return {one.key: (model, Field(**default, description=one.text))}
-    overrides: dict[str, Any] = {
-        name: (
-            str | None,
-            Field(default=None, description=f"Overrides `images.{key}`. None: the image there."),
-        )
+            return {one.key: Key(type=part | None, text=one.text)}
+        required = one.presence is Presence.REQUIRED
+        return {one.key: Key(type=part, required=required, factory=None if required else part, text=one.text)}
+    overrides = {
+        name: Key(type=str | None, text=f"Overrides `images.{key}`. None: the image there.")
         for name, key in images.items()
     }
-    model = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **overrides)
-    absent: dict[str, Any] = {"default_factory": model} if one.presence is Presence.DEFAULT else {"default": None}
+    part = settings_class(part.__name__, {**part.KEYS, **overrides}, part.__doc__, part.DOCUMENTED_BY)
     text = f"Several of `{one.key}`: a map from their names (lower-case letters, digits, hyphens), each with its keys."
     # Neither may be null: it would not say whether there is one, or none.
     return {
-        one.key: (model, Field(**absent, description=f"{one.text} For several: `{one.several}`.")),
-        one.several: (dict[str, model], Field(default=None, description=text)),
+        one.key: Key(
+            type=part,
+            factory=part if one.presence is Presence.DEFAULT else None,
+            text=f"{one.text} For several: `{one.several}`.",
+        ),
+        one.several: Key(type=dict[str, part], text=text),
     }
 
 
-def _images_model(sections: tuple[Section[Any], ...]) -> type[SettingsModel]:
+def _images(sections: tuple[Section[Any], ...]) -> type[Settings]:
     keys = sorted((image for one in sections for image in one.images), key=lambda image: not image.required)
-    fields: dict[str, Any] = {image.key: (str | None, Field(default=None, description=image.text)) for image in keys}
-    return create_model("Images", __base__=SettingsModel, __doc__=_IMAGES, **fields)
+    return settings_class("Images", {image.key: Key(type=str | None, text=image.text) for image in keys}, _IMAGES)
 
 
 MASKED = "(secret)"
@@ -110,6 +104,8 @@ def read(config: Mapping[str, Any]) -> Any:
 
     Raises ArgumentError with every problem of shape, also of the part for the other kind of platform.
     """
+    # As the engine hands it over: a date, which YAML knows, is a text there.
+    config = json.loads(json.dumps(dict(config), default=str))
     problems = [
         Diagnostic(name, config[name], "is not a section", "write a map of settings", "wrong-type")
         for name in OVERLAYS
@@ -118,11 +114,23 @@ def read(config: Mapping[str, Any]) -> Any:
     if problems:
         raise ArgumentError("configuration", problems)
     chosen = _kind_of(config)
-    for name in sorted(OVERLAYS, key=lambda name: name != chosen):
-        problems += [one for one in _shape(_laid(config, name), config.get(name, {}), name) if one not in problems]
+    found, problems = _read_for(chosen, config)
+    if not config.keys().isdisjoint(OVERLAYS):  # else the other kind has the same keys
+        for name in OVERLAYS.keys() - {chosen}:
+            problems += [one for one in _read_for(name, config)[1] if one not in problems]
     if problems:
         raise ArgumentError("configuration", problems)
-    return settings_model().model_validate_json(json.dumps(_laid(config, chosen)))
+    return found
+
+
+def _read_for(kind: str, config: Mapping[str, Any]) -> tuple[Any, list[Diagnostic]]:
+    """The settings for a kind of platform, with the problems of their shape, each where its key stands."""
+    laid, overlay = _laid(config, kind), config.get(kind, {})
+    found, problems = load(settings(), laid)
+    over = {path_text(place) for place in _places(overlay)} if problems else set[str]()
+    problems = [replace(one, path=f"{kind}.{one.path}") if one.path in over else one for one in problems]
+    forms = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, laid, overlay, kind)]
+    return found, problems + forms
 
 
 def key_of(config: Mapping[str, Any], *path: str | int) -> tuple[str | int, ...]:
@@ -156,16 +164,6 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _shape(config: dict[str, Any], overlay: Mapping[str, Any], kind: str) -> list[Diagnostic]:
-    found = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, config, overlay, kind)]
-    try:
-        # As JSON, because strict JSON reads `queue` as a choice but never "3" as a number.
-        settings_model().model_validate_json(json.dumps(config, default=str))
-    except ValidationError as error:
-        return [_problem(detail, overlay, kind) for detail in error.errors()] + found
-    return found
-
-
 def _forms(
     section: Section[Any], several: str, config: Mapping[str, Any], overlay: Mapping[str, Any], kind: str
 ) -> list[Diagnostic]:
@@ -190,53 +188,29 @@ def _forms(
     return []
 
 
-def _problem(detail: ErrorDetails, overlay: Mapping[str, Any], kind: str) -> Diagnostic:
-    where = detail["loc"]
-    path = path_text((kind, *where) if _holds(overlay, where) else where)
-    hint = _hint(where)
-    if detail["type"] == "extra_forbidden":
-        parent = _hint(where[:-1]) if len(where) > 1 else settings_model()
-        known = {*parent.model_fields} if len(where) > 1 else names()
-        parents, _, last = path.rpartition(".")
-        inner = {name: _within(field.annotation) for name, field in parent.model_fields.items()}
-        groups = {name: one.model_fields for name, one in inner.items() if hasattr(one, "model_fields")}
-        return unknown_key(parents, last, known, groups | _examples(parent), detail["input"])
-    noun = type_name(hint)
-    article = noun if noun[0] == "`" or noun == "true or false" else f"a {noun}"
-    if detail["type"] == "missing":
-        return Diagnostic(path, MISSING, "is required", f"write {article}", "missing-key")
-    shown = HIDDEN if "secret" in noun else detail["input"]
-    if detail["type"] == "enum":
-        return Diagnostic(path, shown, "is not a choice", f"write {article}", "not-a-choice")
-    return Diagnostic(path, shown, f"is {_kind(detail['input'])}", f"write {article}", "wrong-type")
-
-
-def _examples(model: type[BaseModel]) -> dict[str, list[str]]:
-    """The keys inside the maps of groups of a section, for each name that is an example."""
-    sources = model.documented_by if issubclass(model, SettingsModel) else ()
-    found = {name: keys for one in sources for name, keys in example_groups(one).items()}
-    return {name: keys for name, keys in found.items() if name.partition(".")[0] in model.model_fields}
-
-
-def _kind(value: object) -> str:
-    nouns: dict[type[Any], str] = {
-        str: "a text",
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        dict: "a section",
-    }
-    return "empty" if value is None else nouns.get(type(value)) or f"a {type(value).__name__}"
-
-
-def _holds(overlay: Mapping[str, Any], where: tuple[str | int, ...]) -> bool:
-    """Whether `where`, or what it is missing from, stands in the overlay."""
+def _holds(overlay: object, path: tuple[str | int, ...]) -> bool:
+    """Whether there is something at `path` in the overlay."""
     inside: Any = overlay
-    for step in where:
-        if not isinstance(inside, dict) or step not in inside:
+    for step in path:
+        if isinstance(inside, list):
+            if not isinstance(step, int) or step >= len(cast(list[Any], inside)):
+                return False
+        elif not isinstance(inside, dict) or step not in inside:
             return False
-        inside = cast(dict[Any, Any], inside)[step]
+        inside = cast(Any, inside)[step]
     return True
+
+
+def _places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place below `value`."""
+    inside: list[tuple[str | int, object]] = []
+    if isinstance(value, dict):
+        inside = list(cast(dict[str | int, object], value).items())
+    elif isinstance(value, list):
+        inside = list(enumerate(cast(list[object], value)))
+    for step, one in inside:
+        yield (*path, step)
+        yield from _places(one, (*path, step))
 
 
 def path_text(where: tuple[str | int, ...]) -> str:
@@ -245,23 +219,3 @@ def path_text(where: tuple[str | int, ...]) -> str:
     for step in where:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
     return path
-
-
-def _hint(where: tuple[str | int, ...]) -> Any:
-    """The type at a place of the settings: a model, or what a field is annotated with."""
-    hint: Any = settings_model()
-    for step in where:
-        hint = _within(hint)
-        if isinstance(hint, type) and issubclass(hint, BaseModel):
-            field = hint.model_fields.get(str(step))
-            hint = field.annotation if field else None
-        else:
-            inside = list(get_args(hint))  # a list holds its only argument, a map its last
-            hint = inside[-1] if inside else None
-    return _within(hint)
-
-
-def _within(hint: Any) -> Any:
-    """`X` of `X | None`."""
-    options = list(get_args(hint))
-    return next(one for one in options if one is not type(None)) if type(None) in options else hint

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import pulumi
-from pydantic import SecretStr
 
 from tierstack.app_cluster.section import Demands, demands
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.required import AddonsMode
 from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError, Diagnostic
+from tierstack.core.keys import Secret
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
 from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.links import GatewayIdentity
@@ -103,7 +103,7 @@ class ComponentArgs:
 
     def reading(self, of: Instance) -> dict[str, int]:
         """How long a proxy waits for a request, unless its settings say it: by the largest body of an application."""
-        if "read_timeout_seconds" in of.settings.model_fields_set:
+        if "read_timeout_seconds" in of.settings.keys_given:
             return {}
         return {"read_timeout_seconds": read_seconds(max(one.max_body_mb for one in self.demands))}
 
@@ -207,7 +207,7 @@ def _mta_sts(make: ComponentArgs, of: Instance, links: Links) -> Any:
     (gateway,), app = make.of("gateway"), make.of("app")[0]
     images = make.images.of(app)
     given: dict[str, Any] = {"image": images.get("nginx_image") or images["image"]}
-    if "nginx_command" not in of.settings.model_fields_set and "nginx_image" not in images:
+    if "nginx_command" not in of.settings.keys_given and "nginx_image" not in images:
         given["nginx_command"] = make.demands[0].nginx_command
     domain = make.settings.dns.domain
     return make.load(of, gateway=links.link(gateway), domain=domain, policy=make.policy, **given)
@@ -253,7 +253,7 @@ _WIRING: dict[str, Callable[[ComponentArgs, Instance, Links], Any]] = {
 def is_masked(settings: Any, path: str) -> bool:
     """Whether the setting at `path` is a secret that stands encrypted in the file."""
     value = functools.reduce(_inside, path.split("."), settings)
-    return isinstance(value, SecretStr) and value.get_secret_value() == MASKED
+    return isinstance(value, Secret) and value.reveal() == MASKED
 
 
 def _inside(value: Any, key: str) -> Any:

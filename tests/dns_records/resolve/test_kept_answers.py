@@ -37,7 +37,7 @@ def described(answers: Path | None) -> DNSRecordsArgs:
 
 
 def loaded(answers: Path | None) -> DNSRecordsArgs:
-    from tierstack.core.arguments import checked
+    from tierstack.core.checked import checked
 
     return checked(DNSRecordsArgs, described(answers), "dns")
 
