@@ -2,7 +2,10 @@
 `tests/core/docker` does the same with a real one."""
 
 import io
+import socket
 import tarfile
+import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +14,45 @@ import pytest
 import requests.exceptions
 
 from tierstack.platform import files, pulled_image, ready, run_once
+from tierstack.platform.daemon import answers
+
+
+@pytest.mark.parametrize(
+    ("answer", "there"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\nOK", True),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+        (b"", False),
+        (None, False),
+    ],
+    ids=["OK", "unwell", "silent", "absent"],
+)
+@pytest.mark.parametrize("named", ["platform", "environment"])
+def test_whether_a_daemon_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, answer: bytes | None, there: bool
+) -> None:
+    path = tmp_path / "daemon.sock"
+    server = socket.socket(socket.AF_UNIX)
+    if answer is not None:
+        server.bind(str(path))
+        server.listen()
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(1024).startswith(b"GET /_ping ")
+            connection.sendall(answer or b"")
+
+    if answer is not None:
+        threading.Thread(target=serve, daemon=True).start()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}" if named == "environment" else "unix:///nowhere")
+    with server:
+        assert answers(f"unix://{path}" if named == "platform" else None) is there
+
+
+def test_a_daemon_on_another_machine_is_asked_by_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    assert answers("tcp://127.0.0.1:1") is False
 
 
 class Container:

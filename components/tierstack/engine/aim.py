@@ -10,7 +10,7 @@ from tierstack.engine.parts import is_on_docker
 from tierstack.engine.project import Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.run import Engine, engine
 from tierstack.engine.target import Target, on
-from tierstack.platform import Platform
+from tierstack.platform import Platform, daemon
 from tierstack.stack.protocol import CheckReport
 
 
@@ -63,7 +63,10 @@ def aim(project: Project, stack: str, asked: Target | None, *, falls_back: bool 
     if report.platform is None:
         raise ArgumentError(f"configuration of stack {stack}", report.problems)
     if report.platform.renders:
-        return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), None)
+        rendering = on(config, Target.RENDER, stack)
+        if rendering == config:
+            return _judged(stack, Aim(Target.RENDER, config, report))
+        return _aimed(project, stack, Target.RENDER, rendering, None)
     configured = Target(report.platform.kind.value)
     if falls_back and (missing := _ABSENT[configured](report.platform)):
         if configured is Target.DOCKER and report.platform.docker_host:
@@ -103,16 +106,10 @@ def _judged(stack: str, found: Aim) -> Aim:
 
 
 def _no_docker(platform: Platform) -> str | None:
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.DockerClient(base_url=platform.docker_host) if platform.docker_host else docker.from_env()
-        client.ping()  # pyright: ignore[reportUnknownMemberType]
-    except DockerException:
-        address = platform.docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
-        return f"no Docker daemon answers at {address}"
-    return None
+    if daemon.answers(platform.docker_host):
+        return None
+    address = platform.docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
+    return f"no Docker daemon answers at {address}"
 
 
 def _no_cluster(_platform: Platform) -> str | None:

@@ -61,6 +61,8 @@ class Outcome:
     """Each resource of a step as it will be: `type`, `urn`, `custom`, `provider`, `inputs`."""
     messages: list[str] = field(default_factory=list[str])
     """What the engine and the program reported as errors."""
+    no_stack: bool = False
+    """Whether nothing ran because the backend does not have the stack. Nobody was told."""
 
     def only_creates(self) -> bool:
         """Whether nothing that exists is touched."""
@@ -170,17 +172,24 @@ class Engine:
             if any(noise in line for noise in _NOISE):
                 continue
             said.append(line.rstrip())
-            if not quiet and not is_refusal(line):
+            if not quiet and not (is_refusal(line) or self._is_missing(line) or _not_set_up(line)):
                 sys.stdout.write(line)
                 sys.stdout.flush()
         outcome = _outcome(log, process.wait() == 0)
+        if not outcome.ok and (wrong := _not_set_up("\n".join(said))):
+            raise UsageError(wrong)
         if not outcome.ok and not outcome.messages:
             outcome.messages = [line for line in said if line][-20:]
+            outcome.no_stack = any(self._is_missing(line) for line in said)
         if any(_WRONG_PASSPHRASE in line for line in (*outcome.messages, *said)):
             outcome.messages = [self._wrong_passphrase()]
             if not quiet:
                 note(outcome.messages[0])
         return outcome
+
+    def _is_missing(self, line: str) -> bool:
+        """Whether a line of the engine says that the backend does not have the stack."""
+        return f"no stack named '{self.stack}' found" in line
 
     def _wrong_passphrase(self) -> str:
         return (
@@ -226,6 +235,8 @@ class Engine:
 
     def _export(self) -> dict[str, Any]:
         done = self._call("stack", "export", "--stack", self.stack, cwd=self.workspace)
+        if done.returncode != 0 and (wrong := _not_set_up(done.stderr)):
+            raise UsageError(wrong)
         return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else {}
 
     def _must(self, *arguments: str) -> None:

@@ -1,6 +1,14 @@
 """The Docker daemon as dynamic resources use it: a client, and images that are pulled where they are not there."""
 
+import os
+import socket
+from contextlib import suppress
 from typing import Any
+
+SOCKET = "unix:///var/run/docker.sock"
+"""Where the daemon answers unless somebody says otherwise."""
+_ANSWER_SECONDS = 60
+"""As long as the SDK waits."""
 
 
 def client(docker_host: str | None) -> Any:
@@ -8,6 +16,34 @@ def client(docker_host: str | None) -> Any:
     import docker  # a slow import, and only what talks to a daemon needs the SDK
 
     return docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()  # pyright: ignore
+
+
+def answers(docker_host: str | None) -> bool:
+    """Whether the daemon of a host, or of the environment, is there.
+
+    One at a socket is asked directly: importing the SDK would take longer than all the rest of the command.
+    """
+    address = docker_host or os.environ.get("DOCKER_HOST") or SOCKET
+    if address.startswith("unix://"):
+        return _pinged(f"/{address.removeprefix('unix://').lstrip('/')}")
+    from docker.errors import DockerException
+
+    with suppress(DockerException):
+        return bool(client(docker_host).ping())
+    return False
+
+
+def _pinged(path: str) -> bool:
+    """Whether an HTTP server at a socket says OK to a ping (Docker Engine API, `GET /_ping`)."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_ANSWER_SECONDS)
+            connection.connect(path)
+            connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            with connection.makefile("rb") as answer:
+                return answer.readline().split()[1:2] == [b"200"]
+    except OSError:
+        return False
 
 
 def state(props: dict[str, Any]) -> dict[str, Any]:
