@@ -12,9 +12,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from bench.measure import Project, Run
 
 PER_SHOP = 55  # resources of one shop
@@ -100,10 +97,7 @@ def median(figures: Figures, key: tuple[str, str, int], field: str) -> float:
 
 def report(figures: Figures, sizes: list[int], commands: list[str], rounds: int) -> None:
     """Medians as a table, ours against theirs."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    table = Table(title=f"median of {rounds}; tierstack / by hand = ratio", title_justify="left")
-    for name in ("command", "resources", "wall s", "CPU s", "peak MiB", "state KiB"):
-        table.add_column(name, justify="left" if name == "command" else "right")
+    rows = [["command", "resources", "wall s", "CPU s", "peak MiB", "state KiB"]]
     for size in sizes:
         for command in commands:
             cells = [command, str(PER_SHOP * max(1, round(size / PER_SHOP)) + SHARED)]
@@ -111,9 +105,16 @@ def report(figures: Figures, sizes: list[int], commands: list[str], rounds: int)
                 ours, theirs = (median(figures, (name, command, size), field) for name in PROGRAMS)
                 digits = 2 if field.endswith("_s") else 0
                 cells.append(f"{ours:.{digits}f} / {theirs:.{digits}f} = {ours / theirs:.2f}" if theirs else "")
-            table.add_row(*cells)
-    console.print(table)
-    console.print(json.dumps(machine()))
+            rows.append(cells)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print(f"median of {rounds}; tierstack / by hand = ratio")
+    for first, *others in rows:
+        print(
+            first.ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
+            sep="  ",
+        )
+    print(json.dumps(machine()))
 
 
 def machine() -> dict[str, str | float | int]:

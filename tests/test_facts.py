@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from packaging.requirements import Requirement
-from typer.testing import CliRunner
 
 import tierstack
 from tierstack.cli import app as cli
@@ -154,7 +154,7 @@ def test_every_dependency_is_imported() -> None:
 
 
 def test_the_command_tells_its_version() -> None:
-    result = CliRunner().invoke(cli.command(["--version"]), ["--version"])
+    result = CliRunner().invoke(cli.command, ["--version"], prog_name="tierstack")
     assert (result.exit_code, result.output) == (0, f"tierstack {importlib.metadata.version('tierstack')}\n")
     assert importlib.metadata.version("tierstack") == PROJECT["version"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from tests.projects import Checkout
 from tierstack.cli.app import command
@@ -101,9 +101,9 @@ def tierstack(project: Checkout, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command in the project; what main() turns into an exit code comes as an exception."""
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("COLUMNS", "200")
-    runner, app = CliRunner(), command()
+    runner = CliRunner()
 
     def call(*arguments: str, **options: Any) -> Result:
-        return runner.invoke(app, list(arguments), **options)
+        return runner.invoke(command, list(arguments), **options)
 
     return call

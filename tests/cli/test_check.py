@@ -40,11 +40,11 @@ def test_every_problem_with_exit_code_1(tierstack: Command, project: Checkout) -
     assert "tier = '2M': is not a choice" in done.stderr
     found = json.loads(tierstack("check", "-s", "local", "--json").stdout)
     assert [(one["path"], one["code"]) for one in found["diagnostics"]] == [
-        ("tier", "not-a-choice"),
         ("zzz", "unknown-key"),
+        ("tier", "not-a-choice"),
     ]
     assert not found["ok"]
-    assert found["diagnostics"][1]["value"] is None
+    assert found["diagnostics"][0]["value"] is None
 
 
 def test_advice_is_no_problem(tierstack: Command, project: Checkout) -> None:

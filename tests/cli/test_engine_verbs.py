@@ -245,6 +245,30 @@ def test_up_and_preview_look_at_what_is_there(tierstack: Command, pulumi: Fake) 
         assert "--refresh" in next(one for one in reversed(pulumi.calls()) if verb in one["arguments"])["arguments"]
 
 
+def test_a_preview_of_a_stack_that_exists_is_one_run_of_the_engine(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(preview={"events": CREATED})
+    assert tierstack("preview", "-s", "local").exit_code == 0
+    assert pulumi.verbs() == ["preview"]
+
+
+def test_a_preview_of_a_new_stack_makes_it(tierstack: Command, pulumi: Fake) -> None:
+    missing = {"code": 255, "err": "error: no stack named 'local' found"}
+    pulumi.say(preview=[missing, {"events": CREATED, "out": "creating web"}])
+    done = tierstack("preview", "-s", "local")
+    assert done.exit_code == 0, done.stderr
+    assert pulumi.verbs() == ["preview", "stack init", "preview"]
+    assert "--refresh" not in pulumi.calls()[-1]["arguments"]  # nothing is there
+    assert "no stack named" not in done.output
+    assert "creating web" in done.stdout
+
+
+def test_another_stack_that_is_missing_is_the_program_s_matter(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(preview={"code": 255, "err": "error: no stack named 'network' found"})
+    done = tierstack("preview", "-s", "local")
+    assert (done.exit_code, pulumi.verbs()) == (1, ["preview"])
+    assert "no stack named 'network' found" in done.stdout
+
+
 def test_adopting_is_for_one_run(tierstack: Command, pulumi: Fake, project: Checkout) -> None:
     before = (project.folder / "Pulumi.local.yaml").read_text()
     tierstack("up", "-s", "local", "--yes", "--adopt")

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
@@ -74,8 +75,9 @@ def test_locked_is_exit_code_1() -> None:
 def test_no_backend_says_how_to_choose_one(tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, lambda _: None)
     refusal = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
-    pulumi.say(stack_init={"code": 1, "err": refusal}, stack_ls={"code": 1, "err": refusal})
-    for verb in ("up", "status"):
+    refused = {"code": 1, "err": refusal}
+    pulumi.say(stack_init=refused, stack_ls=refused, preview=refused)
+    for verb in ("up", "status", "preview"):
         said = error_of(tierstack(verb, "-s", "local"))
         assert "`pulumi login --local`" in said
         assert "PULUMI_BACKEND_URL=file://" in said
@@ -96,14 +98,14 @@ def test_ctrl_c_is_one_line(
 
     monkeypatch.setattr("tierstack.cli.deferred.install", lambda: None)
     if where == "command":
-        monkeypatch.setattr(app, "command", interrupt)
+        monkeypatch.setattr(app.command, "main", interrupt)
     else:
         monkeypatch.setattr(f"tierstack.cli.{verb}.find", interrupt)
     monkeypatch.setattr(sys, "argv", ["tierstack", verb, "-s", "local"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.strip().splitlines()  # after the end of the line in which a terminal shows ^C
     assert line.startswith("interrupted; ")
     assert said in line
 
@@ -111,12 +113,41 @@ def test_ctrl_c_is_one_line(
 def test_the_shell_completes_names_of_stacks(project: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.folder)
     asked = {
-        "_TIERSTACK_COMPLETE": "complete_bash",
+        "_TIERSTACK_COMPLETE": "bash_complete",
         "COMP_WORDS": "tierstack check --stack ",
         "COMP_CWORD": "3",
     }
-    done = CliRunner().invoke(command(), [], env=asked, prog_name="tierstack")
-    assert done.stdout.split() == ["local", "prod", "staging"]
+    done = CliRunner().invoke(command, [], env=asked, prog_name="tierstack")
+    assert done.stdout.split() == ["plain,local", "plain,prod", "plain,staging"]
+
+
+def test_every_verb_is_in_the_help_and_shows_how_it_is_called() -> None:
+    runner = CliRunner()
+    told = runner.invoke(command, ["--help"]).stdout
+    for verb in command.list_commands(click.Context(command)):
+        assert f"\n  {verb} " in told
+        (usage, *_) = runner.invoke(command, [verb, "-h"], prog_name="tierstack").stdout.splitlines()
+        assert usage.startswith(f"Usage: tierstack {verb} ")
+    assert "..." not in told.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chek", "-s", "local"], "no verb `chek`; did you mean `check`?"),
+        (["check"], "Missing option '--stack' / '-s'"),
+        (["check", "-s", "local", "--platfrom", "docker"], "--platform"),
+        (["check", "-s", "local", "--platform", "podman"], "'docker', 'kubernetes', 'render'"),
+    ],
+)
+def test_a_call_that_is_not_understood(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tierstack", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 PROVIDER = "urn:pulumi:local::other::pulumi:providers:kubernetes::k8s"

@@ -4,21 +4,10 @@ import json
 from importlib import resources
 
 from tierstack.backup_schedule import agent
-from tierstack.backup_schedule.args import BackupScheduleArgs
-from tierstack.core.memory import Phase, Reserved
 from tierstack.platform.internal_ca import ca_path
 
 DELIVERED = ("cron.py", "metrics.py", "status.py", "target.py", "agent.py")
 """Modules of this package that run in the container, under the same name as here."""
-
-
-PREPARE_MB = 256
-"""MiB of what looks at the primary once, before the first backup."""
-
-
-def reserved(args: BackupScheduleArgs) -> list[Reserved]:
-    """Docker: the memory of its containers."""
-    return [Reserved(args.container_memory_mb), Reserved(PREPARE_MB, phase=Phase.ONCE)]
 
 
 def conninfo(host: str, port: str, user: str, database: str, *, verified: bool) -> str:

@@ -6,6 +6,7 @@ import pulumi
 
 from tierstack.backup_schedule import agent, alerts, config
 from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.memory import PREPARE_MB
 from tierstack.backup_schedule.restore import ENVIRONMENT, PYTHON
 from tierstack.links import SecretRef
 from tierstack.platform.docker import Attachment, Health, Mount, Service, host
@@ -75,7 +76,7 @@ def _once(service: Service, mounts: list[Mount]) -> Service:
         command=[*PYTHON, "prepare"],
         user=service.user,
         networks=service.networks,
-        memory_mb=config.PREPARE_MB,
+        memory_mb=PREPARE_MB,
         environment=service.environment,
         mounts=mounts,
     )

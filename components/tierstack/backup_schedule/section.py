@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tierstack.backup_schedule.args import BackupScheduleArgs
-from tierstack.core.memory import Reserved
+from tierstack.backup_schedule.memory import reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
 
 
@@ -14,12 +14,6 @@ class BackupKeys:
 
     retention_days: int | None = None
     """Length of the recovery window in days: every moment in it can be restored. 1 to 3650. None: 14."""
-
-
-def _reserved(args: BackupScheduleArgs) -> list[Reserved]:
-    from tierstack.backup_schedule import config
-
-    return config.reserved(args)
 
 
 def _drawing(args: BackupScheduleArgs, around: Surroundings) -> Drawing:
@@ -49,6 +43,6 @@ SECTION = Section(
             docker="image",
         ),
     ),
-    reserved=_reserved,
+    reserved=reserved,
     drawing=_drawing,
 )

@@ -4,40 +4,42 @@ import re
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from rich.markup import escape
+import click
 
-from tierstack.cli import show
-from tierstack.cli.options import Json
+from tierstack.cli import options, show
 from tierstack.engine.project import UsageError
 from tierstack.tls.observe import RefusedError, look
-
-app = typer.Typer(no_args_is_help=True, help="Certificates that servers show.")
 
 _PORT = 443
 _HOST_PORT = re.compile(r"(\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<name>[^\s:/\[\].][^\s:/\[\]]*))(:(?P<port>[0-9]{1,5}))?")
 
 
-@app.callback()
-def group() -> None:
+@click.group
+def run() -> None:
     """Certificates that servers show."""
 
 
-@app.command(
-    epilog="Examples: [bold]tierstack certificates check shop.example.org www.example.org[/bold]; "
-    "[bold]tierstack certificates check shop.localhost:8443 --address 127.0.0.1 --ca ca.pem --json[/bold]"
+@run.command(
+    short_help="Whether each server shows a good certificate.",
+    epilog=options.examples(
+        "tierstack certificates check shop.example.org www.example.org",
+        "tierstack certificates check shop.localhost:8443 --address 127.0.0.1 --ca ca.pem --json",
+    ),
 )
-def check(
-    hosts: Annotated[list[str], typer.Argument(metavar="HOST[:PORT]...", help="The names, as clients write them.")],
-    below: Annotated[
-        int, typer.Option(min=0, max=100, help="Fail where less than this share of the lifetime is left, in percent.")
-    ] = 17,
-    address: Annotated[str | None, typer.Option(help="Connect here, not where the DNS says.")] = None,
-    ca: Annotated[Path | None, typer.Option(help="Trust this CA (PEM) alone, such as the local one.")] = None,
-    json: Json = False,
-) -> None:
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST[:PORT]...")
+@click.option(
+    "--below",
+    type=click.IntRange(0, 100),
+    default=17,
+    show_default=True,
+    help="Fail where less than this share of the lifetime is left, in percent.",
+)
+@click.option("--address", metavar="ADDRESS", help="Connect here, not where the DNS says.")
+@click.option("--ca", type=options.a_path(), metavar="FILE", help="Trust this CA (PEM) alone, such as the local one.")
+@options.json
+def check(hosts: tuple[str, ...], below: int, address: str | None, ca: Path | None, json: bool) -> None:
     """Ask each server for its certificate as a client does: right name, trusted, and not near its end.
 
     17 percent is half of the third of the lifetime at which certificates are renewed: below it, no renewal has worked.
@@ -49,9 +51,9 @@ def check(
         show.as_json({"ok": ok, "below_percent": below, "certificates": found})
     else:
         for one in found:
-            style = "green" if one["ok"] else "bold red"
-            show.out.print(f"[{style}]{escape(one['host'])}[/]: {escape(_told(one))}")
-    raise typer.Exit(0 if ok else 1)
+            style = show.good if one["ok"] else show.bad
+            show.say(f"{style(one['host'])}: {_told(one)}")
+    show.end(ok=ok)
 
 
 def _seen(host: str, below: int, address: str | None, context: ssl.SSLContext) -> dict[str, Any]:

@@ -2,27 +2,25 @@
 
 from pathlib import Path
 
-import typer
+import click
 
-from tierstack.cli import show
-from tierstack.cli.options import Folder, Json, On, Stack
+from tierstack.cli import options, show
 from tierstack.core.diagnostics import MISSING, Diagnostic
 from tierstack.engine.project import UsageError, find
-from tierstack.engine.target import on
-
-EXAMPLES = (
-    "Examples: [bold]tierstack check -s prod[/bold]; [bold]tierstack check -s local --platform kubernetes --json[/bold]"
-)
+from tierstack.engine.target import Target, on
 
 _NOTHING: dict[str, list[str]] = {"advice": [], "capacity": [], "notes": []}
 
 
-def run(
-    stack: Stack,
-    platform: On = None,
-    json: Json = False,
-    cwd: Folder = Path(),
-) -> None:
+@click.command(
+    short_help="All problems of a stack's configuration, and what it carries.",
+    epilog=options.examples("tierstack check -s prod", "tierstack check -s local --platform kubernetes --json"),
+)
+@options.stack
+@options.platform
+@options.json
+@options.cwd
+def run(stack: str, platform: Target | None, json: bool, cwd: Path) -> None:
     """All problems of a stack's configuration, and what it carries. Needs no engine and no credentials.
 
     Uses the network only where `dns.live_dns` is true: it then asks the name servers of this machine, each question
@@ -54,7 +52,7 @@ def run(
         )
     elif found.problems:
         show.problems(f"configuration of stack {stack}", found.problems)
-        show.findings(warnings, ignored, show.err)
+        show.findings(warnings, ignored, err=True)
     else:
         show.verdict(stack, found)
-    raise typer.Exit(1 if found.problems else 0)
+    show.end(ok=not found.problems)

@@ -10,10 +10,14 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Awaitable, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any, Generic, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:
+    Loader = MetaPathFinder = object  # these classes need not be the bases, and bring along what handles archives
 
 T = TypeVar("T")
 

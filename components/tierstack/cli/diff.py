@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-import typer
+import click
 import yaml
 
-from tierstack.cli import show
-from tierstack.cli.options import Folder, Json
+from tierstack.cli import options, show
 from tierstack.core.errors import ArgumentError
 from tierstack.diff.cost import Prices
 from tierstack.diff.document import document
@@ -29,11 +28,6 @@ from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import RunFailedError, engine
 from tierstack.engine.target import Target
 
-EXAMPLES = (
-    "Examples: [bold]tierstack diff -s prod --base origin/main[/bold] (a rendered stack, without a cluster); "
-    "[bold]pulumi preview --json | tierstack diff -[/bold] (any Pulumi project); "
-    "[bold]tierstack diff --rendered old/prod new/prod --fail-on data-loss --output report.html[/bold]"
-)
 MET = 3
 """Exit code where the change has a risk that `--fail-on` names."""
 
@@ -49,54 +43,70 @@ class Format(Enum):
 _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
 
 
+@click.command(
+    short_help="Say what a change does, for a reviewer.",
+    epilog=options.examples(
+        "tierstack diff -s prod --base origin/main        (a rendered stack, without a cluster)",
+        "pulumi preview --json | tierstack diff -         (any Pulumi project)",
+        "tierstack diff --rendered old/prod new/prod --fail-on data-loss --output report.html",
+    ),
+)
+@click.argument("preview", type=options.a_path(dash=True), required=False)
+@click.option("--stack", "-s", metavar="NAME", help="Run the preview of this stack.")
+@click.option("--base", metavar="REVISION", help="With --stack: a Git revision to compare a rendered stack with.")
+@click.option(
+    "--rendered",
+    type=(options.a_path(), options.a_path()),
+    metavar="BEFORE AFTER",
+    help="Two directories of manifests, before and after.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([one.value for one in Risk]),
+    multiple=True,
+    help="End with exit code 3 on a risk of this class. Repeatable.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=options.a_path(),
+    multiple=True,
+    metavar="FILE",
+    help="Also write the full report: FILE.md, FILE.html, FILE.json. Repeatable.",
+)
+@click.option(
+    "--prices",
+    type=options.a_path(),
+    metavar="FILE",
+    help="YAML with `currency`, `cpu`, `memory_gib`, `disk_gib`: of a month.",
+)
+@click.option("--title", default="", metavar="NAME", help="Name of the stack in the report.")
+@click.option(
+    "--format",
+    type=click.Choice(Format, case_sensitive=False),
+    default=Format.MARKDOWN,
+    help="Form on standard output. Default: markdown.",
+)
+@options.json
+@options.cwd
 def run(
-    preview: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A file with what `pulumi preview --json` printed; `-`: standard input.", show_default=False
-        ),
-    ] = None,
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="Run the preview of this stack.", show_default=False)
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base", help="With --stack: a Git revision to compare a rendered stack with.", show_default=False
-        ),
-    ] = None,
-    rendered: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option("--rendered", help="Two directories of manifests, before and after.", show_default=False),
-    ] = None,
-    fail_on: Annotated[
-        list[Risk] | None,
-        typer.Option("--fail-on", help="End with exit code 3 on a risk of this class. Repeatable.", show_default=False),
-    ] = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Also write the full report: FILE.md, FILE.html, FILE.json. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            "--prices", help="YAML with `currency`, `cpu`, `memory_gib`, `disk_gib`: of a month.", show_default=False
-        ),
-    ] = None,
-    title: Annotated[str, typer.Option("--title", help="Name of the stack in the report.", show_default=False)] = "",
-    format: Annotated[Format, typer.Option("--format", help="Form on standard output.")] = Format.MARKDOWN,
-    json: Json = False,
-    cwd: Folder = Path(),
+    preview: Path | None,
+    stack: str | None,
+    base: str | None,
+    rendered: tuple[Path, Path] | None,
+    fail_on: tuple[str, ...],
+    output: tuple[Path, ...],
+    prices: Path | None,
+    title: str,
+    format: Format,
+    json: bool,
+    cwd: Path,
 ) -> None:
     """Say what a change does: what is lost, stops, becomes public, protects less or costs more, and what to do instead.
 
     The Markdown on standard output fits into a comment of GitHub: its first screen is always whole, details are cut
-    where they do not fit. Changes nothing. Exit code 1: the preview failed, and the report says why.
+    where they do not fit. Changes nothing. PREVIEW is a file with what `pulumi preview --json` printed; `-`: standard
+    input. Exit code 1: the preview failed, and the report says why.
     """
     given = [one for one in (preview, rendered, stack) if one is not None]
     if len(given) != 1 or (base is not None and stack is None):
@@ -111,15 +121,15 @@ def run(
     else:
         plan = _read(cast(Path, preview))
     made = report(plan, title=title, prices=_prices(prices) if prices else None)
-    for file in output or []:
+    for file in output:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_written(made, _BY_SUFFIX.get(file.suffix, Format.MARKDOWN), limit=None), encoding="utf-8")
     print(_written(made, Format.JSON if json else format), end="")
     if plan.errors:
-        raise typer.Exit(1)
-    if met := [one for one in made.classes() if one in (fail_on or [])]:
-        show.err.print(f"[red]the change has risks of:[/] {', '.join(met)}")
-        raise typer.Exit(MET)
+        show.end(ok=False)
+    if met := [one for one in made.classes() if one.value in fail_on]:
+        show.warn(f"{show.bad('the change has risks of:')} {', '.join(met)}")
+        raise click.exceptions.Exit(MET)
 
 
 def _written(made: Report, format: Format, limit: int | None = 0) -> str:

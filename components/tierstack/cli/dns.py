@@ -1,15 +1,13 @@
 """`tierstack dns`: what is wrong with a domain's records, and what the DNS says of the names that they depend on."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.markup import escape
+import click
 
-from tierstack.cli import show
-from tierstack.cli.options import Json
+from tierstack.cli import options, show
 from tierstack.dns_records import ignores
 from tierstack.dns_records.mail.mta_sts.fetch import fetch
 from tierstack.dns_records.resolve.kept_answers import KeptAnswers, KeptAnswersError, Recording
@@ -20,58 +18,81 @@ from tierstack.dns_records.zone.observe import check_live
 from tierstack.engine.output import check_file
 from tierstack.engine.project import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Records of a domain.")
 
-
-@app.callback()
-def group() -> None:
+@click.group
+def run() -> None:
     """Records of a domain."""
 
 
-@app.command(
-    epilog="Examples: [bold]tierstack dns check example.org[/bold]; "
-    "[bold]tierstack dns check example.org --zone example.org.zone --answers dns.json[/bold]"
+@run.command(
+    short_help="What is wrong with the records of a domain.",
+    epilog=options.examples(
+        "tierstack dns check example.org",
+        "tierstack dns check example.org --zone example.org.zone --answers dns.json",
+    ),
 )
+@click.argument("domain")
+@click.option(
+    "--zone",
+    type=options.a_path(dash=True),
+    metavar="FILE",
+    help="Judge this zone file, offline; `-` reads standard input.",
+)
+@click.option("--selector", multiple=True, metavar="NAME", help="A DKIM selector to look at (repeatable).")
+@click.option(
+    "--answers",
+    type=options.a_path(),
+    metavar="FILE",
+    help="With --zone: answers of the DNS that `tierstack dns snapshot` kept.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="RULE",
+    help="A finding that is meant: RULE, RULE@NAME, and =REASON after it (repeatable).",
+)
+@options.json
 def check(
-    domain: Annotated[str, typer.Argument(help="The domain: example.org")],
-    zone: Annotated[Path | None, typer.Option(help="Judge this zone file, offline; `-` reads standard input.")] = None,
-    selector: Annotated[list[str] | None, typer.Option(help="A DKIM selector to look at (repeatable).")] = None,
-    answers: Annotated[
-        Path | None, typer.Option(help="With --zone: answers of the DNS that `tierstack dns snapshot` kept.")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(help="A finding that is meant: RULE, RULE@NAME, and =REASON after it (repeatable)."),
-    ] = None,
-    json: Json = False,
+    domain: str, zone: Path | None, selector: tuple[str, ...], answers: Path | None, ignore: tuple[str, ...], json: bool
 ) -> None:
     """What is wrong with the web and mail records of a domain, each with its rule and its remedy."""
-    accepted = _accepted(ignore or [])
+    accepted = _accepted(ignore)
     if zone is not None:
-        found = check_zone(_octets(zone), domain, _kept(answers) if answers else None, selector or [])
+        found = check_zone(_octets(zone), domain, _kept(answers) if answers else None, list(selector))
     elif answers is not None:
         raise UsageError("--answers goes with --zone: without a zone file the DNS itself is asked")
     else:
-        found = check_live(domain, DnsResolver(), selector or [], fetch)
+        found = check_live(domain, DnsResolver(), list(selector), fetch)
     found, ignored = ignores.set_aside(found, accepted, domain.rstrip(".").lower())
     broken = any(one.severity is Severity.ERROR for one in found)
     if json:
         show.as_json({"domain": domain, **show.diagnostics(found, ignored)})
     else:
-        show.findings(found, ignored, show.out)
+        show.findings(found, ignored)
         if not broken:
-            show.out.print(f"[bold green]{escape(domain)}: no errors[/]")
-    raise typer.Exit(1 if broken else 0)
+            show.say(show.good(f"{domain}: no errors"))
+    show.end(ok=not broken)
 
 
-@app.command(epilog="Example: [bold]tierstack dns snapshot example.org --zone example.org.zone --out dns.json[/bold]")
-def snapshot(
-    domain: Annotated[str, typer.Argument(help="The domain: example.org")],
-    out: Annotated[Path, typer.Option(help="Where the answers are written; `dns_answers_path` reads them.")],
-    zone: Annotated[
-        Path | None, typer.Option(help="The zone file to judge. None: the zone as the DNS shows it.")
-    ] = None,
-) -> None:
+@run.command(
+    short_help="Keep answers of the DNS for previews without a network.",
+    epilog=options.examples("tierstack dns snapshot example.org --zone example.org.zone --out dns.json"),
+)
+@click.argument("domain")
+@click.option(
+    "--out",
+    type=options.a_path(),
+    required=True,
+    metavar="FILE",
+    help="Where the answers are written; `dns_answers_path` reads them.",
+)
+@click.option(
+    "--zone",
+    type=options.a_path(dash=True),
+    metavar="FILE",
+    help="The zone file to judge. Default: the zone as the DNS shows it.",
+)
+def snapshot(domain: str, out: Path, zone: Path | None) -> None:
     """Ask the DNS all that judging a zone asks, and keep the answers for previews without a network."""
     check_file(out, "--out")
     asked = Recording(DnsResolver())
@@ -82,10 +103,10 @@ def snapshot(
     if not asked.answers:
         raise UsageError("the DNS gave no answer: check the network")
     asked.write(out, datetime.now(UTC).date().isoformat())
-    show.out.print(f"{escape(str(out))}: {len(asked.answers)} answers")
+    show.say(f"{out}: {len(asked.answers)} answers")
 
 
-def _accepted(given: list[str]) -> dict[str, str]:
+def _accepted(given: Sequence[str]) -> dict[str, str]:
     """What `--ignore` names: a rule, or a rule and a name → the reason."""
     accepted: dict[str, str] = {}
     for one in given:

@@ -1,28 +1,28 @@
 """`tierstack down`: take a stack down, and keep its data unless told otherwise."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from tierstack.cli import show
-from tierstack.cli.options import Folder, Json, Stack
+from tierstack.cli import options, show
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import resume
 from tierstack.engine.project import UnreachableError, find
 from tierstack.engine.run import Engine, engine
 from tierstack.platform import DataProtection, claim
 
-EXAMPLES = "Examples: [bold]tierstack down -s local[/bold]; [bold]tierstack down -s local --delete-data --yes[/bold]"
 
-
-def run(
-    stack: Stack,
-    delete_data: Annotated[bool, typer.Option("--delete-data", help="Delete the data too, for good.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    json: Json = False,
-    cwd: Folder = Path(),
-) -> None:
+@click.command(
+    short_help="Remove everything that a stack made, but keep its data.",
+    epilog=options.examples("tierstack down -s local", "tierstack down -s local --delete-data --yes"),
+)
+@options.stack
+@click.option("--delete-data", is_flag=True, help="Delete the data too, for good.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@options.json
+@options.cwd
+def run(stack: str, delete_data: bool, yes: bool, json: bool, cwd: Path) -> None:
     """Remove everything that a stack made, but keep its data: volumes, databases, buckets.
 
     `--delete-data` deletes the data too and forgets the stack. Where `data_protection` is `retain` it is refused.
@@ -37,8 +37,8 @@ def run(
         if delete_data:
             _refuse_retained(pulumi)
         question = f"Delete everything in {stack}, data too, for good?" if delete_data else f"Take {stack} down?"
-        if not yes and not json and _at_terminal() and not typer.confirm(question):
-            raise typer.Exit(1)
+        if not yes and not json and _at_terminal() and not click.confirm(question):
+            show.end(ok=False)
         resumed = resume.begin(pulumi)
         show.resumed(stack, resumed, json=json)
         if delete_data:
@@ -50,7 +50,7 @@ def run(
         if not outcome.ok:
             if json:
                 show.failure(stack, outcome.messages, json=True)
-            raise typer.Exit(1)
+            show.end(ok=False)
         resume.finish(pulumi, resumed)
         kept = [one for one in pulumi.resources() if one.get("protect")]
         if not kept:
@@ -68,13 +68,13 @@ def _refuse_taken_over(pulumi: Engine, stack: str) -> None:
                 continue
         except DockerException as error:
             raise UnreachableError(claim.unreachable(one["outputs"].get("docker_host"), str(error))) from None
-        show.err.print(
-            f"[bold red]refused:[/] another state has taken over what {stack} ran on the Docker host "
+        show.warn(
+            f"{show.bad('refused:')} another state has taken over what {stack} ran on the Docker host "
             f"(platform.name = {one['outputs']['name']}). Nothing was changed.\n"
-            f"  To forget this state: [bold]pulumi stack rm {stack} --force[/]\n"
-            f"  To take the stack back: [bold]tierstack up -s {stack} --adopt[/]"
+            f"  To forget this state: {show.bold(f'pulumi stack rm {stack} --force')}\n"
+            f"  To take the stack back: {show.bold(f'tierstack up -s {stack} --adopt')}"
         )
-        raise typer.Exit(1)
+        show.end(ok=False)
 
 
 def _refuse_retained(pulumi: Engine) -> None:
@@ -82,15 +82,12 @@ def _refuse_retained(pulumi: Engine) -> None:
     kept = [one for one in pulumi.resources() if one.get("retainOnDelete")]
     if not kept:
         return
-    show.err.print(
-        f"[bold red]refused:[/] `data_protection` is `{DataProtection.RETAIN.value}`, so this data is not deleted:"
-    )
+    retain = DataProtection.RETAIN.value
+    show.warn(f"{show.bad('refused:')} `data_protection` is `{retain}`, so this data is not deleted:")
     for one in kept:
-        show.err.print(f"  {_name(one)}", markup=False)
-    show.err.print(
-        "To delete it, set `platform.data_protection: protect`, run `tierstack up`, then this command again."
-    )
-    raise typer.Exit(1)
+        show.warn(f"  {_name(one)}")
+    show.warn("To delete it, set `platform.data_protection: protect`, run `tierstack up`, then this command again.")
+    show.end(ok=False)
 
 
 def _name(resource: dict[str, Any]) -> str:
@@ -103,11 +100,9 @@ def _done(stack: str, kept: list[str], nothing: str, resumed: resume.Resumed, *,
         show.as_json({"stack": stack, "result": "succeeded", **resumed.as_json(), "kept": kept})
         return
     if not kept:
-        show.out.print(f"[bold green]{stack} is down[/]: {nothing}")
+        show.say(f"{show.good(f'{stack} is down')}: {nothing}")
         return
-    show.out.print(f"\n[bold green]{stack} is down.[/] Its data is kept:")
+    show.say(f"\n{show.good(f'{stack} is down.')} Its data is kept:")
     for one in kept:
-        show.out.print(f"  {one}", markup=False)
-    show.out.print(
-        f"`tierstack up -s {stack}` takes it up again; `tierstack down -s {stack} --delete-data` deletes it."
-    )
+        show.say(f"  {one}")
+    show.say(f"`tierstack up -s {stack}` takes it up again; `tierstack down -s {stack} --delete-data` deletes it.")

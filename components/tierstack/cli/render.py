@@ -1,32 +1,29 @@
 """`tierstack render`: the manifests of a stack, without any cluster or credentials."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.markup import escape
+import click
 
-from tierstack.cli import show
-from tierstack.cli.options import Folder, Json, Stack
+from tierstack.cli import options, show
 from tierstack.engine.aim import Aim, aim
 from tierstack.engine.project import Project, find
 from tierstack.engine.rendering import rendered
 from tierstack.engine.run import RunFailedError
 from tierstack.engine.target import Target
 
-EXAMPLES = "Examples: [bold]tierstack render -s prod[/bold]; [bold]tierstack render -s prod --output deploy/prod[/bold]"
 
-
-def run(
-    stack: Stack,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: rendered/STACK.")] = None,
-    delete_data: Annotated[
-        bool,
-        typer.Option("--delete-data", help="Also remove manifests of data that is no longer in the configuration."),
-    ] = False,
-    json: Json = False,
-    cwd: Folder = Path(),
-) -> None:
+@click.command(
+    short_help="Write a stack's Kubernetes manifests.",
+    epilog=options.examples("tierstack render -s prod", "tierstack render -s prod --output deploy/prod"),
+)
+@options.stack
+@click.option("--output", "-o", type=options.a_path(), metavar="DIRECTORY", help="Default: rendered/STACK.")
+@click.option(
+    "--delete-data", is_flag=True, help="Also remove manifests of data that is no longer in the configuration."
+)
+@options.json
+@options.cwd
+def run(stack: str, output: Path | None, delete_data: bool, json: bool, cwd: Path) -> None:
     """Write a stack's Kubernetes manifests, and a kustomization.yaml that applies them in order.
 
     Files of earlier runs that are no longer made are removed. Manifests of protected data (volumes, databases) are kept
@@ -41,8 +38,8 @@ def run(
 def write(
     project: Project, stack: str, found: Aim, output: Path | None = None, *, delete_data: bool, json: bool
 ) -> None:
-    """Render, and say what was written. Raises typer.Exit with 1 where data is kept that the configuration no longer
-    has, and where the engine fails."""
+    """Render, and say what was written. Exit code 1 where data is kept that the configuration no longer has, and where
+    the engine fails."""
     try:
         made = rendered(project, stack, found, output, delete_data=delete_data)
     except RunFailedError as error:
@@ -52,20 +49,19 @@ def write(
         about = {"stack": stack, "platform": "render", "result": "failed" if made.kept else "succeeded"}
         show.as_json({**about, "directory": str(made.folder), "manifests": made.count, **changes})
     else:
-        show.out.print(f"[bold green]{made.count} manifests[/] in {made.shown}")
+        show.say(f"{show.good(f'{made.count} manifests')} in {made.shown}")
         for line in made.gone:
-            show.err.print(f"[yellow]removed:[/] {line}", markup=True)
+            show.warn(f"{show.notice('removed:')} {line}")
         for line in made.refused:
-            show.err.print(f"[yellow]the cluster will refuse:[/] {escape(line)}")
+            show.warn(f"{show.notice('the cluster will refuse:')} {line}")
         for line in made.before:
-            show.err.print(f"[yellow]before you apply:[/] {escape(line)}")
+            show.warn(f"{show.notice('before you apply:')} {line}")
         if made.kept:
             names = "\n".join(f"  {line}" for line in made.kept)
-            show.err.print(
+            show.warn(
                 f"These hold data and are no longer in the configuration of {stack}:\n{names}\n"
                 f"Their manifests are kept in {made.shown}. To remove them:\n"
-                f"  tierstack render --stack {stack} --delete-data",
-                markup=False,
+                f"  tierstack render --stack {stack} --delete-data"
             )
     if made.kept:
-        raise typer.Exit(1)
+        show.end(ok=False)

@@ -1,13 +1,12 @@
 """How verdicts are told, to people and to machines."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-from rich.console import Console
-from rich.markup import escape
+import click
 
 from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
 from tierstack.stack.protocol import CheckReport
@@ -15,10 +14,48 @@ from tierstack.stack.protocol import CheckReport
 if TYPE_CHECKING:
     from tierstack.engine.resume import Resumed
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "dim"}
+def say(text: str) -> None:
+    """A line on standard output; its styles only where that is a terminal."""
+    click.echo(text, color=_color())
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    click.echo(text, err=True, color=_color())
+
+
+def _color() -> bool | None:
+    """Whether styles are kept (https://no-color.org). None: where a terminal shows them."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def good(text: str) -> str:
+    """What went well."""
+    return click.style(text, fg="green", bold=True)
+
+
+def bad(text: str) -> str:
+    """What did not."""
+    return click.style(text, fg="red", bold=True)
+
+
+def notice(text: str) -> str:
+    """What somebody should look at."""
+    return click.style(text, fg="yellow")
+
+
+def bold(text: str) -> str:
+    """What matters in a line."""
+    return click.style(text, bold=True)
+
+
+def dim(text: str) -> str:
+    """What matters less than the rest of a line."""
+    return click.style(text, dim=True)
+
+
+_STYLES = {Severity.ERROR: bad, Severity.WARNING: notice, Severity.ADVICE: dim}
 
 
 def at_terminal() -> bool:
@@ -31,48 +68,53 @@ def as_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def end(*, ok: bool) -> NoReturn:
+    """End the command with exit code 0 or 1."""
+    raise click.exceptions.Exit(0 if ok else 1)
+
+
 def failure(stack: str, messages: Sequence[str], *, json: bool) -> NoReturn:
     """Say why the engine failed, and end with exit code 1."""
     if json:
         as_json({"stack": stack, "result": "failed", "messages": list(messages)})
     else:
         for message in messages:
-            err.print(message, markup=False)
-    raise typer.Exit(1)
+            warn(message)
+    end(ok=False)
 
 
 def resumed(stack: str, found: "Resumed", *, json: bool) -> None:
-    """Say what an interrupted run left; raises typer.Exit where it is not possible to go on."""
+    """Say what an interrupted run left; ends the command where it is not possible to go on."""
     if found.error:
         failure(stack, found.error, json=json)
     if found.told and not json:
-        err.print(f"[yellow]the last run of {stack} was interrupted while it was[/]")
+        warn(notice(f"the last run of {stack} was interrupted while it was"))
         for one, then in found.told:
-            err.print(f"  {one}: {then}", markup=False)
+            warn(f"  {one}: {then}")
 
 
 def problems(title: str, found: Sequence[Diagnostic]) -> None:
     """Problems on standard error, each on its line."""
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    err.print(f"[bold red]{escape(title)}: {count}[/]")
+    warn(bad(f"{title}: {count}"))
     for one in found:
         where, said = str(one)[: len(one.path)], str(one)[len(one.path) :]
-        err.print(f"  [bold]{escape(where)}[/]{escape(said)}")
+        warn(f"  {bold(where)}{said}")
 
 
 def verdict(stack: str, found: CheckReport) -> None:
     """A verdict for people."""
     platform = found.platform
     kind = platform.kind.value if platform else "?"
-    out.print(f"[bold green]{escape(stack)}: no problems[/] [dim]({kind})[/]")
+    say(f"{good(f'{stack}: no problems')} {dim(f'({kind})')}")
     for index, limit in enumerate(found.capacity):
-        said = f"{limit.name}, {limit.requests_per_second:,.0f} requests/s [dim]({escape(limit.formula)})[/]"
-        out.print(f"  [yellow]Bottleneck:[/] {said}" if index == 0 else f"  Next: {said}")
+        said = f"{limit.name}, {limit.requests_per_second:,.0f} requests/s {dim(f'({limit.formula})')}"
+        say(f"  {notice('Bottleneck:')} {said}" if index == 0 else f"  Next: {said}")
     for line in found.notes:
-        out.print(f"  {escape(line)}")
-    findings(*found.findings(), out)
+        say(f"  {line}")
+    findings(*found.findings())
     for line in found.advice:
-        out.print(f"  [yellow]advice[/] {escape(line)}")
+        say(f"  {notice('advice')} {line}")
 
 
 def diagnostics(found: Sequence[Diagnostic], ignored: Sequence[Ignored]) -> dict[str, Any]:
@@ -84,12 +126,12 @@ def diagnostics(found: Sequence[Diagnostic], ignored: Sequence[Ignored]) -> dict
     }
 
 
-def findings(found: Sequence[Diagnostic], ignored: Sequence[Ignored], console: Console) -> None:
-    """Diagnostics, each on its line, and how many are ignored."""
+def findings(found: Sequence[Diagnostic], ignored: Sequence[Ignored], *, err: bool = False) -> None:
+    """Diagnostics, each on its line, and how many are ignored. `err`: on standard error."""
+    tell = warn if err else say
     for one in found:
-        style = _STYLES[one.severity]
-        console.print(f"[{style}]{one.severity.value:<8}[/] {escape(str(one))}")
+        tell(f"{_STYLES[one.severity](f'{one.severity.value:<8}')} {one}")
     if ignored:
         count = "1 finding is" if len(ignored) == 1 else f"{len(ignored)} findings are"
         rules = ", ".join(dict.fromkeys(one.diagnostic.code for one in ignored))
-        console.print(f"[dim]{count} ignored: {escape(rules)}[/]")
+        tell(dim(f"{count} ignored: {rules}"))

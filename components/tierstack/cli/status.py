@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import typer
+import click
 
-from tierstack.cli import show
-from tierstack.cli.options import Folder, Json, On, Stack
+from tierstack.cli import options, show
 from tierstack.engine.aim import aim
 from tierstack.engine.health import Part, is_well_altogether, summary
 from tierstack.engine.parts import is_rendered, parts_of
@@ -13,12 +12,15 @@ from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import engine
 from tierstack.engine.target import Target
 
-EXAMPLES = "Examples: [bold]tierstack status -s local[/bold]; [bold]tierstack status -s prod --json[/bold]"
-
 _RENDERED = "{} is rendered: ask what applies its manifests (Argo CD, Flux, `kubectl get`) for its health"
 
 
-def run(stack: Stack, platform: On = None, json: Json = False, cwd: Folder = Path()) -> None:
+@click.command(epilog=options.examples("tierstack status -s local", "tierstack status -s prod --json"))
+@options.stack
+@options.platform
+@options.json
+@options.cwd
+def run(stack: str, platform: Target | None, json: bool, cwd: Path) -> None:
     """Show the health of each part and of the public URL. Exit code 1 if a part is not healthy."""
     project = find(cwd)
     found = aim(project, stack, platform, falls_back=False)
@@ -31,7 +33,7 @@ def run(stack: Stack, platform: On = None, json: Json = False, cwd: Folder = Pat
             raise UsageError(_RENDERED.format(stack))
         parts = parts_of(held, pulumi.outputs(), found.platform, found.config)
     tell(stack, parts, json=json)
-    raise typer.Exit(0 if is_well_altogether(parts) else 1)
+    show.end(ok=is_well_altogether(parts))
 
 
 def tell(stack: str, parts: list[Part], *, json: bool) -> None:
@@ -41,15 +43,14 @@ def tell(stack: str, parts: list[Part], *, json: bool) -> None:
         show.as_json({"stack": stack, "result": result, "parts": [one.as_json() for one in parts]})
         return
     for one in parts:
-        show.out.print(line(one))
-    show.out.print(f"[bold {'green' if is_well_altogether(parts) else 'red'}]{summary(stack, parts)}[/]")
+        show.say(line(one))
+    style = show.good if is_well_altogether(parts) else show.bad
+    show.say(style(summary(stack, parts)))
 
 
 def line(one: Part) -> str:
     """A part for people."""
-    from rich.markup import escape
-
-    colour = "green" if one.is_well else "red"
-    since = f" [dim]since {one.since}[/]" if one.since else ""
-    why = f"  {escape(one.why)}" if one.why else ""
-    return f"  [{colour}]{one.health.value:<10}[/] {escape(one.name)}{since}{why}"
+    style = show.good if one.is_well else show.bad
+    since = f" {show.dim(f'since {one.since}')}" if one.since else ""
+    why = f"  {one.why}" if one.why else ""
+    return f"  {style(f'{one.health.value:<10}')} {one.name}{since}{why}"

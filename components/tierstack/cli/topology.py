@@ -3,21 +3,15 @@
 import json as jsonlib
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from tierstack.cli.options import Folder, On, Stack
+from tierstack.cli import options
 from tierstack.core.errors import ArgumentError
 from tierstack.engine.output import check_file
 from tierstack.engine.project import find
-from tierstack.engine.target import on
+from tierstack.engine.target import Target, on
 from tierstack.stack import picture
-
-EXAMPLES = (
-    "Examples: [bold]tierstack topology -s prod -o prod.svg[/bold]; "
-    "[bold]tierstack topology -s local --format mermaid[/bold]"
-)
 
 
 class Format(Enum):
@@ -28,13 +22,21 @@ class Format(Enum):
     JSON = "json"
 
 
-def run(
-    stack: Stack,
-    platform: On = None,
-    format: Annotated[Format, typer.Option(help="How it is written.")] = Format.SVG,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: standard output.")] = None,
-    cwd: Folder = Path(),
-) -> None:
+@click.command(
+    short_help="A picture of what runs and who calls whom.",
+    epilog=options.examples("tierstack topology -s prod -o prod.svg", "tierstack topology -s local --format mermaid"),
+)
+@options.stack
+@options.platform
+@click.option(
+    "--format",
+    type=click.Choice(Format, case_sensitive=False),
+    default=Format.SVG,
+    help="How it is written. Default: svg.",
+)
+@click.option("--output", "-o", type=options.a_path(), metavar="FILE", help="Default: standard output.")
+@options.cwd
+def run(stack: str, platform: Target | None, format: Format, output: Path | None, cwd: Path) -> None:
     """A picture of what runs and who calls whom, made from the configuration."""
     if output:
         check_file(output, "--output")

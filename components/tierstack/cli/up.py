@@ -2,12 +2,11 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from tierstack.cli import render, show, status
-from tierstack.cli.options import Folder, Json, On, Stack
+from tierstack.cli import options, render, show, status
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import parts, preflight, protected, resume
 from tierstack.engine.aim import Aim, aim, refuse_if_applied
@@ -17,26 +16,22 @@ from tierstack.engine.project import StackConfig, UsageError, find
 from tierstack.engine.run import Engine, Outcome, engine
 from tierstack.engine.target import Target
 
-EXAMPLES = (
-    "Examples: [bold]tierstack up -s local[/bold]; [bold]tierstack up -s prod --platform kubernetes[/bold]; "
-    "[bold]tierstack up -s local --platform render[/bold]"
+
+@click.command(
+    epilog=options.examples(
+        "tierstack up -s local", "tierstack up -s prod --platform kubernetes", "tierstack up -s local --platform render"
+    )
 )
-
-
-def run(
-    stack: Stack,
-    platform: On = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Change and delete without asking.")] = False,
-    delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="Delete data, too, that the configuration does without.")
-    ] = False,
-    adopt: Annotated[
-        bool,
-        typer.Option("--adopt", help="Take over what another state made under this platform name; keeps its data."),
-    ] = False,
-    json: Json = False,
-    cwd: Folder = Path(),
-) -> None:
+@options.stack
+@options.platform
+@click.option("--yes", "-y", is_flag=True, help="Change and delete without asking.")
+@click.option("--delete-data", is_flag=True, help="Also delete data that is no longer in the configuration.")
+@click.option(
+    "--adopt", is_flag=True, help="Take over what another state made under this platform name; keeps its data."
+)
+@options.json
+@options.cwd
+def run(stack: str, platform: Target | None, yes: bool, delete_data: bool, adopt: bool, json: bool, cwd: Path) -> None:
     """Create or update the stack to match its configuration.
 
     Asks at a terminal before it changes or deletes anything; keeps data unless --delete-data is given. Ends with the
@@ -47,8 +42,8 @@ def run(
     found = aim(project, stack, platform)
     refuse_if_applied(project, stack, found)
     if found.reason and not json:
-        show.err.print(
-            f"[yellow]{found.reason}:[/] Kubernetes manifests are written instead. Nothing is started; "
+        show.warn(
+            f"{show.notice(f'{found.reason}:')} Kubernetes manifests are written instead. Nothing is started; "
             f"{stack} was never applied"
         )
     if adopt and found.report is None:
@@ -63,7 +58,7 @@ def run(
     if found.target is Target.KUBERNETES and found.report and found.platform:
         unasked = preflight.check(found.report.needs, found.platform, stack)
         if unasked and not json:
-            show.err.print(f"[yellow]the cluster was not asked for its operators:[/] {unasked}")
+            show.warn(f"{show.notice('the cluster was not asked for its operators:')} {unasked}")
     with engine(project, stack, found.config) as pulumi:
         is_new = pulumi.create_stack()
         resumed = resume.Resumed() if is_new else resume.begin(pulumi)
@@ -78,7 +73,7 @@ def run(
         if not outcome.ok:
             if json:
                 show.failure(stack, outcome.messages, json=True)
-            raise typer.Exit(1)
+            show.end(ok=False)
         resume.finish(pulumi, resumed)
         _tell(pulumi, stack, found, outcome, resumed, json=json)
 
@@ -100,7 +95,7 @@ def _update(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, q
     if data:
         outcome.messages.append(protected.explained(stack, data))
         if not quiet:
-            show.err.print(outcome.messages[-1], markup=False)
+            show.warn(outcome.messages[-1])
     return outcome
 
 
@@ -115,17 +110,18 @@ def _ask(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, adop
     if planned.only_creates() and not data and not adopt:
         return
     for urn in data:
-        show.out.print(f"  [bold red]delete data[/]        {urn.rpartition('::')[2]}")
+        show.say(f"  {show.bad('delete data'.ljust(18))} {urn.rpartition('::')[2]}")
     for operation, urn in planned.changing:
-        show.out.print(f"  {operation:<18} {urn.rpartition('::')[2]}  [dim]{urn.split('::')[-2].split('$')[-1]}[/]")
+        *_, type_, name = urn.split("::")
+        show.say(f"  {operation:<18} {name}  {show.dim(type_.split('$')[-1])}")
     if adopt:
-        show.out.print("  [bold red]remove[/]             containers and networks of the other state, if it has any")
-    if not typer.confirm(f"Make these changes to {stack}?"):
-        raise typer.Exit(1)
+        show.say(f"  {show.bad('remove'.ljust(18))} containers and networks of the other state, if it has any")
+    if not click.confirm(f"Make these changes to {stack}?"):
+        show.end(ok=False)
 
 
 def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: resume.Resumed, *, json: bool) -> None:
-    """What changed, where the stack is, and how its parts are. Raises typer.Exit(1) where one is not well."""
+    """What changed, where the stack is, and how its parts are. Exit code 1 where one is not well."""
     outputs = {key: value for key, value in pulumi.outputs().items() if value is not None}
     seen = parts.after_update(pulumi, found.platform, found.config)
     well = is_well_altogether(seen)
@@ -135,21 +131,22 @@ def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: res
         show.as_json(
             {**about, "changes": outcome.changes, "outputs": outputs, "parts": [one.as_json() for one in seen]}
         )
-        raise typer.Exit(0 if well else 1)
+        show.end(ok=well)
     if parts.is_rendered(pulumi.resources()):
-        show.out.print(f"[bold green]{stack} is rendered:[/] its manifests are written to files; nothing was started")
+        show.say(f"{show.good(f'{stack} is rendered:')} its manifests are written to files; nothing was started")
         return
     urls = list(parts.addresses(outputs, found.config))
     if urls and outputs.get("ca"):
-        ca = f"pulumi stack output ca -s {stack} > ca.pem"
-        show.out.print(f"\nThe certificate is signed by this stack's local CA. To trust it: [bold]{ca}[/]")
-        show.out.print(f"  Then: [bold]curl --cacert ca.pem {urls[0]}/api/health[/]")
+        ca = show.bold(f"pulumi stack output ca -s {stack} > ca.pem")
+        show.say(f"\nThe certificate is signed by this stack's local CA. To trust it: {ca}")
+        show.say(f"  Then: {show.bold(f'curl --cacert ca.pem {urls[0]}/api/health')}")
     for one in seen:
         if not one.is_well or one.why:
-            show.out.print(status.line(one))
+            show.say(status.line(one))
     url = ", ".join(urls)
     if not well:
-        show.out.print(f"[bold red]{summary(stack, seen)}[/]{f': {url}' if url else ''}")
-        raise typer.Exit(1)
+        show.say(f"{show.bad(summary(stack, seen))}{f': {url}' if url else ''}")
+        show.end(ok=False)
     health = f"{len(seen)} parts, all healthy" if seen else "nothing in it reports its health"
-    show.out.print(f"[bold green]{stack} is up{f':[/] [bold]{url}' if url else ''}[/] ({health})")
+    up = f"{show.good(f'{stack} is up:')} {show.bold(url)}" if url else show.good(f"{stack} is up")
+    show.say(f"{up} ({health})")

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -75,6 +74,8 @@ def _kept(url: str, sha256: str | None, fetch: Fetch) -> str:
     actual = hashlib.sha256(content).hexdigest()
     if actual != sha256:
         raise ValueError(f"{url} has the SHA-256 {actual}, expected {sha256}; not used")
+    import tempfile  # a check of a configuration keeps nothing
+
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
         scratch.write(content)

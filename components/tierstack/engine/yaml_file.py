@@ -19,10 +19,11 @@ def load(path: Path, remedy: str = "write `key: value` lines") -> dict[str, Any]
     text = ""
     try:
         text = path.read_text(encoding="utf-8")
-        root = cast(Node | None, yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
         if twice := list(_twice(root)) if root else []:
             raise UsageError("\n".join(f"{path.name}: {one}" for one in twice))
-        document: Any = yaml.safe_load(text)
+        document: Any = cast(Any, loader).construct_document(root) if root else None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -6,7 +6,6 @@
 
 import importlib
 import importlib.util
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -119,6 +118,8 @@ class Host:
 
     def compare(self, owned: Sets, wanted: Sets, limits: Limits) -> Comparison:
         """Read the host, and let octoDNS find the difference among what is ours, wanted or taken over."""
+        import logging
+
         from octodns.processor.base import BaseProcessor
         from octodns.zone import Zone
 

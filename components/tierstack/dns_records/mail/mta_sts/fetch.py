@@ -1,15 +1,16 @@
 """The MTA-STS policy of a domain as a sender gets it (RFC 8461 §3.3), and what is wrong with it."""
 
-import http.client
-import socket
-import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.dns_records.mail import mx
 from tierstack.dns_records.mail.mta_sts import record as mta_sts
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, declare, error
+
+if TYPE_CHECKING:
+    import ssl
 
 declare("sts-policy", "RFC 8461 §3.2", ERROR)
 declare("sts-unserved", "RFC 8461 §3.3", ERROR)
@@ -32,12 +33,17 @@ def fetch(
     *,
     timeout: float = 10.0,
     address: tuple[str, int] | None = None,
-    context: ssl.SSLContext | None = None,
+    context: "ssl.SSLContext | None" = None,
 ) -> str:
     """The policy as a sender fetches it: HTTPS with a certificate for its host, no redirect, `text/plain`.
 
     `timeout` in seconds. `address` and `context` stand in for port 443 of the host and for the CAs of this machine.
     """
+    # Here, because most checks load this module and ask no server.
+    import http.client
+    import socket
+    import ssl
+
     host = mta_sts.host_name(domain)
     connection = http.client.HTTPSConnection(host, timeout=timeout)
     try:
