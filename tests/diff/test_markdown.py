@@ -181,3 +181,9 @@ def test_a_failed_preview_says_so_first() -> None:
     assert said.splitlines()[1] == "### 🛑 `prod`: the preview failed"
     assert "tier = '2M': is not a choice" in said
     assert "no changes" not in said
+
+
+def test_what_the_plan_does_not_know_is_said() -> None:
+    known_later = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    plan = plans.plan(plans.steps("aws:x/thing:Thing", old={"a": 1, "b": 1}, new={"a": known_later, "b": 2}))
+    assert "> 1 value is known only during the update" in comment(report(plan))

@@ -118,6 +118,12 @@ def test_a_hash_that_follows_from_another_change_is_left_out_where_there_is_one(
             "web",
             id="by a parent's parent",
         ),
+        pytest.param(
+            "a:x:App$b:y/z:Z$c:y/z:R::another-name",
+            "urn:pulumi:prod::shop::a:x:App$b:y/z:Z::web-1",
+            "web",
+            id="by a parent's parent, whatever its name",
+        ),
         pytest.param("b:y/z:Z::alone", plans.STACK, "", id="of none"),
     ],
 )
@@ -188,6 +194,7 @@ def test_messages_are_told_once_and_idle_ones_not() -> None:
     messages = [
         {"severity": "error", "message": "broken"},
         {"severity": "error", "message": "broken"},
+        {"severity": "error", "message": "error: preview failed\n"},
         {"severity": "warning", "message": "using pulumi-resource-x from $PATH at /x"},
         {"severity": "warning", "message": "deprecated"},
         {"severity": "info", "message": "hello"},

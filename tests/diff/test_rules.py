@@ -1,5 +1,6 @@
 """The rules, each by a change that it must see, and by changes beside it that it must not."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,22 @@ def test_what_several_resources_share_is_one_finding() -> None:
     ]
     (found,) = findings(plans.plan(*claims), RULES)
     assert found.names == tuple(f"data-{n}" for n in range(5))
+
+
+def test_a_general_rule_is_silent_where_another_one_has_said_it() -> None:
+    """A database by Percona is known by its type; `*luster:*` would say it again, in other words."""
+    type_ = "kubernetes:pxc.percona.com/v1:PerconaXtraDBCluster"
+    general = [one.id for one in RULES if one.is_general]
+    found = findings(plans.plan(plans.steps(type_, operation="delete", old={"spec": {}})), RULES)
+    assert [one.rule for one in found] == ["database-deleted"]
+    both = [
+        replace(one, types=("*",), condition=lambda _: True)
+        for one in RULES
+        if one.id in ("database-deleted", "any-store-deleted")
+    ]
+    found = findings(plans.plan(plans.steps(type_, operation="delete", old={"spec": {}})), both)
+    assert [one.rule for one in found] == ["database-deleted"]
+    assert "any-store-deleted" in general
 
 
 def test_a_renamed_database_names_the_empty_one() -> None:

@@ -42,6 +42,7 @@ def everything(plan: Plan) -> str:
             id="in base64",
         ),
         pytest.param({"password": PLAIN}, {"password": "another-one"}, id="never marked, but named so"),
+        pytest.param({"kubeconfig": f"token: {PLAIN}"}, {"kubeconfig": "another-one"}, id="a kubeconfig"),
         pytest.param({"envs": [f"DB_PASSWORD={PLAIN}"]}, {"envs": ["DB_PASSWORD=x"]}, id="a variable named so"),
         pytest.param(
             {"env": [{"name": "API_TOKEN", "value": PLAIN}]},
@@ -91,7 +92,7 @@ def test_a_secret_that_the_provider_compares_with_its_state() -> None:
     )
     one[0]["oldState"]["outputs"] = {"v": PLAIN}
     plan = plans.plan(one)
-    assert [str(p.new) for change in plan.changes for p in change.properties] == ["[secret]"]
+    assert [(str(p.old), str(p.new)) for one in plan.changes for p in one.properties] == [("[secret]", "[secret]")]
     assert PLAIN not in everything(plan)
 
 

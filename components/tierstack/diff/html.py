@@ -5,7 +5,7 @@ from html import escape
 
 from tierstack.diff import details
 from tierstack.diff.model import shown_path
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, verdict
+from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, unknown, verdict
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, plain, printable, shown
 
@@ -43,7 +43,7 @@ def _body(report: Report) -> Iterator[str]:
     yield from (f"<pre>{escape(error)}</pre>" for error in report.plan.errors)
     if not report.is_empty:
         yield f"<p>{escape(summary(report))}.</p>"
-    yield from (f"<p>{escape(note)}</p>" for note in report.plan.notes)
+    yield from (f"<p>{escape(note)}</p>" for note in (*report.plan.notes, *filter(None, [unknown(report.plan)])))
     for risk in report.classes():
         yield f"<h2>{risk.heading}</h2>\n<ul>"
         if risk is Risk.COST:

@@ -10,7 +10,7 @@ from html import escape
 
 from tierstack.diff import details
 from tierstack.diff.model import Change, shown_path
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, verdict
+from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, unknown, verdict
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, listed, printable, shown
 
@@ -139,7 +139,7 @@ def _first_screen(report: Report, findings: int, components: int) -> Iterator[st
 
 
 def _notes(report: Report) -> Iterator[str]:
-    for note in report.plan.notes:
+    for note in (*report.plan.notes, *filter(None, [unknown(report.plan)])):
         yield ""
         yield f"> {note}"
 

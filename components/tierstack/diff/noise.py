@@ -25,7 +25,8 @@ _DERIVED = (
 _VERSION = re.compile(r"(?<![0-9a-z])(?=[0-9a-f]*[0-9])[0-9a-f]{6,64}(?![0-9a-z])")
 """A hash in a name: six digits or more of base 16, at least one of them a number."""
 _IDLE_MESSAGES = re.compile(
-    r"^(using pulumi-\S+ from \$PATH|warning: .*A new version of Pulumi is available|.*skipping replaceUnready check)",
+    r"^(error: (preview|update) failed$"  # beside the messages that say why
+    r"|using pulumi-\S+ from \$PATH|warning: .*A new version of Pulumi is available|.*skipping replaceUnready check)",
     re.DOTALL,
 )
 

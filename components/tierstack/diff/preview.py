@@ -10,7 +10,7 @@ from typing import Any, cast
 from tierstack.diff import noise
 from tierstack.diff.compare import properties
 from tierstack.diff.manifests import is_kept
-from tierstack.diff.marks import ABSENT, SECRET
+from tierstack.diff.marks import ABSENT, FORMER, is_secret
 from tierstack.diff.model import Change, Component, Item, Operation, Path, Plan, Property, elements, in_order, mapping
 from tierstack.diff.owners import Owners
 from tierstack.diff.secrets import Masker
@@ -202,9 +202,12 @@ def _properties(one: _Steps, old: State, new: State, outputs: State) -> Iterator
     for path in sorted({_keys(path) for path in one.detailed} | replacing):
         if any(_related(path, other) for other in seen):
             continue
-        becomes = _inside(new, path)
-        was = _inside(outputs, path) if _inside(old, path) == becomes else _inside(old, path)
-        if was != becomes or becomes is SECRET or path in replacing:
+        was, becomes = _inside(old, path), _inside(new, path)
+        if is_secret(was) and is_secret(becomes):
+            was = FORMER  # the provider sees another value, which nobody else may
+        elif was == becomes:
+            was = _inside(outputs, path)
+        if was != becomes or path in replacing:
             yield Property(path, was, becomes, path in replacing)
 
 
@@ -229,7 +232,7 @@ def _inside(value: Any, path: Path) -> Any:
         elif isinstance(value, Mapping):
             value = cast(State, value).get(step, ABSENT)
         else:
-            return value if value is SECRET else ABSENT
+            return value if is_secret(value) else ABSENT
     return value
 
 

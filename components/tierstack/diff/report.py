@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tierstack.diff.cost import Amount, Cost, Prices, cost
+from tierstack.diff.marks import UNKNOWN
 from tierstack.diff.model import Change, Operation, Plan
 from tierstack.diff.quantities import gib, number
 from tierstack.diff.risk import WORST, Finding, Risk, findings
@@ -166,6 +167,15 @@ def _more(change: Amount) -> str:
 def _money(found: Cost, prices: Prices) -> str:
     before, after = (prices.of_a_month(one) for one in (found.before, found.after))
     return f" A month costs {after:,.2f} {prices.currency} (before: {before:,.2f})."
+
+
+def unknown(plan: Plan) -> str:
+    """How many values the plan does not know yet, in one sentence; empty where it knows all."""
+    count = sum(found.new is UNKNOWN for change in plan.changes for found in change.properties)
+    if not count:
+        return ""
+    values = counted(count, "value is", "values are")
+    return f"{values} known only during the update: what follows from them is not said here."
 
 
 def left_out(plan: Plan) -> str:

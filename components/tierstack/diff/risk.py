@@ -22,6 +22,10 @@ _TELLING = frozenset({"image", "imageName", "resources", "parameters", "command"
 """Properties that say more than others of why something restarts."""
 
 
+_NAMES_ONLY = frozenset({"labels", "annotations", "tags", "tagsAll", "matchLabels"})
+"""Maps of names that users choose: a general rule knows its properties by name, and would be misled there."""
+
+
 class Risk(StrEnum):
     """Classes of risk, the worst first."""
 
@@ -128,6 +132,11 @@ class Rule:
     facts: Callable[[Look, Sequence[Property]], Mapping[str, object]] = no_facts
     """Further values for the sentences, from the change and the properties that were met."""
 
+    @property
+    def is_general(self) -> bool:
+        """Whether it knows its types by a word in their names only, so that another rule may say it better."""
+        return self.id.startswith("any-")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -180,7 +189,7 @@ def _of_change(look: Look, rules: Iterable[Rule]) -> Iterator[Finding]:
     for rule in rules:
         if change.operation not in rule.operations or not any(_matches(change.type, one) for one in rule.types):
             continue
-        if rule.id.startswith("any-") and rule.risk in told:
+        if rule.is_general and rule.risk in told:
             continue  # a rule that knows the type has said it better
         met = tuple(matching(change, rule)) if rule.path else ()
         if (rule.path and not met) or not rule.condition(look):
@@ -221,6 +230,8 @@ def matching(change: Change, rule: Rule) -> Iterator[Property]:
         given = list(properties({}, change.new))
     for one in given:
         in_place = any(path_matches(one.path, pattern) for pattern in patterns)
+        if rule.is_general and _NAMES_ONLY & set(one.path):
+            continue  # `tier: backend` on an object is no size
         if in_place and rule.test(one.old, one.new) and rule.only(one):
             yield one
 

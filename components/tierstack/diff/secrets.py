@@ -24,7 +24,7 @@ _SHORTEST = 6
 """Characters of a value that is removed from other texts, too: a shorter one would be found in innocent words."""
 _NAME = re.compile(
     r"(?:^|[._-]|(?<=[a-z]))(?:pass(?:word|wd|phrase)|secret|token|api_?key|private_?key(?:_?pem)?|app_?key|"
-    r"signing_?key|encryption_?key|access_?key|credentials?|hmac_?key|client_?secret)$",
+    r"signing_?key|encryption_?key|access_?key|credentials?|hmac_?key|client_?secret|kube_?config)$",
     re.IGNORECASE,
 )
 """Names of properties and variables whose strings are secrets, marked or not."""

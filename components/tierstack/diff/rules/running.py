@@ -282,6 +282,23 @@ RULES = (
         instead="Take back what forces the replacement.",
     ),
     Rule(
+        id="provider-changed",
+        risk=Risk.INFORMATION,
+        types=("pulumi:providers:*",),
+        path=("version", "pluginDownloadURL"),
+        what="is another version of the provider ({old} → {new}): it may see differences that this one does not know",
+        instead="",
+    ),
+    Rule(
+        id="provider-moves",
+        risk=Risk.DOWNTIME,
+        types=("pulumi:providers:*",),
+        path=("context", "cluster", "kubeconfig", "namespace", "host", "region", "project", "profile", "endpoint"),
+        test=replaced,
+        what="works somewhere else from now on: most of what it made is made anew there",
+        instead="Make another provider beside it, and move resources one by one.",
+    ),
+    Rule(
         id="any-server-replaced",
         risk=Risk.DOWNTIME,
         types=("*nstance:*", "*erver:*", "*luster:*", "*oadBalancer*", "*ateway:*", "*address*", "*ervice:*"),
