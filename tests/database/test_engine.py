@@ -1,25 +1,38 @@
 """The seam between the component and a data engine: another engine, which only these tests know, goes through all of
 it without a change in the package."""
 
+import copy
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pulumi import Resource
 
 from tests.app_cluster import samples
 from tests.database.test_args import DIGEST, PLATFORMS, good
+from tests.stack.changes import put
 from tests.support import Recorder, refused, run_program
 from tierstack import database
 from tierstack.app_cluster import AppCluster, MigrationArgs
 from tierstack.backup_schedule import BackupScheduleArgs
 from tierstack.core.errors import Diagnostic
+from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.database.engine import DataEngine, NameRules, ParameterRules, Process, tag_of
 from tierstack.database.engines import ENGINES
+from tierstack.database.section import SECTION, section
 from tierstack.links import DatabaseConnection, DatabaseEngine, SecretRef, TrustedCA
 from tierstack.platform import PlatformKind
+from tierstack.stack.check import judge
+from tierstack.stack.reference import markdown
+from tierstack.stack.schema import schema
+from tierstack.stack.sections import SECTIONS
+
+BASE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "cases/settings/base.yaml").read_text())
 
 pytestmark = pytest.mark.graph
 
@@ -87,11 +100,15 @@ OTTER = Otter(
     ),
     reserved_connections=50,
     pooler_cost=PoolerCost(kept_us=1000, new_us=2000, cores=4.0),
+    images=(
+        ImageKey(key="otter", text="Otter 8.", docker="image", kubernetes="image", required=True),
+        ImageKey(key="haproxy", text="Any HAProxy, as Otter's pooler.", docker="pooler_image"),
+    ),
 )
 
 
 @pytest.fixture
-def otter(monkeypatch: pytest.MonkeyPatch) -> DatabaseEngine:
+def otter(monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseEngine]:
     """The value that a member of `DatabaseEngine`, a line of `ENGINES` and two entries of `BUILDERS` would make."""
     member = object.__new__(DatabaseEngine)
     member._name_, member._value_ = "OTTER", "otter"
@@ -100,7 +117,11 @@ def otter(monkeypatch: pytest.MonkeyPatch) -> DatabaseEngine:
     monkeypatch.setitem(ENGINES, member, OTTER)
     for kind in PlatformKind:
         monkeypatch.setitem(database.BUILDERS, (member, kind), build)
-    return member
+    # A process that starts with two engines makes the section of both.
+    index = SECTIONS.index(SECTION)
+    SECTIONS[index] = section()
+    yield member
+    SECTIONS[index] = SECTION
 
 
 def build(name: str, args: DatabaseWithReplicasArgs, parent: Resource) -> DatabaseConnection:
@@ -223,6 +244,43 @@ def test_backups_refuse_an_engine_that_they_do_not_know(otter: DatabaseEngine, o
         "database.engine = 'otter': is an engine that BackupSchedule does not back up; back it up by other means, or use "
         "`postgresql`"
     ]
+
+
+def judged(kind: str, databases: dict[str, Any], **images: str | None) -> list[str]:
+    """What a check says of a stack with these databases, and with changed `images`."""
+    config = copy.deepcopy(BASE)
+    put(config, "platform.kind", kind)
+    for key, value in {"backups": None, "app.database": next(iter(databases)), "databases": databases}.items():
+        put(config, key, value)
+    for key, value in images.items():
+        put(config, f"images.{key}", value)
+    return [str(one) for one in judge(config, frozenset(), "test", "shop").problems]
+
+
+def test_settings_schema_and_reference_have_its_images(otter: DatabaseEngine) -> None:
+    page, keys = markdown(), schema("shop")["definitions"]["Images"]["properties"]
+    assert "| `otter` | text | – | `engine: otter`: Otter 8. |" in page
+    assert "| `postgres` | text | – | `engine: postgresql`: PostgreSQL" in page
+    assert "Overrides `images.postgres` or `images.otter`." in page
+    assert keys["otter"]["description"] == "`engine: otter`: Otter 8."
+    shared = "`engine: otter`: Any HAProxy, as Otter's pooler. HAProxy 2.4 or newer; needed for three Redis nodes."
+    assert keys["haproxy"]["description"] == shared
+    assert "otter" in schema("shop")["definitions"]["DatabaseWithReplicasSettings"]["properties"]["engine"]["enum"]
+
+
+@pytest.mark.parametrize("kind", PLATFORMS)
+def test_a_database_asks_for_the_images_of_its_engine_alone(otter: DatabaseEngine, kind: str) -> None:
+    image = f"registry.example/otter:8.4@sha256:{DIGEST}"
+    ours, theirs = {"cats": {"engine": "otter", "max_connections": 200}}, {"db": {}}
+    missing = "is required; write an image by digest"
+    assert judged(kind, ours) == [f"images.otter: {missing}"]
+    assert judged(kind, ours, otter=image, postgres=None, pgbouncer=None) == []
+    assert judged(kind, theirs, postgres=None) == [f"images.postgres: {missing}"]
+    assert judged(kind, ours | theirs, postgres=None) == [f"images.otter: {missing}", f"images.postgres: {missing}"]
+    assert judged(kind, ours | theirs, otter=image) == []
+    (old,) = judged(kind, ours, otter=image.replace("8.4", "7"))
+    assert old.startswith("images.otter = ")
+    assert old.endswith("is no Otter 8; write one")
 
 
 def test_every_engine_is_known_and_can_be_built() -> None:

@@ -6,7 +6,7 @@ ask a `DataEngine`; none of them knows an engine by name. To add one, write a fo
 | where | what |
 |---|---|
 | `links/database.py` | its value in `DatabaseEngine`, which configuration and connections carry |
-| `database/<engine>/engine.py` | a `DataEngine`: facts and formulas, pure, because a check asks it without Pulumi |
+| `database/<engine>/engine.py` | a `DataEngine`: facts, formulas, image keys; pure, as checks ask it without Pulumi |
 | `database/<engine>/docker.py` | `build(name, args, parent)`: its containers, on the `Ground` of `database/docker.py` |
 | `database/<engine>/kubernetes.py` | `build(name, args, parent)`: the objects of an operator that exists |
 | `database/engines.py` | one line: which `DataEngine` it is |
@@ -15,7 +15,6 @@ ask a `DataEngine`; none of them knows an engine by name. To add one, write a fo
 Both `build` functions return a `DatabaseConnection` with the same fields filled in, so that consumers ask the link and
 never the engine. What else in the package lists engines or their objects, and is asked to know the new one:
 
-- `images` in `database/section.py`: the keys of its two images, which are those of PostgreSQL in every stack so far;
 - `cluster_addons/catalog.py`: its operator; `platform/asked.py`, `engine/parts.py` and `engine/manifests.py`: the kinds
   of the operator's objects, the names that they take, and which of them hold data;
 - `backup_schedule`: how it is backed up. Until then `BackupScheduleArgs` refuses it;
@@ -29,6 +28,7 @@ from dataclasses import dataclass
 
 from tierstack.core.errors import Diagnostic
 from tierstack.core.memory import Phase, Reserved
+from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.platform import PlatformKind
 
@@ -118,6 +118,9 @@ class DataEngine(ABC):
     monitoring."""
     pooler_cost: PoolerCost
     """What a request costs the pooler, measured, for the capacity estimate."""
+    images: tuple[ImageKey, ...]
+    """The keys of `images` in a stack's settings that give its databases `image` and `pooler_image`. Only databases
+    with this engine ask for them."""
 
     @abstractmethod
     def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:

@@ -1,8 +1,10 @@
 """DatabaseWithReplicas as a part of stacks."""
 
+from dataclasses import replace
+
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Section, Surroundings
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.database.postgresql.engine import POSTGRESQL
+from tierstack.database.engines import ENGINES
 from tierstack.links import DatabaseArchive, DatabaseConnection, SecretRef, TrustedCA
 from tierstack.links.database import RETENTION_DAYS
 from tierstack.platform import PlatformKind
@@ -59,41 +61,49 @@ def _drawing(args: DatabaseWithReplicasArgs, around: Surroundings) -> Drawing:
     return Drawing(nodes, edges)
 
 
-SECTION = Section(
-    key="database",
-    text="PostgreSQL with PgBouncer before it.",
-    args=DatabaseWithReplicasArgs,
-    component="tierstack.database:DatabaseWithReplicas",
-    name="db",
-    several="databases",
-    longest_name=49,
-    wired=("archive.store", "archive.retention_days"),
-    texts={
-        "archive": "Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
-        "`backups`. None: its defaults."
-    },
-    images=(
-        ImageKey(
-            key="postgres",
-            text=f"{POSTGRESQL.server.image}, without a convention of its own (CloudNativePG's has none). "
-            "Required where a database has no `image`.",
-            docker="image",
-            kubernetes="image",
-            required=True,
-        ),
-        ImageKey(
-            key="pgbouncer",
-            text=f"{POSTGRESQL.pooler.image}. None: on Kubernetes the operator's own.",
-            docker="pooler_image",
-            kubernetes="pooler_image",
-        ),
-    ),
-    given_by={"archive.retention_days": "backups.retention_days"},
-    link="connection",
-    placeholder=_placeholder,
-    reserved=lambda args: args.data_engine.reserved(args.size()),
-    largest=lambda args: ("memory_mb", str(args.size().memory_mb)),
-    needs=_needs,
-    drawing=_drawing,
-    ends={"": "pooler", "direct": "primary"},
-)
+def _images() -> tuple[ImageKey, ...]:
+    """The image keys of every engine, each for the databases that have it."""
+    keys = [
+        replace(
+            key,
+            only=("engine", engine),
+            text=key.text if len(ENGINES) == 1 else f"`engine: {engine.value}`: {key.text}",
+        )
+        for engine, facts in ENGINES.items()
+        for key in facts.images
+    ]
+    return tuple(keys)
+
+
+def _titles() -> str:
+    return " or ".join(f"{one.server.title} with {one.pooler.title}" for one in ENGINES.values())
+
+
+def section() -> Section[DatabaseWithReplicasArgs]:
+    """The section, with what each of `ENGINES` brings."""
+    return Section(
+        key="database",
+        text=f"{_titles()} before it.",
+        args=DatabaseWithReplicasArgs,
+        component="tierstack.database:DatabaseWithReplicas",
+        name="db",
+        several="databases",
+        longest_name=49,
+        wired=("archive.store", "archive.retention_days"),
+        texts={
+            "archive": "Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
+            "`backups`. None: its defaults."
+        },
+        images=_images(),
+        given_by={"archive.retention_days": "backups.retention_days"},
+        link="connection",
+        placeholder=_placeholder,
+        reserved=lambda args: args.data_engine.reserved(args.size()),
+        largest=lambda args: ("memory_mb", str(args.size().memory_mb)),
+        needs=_needs,
+        drawing=_drawing,
+        ends={"": "pooler", "direct": "primary"},
+    )
+
+
+SECTION = section()

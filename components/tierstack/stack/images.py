@@ -62,7 +62,10 @@ class Images:
 def arguments(of: Instance, kind: PlatformKind) -> list[tuple[ImageKey, str]]:
     """The keys of `images` that give arguments of a component on a platform, with the arguments."""
     docker = kind is PlatformKind.DOCKER
-    both = ((key, key.docker if docker else key.kubernetes) for key in of.section.images)
+    counting = (
+        key for key in of.section.images if key.only is None or getattr(of.settings, key.only[0]) == key.only[1]
+    )
+    both = ((key, key.docker if docker else key.kubernetes) for key in counting)
     return [(key, argument) for key, argument in both if argument is not None]
 
 

@@ -64,7 +64,10 @@ def _platform() -> type[Settings]:
 
 def _keys(one: Section[Any]) -> dict[str, Key]:
     """The keys of a component; what the program gives is no key of them."""
-    images = {name: image.key for image in one.images for name in (image.docker, image.kubernetes) if name}
+    images: dict[str, list[str]] = {}
+    for image in one.images:
+        for name in dict.fromkeys(name for name in (image.docker, image.kubernetes) if name):
+            images.setdefault(name, []).append(f"`images.{image.key}`")
     part = settings_of(one.args, {"platform", "tier", "physical_name", *images, *one.wired}, one.own, one.texts)
     if one.several is None:
         if one.presence is Presence.OPTIONAL:
@@ -72,8 +75,8 @@ def _keys(one: Section[Any]) -> dict[str, Key]:
         required = one.presence is Presence.REQUIRED
         return {one.key: Key(type=part, required=required, factory=None if required else part, text=one.text)}
     overrides = {
-        name: Key(type=str | None, text=f"Overrides `images.{key}`. None: the image there.")
-        for name, key in images.items()
+        name: Key(type=str | None, text=f"Overrides {' or '.join(keys)}. None: the image there.")
+        for name, keys in images.items()
     }
     part = settings_class(part.__name__, {**part.KEYS, **overrides}, part.__doc__, part.DOCUMENTED_BY)
     text = f"Several of `{one.key}`: a map from their names (lower-case letters, digits, hyphens), each with its keys."
@@ -90,7 +93,11 @@ def _keys(one: Section[Any]) -> dict[str, Key]:
 
 def _images(sections: tuple[Section[Any], ...]) -> type[Settings]:
     keys = sorted((image for one in sections for image in one.images), key=lambda image: not image.required)
-    return settings_class("Images", {image.key: Key(type=str | None, text=image.text) for image in keys}, _IMAGES)
+    texts: dict[str, list[str]] = {}  # one image may serve several components, or several engines of a database
+    for image in keys:
+        texts.setdefault(image.key, []).append(image.text)
+    made = {key: Key(type=str | None, text=" ".join(said)) for key, said in texts.items()}
+    return settings_class("Images", made, _IMAGES)
 
 
 MASKED = "(secret)"

@@ -5,6 +5,7 @@ import shlex
 from typing import final
 
 from tierstack.core.errors import Diagnostic
+from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
 from tierstack.database.postgresql import parameters, sizing
@@ -68,27 +69,30 @@ class _PostgreSQL(DataEngine):
         }
 
 
+_SERVER = Process(
+    title="PostgreSQL",
+    image=f"PostgreSQL {OLDEST_VERSION} or newer",
+    uid=26,
+    port=5432,
+    directory="/etc/tierstack/postgresql",
+    # Fast shutdown: transactions are rolled back, and nothing is to be recovered.
+    stop_signal="SIGINT",
+    reload=_RELOAD,
+)
+_POOLER = Process(
+    title="PgBouncer",
+    image="PgBouncer 1.21 or newer",
+    uid=998,
+    port=6432,
+    directory="/etc/tierstack/pgbouncer",
+    # Running transactions end, where SIGTERM would wait for every client to leave.
+    stop_signal="SIGINT",
+    reload=_RELOAD,
+)
+
 POSTGRESQL = _PostgreSQL(
-    server=Process(
-        title="PostgreSQL",
-        image=f"PostgreSQL {OLDEST_VERSION} or newer",
-        uid=26,
-        port=5432,
-        directory="/etc/tierstack/postgresql",
-        # Fast shutdown: transactions are rolled back, and nothing is to be recovered.
-        stop_signal="SIGINT",
-        reload=_RELOAD,
-    ),
-    pooler=Process(
-        title="PgBouncer",
-        image="PgBouncer 1.21 or newer",
-        uid=998,
-        port=6432,
-        directory="/etc/tierstack/pgbouncer",
-        # Running transactions end, where SIGTERM would wait for every client to leave.
-        stop_signal="SIGINT",
-        reload=_RELOAD,
-    ),
+    server=_SERVER,
+    pooler=_POOLER,
     data_directory="/var/lib/postgresql/data",
     operators=("cloudnative-pg",),
     archive_operators=("barman-cloud",),
@@ -108,5 +112,21 @@ POSTGRESQL = _PostgreSQL(
     # Measured with PgBouncer 1.24 (TLS on both sides, SCRAM; docs/measurements.md). It is a single thread (its manual,
     # `so_reuseport`).
     pooler_cost=PoolerCost(kept_us=128, new_us=1370, cores=1.0),
+    images=(
+        ImageKey(
+            key="postgres",
+            text=f"{_SERVER.image}, without a convention of its own (CloudNativePG's has none). "
+            "Required where a database has no `image`.",
+            docker="image",
+            kubernetes="image",
+            required=True,
+        ),
+        ImageKey(
+            key="pgbouncer",
+            text=f"{_POOLER.image}. None: on Kubernetes the operator's own.",
+            docker="pooler_image",
+            kubernetes="pooler_image",
+        ),
+    ),
 )
 """The engine of `DatabaseEngine.POSTGRESQL`."""
