@@ -8,6 +8,7 @@ import yaml
 
 from tests.support import refused
 from tierstack.backup_schedule import BackupSchedule
+from tierstack.core.diagnostics import Diagnostic
 
 pytestmark = pytest.mark.graph
 TABLE = yaml.safe_load((Path(__file__).parent.parent / "cases/backup_schedule/wrong.yaml").read_text())
@@ -18,7 +19,10 @@ def arguments(case: dict[str, Any]) -> dict[str, Any]:
     return {**base, **given}
 
 
+def problems_of(case: dict[str, Any]) -> list[Diagnostic]:
+    return refused(lambda: BackupSchedule("backups", arguments(case))).problems  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
 def test_wrong_arguments(case: dict[str, Any]) -> None:
-    error = refused(lambda: BackupSchedule("backups", arguments(case)))  # pyright: ignore[reportArgumentType]
-    assert [str(problem) for problem in error.problems] == case["says"]
+    assert [str(problem) for problem in problems_of(case)] == case["says"]

@@ -66,7 +66,8 @@ class Fake:
 
 @pytest.fixture(autouse=True)
 def nothing_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test of the command's logic depends on the daemon or the cluster that this machine happens to have."""
+    """No test of the command's logic depends on the daemon, cluster or state that this machine happens to have."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/no-state")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-daemon.sock")
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-cluster"))
 

@@ -9,13 +9,18 @@ import yaml
 from tests.cluster_addons.samples import given
 from tests.support import refused
 from tierstack import Addon, ClusterAddons, ClusterAddonsArgs
+from tierstack.core.errors import ArgumentError
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/cluster_addons/wrong_args.yaml").read_text())
 
 
+def error_of(case: dict[str, Any]) -> ArgumentError:
+    return refused(lambda: ClusterAddons("addons", given(**case["given"])))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["given"])[:70])
 def test_wrong(case: dict[str, Any]) -> None:
-    error = refused(lambda: ClusterAddons("addons", given(**case["given"])))  # type: ignore[arg-type]
+    error = error_of(case)
     assert error.subject == 'ClusterAddons "addons"'
     assert [str(problem) for problem in error.problems] == case["problems"]
 

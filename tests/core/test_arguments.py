@@ -41,11 +41,11 @@ def test_every_wrong_shape_is_said_at_once_and_no_rule_runs_before() -> None:
         checked(Sample, wrong, 'Sample "shop"')
     assert str(raised.value).split("\n") == [
         'Sample "shop": 5 problems',
-        "  hostnams: is not a known key; did you mean `hostnames`?",
-        "  name: is required; write a text",
-        "  tier = '10k': is not a choice; write one of `100k`, `1M`",
-        "  share = 'x': is a text; write a number",
-        "  inner.size = None: is empty; write a whole number",
+        "  hostnams: is not a known key; did you mean `hostnames`? [unknown-key]",
+        "  name: is required; write a text [missing-key]",
+        "  tier = '10k': is not a choice; write one of `100k`, `1M` [not-a-choice]",
+        "  share = 'x': is a text; write a number [wrong-type]",
+        "  inner.size = None: is empty; write a whole number [wrong-type]",
     ]
 
 

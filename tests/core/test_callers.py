@@ -285,9 +285,9 @@ def test_two_platforms_of_one_host_do_not_share_a_port() -> None:
     assert clash({}, {}) == (
         'Gateway "two": 2 problems\n'
         '  http_port = 80: is a port of Gateway "one" too, on the same host; '
-        "write another port, or bind one of the two to another address by `bind_address`\n"
+        "write another port, or bind one of the two to another address by `bind_address` [port-twice]\n"
         '  https_port = 443: is a port of Gateway "one" too, on the same host; '
-        "write another port, or bind one of the two to another address by `bind_address`"
+        "write another port, or bind one of the two to another address by `bind_address` [port-twice]"
     )
     assert "http_port = 443" in clash({}, {"platform": ts.DockerHost(name="other"), "http_port": 443, "https_port": 1})
     assert clash({"bind_address": "192.0.2.1"}, {"bind_address": "192.0.2.2"}) == ""

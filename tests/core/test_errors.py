@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, shorten
 from tierstack.core.errors import ArgumentError, nearest, out_of_range, rule, unknown_key
+from tierstack.core.hostnames import hostname_problems
 
 
 class _Mode(StrEnum):
@@ -30,11 +31,28 @@ class _Shapes:
         (Diagnostic("a[0]", "x", "is odd", "write y"), "a[0] = 'x': is odd; write y"),
         (Diagnostic("a", MISSING, "is required", "give it"), "a: is required; give it"),
         (Diagnostic("a", HIDDEN, "is short", "write more"), "a = (hidden): is short; write more"),
-        (Diagnostic("a", MISSING, "is odd", "write b", "odd", source="RFC 1"), "a: is odd; write b [odd, RFC 1]"),
     ],
 )
 def test_a_problem_is_one_line(problem: Diagnostic, line: str) -> None:
     assert str(problem) == line
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (Diagnostic("a", 1, "is odd", "write 2"), "a = 1: is odd; write 2 [invalid-value]"),
+        (Diagnostic("a", 1, "is odd", "write 2", "odd"), "a = 1: is odd; write 2 [odd]"),
+        (Diagnostic("a", 1, "is odd", "write 2", "odd", source="RFC 1"), "a = 1: is odd; write 2 [odd, RFC 1]"),
+    ],
+)
+def test_a_line_of_output_ends_with_the_rule(problem: Diagnostic, line: str) -> None:
+    assert problem.line == line
+
+
+def test_the_source_is_that_of_the_rule_where_none_is_given() -> None:
+    (empty,) = hostname_problems("hostnames", [], public=False)
+    assert empty.source == "RFC 1123 §2.1, RFC 6125 §6.4.3"
+    assert empty.line.endswith(f"[hostname, {empty.source}]")
 
 
 def test_every_command_shows_machines_the_same_fields() -> None:
@@ -76,11 +94,13 @@ def test_what_a_rule_says_carries_its_code() -> None:
 
 
 def test_one_error_holds_all_problems() -> None:
-    problems = [Diagnostic("a", 1, "is odd", "write 2"), Diagnostic("b", 3, "is odd", "write 4")]
+    problems = [Diagnostic("a", 1, "is odd", "write 2", "odd"), Diagnostic("b", 3, "is odd", "write 4", "odd")]
     error = ArgumentError('AppCluster "web"', problems)
     assert error.problems == problems
     assert error.subject == 'AppCluster "web"'
-    assert str(error) == ('AppCluster "web": 2 problems\n  a = 1: is odd; write 2\n  b = 3: is odd; write 4')
+    assert str(error) == (
+        'AppCluster "web": 2 problems\n  a = 1: is odd; write 2 [odd]\n  b = 3: is odd; write 4 [odd]'
+    )
     assert str(ArgumentError("x", problems[:1])).startswith("x: 1 problem\n")
     assert isinstance(error, ValueError)
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.support import refused
+from tierstack.core.errors import ArgumentError
 from tierstack.core.tier import TIERS, Tier
 from tierstack.database import DatabaseArchiveArgs, DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.database.postgresql.engine import OLDEST_VERSION
@@ -40,13 +41,17 @@ def args(on: str, **changes: Any) -> DatabaseWithReplicasArgs:
     return DatabaseWithReplicasArgs(**{**good(on), "tier": Tier.USERS_100K, **changes})
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['where']} {case['given']}"[:70])
-def test_wrong(case: dict[str, Any]) -> None:
+def error_of(case: dict[str, Any]) -> ArgumentError:
     given = {
         key: value.replace("${digest}", DIGEST) if isinstance(value, str) else value
         for key, value in case["given"].items()
     }
-    error = refused(lambda: DatabaseWithReplicas("db", good(case["where"], **given)))  # type: ignore[arg-type]
+    return refused(lambda: DatabaseWithReplicas("db", good(case["where"], **given)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['where']} {case['given']}"[:70])
+def test_wrong(case: dict[str, Any]) -> None:
+    error = error_of(case)
     assert error.subject == 'DatabaseWithReplicas "db"'
     assert [str(problem) for problem in error.problems] == case["problems"]
 

@@ -39,7 +39,7 @@ def test_another_name_stays_an_error() -> None:
     ("ignore", "message"),
     [
         ({"adress-unusable": "x"}, "there is no rule `adress-unusable`; did you mean `address-unusable`?"),
-        ({"qqqq@www": "x"}, "there is no rule `qqqq`; write the id that a finding shows in brackets"),
+        ({"qqqq@www": "x"}, "there is no rule `qqqq`; write the code in brackets at the end of a finding"),
         ({"address-unusable": " "}, "has no reason; write why the finding is accepted"),
         ({"record-value": "x"}, "cannot be ignored"),
     ],

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.support import Recorder, Secret, golden, refused, run_program
+from tierstack.core.diagnostics import Diagnostic
 from tierstack.links import ObjectStore
 from tierstack.object_storage import ObjectStorage, ObjectStorageArgs
 from tierstack.platform import DockerHost, Kubernetes, Platform
@@ -26,11 +27,15 @@ def made(platform: Platform, **changes: Any) -> tuple[Recorder, ObjectStore]:
     return recorder, stores[0]
 
 
+def problems_of(case: dict[str, Any]) -> list[Diagnostic]:
+    return refused(lambda: ObjectStorage("storage", TABLE["base"] | case["given"])).problems
+
+
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
 def test_wrong_arguments(case: dict[str, Any]) -> None:
-    error = refused(lambda: ObjectStorage("storage", TABLE["base"] | case["given"]))
-    assert [str(problem) for problem in error.problems] == case["says"]
-    assert [problem.code for problem in error.problems] == case["codes"]
+    found = problems_of(case)
+    assert [str(problem) for problem in found] == case["says"]
+    assert [problem.code for problem in found] == case["codes"]
 
 
 @pytest.mark.parametrize(

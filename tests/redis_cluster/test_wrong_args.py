@@ -7,15 +7,20 @@ import pytest
 import yaml
 
 from tests.support import refused
+from tierstack.core.diagnostics import Diagnostic
 from tierstack.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.graph
 TABLE = yaml.safe_load((Path(__file__).parent.parent / "cases/redis_cluster/wrong.yaml").read_text())
 
 
+def problems_of(case: dict[str, Any]) -> list[Diagnostic]:
+    given: Any = {**TABLE["bases"][case["base"]], **case["given"]}
+    return refused(lambda: RedisCluster("redis", given)).problems
+
+
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
 def test_wrong_arguments(case: dict[str, Any]) -> None:
-    given: Any = {**TABLE["bases"][case["base"]], **case["given"]}
-    error = refused(lambda: RedisCluster("redis", given))
-    assert [str(problem) for problem in error.problems] == case["says"]
-    assert [problem.code for problem in error.problems] == case["codes"]
+    found = problems_of(case)
+    assert [str(problem) for problem in found] == case["says"]
+    assert [problem.code for problem in found] == case["codes"]

@@ -12,6 +12,7 @@ import yaml
 from tests.stack.changes import put
 from tests.support import Recorder, run_program
 from tierstack import AppCluster, DatabaseWithReplicas, RedisCluster
+from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.memory import Phase
 from tierstack.core.section import Section
 from tierstack.engine.parts import addresses
@@ -74,12 +75,16 @@ def test_the_base_of_the_cases_is_right(kind: str) -> None:
     plan(SEVERAL, platform__kind=kind)
 
 
-@pytest.mark.parametrize("case", WRONG, ids=lambda case: case["name"].replace(" ", "-"))
-def test_wrong_configuration(case: dict[str, Any]) -> None:
+def problems_of(case: dict[str, Any]) -> list[Diagnostic]:
     config = copy.deepcopy(SEVERAL)
     for path, value in case["set"].items():
         put(config, path, value)
-    found = [str(one) for one in judge(config, frozenset(case.get("secret", [])), "test", "shop").problems]
+    return judge(config, frozenset(case.get("secret", [])), "test", "shop").problems
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case["name"].replace(" ", "-"))
+def test_wrong_configuration(case: dict[str, Any]) -> None:
+    found = [str(one) for one in problems_of(case)]
     if "expect" in case:
         assert found == case["expect"]
     else:
@@ -223,7 +228,7 @@ def test_capacity_advice_and_notes_name_what_they_are_of() -> None:
     )
     unused = "redis_instances.cache: no application uses it; remove it, or name it as `redis` of one"
     alone = "apps.admin.replicas: a single web container is a pause at every release; write 2 or more"
-    assert {unused, alone} <= set(report.advice)
+    assert {unused, alone} <= {str(one) for one in report.findings()[0]}
     shared = "databases.orders: the capacity of each application that uses it assumes that the others rest"
     assert [note for note in report.notes if "assumes" in note] == [shared]
 

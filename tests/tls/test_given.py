@@ -148,10 +148,10 @@ def test_the_end_is_announced_at_a_share_of_the_lifetime(left: int, warned: bool
     pair = Pair.make(NAMES, start=timedelta(days=left - 90), end=timedelta(days=left))
     found = given.advice(args(pair), 34, NOW)
     assert bool(found) is warned
-    assert all(f"in {left} days" in line for line in found)
+    assert all(f"in {left} days" in one.message and one.code == "certificate-ending" for one in found)
 
 
 def test_a_certificate_alone_is_most_likely_half_a_chain() -> None:
     pair = Pair.make(NAMES)
-    (line,) = given.advice(args(pair, certificate_pem=pair.leaf), 34, NOW)
-    assert "is the certificate alone" in line
+    (one,) = given.advice(args(pair, certificate_pem=pair.leaf), 34, NOW)
+    assert (one.code, one.path) == ("certificate-alone", "given.certificate_pem")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.support import refused
+from tierstack.core.diagnostics import Diagnostic
 from tierstack.tls import TLS
 
 pytestmark = pytest.mark.graph
@@ -18,9 +19,13 @@ def laid_over(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {**base, **{key: {**base[key], **value} if key in both else value for key, value in given.items()}}
 
 
+def problems_of(case: dict[str, Any]) -> list[Diagnostic]:
+    given: Any = laid_over(TABLE["bases"][case["base"]], case["given"])
+    return refused(lambda: TLS("tls", given)).problems
+
+
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
 def test_wrong_arguments(case: dict[str, Any]) -> None:
-    given: Any = laid_over(TABLE["bases"][case["base"]], case["given"])
-    error = refused(lambda: TLS("tls", given))
-    assert [str(problem) for problem in error.problems] == case["says"]
-    assert [problem.code for problem in error.problems] == case["codes"]
+    found = problems_of(case)
+    assert [str(problem) for problem in found] == case["says"]
+    assert [problem.code for problem in found] == case["codes"]

@@ -4,6 +4,7 @@ import pulumi
 
 from tierstack.app_cluster import docker, kubernetes
 from tierstack.app_cluster.args import AppClusterArgs
+from tierstack.app_cluster.changes import problems_of
 from tierstack.app_cluster.options import (
     HealthArgs,
     HttpArgs,
@@ -42,6 +43,7 @@ class AppCluster(Component):
     """A web application behind a Gateway."""
 
     names = NameRule(docker=39, kubernetes=44, service=True)
+    changes = staticmethod(problems_of)
 
     url: pulumi.Output[str]
     """Where it answers, known once it does: `https://shop.example.org`."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.app_cluster import processes
+from tierstack.app_cluster import changes, processes
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.memory import Reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
@@ -134,5 +134,6 @@ SECTION = Section(
     reserved=_reserved,
     largest=_largest,
     needs=_needs,
+    changes=changes.problems_of,
     drawing=_drawing,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from tierstack.backup_schedule.cron import CronError, parse
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range, rule
 from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
@@ -14,6 +14,17 @@ ENGINES = (DatabaseEngine.POSTGRESQL.value,)
 """The data engines that it backs up."""
 MEMORY_MB = 512
 """Limit of the container on a Docker host where none is given."""
+
+declare(
+    "backup-connection",
+    "On Docker, the connection must say how backups stream from the primary.",
+    "Barman: PostgreSQL connection",
+)
+declare(
+    "backup-archive",
+    "A database that is backed up on Kubernetes must archive its write-ahead log.",
+    why="Without the log between them, base backups cannot be restored to a moment, and a running one not at all.",
+)
 
 
 @dataclass(kw_only=True)
@@ -71,6 +82,7 @@ class BackupScheduleArgs:
         """Docker: the container's limit in MiB."""
         return MEMORY_MB if self.memory_mb is None else self.memory_mb
 
+    @rule("backup-engine", "BackupSchedule must know the engine of the database.")
     def _engine(self) -> list[Diagnostic]:
         engine = self.database.engine
         if engine in ENGINES:
@@ -82,13 +94,20 @@ class BackupScheduleArgs:
     def _on_docker(self) -> list[Diagnostic]:
         instead = "pass the `connection` of a DatabaseWithReplicas on this Docker host"
         found = [
-            Diagnostic(f"database.{name}", MISSING, "is needed on Docker to stream from the primary", instead)
+            Diagnostic(
+                f"database.{name}",
+                MISSING,
+                "is needed on Docker to stream from the primary",
+                instead,
+                "backup-connection",
+            )
             for name in ("backup_user", "backup_password", "direct_network")
             if getattr(self.database, name) is None
         ]
         if self.image is None:
             wrong = "is required on a Docker host"
-            found.append(Diagnostic("image", MISSING, wrong, "give an image with Barman, by digest"))
+            instead = "give an image with Barman, by digest"
+            found.append(Diagnostic("image", MISSING, wrong, instead, "required-on-platform"))
         else:
             found += image_problems("image", self.image, self.platform.kind)
         return found
@@ -98,7 +117,7 @@ class BackupScheduleArgs:
         if self.database.archive is None:
             wrong = "is missing: the database archives no write-ahead log, so no backup of it could be restored"
             instead = "give the DatabaseWithReplicas an `archive` with the `store` of an ObjectStorage"
-            found.append(Diagnostic("database.archive", MISSING, wrong, instead))
+            found.append(Diagnostic("database.archive", MISSING, wrong, instead, "backup-archive"))
         only_docker = {
             "image": "remove it: the barman-cloud plugin brings its own",
             "retention_days": "write `archive.retention_days` of the DatabaseWithReplicas",
@@ -106,10 +125,18 @@ class BackupScheduleArgs:
         }
         for name, instead in only_docker.items():
             if (value := getattr(self, name)) is not None:
-                found.append(Diagnostic(name, value, "means something only on a Docker platform", instead))
+                wrong = "means something only on a Docker platform"
+                found.append(Diagnostic(name, value, wrong, instead, "wrong-platform"))
         return found
 
 
+@rule(
+    "backup-schedule",
+    "A schedule must be five fields of cron, in UTC, with a date that exists.",
+    "crontab(5)",
+    wrong='backups: {schedule: "0 30 3 * * *"}',
+    right='backups: {schedule: "30 3 * * *"}',
+)
 def _schedule(path: str, value: str) -> list[Diagnostic]:
     try:
         parse(value)

@@ -9,7 +9,7 @@ from tierstack.core.diagnostics import MISSING, Diagnostic
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.target import Target, on
 
-_NOTHING: dict[str, list[str]] = {"advice": [], "capacity": [], "notes": []}
+_NOTHING: dict[str, list[str]] = {"capacity": [], "notes": []}
 
 
 @click.command(
@@ -42,7 +42,6 @@ def run(stack: str, platform: Target | None, json: bool, cwd: Path) -> None:
                 "stack": stack,
                 "platform": found.platform.kind.value if found.platform else None,
                 **show.diagnostics([*found.problems, *warnings], ignored),
-                "advice": found.advice,
                 "capacity": [
                     {"name": one.name, "requests_per_second": round(one.requests_per_second), "formula": one.formula}
                     for one in found.capacity

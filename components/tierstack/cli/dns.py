@@ -1,5 +1,6 @@
 """`tierstack dns`: what is wrong with a domain's records, and what the DNS says of the names that they depend on."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,8 @@ from pathlib import Path
 import click
 
 from tierstack.cli import options, show
+from tierstack.core.diagnostics import Diagnostic
+from tierstack.core.ignores import unused
 from tierstack.dns_records import ignores
 from tierstack.dns_records.mail.mta_sts.fetch import fetch
 from tierstack.dns_records.resolve.kept_answers import KeptAnswers, KeptAnswersError, Recording
@@ -64,6 +67,7 @@ def check(
     else:
         found = check_live(domain, DnsResolver(), list(selector), fetch)
     found, ignored = ignores.set_aside(found, accepted, domain.rstrip(".").lower())
+    found += [_as_option(one) for one in unused(accepted, ignored)]
     broken = any(one.severity is Severity.ERROR for one in found)
     if json:
         show.as_json({"domain": domain, **show.diagnostics(found, ignored)})
@@ -112,9 +116,14 @@ def _accepted(given: Sequence[str]) -> dict[str, str]:
     for one in given:
         key, _, reason = one.partition("=")
         accepted[key.strip()] = reason.strip() or "given on the command line"
-    if wrong := ignores.problems(accepted, "--ignore"):
-        raise UsageError("; ".join(str(one).replace("--ignore.", "--ignore ", 1) for one in wrong))
+    if wrong := ignores.problems(accepted):
+        raise UsageError("; ".join(_as_option(one).line for one in wrong))
     return accepted
+
+
+def _as_option(one: Diagnostic) -> Diagnostic:
+    """What is said of a key of `ignore`, at the option that gave it."""
+    return dataclasses.replace(one, path=f"--ignore {one.path.removeprefix('ignore.')}")
 
 
 def _octets(zone: Path) -> bytes:

@@ -98,8 +98,9 @@ def problems(title: str, found: Sequence[Diagnostic]) -> None:
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     warn(bad(f"{title}: {count}"))
     for one in found:
-        where, said = str(one)[: len(one.path)], str(one)[len(one.path) :]
+        where, said = one.line[: len(one.path)], one.line[len(one.path) :]
         warn(f"  {bold(where)}{said}")
+    warn(dim("`tierstack rule CODE` explains the code at the end of a line"))
 
 
 def verdict(stack: str, found: CheckReport) -> None:
@@ -113,8 +114,6 @@ def verdict(stack: str, found: CheckReport) -> None:
     for line in found.notes:
         say(f"  {line}")
     findings(*found.findings())
-    for line in found.advice:
-        say(f"  {notice('advice')} {line}")
 
 
 def diagnostics(found: Sequence[Diagnostic], ignored: Sequence[Ignored]) -> dict[str, Any]:
@@ -130,7 +129,7 @@ def findings(found: Sequence[Diagnostic], ignored: Sequence[Ignored], *, err: bo
     """Diagnostics, each on its line, and how many are ignored. `err`: on standard error."""
     tell = warn if err else say
     for one in found:
-        tell(f"{_STYLES[one.severity](f'{one.severity.value:<8}')} {one}")
+        tell(f"{_STYLES[one.severity](f'{one.severity.value:<8}')} {one.line}")
     if ignored:
         count = "1 finding is" if len(ignored) == 1 else f"{len(ignored)} findings are"
         rules = ", ".join(dict.fromkeys(one.diagnostic.code for one in ignored))

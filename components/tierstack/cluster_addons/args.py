@@ -6,10 +6,14 @@ from enum import Enum
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon
 from tierstack.cluster_addons.sources import problems as source_problems
-from tierstack.core.errors import Diagnostic, nearest, out_of_range
+from tierstack.core.errors import Diagnostic, declare, nearest, out_of_range
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.platform.proxy.forwarded import network_problems
 from tierstack.platform.proxy.traefik import READ_SECONDS
+
+declare("addon-image", "A key of `images` must be a repository, without a tag.")
+declare("addon-choice", "`crds_only` can name installed addons only.")
+declare("addon-unknown", "Names of addons must be known ones.")
 
 
 class ServiceType(Enum):
@@ -100,7 +104,8 @@ class ClusterAddonsArgs:
         found = self.platform.problems()
         if self.platform.kind is not PlatformKind.KUBERNETES:
             wrong = "has no operators"
-            return [*found, Diagnostic("platform.kind", self.platform.kind.value, wrong, "give a Kubernetes platform")]
+            given, instead = self.platform.kind.value, "give a Kubernetes platform"
+            return [*found, Diagnostic("platform.kind", given, wrong, instead, "wrong-platform")]
         found += self._choice_problems()
         found += out_of_range("replicas", self.replicas, 1, 9)
         # Below 5 s two thirds are less than the retry period of 2 s allows.
@@ -108,8 +113,8 @@ class ClusterAddonsArgs:
         found += out_of_range("http_port", self.http_port, 1, 65535)
         found += out_of_range("https_port", self.https_port, 1, 65535)
         if self.http_port == self.https_port:
-            wrong = "is the port of HTTP too"
-            found.append(Diagnostic("https_port", self.https_port, wrong, "write two ports, such as 80 and 443"))
+            wrong, instead = "is the port of HTTP too", "write two ports, such as 80 and 443"
+            found.append(Diagnostic("https_port", self.https_port, wrong, instead, "port-twice"))
         found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
         found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
         found += out_of_range("response_timeout_seconds", self.response_timeout_seconds, 6, 3605, "seconds")
@@ -118,8 +123,8 @@ class ClusterAddonsArgs:
         found += network_problems("trusted_proxies", self.trusted_proxies)
         for name, image in (self.images or {}).items():
             if name != name.partition("@")[0] or ":" in name.rpartition("/")[2]:
-                wrong = "names a tag or a digest"
-                found.append(Diagnostic(f"images.{name}", image, wrong, "write the repository alone as the key"))
+                wrong, instead = "names a tag or a digest", "write the repository alone as the key"
+                found.append(Diagnostic(f"images.{name}", image, wrong, instead, "addon-image"))
             found += image_problems(f"images.{name}", image, self.platform.kind)
         return found
 
@@ -131,14 +136,15 @@ class ClusterAddonsArgs:
                 name = addon.value.replace("-", "_")
                 dropped = addon in (self.without or [])
                 instead = "remove it here, or from `without`" if dropped else f"remove it, or write `{name}: true`"
-                found.append(Diagnostic(f"crds_only[{index}]", addon.value, "is not installed at all", instead))
+                wrong = "is not installed at all"
+                found.append(Diagnostic(f"crds_only[{index}]", addon.value, wrong, instead, "addon-choice"))
         names = [addon.value for addon in Addon]
         for name, value in (self.checksums or {}).items():
             if name not in names:
                 guess = nearest(name, names)
                 instead = f"did you mean `{guess}`?" if guess else f"write one of {', '.join(names)}"
-                found.append(Diagnostic(f"checksums.{name}", value, "is of no known addon", instead))
+                found.append(Diagnostic(f"checksums.{name}", value, "is of no known addon", instead, "addon-unknown"))
             if not re.fullmatch(r"[0-9a-f]{64}", value):
-                wrong = "is not a SHA-256"
-                found.append(Diagnostic(f"checksums.{name}", value, wrong, "write 64 lower-case hexadecimal digits"))
+                wrong, instead = "is not a SHA-256", "write 64 lower-case hexadecimal digits"
+                found.append(Diagnostic(f"checksums.{name}", value, wrong, instead, "addon-checksum"))
         return found + source_problems(chosen, self.manifests, self.checksums or {})

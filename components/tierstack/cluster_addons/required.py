@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon
-from tierstack.core.errors import Diagnostic
+from tierstack.core.errors import Diagnostic, declare
 
 PAGE = "docs/components/cluster-addons.md"
+
+declare("operator-missing", "The cluster must have the operators that a stack needs.")
+declare("gateway-class-missing", "The cluster must have the GatewayClass that a Gateway names.")
 
 
 class AddonsMode(Enum):
@@ -38,7 +41,7 @@ def missing(needs: Needs, crds: Collection[str], gateway_classes: Collection[str
     for addon in needs.addons:
         if absent := [name for name in CATALOG[addon].crds if name not in crds]:
             wrong = f"{addon.value} {CATALOG[addon].version} is not in the cluster (no {', '.join(absent)})"
-            found.append(Diagnostic("addons.mode", AddonsMode.EXISTING.value, wrong, instead))
+            found.append(Diagnostic("addons.mode", AddonsMode.EXISTING.value, wrong, instead, "operator-missing"))
     wanted = needs.gateway_class
     if wanted is not None and wanted not in gateway_classes and "gatewayclasses.gateway.networking.k8s.io" in crds:
         has = f"it has {', '.join(sorted(gateway_classes))}" if gateway_classes else "it has none"
@@ -48,6 +51,7 @@ def missing(needs: Needs, crds: Collection[str], gateway_classes: Collection[str
                 wanted,
                 f"is not a GatewayClass of the cluster; {has}",
                 f"write one that it has, or install {Addon.TRAEFIK.value} ({PAGE})",
+                "gateway-class-missing",
             )
         )
     return found

@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon, Source
-from tierstack.core.errors import MISSING, Diagnostic
+from tierstack.core.errors import MISSING, Diagnostic, declare
 
 STALL_SECONDS = 20.0
 """A transfer that stands still this long has failed."""
 
 Fetch = Callable[[str], bytes]
+
+declare("addon-manifests", "A directory of manifests must have one file for each addon.")
+declare(
+    "addon-checksum",
+    "A downloaded file must have a known SHA-256.",
+    why="What is applied to a cluster with every right is compared with what somebody has looked at.",
+)
 
 
 def cache() -> Path:
@@ -37,12 +44,13 @@ def problems(addons: list[Addon], directory: str | None, checksums: Mapping[str,
     found: list[Diagnostic] = []
     if directory is not None:
         if not Path(directory).is_dir():
-            return [Diagnostic("manifests", directory, "is not a directory", "write one that holds NAME.yaml files")]
+            wrong, instead = "is not a directory", "write one that holds NAME.yaml files"
+            return [Diagnostic("manifests", directory, wrong, instead, "addon-manifests")]
         for addon in addons:
             if not (Path(directory) / file_name(addon)).is_file():
                 wrong = f"has no {file_name(addon)}"
                 instead = f"put the vendor's manifest of {addon.value} {CATALOG[addon].version} there, or leave it out"
-                found.append(Diagnostic("manifests", directory, wrong, f"{instead} (`without`)"))
+                found.append(Diagnostic("manifests", directory, wrong, f"{instead} (`without`)", "addon-manifests"))
         return found
     for addon in addons:
         for source in CATALOG[addon].sources:
@@ -50,7 +58,8 @@ def problems(addons: list[Addon], directory: str | None, checksums: Mapping[str,
                 instead = (
                     f"write what `curl -fsSL {source.url} | sha256sum` shows, after comparing it, or give `manifests`"
                 )
-                found.append(Diagnostic(f"checksums.{addon.value}", MISSING, "is required for a download", instead))
+                wrong = "is required for a download"
+                found.append(Diagnostic(f"checksums.{addon.value}", MISSING, wrong, instead, "addon-checksum"))
     return found
 
 

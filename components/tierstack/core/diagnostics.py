@@ -1,6 +1,12 @@
-"""What a check says of something that it looked at: one form for arguments, settings and DNS records."""
+"""What a check says of something that it looked at, and the rules by which it does: one form for arguments, settings
+and DNS records.
+
+A rule is declared once, in the module that applies it: by `declare`, or by the decorator `rule` of the function that is
+the rule. Whoever says something names the rule by its code.
+"""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
@@ -22,6 +28,76 @@ class Severity(StrEnum):
     """It is shown: it works, but not as its owner probably thinks."""
     ADVICE = "advice"
     """It is shown: good practice that is absent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule, as whoever meets its code wants to know it."""
+
+    code: str
+    """Its name, as diagnostics, `ignore` and `tierstack rule` write it. It stands for years."""
+    guards: str
+    """What must hold, in one sentence."""
+    severities: tuple[Severity, ...]
+    """What its diagnostics can be; several where it depends."""
+    source: str = ""
+    """Where it stands: an RFC, a manual. Empty: it is a rule of tierstack."""
+    ignorable: bool
+    """Whether `ignore` may accept what it says. False where nothing would work then, or nothing could be judged."""
+    why: str = ""
+    """What happens where it is broken, in a sentence. Empty: the sentence above says it."""
+    wrong: str = ""
+    """An example of what it refuses. Empty: there is none."""
+    right: str = ""
+    """The same, as it should be. Empty: there is none."""
+    module: str
+    """Where it is declared."""
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def declare(
+    code: str,
+    guards: str,
+    source: str = "",
+    *severities: Severity,
+    ignorable: bool | None = None,
+    why: str = "",
+    wrong: str = "",
+    right: str = "",
+    module: str | None = None,
+) -> Rule:
+    """Add a rule. Without `severities` it gives errors. `ignorable` None: where it never gives an error. `module` None:
+    the caller's. Raises ValueError where its code is taken."""
+    if code in _RULES:
+        raise ValueError(f"the rule `{code}` is declared twice")
+    given = severities or (Severity.ERROR,)
+    _RULES[code] = Rule(
+        code=code,
+        guards=guards,
+        severities=given,
+        source=source,
+        ignorable=Severity.ERROR not in given if ignorable is None else ignorable,
+        why=why,
+        wrong=wrong,
+        right=right,
+        module=module or calling_module(),
+    )
+    return _RULES[code]
+
+
+def calling_module(above: int = 1) -> str:
+    """The module that called the function which asks; `above`: of how many callers further up."""
+    frame = inspect.currentframe()
+    for _ in range(above + 1):
+        frame = frame.f_back if frame else None
+    return str(frame.f_globals["__name__"]) if frame else ""
+
+
+def declared() -> Mapping[str, Rule]:
+    """Every rule by its code, of the modules that are imported."""
+    return _RULES
 
 
 class _Marker:
@@ -54,12 +130,21 @@ class Diagnostic:
     """A stable name of the rule, `spf-twice`: what tests pin and `ignore` names."""
     severity: Severity = Severity.ERROR
     source: str = ""
-    """Where the rule stands: `RFC 7208 §4.5`. Empty: it is a rule of tierstack."""
+    """Where the rule stands: `RFC 7208 §4.5`. Left out: as the rule declares it. Empty: it is a rule of tierstack."""
+
+    def __post_init__(self) -> None:
+        """Take the source from the rule."""
+        if not self.source and self.code in _RULES:
+            object.__setattr__(self, "source", _RULES[self.code].source)
 
     def __str__(self) -> str:
         shown = "" if self.value is MISSING else f" = {shorten(self.value)}"
-        rule = f" [{self.code}, {self.source}]" if self.source else ""
-        return f"{self.path}{shown}: {self.message}; {self.hint}{rule}"
+        return f"{self.path}{shown}: {self.message}; {self.hint}"
+
+    @property
+    def line(self) -> str:
+        """What it says as one line of output, with its rule at the end: `tierstack rule CODE` explains it."""
+        return f"{self} [{', '.join(filter(None, (self.code, self.source)))}]"
 
     def as_dict(self) -> dict[str, object]:
         """The diagnostic for machines: the same fields in every command. A hidden or missing value is null."""
@@ -76,27 +161,30 @@ class Diagnostic:
 
 
 def rule(
-    code: str,
-    guards: str = "",
-    *,
-    why: str = "",
-    wrong: str = "",
-    right: str = "",
+    code: str, guards: str = "", source: str = "", *, why: str = "", wrong: str = "", right: str = ""
 ) -> Callable[[Callable[P, list[Diagnostic]]], Callable[P, list[Diagnostic]]]:
     """The decorator of a function that applies one rule: what it says carries the rule's `code`.
 
-    `guards`: what holds where nothing is wrong. `why`: what happens where it is broken. `wrong`, `right`: an example.
-    What says of itself which rule it is, such as a number out of range, keeps its own code.
+    With `guards` it declares the rule, too; without, the rule is declared elsewhere. What says of itself which rule it
+    is, such as a number out of range, keeps its own code.
     """
 
     def named(function: Callable[P, list[Diagnostic]]) -> Callable[P, list[Diagnostic]]:
+        if guards:
+            declare(code, guards, source, why=why, wrong=wrong, right=right, module=function.__module__)
+
         @functools.wraps(function)
         def apply(*args: P.args, **kwargs: P.kwargs) -> list[Diagnostic]:
-            return [replace(one, code=code) if one.code == NO_RULE else one for one in function(*args, **kwargs)]
+            return [
+                replace(one, code=code, source="") if one.code == NO_RULE else one for one in function(*args, **kwargs)
+            ]
 
         return apply
 
     return named
+
+
+declare(NO_RULE, "A value is what its key asks for; the rule has no name of its own.")
 
 
 @dataclass(frozen=True)
@@ -105,6 +193,8 @@ class Ignored:
 
     diagnostic: Diagnostic
     reason: str
+    key: str
+    """What accepts it: `address-private@vpn`."""
 
     def as_dict(self) -> dict[str, object]:
         """The diagnostic for machines, with the reason."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi
 
-from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, a_or_an, rule, shorten
+from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, a_or_an, declare, rule, shorten
 
 __all__ = [
     "HIDDEN",
@@ -15,12 +15,48 @@ __all__ = [
     "Diagnostic",
     "Severity",
     "a_or_an",
+    "declare",
     "nearest",
     "out_of_range",
     "rule",
     "shorten",
     "unknown_key",
 ]
+
+# What is asked of every argument and setting, whatever it is for.
+declare(
+    "unknown-key",
+    "A key must be one that tierstack knows.",
+    wrong="databse: {replicas: 1}",
+    right="database: {replicas: 1}",
+)
+declare("missing-key", "A required key must be given.")
+declare("given-twice", "A value must be written in one of its two forms, not in both.")
+declare("wrong-type", "A value must have the type of its key.", wrong='replicas: "3"', right="replicas: 3")
+declare("not-a-choice", "A value must be one of the choices of its key.", wrong="tier: 10k", right="tier: 100k")
+declare("out-of-range", "A number must be in the range of its key.")
+declare(
+    "unknown-value",
+    "What decides which resources there are must be known at preview.",
+    why="The number, names and kinds of resources could not be planned, and nothing about them could be checked.",
+)
+declare(
+    "no-keyword",
+    "Arguments in Python must be given by keyword.",
+    wrong='TLSArgs(["a"])',
+    right='TLSArgs(hostnames=["a"])',
+)
+declare("wrong-platform", "An argument must have a meaning on this kind of platform.")
+declare("required-on-platform", "What this kind of platform needs must be given.")
+declare(
+    "plaintext-secret",
+    "A secret must be encrypted in the configuration, and must not stand in rendered files.",
+    why="Whoever reads the repository would have them, and its history keeps them.",
+    wrong="redis: {password: hunter2}",
+    right="pulumi config set --secret --path 'redis.password'",
+)
+declare("empty-command", "A command must name a program to run.")
+declare("port-twice", "Two things on one host or proxy cannot listen on one port.")
 
 
 class ArgumentError(pulumi.RunError, ValueError):
@@ -33,7 +69,7 @@ class ArgumentError(pulumi.RunError, ValueError):
         self.subject = subject
         self.problems = list(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([f"{subject}: {count}", *(f"  {problem}" for problem in self.problems)]))
+        super().__init__("\n".join([f"{subject}: {count}", *(f"  {problem.line}" for problem in self.problems)]))
 
 
 _ALIKE = 0.6  # from 0 to 1: below it a word is no likely slip of another

@@ -24,7 +24,13 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _HOST_OF = re.compile(r"[^:/]*://(?:[^/?#@]*@)?([^:/?#@]+)")
 
 
-@rule("hostname")
+@rule(
+    "hostname",
+    "The names of a certificate must be host names in lower case, each once, at most 100.",
+    "RFC 1123 §2.1, RFC 6125 §6.4.3",
+    wrong="hostnames: [https://shop.example.org/]",
+    right="hostnames: [shop.example.org]",
+)
 def hostname_problems(path: str, names: Sequence[str], *, public: bool) -> list[Diagnostic]:
     """What is wrong with the names of a certificate; `public`: a public CA must be able to check them.
 
@@ -89,7 +95,13 @@ def is_never_public(name: str) -> bool:
     return "." not in name or name.rsplit(".", 1)[-1] in NEVER_PUBLIC or below
 
 
-@rule("hostname-not-public")
+@rule(
+    "hostname-not-public",
+    "A public CA signs only names that the public DNS has.",
+    "CA/Browser Forum Baseline Requirements §7.1.2.7.12",
+    wrong="hostnames: [shop.internal]",
+    right="hostnames: [shop.example.org]",
+)
 def _public(path: str, name: str) -> list[Diagnostic]:
     if not is_never_public(name):
         return []
@@ -113,7 +125,13 @@ def covers(pattern: str, name: str) -> bool:
     return pattern == name
 
 
-@rule("hostname-uncovered")
+@rule(
+    "hostname-uncovered",
+    "The certificate must have every hostname of the applications.",
+    "RFC 6125 §6.4",
+    wrong="app: {hostnames: [shop.example.org]}, tls: {hostnames: [www.example.org]}",
+    right="app: {hostnames: [shop.example.org]}",
+)
 def uncovered_problems(path: str, names: Sequence[str], certificate: Sequence[str] | None) -> list[Diagnostic]:
     """The names that a certificate lacks; none where its names are not known."""
     wrong = "is not a name of the Gateway's certificate, so browsers would refuse it"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from tierstack.core.before import Before
+from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.memory import Reserved
 
 A = TypeVar("A")
@@ -135,5 +137,7 @@ class Section(Generic[A]):
     """Operators that must be in the cluster, by their names in the catalog of ClusterAddons. None: it needs none."""
     drawing: Callable[[A, Surroundings], Drawing] | None = None
     """Its boxes in a picture, and the arrows from them. None: it is not drawn."""
+    changes: Callable[[A, str, Before], list[Diagnostic]] | None = None
+    """What is wrong with the change from what the component of a name made. None: it may become anything."""
     ends: Mapping[str, str] = field(default_factory=dict[str, str])
     """Which of its boxes answers: at its link (key ``), or at a part of it (`direct`)."""

@@ -6,6 +6,7 @@ import pulumi
 
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.database.changes import problems_of
 from tierstack.database.postgresql.docker import build as postgresql_on_docker
 from tierstack.database.postgresql.kubernetes import build as postgresql_on_kubernetes
 from tierstack.links import DatabaseConnection, DatabaseEngine
@@ -28,6 +29,7 @@ class DatabaseWithReplicas(Component):
     """A database server with its pooler, and standbys where the tier has them."""
 
     names = NameRule(docker=53, kubernetes=49, service=True)
+    changes = staticmethod(problems_of)
 
     host: pulumi.Output[str]
     """Host of the pooler, for applications."""

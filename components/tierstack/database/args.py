@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range, rule
 from tierstack.core.tier import TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.engine import DataEngine
@@ -18,6 +18,24 @@ MOST_REPLICAS = 4
 """Standbys of one primary on Kubernetes; each takes the whole log."""
 MOST_DOCKER_REPLICAS = 2
 """Standbys on one Docker host: more add load on the same disk, and no safety."""
+
+declare(
+    "database-connections",
+    "The pools must fit into `max_connections`, and each pool into its clients.",
+    "PostgreSQL: max_connections; PgBouncer: default_pool_size",
+    wrong="database: {max_connections: 100, pool_size: 120}",
+    right="database: {max_connections: 150, pool_size: 120}",
+)
+declare("database-memory", "Each connection needs memory to sort and join in.", "PostgreSQL: work_mem")
+declare("database-wal-storage", "On Docker, the write-ahead log must fit into the volume of the data.")
+declare("database-poolers", "A database on a Docker host has one pooler.")
+declare("database-parameter", "A setting of the server must be written as in its manual, on one line.")
+declare(
+    "database-parameter-owned",
+    "Settings that tierstack decides cannot be given.",
+    wrong='database: {parameters: {max_connections: "200"}}',
+    right="database: {max_connections: 200}",
+)
 
 
 @dataclass(kw_only=True)
@@ -125,10 +143,23 @@ class DatabaseWithReplicasArgs:
         elif kind is PlatformKind.DOCKER:
             wrong = "is required on a Docker platform"
             found.append(
-                Diagnostic("pooler_image", MISSING, wrong, f"give an image of {engine.pooler.image} by digest")
+                Diagnostic(
+                    "pooler_image",
+                    MISSING,
+                    wrong,
+                    f"give an image of {engine.pooler.image} by digest",
+                    "required-on-platform",
+                )
             )
         return found
 
+    @rule(
+        "database-name",
+        "Names of database and user must be plain ones that nothing else uses.",
+        "PostgreSQL: Lexical Structure",
+        wrong="database: {database: my-shop}",
+        right="database: {database: my_shop}",
+    )
     def _name_problems(self, path: str, value: str, reserved: frozenset[str]) -> list[Diagnostic]:
         names, title = self.data_engine.names, self.data_engine.server.title
         if not names.pattern.fullmatch(value):
@@ -144,17 +175,15 @@ class DatabaseWithReplicasArgs:
             if self.archive is not None:
                 wrong = "means something only on a Kubernetes platform"
                 instead = "remove it, and give `connection` to a BackupSchedule, which streams the log itself"
-                found.append(Diagnostic("archive", MISSING, wrong, instead))
+                found.append(Diagnostic("archive", MISSING, wrong, instead, "wrong-platform"))
             if self.pooler_cpu is not None:
                 wrong = "means something only on a Kubernetes platform"
-                found.append(
-                    Diagnostic("pooler_cpu", self.pooler_cpu, wrong, "remove it; the pooler may use a whole core")
-                )
+                instead = "remove it; the pooler may use a whole core"
+                found.append(Diagnostic("pooler_cpu", self.pooler_cpu, wrong, instead, "wrong-platform"))
             if self.poolers not in (None, 1):
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
-                found.append(
-                    Diagnostic("poolers", self.poolers, wrong, "remove it, and raise `pool_size` where needed")
-                )
+                instead = "remove it, and raise `pool_size` where needed"
+                found.append(Diagnostic("poolers", self.poolers, wrong, instead, "database-poolers"))
         elif self.archive is not None:
             found += self.archive.problems("archive")
         return found + name_problems("operator_namespace", self.namespace_of_operator)
@@ -175,6 +204,13 @@ class DatabaseWithReplicasArgs:
         # Sums of numbers that are wrong by themselves would only repeat what is already said.
         return found or self._balance_problems(self.size())
 
+    @rule(
+        "database-replicas",
+        "Standbys need the 1M tier, and one Docker host has at most two.",
+        why="Standbys of one host share its disk and its fate.",
+        wrong="tier: 100k, database: {replicas: 1}",
+        right="tier: 1M, database: {replicas: 1}",
+    )
     def _replica_problems(self) -> list[Diagnostic]:
         if self.replicas is None or self.replicas <= 0:
             return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
@@ -203,19 +239,20 @@ class DatabaseWithReplicasArgs:
             instead = (
                 f"write at most {max(1, available // poolers)}, or `max_connections` of at least {opened + reserved}"
             )
-            found.append(Diagnostic("pool_size", size.pool_size, wrong, instead))
+            found.append(Diagnostic("pool_size", size.pool_size, wrong, instead, "database-connections"))
         if size.max_client_connections < size.pool_size:
             wrong = f"is less than pool_size = {size.pool_size}: clients could never use the pool"
             instead = f"write at least {size.pool_size}, usually several times as much"
-            found.append(Diagnostic("max_client_connections", size.max_client_connections, wrong, instead))
+            given = size.max_client_connections
+            found.append(Diagnostic("max_client_connections", given, wrong, instead, "database-connections"))
         least, wrong = self.data_engine.least_memory(size)
         if size.memory_mb < least:
-            found.append(
-                Diagnostic("memory_mb", size.memory_mb, wrong, f"write at least {least}, or lower `pool_size`")
-            )
+            instead = f"write at least {least}, or lower `pool_size`"
+            found.append(Diagnostic("memory_mb", size.memory_mb, wrong, instead, "database-memory"))
         if size.wal_storage_gb > size.storage_gb and not kubernetes:
             wrong = f"is more than storage_gb = {size.storage_gb}, whose volume holds the log too"
-            found.append(Diagnostic("wal_storage_gb", size.wal_storage_gb, wrong, f"write at most {size.storage_gb}"))
+            instead = f"write at most {size.storage_gb}"
+            found.append(Diagnostic("wal_storage_gb", size.wal_storage_gb, wrong, instead, "database-wal-storage"))
         return found
 
     def _parameter_problems(self) -> list[Diagnostic]:
@@ -226,12 +263,15 @@ class DatabaseWithReplicasArgs:
             if not rules.pattern.fullmatch(name):
                 examples = ", ".join(f"`{one}`" for one in rules.examples)
                 wrong = f"is not a name of a {engine.server.title} setting"
-                found.append(Diagnostic(path, value, wrong, f"write it as the manual does: {examples}"))
+                instead = f"write it as the manual does: {examples}"
+                found.append(Diagnostic(path, value, wrong, instead, "database-parameter"))
             elif instead := rules.owned.get(name):
-                found.append(Diagnostic(path, value, "is decided by the component", instead))
+                wrong = "is decided by the component"
+                found.append(Diagnostic(path, value, wrong, instead, "database-parameter-owned"))
             elif "\n" in value or "\0" in value or not value.strip():
                 wrong = "is empty, or more than one line"
-                found.append(Diagnostic(path, value, wrong, "write the value on one line, without quotes"))
+                instead = "write the value on one line, without quotes"
+                found.append(Diagnostic(path, value, wrong, instead, "database-parameter"))
             else:
                 found += engine.parameter_problems(path, name, value, self.size())
         return found

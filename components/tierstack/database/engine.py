@@ -122,6 +122,11 @@ class DataEngine(ABC):
     """The keys of `images` in a stack's settings that give its databases `image` and `pooler_image`. Only databases
     with this engine ask for them."""
 
+    def major_version(self, image: str) -> int | None:
+        """The major version that the tag of `image` names. None: it names none."""
+        number = re.match(r"[0-9]+", tag_of(image) or "")
+        return int(number[0]) if number else None
+
     @abstractmethod
     def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:
         """What is wrong with the version that the tag of `image` names (`tag_of`), and with a tag that names none."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Section, Surroundings
+from tierstack.database import changes
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.engines import ENGINES
 from tierstack.links import DatabaseArchive, DatabaseConnection, SecretRef, TrustedCA
@@ -101,6 +102,7 @@ def section() -> Section[DatabaseWithReplicasArgs]:
         reserved=lambda args: args.data_engine.reserved(args.size()),
         largest=lambda args: ("memory_mb", str(args.size().memory_mb)),
         needs=_needs,
+        changes=changes.problems_of,
         drawing=_drawing,
         ends={"": "pooler", "direct": "primary"},
     )

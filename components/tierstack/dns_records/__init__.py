@@ -132,7 +132,7 @@ class DNSRecords(Component):
         records = {one.key: _inputs(draft, zone, one.key, loaded) for one in draft.sets}
         for finding in draft.findings:
             if finding.severity is Severity.WARNING:
-                pulumi.log.warn(str(finding), self)
+                pulumi.log.warn(finding.line, self)
         written = ZoneRecords(
             f"{name}-zone",
             domain=loaded.domain,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 
 from tierstack.core.diagnostics import Diagnostic
-from tierstack.core.errors import MISSING
+from tierstack.core.errors import MISSING, rule
 from tierstack.dns_records import ignores
 from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.options import (
@@ -74,7 +74,8 @@ class WebHostArgs:
         found = self.switch.problems(f"{path}.switch")
         if self.ipv4 or self.ipv6 or self.alias:
             wrong = "has a switch, and an address or alias of its own"
-            found.append(Diagnostic(path, MISSING, wrong, "write each place among `switch.targets`"))
+            instead = "write each place among `switch.targets`"
+            found.append(Diagnostic(path, MISSING, wrong, instead, "web-switch"))
         return found
 
 
@@ -152,6 +153,7 @@ class DNSRecordsArgs:
             if one.switch
         }
 
+    @rule("external-dns-platform", "Publishing by external-dns needs a Kubernetes platform, which must be given.")
     def _platform_problems(self, publish: PublishArgs) -> list[Diagnostic]:
         if publish.external_dns is None:
             return []
@@ -232,6 +234,7 @@ class DNSRecordsArgs:
         except KeptAnswersError:
             return None
 
+    @rule("dns-answers", "The file of answers that the DNS gave earlier must be readable.")
     def _answers_problems(self) -> list[Diagnostic]:
         try:
             if self.dns_answers_path:

@@ -1,27 +1,15 @@
 """The rules by which zones are judged. A module declares those that it applies, and says by them what it finds."""
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tierstack.core.diagnostics import MISSING, Diagnostic, Severity
+from tierstack.core import diagnostics
+from tierstack.core.diagnostics import MISSING, Diagnostic, Rule, Severity, calling_module
 
 ERROR, WARNING, ADVICE = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 _ORDER = {ERROR: 0, WARNING: 1, ADVICE: 2}
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule."""
-
-    id: str
-    """Its name, as diagnostics, `ignore` and the page of the component write it."""
-    source: str
-    """Where it stands: an RFC, a draft or a vendor's manual."""
-    severities: tuple[Severity, ...]
-    """What its diagnostics can be; several where it depends."""
-    ignorable: bool = True
-    """False where there is nothing to accept: no record can be made of the argument, or nothing could be judged."""
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -37,22 +25,29 @@ class Slip:
         return self.message
 
 
-_DECLARED: dict[str, Rule] = {}
+def declare(
+    code: str,
+    guards: str,
+    source: str,
+    *severities: Severity,
+    ignorable: bool = True,
+    why: str = "",
+    wrong: str = "",
+    right: str = "",
+) -> Rule:
+    """Add a rule about records. Its errors may be accepted, too: what is published may be meant. `ignorable` False: no
+    record can be made of the argument, or nothing could be judged. Raises ValueError where its code is taken."""
+    module = calling_module()
+    return diagnostics.declare(
+        code, guards, source, *severities, ignorable=ignorable, why=why, wrong=wrong, right=right, module=module
+    )
 
 
-def declare(id: str, source: str, *severities: Severity, ignorable: bool = True) -> Rule:
-    """Add a rule. Raises ValueError where its id is taken."""
-    if id in _DECLARED:
-        raise ValueError(f"the rule `{id}` is declared twice")
-    _DECLARED[id] = Rule(id, source, severities, ignorable)
-    return _DECLARED[id]
-
-
-def declared() -> Mapping[str, Rule]:
-    """Every rule by its id, once every module that declares some is imported."""
+def declared() -> dict[str, Rule]:
+    """Every rule about records by its code."""
     importlib.import_module("tierstack.dns_records.zone.compose")
     importlib.import_module("tierstack.dns_records.zone.observe")
-    return _DECLARED
+    return {code: rule for code, rule in diagnostics.declared().items() if rule.module.startswith(f"{_PACKAGE}.")}
 
 
 def error(code: str, path: str, message: str, hint: str, source: str | None = None) -> Diagnostic:
@@ -71,7 +66,7 @@ def advice(code: str, path: str, message: str, hint: str, source: str | None = N
 
 
 def _say(severity: Severity, code: str, path: str, message: str, hint: str, source: str | None) -> Diagnostic:
-    rule = _DECLARED[code]
+    rule = diagnostics.declared()[code]
     assert severity in rule.severities, f"the rule `{code}` is declared as {', '.join(rule.severities)}"
     return Diagnostic(path, MISSING, message, hint, code, severity, source or rule.source)
 

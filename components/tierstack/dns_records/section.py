@@ -10,5 +10,5 @@ SECTION = Section(
     component="tierstack.dns_records:DNSRecords",
     name="dns",
     presence=Presence.OPTIONAL,
-    wired=("mta_sts_url",),
+    wired=("mta_sts_url", "ignore"),
 )

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from tierstack.core.before import Before
 from tierstack.core.errors import nearest
-from tierstack.engine import yaml_file
+from tierstack.engine import state_file, yaml_file
 from tierstack.engine.usage import LockedError, UnreachableError, UsageError
 from tierstack.platform import PlatformKind
 from tierstack.stack.namespaces import split
@@ -140,8 +141,9 @@ class Project:
                 "`from tierstack.stack import Stack`, `stack = Stack()` in its main file (docs/cli.md, Your own "
                 "program). `preview`, `up`, `render`, `status` and `down` work without"
             )
+        before = Before(state_file.resources(self.root, self.name, stack))
         return exported.check(
-            Configuration(config.values, config.secret_keys, stack, self.name, self.root, config.other_keys)
+            Configuration(config.values, config.secret_keys, stack, self.name, self.root, config.other_keys, before)
         )
 
 

@@ -66,7 +66,9 @@ class GatewayArgs:
         found += network_problems("trusted_proxies", self.trusted_proxies)
         return found + (_on_docker(self) if self.platform.kind is PlatformKind.DOCKER else _on_kubernetes(self))
 
-    @rule("gateway-challenge")
+    @rule(
+        "gateway-challenge", "The challenges of a certificate must come to the Gateway that shows it.", "RFC 8555 §8.3"
+    )
     def problems_as(self, name: str) -> list[Diagnostic]:
         """The rule of a Gateway of this name: the challenges of its certificate must come to it."""
         challenge = self.certificate.challenge
@@ -112,7 +114,7 @@ def _two_ports(args: GatewayArgs) -> list[Diagnostic]:
     return [Diagnostic("https_port", args.https_port, "is the port of HTTP too", "write two ports, such as 80 and 443")]
 
 
-@rule("gateway-certificate")
+@rule("gateway-certificate", "The certificate must have names, and what the platform needs of it.")
 def _certificate(args: GatewayArgs) -> list[Diagnostic]:
     """Whether the certificate has what this platform needs of it."""
     certificate, needed = args.certificate, ("secret_name",)
@@ -142,7 +144,7 @@ def _images(args: GatewayArgs) -> list[Diagnostic]:
     return found
 
 
-@rule("bind-address")
+@rule("bind-address", "A Gateway must listen at an IP address of the host.")
 def _bind_address(value: str) -> list[Diagnostic]:
     if is_ip(value):
         return []

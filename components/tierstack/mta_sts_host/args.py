@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range
 from tierstack.core.hostnames import covers
 from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.dns_records.mail.mta_sts.record import host_name, policy_problem
@@ -12,6 +12,8 @@ from tierstack.dns_records.zone.check import domain_problem
 from tierstack.links import GatewayEndpoint
 from tierstack.platform import Platform, image_problems, user_problems
 from tierstack.platform.claims import Claim
+
+declare("policy-twice", "A Gateway can serve one MTA-STS policy of a domain.", "RFC 8461 §3.3")
 
 
 @dataclass(kw_only=True)
@@ -61,23 +63,26 @@ class MtaStsHostArgs:
         """Everything that is wrong with the arguments."""
         found = self.platform.problems()
         if problem := domain_problem(self.domain):
-            found.append(Diagnostic("domain", self.domain, problem, "write a domain such as `example.org`"))
+            found.append(Diagnostic("domain", self.domain, problem, "write a domain such as `example.org`", "domain"))
         if problem := policy_problem(self.policy):
             instead = "pass `mta_sts_policy` of DNSRecordsArgs"
-            found.append(Diagnostic("policy", self.policy.splitlines()[0] if self.policy else "", problem, instead))
+            shown = self.policy.splitlines()[0] if self.policy else ""
+            found.append(Diagnostic("policy", shown, problem, instead, "sts-policy"))
         found += image_problems("image", self.image, self.platform.kind)
         found += user_problems("user", self.user)
         found += out_of_range("port", self.port, 1024, 65535)
         found += out_of_range("memory_mb", self.memory_mb, 16, 1024, "MiB")
         if self.nginx_command is not None and not self.nginx_command:
-            found.append(Diagnostic("nginx_command", [], "is empty", "write the command, or leave it out"))
+            instead = "write the command, or leave it out"
+            found.append(Diagnostic("nginx_command", [], "is empty", instead, "empty-command"))
         return found + self._gateway_problems()
 
     def claims(self) -> list[Claim]:
         """What no other component of the program can have: a Gateway serves one policy of a domain."""
         if self.gateway.gateway is None:
             return []
-        problem = Diagnostic("domain", self.domain, "is the domain of {owner} too", "remove one of the two")
+        wrong, instead = "is the domain of {owner} too", "remove one of the two"
+        problem = Diagnostic("domain", self.domain, wrong, instead, "policy-twice")
         return [Claim(("policy", self.gateway.place or "", self.gateway.gateway, self.hostname), problem)]
 
     def _gateway_problems(self) -> list[Diagnostic]:
@@ -85,4 +90,5 @@ class MtaStsHostArgs:
         if getattr(self.gateway, part) is not None:
             return []
         wrong = f"is required on {self.platform.kind.name.title()}"
-        return [Diagnostic(f"gateway.{part}", MISSING, wrong, "pass `endpoint` of a Gateway on the same platform")]
+        instead = "pass `endpoint` of a Gateway on the same platform"
+        return [Diagnostic(f"gateway.{part}", MISSING, wrong, instead, "required-on-platform")]

@@ -44,7 +44,7 @@ class ObjectStorageArgs:
         return found + _rendered(self.platform)
 
 
-@rule("bucket-region")
+@rule("bucket-region", "A bucket of AWS needs a region.", "Amazon S3: Regions")
 def _region(value: str | None, *, aws: bool) -> list[Diagnostic]:
     if value is None and aws:
         wrong = "is required where `endpoint_url` is left out, which means AWS"
@@ -63,7 +63,7 @@ def _rendered(platform: Platform) -> list[Diagnostic]:
     return [Diagnostic("platform.secret_store", MISSING, wrong, instead)]
 
 
-@rule("bucket-credential")
+@rule("bucket-credential", "A bucket needs credentials, without blanks around them.")
 def _credential(path: str, value: object, renders: bool) -> list[Diagnostic]:
     if value is None:
         if renders:
@@ -81,7 +81,13 @@ def _credential(path: str, value: object, renders: bool) -> list[Diagnostic]:
     return []
 
 
-@rule("bucket-name")
+@rule(
+    "bucket-name",
+    "The name of a bucket must be one that S3 accepts.",
+    "Amazon S3: General purpose bucket naming rules",
+    wrong="bucket: Shop_Backups",
+    right="bucket: shop-backups",
+)
 def _bucket(path: str, value: str) -> list[Diagnostic]:
     """Amazon S3 User Guide, "General purpose bucket naming rules"; other providers take no wider set."""
     if not 3 <= len(value) <= 63:
@@ -100,7 +106,12 @@ def _bucket(path: str, value: str) -> list[Diagnostic]:
     return []
 
 
-@rule("bucket-prefix")
+@rule(
+    "bucket-prefix",
+    "A prefix must be folder names that all S3 tools read alike.",
+    wrong="prefix: /shop/",
+    right="prefix: shop",
+)
 def _prefix(path: str, value: str) -> list[Diagnostic]:
     if value.startswith("/") or value.endswith("/"):
         stripped = value.strip("/")
@@ -113,7 +124,12 @@ def _prefix(path: str, value: str) -> list[Diagnostic]:
     return []
 
 
-@rule("bucket-endpoint")
+@rule(
+    "bucket-endpoint",
+    "The endpoint of a bucket must be scheme, host and port.",
+    wrong="endpoint_url: https://s3.example.net/shop-backups",
+    right="endpoint_url: https://s3.example.net",
+)
 def _endpoint(path: str, value: str) -> list[Diagnostic]:
     instead = "write one such as `https://s3.example.net`"
     try:

@@ -74,7 +74,7 @@ class Toleration:
         given = {name: value for name, value in found.items() if value is not None}
         return {**given, "effect": self.effect.value} if self.effect else given
 
-    @rule("toleration")
+    @rule("toleration", "A toleration must be one that the API server accepts.", "Kubernetes: Taints and Tolerations")
     def problems(self, path: str) -> list[Diagnostic]:
         """The rules of the API server (Kubernetes: "Taints and Tolerations")."""
         if self.operator is TolerationOperator.EXISTS and self.value is not None:
@@ -196,7 +196,7 @@ def _other_kind(platform: Platform, path: str) -> list[Diagnostic]:
     ]
 
 
-@rule("render-to")
+@rule("render-to", "`render_to` must name a directory, and excludes `context`.")
 def _rendering(platform: Platform, path: str) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if platform.render_to is not None and platform.context is not None:
@@ -209,7 +209,13 @@ def _rendering(platform: Platform, path: str) -> list[Diagnostic]:
     return found
 
 
-@rule("object-name")
+@rule(
+    "object-name",
+    "Names must be ones that Kubernetes and Docker accept, with room for suffixes.",
+    "RFC 1123 §2.1, RFC 1035 §2.3.1",
+    wrong="platform: {name: Shop_1}",
+    right="platform: {name: shop-1}",
+)
 def _object_names(platform: Platform, path: str) -> list[Diagnostic]:
     named = {f"image_pull_secrets[{index}]": name for index, name in enumerate(platform.image_pull_secrets or [])}
     for one in ("priority_class", "data_priority_class"):
@@ -223,7 +229,7 @@ def _object_names(platform: Platform, path: str) -> list[Diagnostic]:
     ]
 
 
-@rule("own-label")
+@rule("own-label", "Labels that tierstack sets cannot be overridden.")
 def _own_labels(labels: Mapping[str, str], path: str) -> list[Diagnostic]:
     wrong = "is a label that tierstack sets"
     return [
@@ -241,7 +247,9 @@ _QUALIFIED = re.compile(rf"(?:(?:{_SUBDOMAIN.pattern})/)?[A-Za-z0-9](?:[A-Za-z0-
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 
-@rule("label-syntax")
+@rule(
+    "label-syntax", "Labels and annotations must be ones that Kubernetes accepts.", "Kubernetes: Labels and Selectors"
+)
 def _pair_problems(path: str, pair: tuple[str, str], with_value: bool) -> list[Diagnostic]:
     """The rules of a label or annotation (Kubernetes: "Labels and Selectors", syntax and character set)."""
     key, value = pair
@@ -301,7 +309,14 @@ _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _EXAMPLE = "registry.example/shop:1@sha256:…"
 
 
-@rule("image-reference")
+@rule(
+    "image-reference",
+    "An image must be named by its digest.",
+    "OCI distribution specification",
+    why="A tag can be moved to other bytes, so the same program would run something else tomorrow.",
+    wrong="images: {app: registry.example/shop:1}",
+    right="images: {app: registry.example/shop:1@sha256:…}",
+)
 def image_problems(path: str, value: object, kind: PlatformKind) -> list[Diagnostic]:
     """The rules of an image: named by digest, so that the same program always runs the same bytes.
 
@@ -334,7 +349,12 @@ def _how_to_find_the_digest(value: str, kind: PlatformKind) -> str:
     return f"{remote}; for an image of this host write the id from `docker image inspect -f '{{{{.Id}}}}' {value}`"
 
 
-@rule("container-user")
+@rule(
+    "container-user",
+    "Containers must run as a user in numbers, and not as root.",
+    wrong='user: "0:0"',
+    right='user: "10001:10001"',
+)
 def user_problems(path: str, value: str) -> list[Diagnostic]:
     """The rules of `uid:gid`: two numbers, and no root, so that an orchestrator can check them."""
     parts = value.split(":")

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import pulumi
 
+from tierstack.core.before import Before
 from tierstack.core.calls import prepare
 from tierstack.core.checked import checked
-from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, a_or_an
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, a_or_an, rule
 from tierstack.platform import program
 from tierstack.platform.asked import PhysicalName
 from tierstack.platform.shared import current_run, held, is_hosted, raise_verdict
@@ -34,6 +35,11 @@ class Component(pulumi.ComponentResource):
 
     names = program.NameRule()
     """Which names a component of this class may have."""
+
+    @staticmethod
+    def changes(args: Any, name: str, before: Before) -> list[Diagnostic]:
+        """What is wrong with the change from what a component of this name made. A class without rules: nothing."""
+        return []
 
     def __init_subclass__(cls, **more: Any) -> None:
         """Let a wrong call of the constructor, and wrong keywords of its args classes, end as any other mistake."""
@@ -60,6 +66,7 @@ class Component(pulumi.ComponentResource):
         self.physical_name = program.physical_name(name, loaded)
         """What names in the cluster or on the host begin with: the component's name, or the one it was made with."""
         program.read_state(loaded)
+        program.judge_changes(loaded, subject, lambda before: self.changes(loaded, name, before))
         if opts is None or opts.parent is None:
             # The engine tells its resources apart by class and name.
             for one in {name, self.physical_name}:
@@ -85,6 +92,7 @@ def merged(base: pulumi.ResourceOptions, extra: pulumi.ResourceOptions | None) -
     return pulumi.ResourceOptions.merge(copy.copy(base), extra)
 
 
+@rule("wrong-call")
 def _call_problems(name: object, opts: object) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if not isinstance(name, str) or not name:
@@ -106,8 +114,10 @@ def _with_clear_calls(cls: type[Component], init: Any, args_type: str) -> Any:
         except TypeError as error:
             instead = f'write {cls.__name__}("name", {args_type}(…), opts=…)'
             wrong = f"is an argument of {args_type}, or of nothing"
-            problems = [Diagnostic(key, MISSING, wrong, instead) for key in unknown]
-            problems = problems or [Diagnostic(cls.__name__, MISSING, f"is called with {error}", instead)]
+            problems = [Diagnostic(key, MISSING, wrong, instead, "wrong-call") for key in unknown]
+            if not problems:
+                wrong = f"is called with {error}"
+                problems = [Diagnostic(cls.__name__, MISSING, wrong, instead, "wrong-call")]
             raise ArgumentError(a_or_an(cls.__name__), problems) from None
         try:
             init(self, *given, **named)

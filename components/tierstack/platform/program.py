@@ -9,7 +9,9 @@ from typing import Any, TypeVar, cast
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic
+from tierstack.core.before import Before
+from tierstack.core.diagnostics import declared
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, rule
 from tierstack.platform import Platform, PlatformKind, is_elsewhere, name_problems, own_state
 from tierstack.platform.claims import Claim
 from tierstack.platform.shared import current_run, given_provider, is_hosted
@@ -72,6 +74,22 @@ def read_state(args: object) -> None:
         own_state.resources()
 
 
+def judge_changes(args: object, subject: str, rules: Callable[[Before], list[Diagnostic]]) -> None:
+    """Raise ArgumentError where what the component made cannot become what its arguments say.
+
+    What somebody may have prepared by hand is a warning here, because a program has no place to accept it; a stack has
+    judged it before (`Run.changes_judged`).
+    """
+    platform = getattr(args, "platform", None)
+    if not isinstance(platform, Platform) or platform.renders or current_run().changes_judged:
+        return
+    found = rules(Before(own_state.resources() or {}))
+    if refused := [one for one in found if not declared()[one.code].ignorable]:
+        raise ArgumentError(subject, refused)
+    for one in found:
+        pulumi.log.warn(f"{subject}: {one.line}")
+
+
 def with_judged_images(args: T, subject: str) -> T:
     """`args` with each image that comes from another resource or stack judged as soon as it is known: by the same rules
     as one that is known at preview. Raises ArgumentError then."""
@@ -119,6 +137,7 @@ def _in_its_name(name: str, args: object) -> list[Diagnostic]:
     return rules(physical_name(name, args)) if rules else []
 
 
+@rule("object-name")
 def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[Diagnostic]:
     longest = rule.longest(platform)
     if not longest:
@@ -138,6 +157,7 @@ def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[D
     return found
 
 
+@rule("renamed-component")
 def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> list[Diagnostic]:
     """An alias keeps the resources of a component, but not the names of its objects: another name replaces these."""
     aliases = cast(list[Any], opts.aliases or []) if opts and getattr(args, "physical_name", ...) is None else []
@@ -151,6 +171,7 @@ def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> li
     return [Diagnostic("physical_name", MISSING, wrong, instead)]
 
 
+@rule("two-targets")
 def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[Diagnostic]:
     """A provider that the caller gives beside a target that the platform names: one of the two would be ignored."""
     given = given_provider(_PACKAGES[platform.kind], opts)
@@ -165,6 +186,7 @@ def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[D
     ]
 
 
+@rule("other-platform")
 def _links(args: object, platform: Platform, above: str = "") -> list[Diagnostic]:
     """What other components handed over must be where this one is, also inside a group of arguments."""
     found: list[Diagnostic] = []

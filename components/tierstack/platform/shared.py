@@ -32,6 +32,10 @@ class Run:
         self._claims: dict[Hashable, Any] = {}
         self.asked = Asked(many_programs=mocked)
         self._targets: dict[str, list[Hashable]] = {}
+        self.changes_judged = False
+        """Whether the program has compared all that its components would change with what they made."""
+        self.settled: set[str] = set()
+        """Codes of what the program has told itself, or accepts: components need not say it again."""
 
     @property
     def claims(self) -> dict[Hashable, Any]:

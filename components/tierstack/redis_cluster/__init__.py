@@ -8,6 +8,7 @@ from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 from tierstack.redis_cluster import docker, kubernetes
 from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
+from tierstack.redis_cluster.changes import problems_of
 
 __all__ = ["RedisCluster", "RedisClusterArgs", "RedisPurpose"]
 
@@ -16,6 +17,7 @@ class RedisCluster(Component):
     """A single node, or three with automatic failover, behind one endpoint; hand `connection` to what uses it."""
 
     names = NameRule(docker=63, kubernetes=43, service=True)
+    changes = staticmethod(problems_of)
 
     host: pulumi.Output[str]
     """Host that always leads to the primary: in the component's network (Docker) or the namespace (Kubernetes)."""

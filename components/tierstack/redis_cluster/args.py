@@ -87,7 +87,11 @@ class RedisClusterArgs:
         found += generation_problems(self.ca_generation, self.tls, self.platform.kind)
         return found + self._nodes_problems() + self._storage_problems()
 
-    @rule("redis-nodes")
+    @rule(
+        "redis-nodes",
+        "Redis must have one node, or three on Kubernetes.",
+        why="Sentinel decides by majority, and three nodes on one host fail together.",
+    )
     def _nodes_problems(self) -> list[Diagnostic]:
         nodes, given = self.size.nodes, self.nodes is not None
         if nodes not in (1, 3):
@@ -108,7 +112,7 @@ class RedisClusterArgs:
             ]
         return []
 
-    @rule("redis-storage")
+    @rule("redis-storage", "The volume of a queue must hold its data twice, because a rewrite stands beside it.")
     def _storage_problems(self) -> list[Diagnostic]:
         size = self.size
         if self.platform.kind is PlatformKind.DOCKER:
@@ -122,7 +126,7 @@ class RedisClusterArgs:
         return []
 
 
-@rule("cluster-domain")
+@rule("cluster-domain", "`cluster_domain` must be a domain.", "RFC 1123 §2.1")
 def _cluster_domain(value: str) -> list[Diagnostic]:
     if _DOMAIN.fullmatch(value):
         return []

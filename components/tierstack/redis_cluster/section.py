@@ -5,6 +5,7 @@ from tierstack.core.section import Drawing, ImageKey, Node, Section, Surrounding
 from tierstack.links import RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import TLSMode
+from tierstack.redis_cluster import changes
 from tierstack.redis_cluster.args import RedisClusterArgs
 
 
@@ -59,6 +60,7 @@ SECTION = Section(
     link="connection",
     placeholder=_placeholder,
     reserved=_reserved,
+    changes=changes.problems_of,
     drawing=_drawing,
     ends={"": "redis"},
 )

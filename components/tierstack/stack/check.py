@@ -3,17 +3,19 @@
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from tierstack.cluster_addons.required import Needs
+from tierstack.core import ignores
 from tierstack.core.arguments import load
+from tierstack.core.before import Before, is_about_change
 from tierstack.core.diagnostics import Diagnostic, Ignored
 from tierstack.core.errors import ArgumentError
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
-from tierstack.stack import images, namespaces, rules
+from tierstack.stack import advice, images, namespaces, rules
 from tierstack.stack.instances import instances
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
@@ -32,12 +34,16 @@ class StackReport:
     """The arguments of every component; None where the settings cannot be read."""
     problems: list[Diagnostic]
     """Everything that is wrong."""
-    advice: list[str]
-    """What is allowed, and rarely meant."""
+    said: list[Diagnostic]
+    """What is allowed, and rarely meant; not what is said of records. Empty where there are problems."""
     capacity: list[Limit]
     """What the configuration carries in requests/s, the bottleneck first."""
     notes: list[str] = field(default_factory=list[str])
     """What it holds beside that."""
+    accepted: list[Ignored] = field(default_factory=list[Ignored])
+    """The errors that the configuration accepts; not those about records."""
+    compared: bool = False
+    """Whether anybody knew what the stack has made."""
 
     @property
     def platform(self) -> Platform | None:
@@ -50,8 +56,19 @@ class StackReport:
         return self.plan.needs if self.plan else None
 
     def findings(self) -> tuple[list[Diagnostic], list[Ignored]]:
-        """(Warnings about DNS records, those that the configuration accepts), each at the path of its setting."""
-        return rules.dns_findings(self.plan) if self.plan else ([], [])
+        """(Warnings and advice, those that the configuration accepts), each at the path of its setting."""
+        if self.plan is None:
+            return [], []
+        shown, ignored = advice.findings(self.plan, self.said)
+        ignored = self.accepted + ignored
+        return shown + ([] if self.problems else self._unused(self.plan, ignored)), ignored
+
+    def _unused(self, plan: Plan, ignored: list[Ignored]) -> list[Diagnostic]:
+        """What `ignore` accepts and nobody says; where something is wrong, not everything was judged."""
+        given: dict[str, str] = plan.settings.ignore or {}
+        if not self.compared:
+            given = {key: reason for key, reason in given.items() if not is_about_change(ignores.code_of(key))}
+        return ignores.unused(given, ignored)
 
     def topology(self) -> Topology:
         """What runs, for a picture. Needs a configuration without problems."""
@@ -67,12 +84,14 @@ def judge(
     root: Path = Path(),
     lookup: Callable[[str | None], images.Lookup] = lambda _: images.unasked,
     other_keys: Sequence[str] = (),
+    before: Callable[[], Before] = Before,
 ) -> StackReport:
     """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing.
 
-    `other_keys`: the keys of other namespaces, in full.
+    `other_keys`: the keys of other namespaces, in full. `before`: what the stack has made; asked where manifests are
+    applied, and nothing else is wrong.
     """
-    report = _judged(config, secret_keys, stack, project, root, lookup)
+    report = _changed(_judged(config, secret_keys, stack, project, root, lookup), before)
     stray = namespaces.problems(other_keys, project, names())
     if not stray:
         return report
@@ -80,6 +99,17 @@ def judge(
     meant = {namespaces.split(one.path)[1] for one in stray}
     rest = [one for one in report.problems if not (one.code == "missing-key" and meant & set(one.path.split(".")[:2]))]
     return StackReport(report.plan, stray + rest, [], [])
+
+
+def _changed(report: StackReport, before: Callable[[], Before]) -> StackReport:
+    """The report, with what components that exist cannot become."""
+    if report.plan is None or report.problems or report.plan.platform.renders:
+        return report
+    made = before()
+    problems, accepted = advice.accepted(report.plan, report.plan.changes(made))
+    if problems:
+        return StackReport(report.plan, problems, [], [], accepted=accepted)
+    return replace(report, accepted=accepted, compared=bool(made.resources))
 
 
 def _judged(
@@ -99,12 +129,20 @@ def _judged(
         beside = _beside(config, error.problems, lambda rest: _judged(rest, secret_keys, stack, project, root, lookup))
         return StackReport(None, error.problems + beside, [], [])
     plan = Plan(ComponentArgs(settings, found, settled, platform, root))
-    problems = rules.plaintext_secrets(settings, config, secret_keys) + plan.problems()
+    problems = rules.plaintext_secrets(settings, config, secret_keys) + _ignore_problems(settings) + plan.problems()
     if not problems:
         problems = rules.problems(plan)
     if problems:
         return StackReport(plan, problems, [], [])
-    return StackReport(plan, [], rules.advice(plan), rules.capacity(plan), rules.notes(plan))
+    return StackReport(plan, [], advice.advice(plan), rules.capacity(plan), rules.notes(plan))
+
+
+def _ignore_problems(settings: Any) -> list[Diagnostic]:
+    if not settings.ignore:
+        return []
+    from tierstack.stack import rulebook  # whose modules take a while to import
+
+    return ignores.problems(settings.ignore, rulebook.rules())
 
 
 def _beside(

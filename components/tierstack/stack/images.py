@@ -4,13 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tierstack.core.errors import MISSING, ArgumentError, Diagnostic
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, declare
 from tierstack.core.section import ImageKey
 from tierstack.platform import PlatformKind
 from tierstack.stack.instances import Instance
 
 _LOCAL = re.compile(r"local:([a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*)")
 _BUILD = "make it with `python3 images/build.py`"
+
+declare("image-missing", "A local image must be on the Docker host.", wrong="images: {app: local:shop:1}", right=_BUILD)
+declare("docker-unreachable", "The Docker daemon must answer.")
 _STAND_IN = f"sha256:{'0' * 64}"
 
 Lookup = Callable[[str], str | None]
@@ -76,12 +79,18 @@ def _settled(place: str, value: str, kind: PlatformKind, lookup: Lookup) -> tupl
     match = _LOCAL.fullmatch(value)
     if match is None:
         return value, [
-            Diagnostic(place, value, "is not a local image", "write `local:NAME:TAG`, such as `local:shop:1`")
+            Diagnostic(
+                place,
+                value,
+                "is not a local image",
+                "write `local:NAME:TAG`, such as `local:shop:1`",
+                "image-reference",
+            )
         ]
     reference = f"tierstack.local/{match[1]}"
     found = lookup(reference) if kind is PlatformKind.DOCKER else reference
     if found is None:
-        return value, [Diagnostic(place, value, "is not on the Docker host", _BUILD)]
+        return value, [Diagnostic(place, value, "is not on the Docker host", _BUILD, "image-missing")]
     return found, []
 
 
@@ -105,9 +114,8 @@ def on_host(docker_host: str | None) -> Lookup:
         except DockerException as error:
             wrong = f"does not answer ({str(error)[:80]})"
             instead = "start Docker, or render manifests with `tierstack render`"
-            raise ArgumentError(
-                "configuration",
-                [Diagnostic("platform.docker_host", docker_host or "the default daemon", wrong, instead)],
-            ) from None
+            where = docker_host or "the default daemon"
+            problem = Diagnostic("platform.docker_host", where, wrong, instead, "docker-unreachable")
+            raise ArgumentError("configuration", [problem]) from None
 
     return lookup

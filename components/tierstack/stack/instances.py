@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.core.errors import MISSING, Diagnostic, nearest
+from tierstack.core.errors import MISSING, Diagnostic, declare, nearest, rule
 from tierstack.core.section import Section
 from tierstack.platform import name_problems
 from tierstack.stack.derive import Settings
@@ -14,6 +14,7 @@ from tierstack.stack.sections import SECTIONS
 
 NONE = "none"
 """What a component says that uses none of several."""
+declare("unknown-name", "A component that another names must exist.")
 _WITH_LETTER = re.compile(r"[a-z].*")
 
 
@@ -55,6 +56,7 @@ def _one_for(section: Section[Any], settings: Settings, of: Instance) -> Instanc
     return Instance(section, name, section.key, settings, per=of)
 
 
+@rule("component-name", "Names of components must begin with a letter, and differ from each other.")
 def name_problems_of(all_of_them: Sequence[Instance]) -> list[Diagnostic]:
     """What is wrong with the names that the settings give to components, of which names of resources are made."""
     found: list[Diagnostic] = []
@@ -122,7 +124,7 @@ def _use_problems(all_of_them: Sequence[Instance], of: Instance, use: Use) -> li
         if len(names) < 2:
             return []
         wrong = f"is required, because `{several}` has {len(names)}"
-        return [Diagnostic(path, MISSING, wrong, f"write one of {choices}")]
+        return [Diagnostic(path, MISSING, wrong, f"write one of {choices}", "missing-key")]
     if use.name in names or (use.name == NONE and use.path == use.key):
         return []
     guess = nearest(use.name, names)

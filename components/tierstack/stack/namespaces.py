@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Sequence
 
-from tierstack.core.errors import MISSING, Diagnostic, nearest
+from tierstack.core.errors import MISSING, Diagnostic, declare, nearest
 
 _WORDS = """
 aiven akamai alicloud artifactory auth0 aws aws-native azure azure-native azuread azuredevops
@@ -18,6 +18,12 @@ PROVIDERS = frozenset(_WORDS.split())
 """Namespaces of the engine and its providers (Pulumi Registry, 2026), whose keys may be called as a setting is."""
 _UNAMBIGUOUS = frozenset({"docker", "kubernetes"})
 """Providers that have no key of a setting's name: `docker:app` can only mean the section `docker` of the project."""
+declare(
+    "unknown-namespace",
+    "Settings must stand in the namespace of the project.",
+    wrong="docker:app: {replicas: 2}",
+    right="shop:docker: {app: {replicas: 2}}",
+)
 _LIKE = 0.75
 """Similarity of a slip: one letter of four is left out, doubled or swapped."""
 

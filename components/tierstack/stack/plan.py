@@ -6,7 +6,8 @@ from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.cluster_addons.required import AddonsMode, Needs
-from tierstack.core.errors import MISSING, ArgumentError, Diagnostic
+from tierstack.core.before import Before
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, declare
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
 from tierstack.dns_records.zone.compose import Zone
@@ -16,6 +17,8 @@ from tierstack.platform import Platform, PlatformKind
 from tierstack.stack.instances import Instance, name_problems_of, use_problems
 from tierstack.stack.wiring import ComponentArgs, is_masked
 from tierstack.tls.args import TLSArgs
+
+declare("archive-without-backups", "`archive` of a database needs `backups`.")
 
 
 class Plan:
@@ -110,10 +113,11 @@ class Plan:
         kubernetes, given = self.platform.kind is PlatformKind.KUBERNETES, self.settings.object_storage is not None
         if given and not kubernetes:
             wrong = "is used by nothing on a Docker host, where backups go to a volume"
-            return [Diagnostic("object_storage", MISSING, wrong, "remove it, or move it below `kubernetes`")]
+            instead = "remove it, or move it below `kubernetes`"
+            return [Diagnostic("object_storage", MISSING, wrong, instead, "wrong-platform")]
         if kubernetes and self.settings.backups is not None and not given:
             wrong = "is required for `backups` on Kubernetes: a volume of the cluster would be lost with it"
-            return [Diagnostic("object_storage", MISSING, wrong, "give a bucket")]
+            return [Diagnostic("object_storage", MISSING, wrong, "give a bucket", "required-on-platform")]
         databases: list[Any] = self.components.of("database")
         return [
             Diagnostic(
@@ -121,6 +125,7 @@ class Plan:
                 MISSING,
                 "is given, but there are no `backups`, so the database archives nothing",
                 "add a `backups` section, or remove it",
+                "archive-without-backups",
             )
             for one in databases
             if one.settings.archive is not None and self.settings.backups is None
@@ -140,6 +145,15 @@ class Plan:
         found = [one for one in found if not is_masked(self.settings, one.path)]
         # Each component judges the platform; a reader needs to hear of it once.
         return [one for index, one in enumerate(found) if one not in found[:index]]
+
+    def changes(self, before: Before) -> list[Diagnostic]:
+        """What components that exist cannot become."""
+        return [
+            self.components.at_setting(one, problem)
+            for one, args in self.made()
+            if one.section.changes
+            for problem in one.section.changes(args, one.name, before)
+        ]
 
     def _problems_of(self, of: Instance) -> list[Diagnostic]:
         args = self.args(of)

@@ -9,9 +9,13 @@ from typing import Any
 
 import pulumi
 
+from tierstack.core.before import Before
+from tierstack.core.diagnostics import Severity
 from tierstack.core.errors import ArgumentError
-from tierstack.platform import PlatformKind
+from tierstack.dns_records.rules import declared as about_records
+from tierstack.platform import PlatformKind, own_state
 from tierstack.platform.kubernetes.cluster import cluster
+from tierstack.platform.shared import current_run
 from tierstack.stack import images
 from tierstack.stack.check import judge
 from tierstack.stack.instances import Instance
@@ -23,13 +27,25 @@ def program() -> None:
     stack, project = pulumi.get_stack(), pulumi.get_project()
     config, secret_keys, others = _configuration(project)
     root = _root()
-    report = judge(config, secret_keys, stack, project, root, lookup=images.on_host, other_keys=others)
+    report = judge(config, secret_keys, stack, project, root, images.on_host, others, _before)
     if report.problems or report.plan is None:
         # RunError ends the program without a traceback, which would hide the message.
         raise pulumi.RunError(str(ArgumentError(f"configuration of stack {stack}", report.problems)))
-    for line in report.advice:
-        pulumi.log.info(f"advice: {line}")
+    shown, ignored = report.findings()
+    for one in shown:
+        if one.code not in about_records():  # DNSRecords says those itself
+            if one.severity is Severity.ADVICE:
+                pulumi.log.info(f"advice: {one.line}")
+            else:
+                pulumi.log.warn(one.line)
+    current_run().changes_judged = True
+    current_run().settled |= {one.code for one in (*shown, *(one.diagnostic for one in ignored))}
     build(dataclasses.replace(report.plan.components, protect=pulumi.Output.secret))
+
+
+def _before() -> Before:
+    """What the stack has made."""
+    return Before(own_state.resources() or {})
 
 
 def build(make: ComponentArgs) -> None:

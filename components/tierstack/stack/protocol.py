@@ -14,15 +14,18 @@ do, so a program can have settings of its own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from tierstack.cluster_addons.required import Needs
-from tierstack.core.diagnostics import Diagnostic, Ignored
+from tierstack.core.before import Before
+from tierstack.core.diagnostics import Diagnostic, Ignored, declare
 from tierstack.core.tier import Limit
 from tierstack.platform import Platform
 from tierstack.stack.picture import Topology
+
+declare("unreadable", "The configuration of a stack must be readable.")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Configuration:
     """The project's directory: paths in the configuration are relative to it."""
     other_keys: tuple[str, ...] = ()
     """The keys of other namespaces, in full: `docker:host`."""
+    before: Before = field(default_factory=Before)
+    """What the stack has made, where that can be read without an engine."""
 
 
 class CheckReport(Protocol):
@@ -49,11 +54,6 @@ class CheckReport(Protocol):
     @property
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong; nothing else needs to hold where it is not empty."""
-        ...
-
-    @property
-    def advice(self) -> list[str]:
-        """What is allowed, and rarely meant."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class CheckReport(Protocol):
         ...
 
     def findings(self) -> tuple[list[Diagnostic], list[Ignored]]:
-        """(Warnings about DNS records, those that the configuration accepts), each at the path of its setting."""
+        """(Warnings and advice, those that the configuration accepts), each at the path of its setting."""
         ...
 
     def topology(self) -> Topology:

@@ -1,21 +1,19 @@
 """The rules between components: what no component can see by itself. Pure; the program and the check use the same."""
 
 import dataclasses
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.section import database_clients
-from tierstack.core.diagnostics import Diagnostic, Ignored, Severity
-from tierstack.core.errors import HIDDEN, ArgumentError
+from tierstack.core.diagnostics import Diagnostic
+from tierstack.core.errors import HIDDEN, declare, rule
 from tierstack.core.hostnames import covers
 from tierstack.core.keys import Secret
 from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.dns_records.args import at_argument
-from tierstack.platform import DataProtection, PlatformKind
+from tierstack.platform import PlatformKind
 from tierstack.platform.proxy.sizing import CONNECTION_KB, IDLE_SECONDS, connections
 from tierstack.stack import certificates
 from tierstack.stack.derive import Settings
@@ -23,6 +21,13 @@ from tierstack.stack.instances import Instance
 from tierstack.stack.memory import HELPERS_MB, host_memory
 from tierstack.stack.plan import Plan
 from tierstack.stack.settings import MASKED, key_of, path_text
+
+declare(
+    "hostname-twice",
+    "A hostname can lead to one application only.",
+    wrong="apps: {shop: {hostnames: [example.org]}, admin: {hostnames: [example.org]}}",
+    right="apps: {shop: {hostnames: [example.org]}, admin: {hostnames: [admin.example.org]}}",
+)
 
 
 def problems(plan: Plan) -> list[Diagnostic]:
@@ -38,6 +43,7 @@ def problems(plan: Plan) -> list[Diagnostic]:
     return found
 
 
+@rule("plaintext-secret")
 def plaintext_secrets(settings: Any, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Diagnostic]:
     """Secrets that stand in the configuration file as anyone can read them."""
     found: list[Diagnostic] = []
@@ -64,54 +70,6 @@ def _secrets(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple
     elif isinstance(value, list):
         for index, inner in enumerate(cast(list[object], value)):
             yield from _secrets(inner, (*path, index))
-
-
-def advice(plan: Plan) -> list[str]:
-    """What is allowed, and rarely meant."""
-    found: list[str] = []
-    if plan.settings.backups is None and plan.platform.data_protection is not DataProtection.NONE:
-        found.append("backups: the data is protected, but not backed up; add a `backups` section")
-    if plan.platform.kind is PlatformKind.DOCKER and plan.settings.platform.memory_mb is None:
-        needed = host_memory(plan).most
-        found.append(f"platform.memory_mb: not given, so nothing checks that {needed} MiB of limits fit the host")
-    found += certificates.advice(plan)
-    found += addresses(plan)
-    if plan.policy_hosts:
-        found += _policy_advice(plan)
-    found += [
-        f"{one.path}.replicas: a single web container is a pause at every release; write 2 or more"
-        for one, app in plan.apps
-        if app.counts.replicas < 2
-    ]
-    return found + _unused(plan)
-
-
-def _unused(plan: Plan) -> list[str]:
-    """What runs for nobody."""
-    return [
-        f"{one.path}: no application uses it; remove it, or name it as `{key}` of one"
-        for key in ("database", "redis")
-        for one in plan.components.of(key)
-        if not plan.users(one)
-    ]
-
-
-def dns_findings(plan: Plan) -> tuple[list[Diagnostic], list[Ignored]]:
-    """(What is allowed in the records and works otherwise than it looks, what `dns.ignore` accepts), each at its
-    setting."""
-    try:
-        zone = plan.zone
-    except ArgumentError:
-        return [], []  # what is wrong with the section is told among the problems
-    if zone is None:
-        return [], []
-
-    def at_setting(finding: Diagnostic) -> Diagnostic:
-        found = at_argument(zone, finding)
-        return replace(found, path=f"dns.{found.path}")
-
-    shown = [at_setting(one) for one in zone.findings if one.severity is Severity.WARNING]
-    return shown, [Ignored(at_setting(one.diagnostic), one.reason) for one in zone.ignored]
 
 
 def capacity(plan: Plan) -> list[Limit]:
@@ -169,25 +127,12 @@ def _held(name: str, memory_mb: int) -> str:
     )
 
 
-def addresses(plan: Plan) -> list[str]:
-    """Docker: what an IPv6 client of the published records meets."""
-    dns = plan.dns
-    if plan.platform.kind is not PlatformKind.DOCKER or plan.components.trusted_proxies():
-        return []  # behind a load balancer, records and addresses are the balancer's
-    bound = plan.gateway.bind_address
-    if ipaddress.ip_address(bound).version == 6:
-        return [
-            f"gateway.bind_address: {bound} on Docker gives every IPv6 client the address of Docker's bridge, so all "
-            "of them share one rate limit; see docs/components/gateway.md, IPv6"
-        ]
-    return [
-        f"dns.web[{index}].ipv6: publishes {', '.join(map(str, one.ipv6))}, but the gateway listens on IPv4 only "
-        f"(`gateway.bind_address` is {bound}); remove it, or see docs/components/gateway.md, IPv6"
-        for index, one in enumerate((dns.web if dns else None) or [])
-        if one.ipv6
-    ]
-
-
+@rule(
+    "database-clients",
+    "The pooler must admit the connections that its applications open.",
+    "PgBouncer: max_client_conn",
+    why="Above the limit PgBouncer refuses clients, which the application sees as a database that is down.",
+)
 def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -> list[Diagnostic]:
     """PgBouncer refuses clients above its limit."""
     clients = {one: database_clients(app) for one, app in plan.users(of)}
@@ -215,7 +160,7 @@ def _hostnames(plan: Plan) -> list[Diagnostic]:
     wrong = "is not a name of the certificate, so browsers would refuse it"
     instead = "add it to `tls.hostnames`, or leave `tls.hostnames` out"
     found = [
-        Diagnostic(path, name, wrong, instead)
+        Diagnostic(path, name, wrong, instead, "hostname-uncovered")
         for path, name in _names(plan)
         if not any(covers(pattern, name) for pattern in plan.tls.hostnames)
     ]
@@ -223,10 +168,12 @@ def _hostnames(plan: Plan) -> list[Diagnostic]:
     for path, name in _names(plan):
         first = owners.setdefault(name, path)
         if first.partition(".hostnames")[0] != path.partition(".hostnames")[0]:
-            found.append(Diagnostic(path, name, f"is `{first}` too", "remove it from one of the two"))
+            wrong, instead = f"is `{first}` too", "remove it from one of the two"
+            found.append(Diagnostic(path, name, wrong, instead, "hostname-twice"))
     return found
 
 
+@rule("policy-host", "The host of the MTA-STS policy needs a certificate, and serves nothing else.", "RFC 8461 §3.3")
 def _policy_host(plan: Plan) -> list[Diagnostic]:
     """Senders fetch the MTA-STS policy over HTTPS with a certificate for its host (RFC 8461 §3.3)."""
     found: list[Diagnostic] = []
@@ -244,6 +191,12 @@ def _policy_host(plan: Plan) -> list[Diagnostic]:
     return found
 
 
+@rule(
+    "dkim-rendered",
+    "A rendered stack must be given its DKIM keys.",
+    "RFC 6376 §3.1",
+    why="Rendering keeps no state, so each run would make another key, and mail that was signed before would fail.",
+)
 def _rendered_keys(plan: Plan) -> list[Diagnostic]:
     """Rendering keeps no state, so a key that the engine makes would be another one each time."""
     dns = plan.dns
@@ -258,17 +211,12 @@ def _rendered_keys(plan: Plan) -> list[Diagnostic]:
     ]
 
 
-def _policy_advice(plan: Plan) -> list[str]:
-    """What keeps senders from a policy that is served well."""
-    found: list[str] = []
-    if plan.tls.signing_ca:
-        found.append("mta_sts: senders do not trust the local CA, so for them there is no policy; use `tls.acme`")
-    port = plan.gateway.https_port
-    if plan.platform.kind is PlatformKind.DOCKER and port != 443:
-        found.append(f"mta_sts: senders fetch the policy at port 443, and `gateway.https_port` is {port}")
-    return found
-
-
+@rule(
+    "hostname-without-record",
+    "Every hostname of an application below the domain needs a record.",
+    wrong="app: {hostnames: [shop.example.org]}, dns: {domain: example.org}",
+    right="app: {hostnames: [shop.example.org]}, dns: {domain: example.org, web: [{host: shop, ipv4: […]}]}",
+)
 def _records(plan: Plan) -> list[Diagnostic]:
     dns = plan.dns
     if dns is None:
@@ -282,6 +230,7 @@ def _records(plan: Plan) -> list[Diagnostic]:
     ]
 
 
+@rule("trusted-proxies-differ", "The proxy and the applications must trust the same networks.")
 def _proxies(plan: Plan) -> list[Diagnostic]:
     """The proxy that believes a header and the applications that count by it must mean the same networks."""
     addons, given = plan.settings.addons.trusted_proxies, plan.settings.gateway.trusted_proxies
@@ -293,6 +242,13 @@ def _proxies(plan: Plan) -> list[Diagnostic]:
     ]
 
 
+@rule(
+    "host-memory",
+    "The containers must fit into the memory of their host, also during a release.",
+    why="Where they do not, the kernel kills one of them, usually the database.",
+    wrong="platform: {memory_mb: 2048}",
+    right="platform: {memory_mb: 8192}",
+)
 def _memory(plan: Plan) -> list[Diagnostic]:
     host = plan.settings.platform.memory_mb
     if host is None or plan.platform.kind is not PlatformKind.DOCKER:

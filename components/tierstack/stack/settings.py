@@ -24,7 +24,9 @@ image on the host (`sha256:…`), or as `local:NAME:TAG`: an image that `images/
 the id of `tierstack.local/NAME:TAG`; on Kubernetes the image must be loaded into the node (`kind load docker-image
 tierstack.local/NAME:TAG`), because no registry has it."""
 
-
+_IGNORE = """Findings that are accepted: the code of a rule, or `CODE@PLACE` for one place
+(`single-web-container@apps.admin`, `address-private@vpn`), and the reason. `tierstack rule CODE` says whether a rule
+can be accepted: warnings and advice can, and errors about records that may be meant. None: every finding is shown."""
 _NAME = """Prefix of every name on a Docker host; the namespace on Kubernetes. A DNS label of at most 40 characters.
 None: project and stack, `shop-local`."""
 _MEMORY = """MiB of memory of the Docker host that the stack may use; the limits of all containers must fit into it,
@@ -47,6 +49,7 @@ def _settings(sections: tuple[Section[Any], ...]) -> type[Settings]:
     keys = {
         "tier": Key(type=Tier, required=True, text="The size that counts are taken from where a section gives none."),
         "platform": Key(type=_platform(), required=True, text="Where the stack runs."),
+        "ignore": Key(type=dict[str, str] | None, text=_IGNORE),
         "images": Key(type=images, factory=images, text="What its containers run."),
     }
     for one in sections:

@@ -19,6 +19,7 @@ from tierstack.core.arguments import load
 from tierstack.core.errors import ArgumentError, Diagnostic
 from tierstack.core.keys import Secret
 from tierstack.dns_records.args import DNSRecordsArgs, JudgedZone
+from tierstack.dns_records.ignores import about_records
 from tierstack.dns_records.mail.mta_sts.record import host_name
 from tierstack.links import GatewayIdentity
 from tierstack.links.database import RETENTION_DAYS
@@ -143,7 +144,8 @@ class ComponentArgs:
 
     def dns(self, of: Instance, mta_sts_url: pulumi.Input[str] | None = None) -> DNSRecordsArgs:
         """The arguments of the records."""
-        given: dict[str, Any] = {"mta_sts_url": mta_sts_url, "platform": None}
+        ignored = about_records(self.settings.ignore or {})
+        given: dict[str, Any] = {"mta_sts_url": mta_sts_url, "platform": None, "ignore": ignored or None}
         if publish := self.given(of).get("publish"):
             publish.setdefault("data_protection", self.platform.data_protection)
             given["publish"] = publish

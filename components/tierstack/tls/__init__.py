@@ -6,6 +6,7 @@ from tierstack.links import Certificate
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
+from tierstack.platform.shared import current_run
 from tierstack.tls import alerts, docker, kubernetes
 from tierstack.tls.args import TLSArgs
 from tierstack.tls.options import ACMEArgs, ExternalAccountArgs, GivenCertificateArgs, LocalCAArgs
@@ -36,8 +37,9 @@ class TLS(Component):
         if loaded.given:
             from tierstack.tls import given  # what it needs to read certificates takes long to import
 
-            for line in given.advice(loaded.given, loaded.renew_before_percent):
-                pulumi.log.warn(line, self)
+            for one in given.advice(loaded.given, loaded.renew_before_percent):
+                if one.code not in current_run().settled:
+                    pulumi.log.warn(one.line, self)
         build = docker.build if loaded.platform.kind is PlatformKind.DOCKER else kubernetes.build
         self.certificate = build(self.physical_name, self, loaded)
         self.finish(

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, rule
+from tierstack.core.diagnostics import Severity
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, declare, rule
 from tierstack.core.hostnames import covers
 from tierstack.platform import Platform
 from tierstack.tls import pem
@@ -25,6 +26,14 @@ LEAST_RSA_BITS = 2048
 """Bits of an RSA key (CA/Browser Forum Baseline Requirements section 6.1.5)."""
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 """Curves of a key (the same section): P-256, P-384 and P-521."""
+
+declare("certificate-ending", "A given certificate should be replaced in time.", "", Severity.WARNING)
+declare(
+    "certificate-alone",
+    "A given chain should have the certificates up to a root that clients trust.",
+    "RFC 8446 §4.4.2",
+    Severity.WARNING,
+)
 _SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 
 _PATH = re.compile(r"[\w./~-]+\.(pem|crt|cer|cert)")
@@ -96,23 +105,24 @@ def problems_of(
     return found + (_of_key(paths["private_key"], key, chain[0]) if isinstance(key, str) else [])
 
 
-def advice(given: GivenCertificateArgs, renew_before_percent: int, now: datetime | None = None) -> list[str]:
+def advice(given: GivenCertificateArgs, renew_before_percent: int, now: datetime | None = None) -> list[Diagnostic]:
     """What is allowed, and rarely meant. Needs arguments without problems."""
     chain = pem.certificates(_chain_text(given))
+    path = f"given.certificate_{'path' if given.certificate_path else 'pem'}"
     moment = now or datetime.now(UTC)
-    leaf, found = chain[0], list[str]()
+    leaf, found = chain[0], list[Diagnostic]()
     percent = percent_left(leaf.not_valid_before_utc, leaf.not_valid_after_utc, moment)
     if percent < renew_before_percent:
         days = (leaf.not_valid_after_utc - moment).days
-        found.append(
-            f"tls: the given certificate ends on {leaf.not_valid_after_utc:%Y-%m-%d}, in {days} days: {percent} % of "
-            f"its lifetime are left, and it is to be renewed at {renew_before_percent} %; give the next one"
+        wrong = (
+            f"ends on {leaf.not_valid_after_utc:%Y-%m-%d}, in {days} days: {percent} % of its lifetime are left, and "
+            f"it is to be renewed at {renew_before_percent} %"
         )
+        found.append(Diagnostic(path, MISSING, wrong, "give the next one", "certificate-ending", Severity.WARNING))
     if len(chain) == 1 and leaf.issuer != leaf.subject:
-        found.append(
-            "tls: the given chain is the certificate alone; unless a root that clients trust has signed it, they need "
-            "the certificates between the two as well"
-        )
+        wrong = "is the certificate alone, which clients trust only if a root has signed it itself"
+        instead = "give the certificates between the two as well"
+        found.append(Diagnostic(path, MISSING, wrong, instead, "certificate-alone", Severity.WARNING))
     return found
 
 
@@ -136,7 +146,7 @@ def _rendered(platform: Platform) -> list[Diagnostic]:
     return [Diagnostic("given.private_key_pem", HIDDEN, wrong, instead)]
 
 
-@rule("certificate-source")
+@rule("certificate-source", "A given certificate, and its key, come from a text or a file, not from both.")
 def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> list[Diagnostic]:
     text, path = f"{part}_pem", f"{part}_path"
     both = [name for name in (text, path) if getattr(given, name) is not None]
@@ -147,7 +157,7 @@ def _one_of(given: GivenCertificateArgs, part: str, *, needed: bool = True) -> l
     return [Diagnostic(f"given.{text}", MISSING, "is required", f"give it, or `{path}`")]
 
 
-@rule("certificate-file")
+@rule("certificate-file", "The file of a given certificate or key must be readable.")
 def _unreadable(path: str, value: str | None, error: Exception) -> list[Diagnostic]:
     if isinstance(error, pem.PemError):
         return [Diagnostic(path, value, str(error), error.fix)]
@@ -155,7 +165,7 @@ def _unreadable(path: str, value: str | None, error: Exception) -> list[Diagnost
     return [Diagnostic(path, value, f"cannot be read: {reason}", "name a file with PEM text")]
 
 
-@rule("certificate-pem")
+@rule("certificate-pem", "A given certificate must be PEM.", "RFC 7468 §5")
 def _no_certificate(path: str, file: str | None, text: str, error: pem.PemError) -> list[Diagnostic]:
     if _PATH.fullmatch(text) and not file:
         return [Diagnostic(path, text, "is the name of a file", f"write `certificate_path: {text}`")]
@@ -163,7 +173,11 @@ def _no_certificate(path: str, file: str | None, text: str, error: pem.PemError)
     return [Diagnostic(path, file or HIDDEN, str(error), error.fix)]
 
 
-@rule("certificate-order")
+@rule(
+    "certificate-order",
+    "A given chain must begin with the site's certificate, each followed by its issuer.",
+    "RFC 8446 §4.4.2",
+)
 def _begins_with_ca(path: str, chain: list[x509.Certificate]) -> list[Diagnostic]:
     if not _is_ca(chain[0]) or len(chain) == 1:
         return []
@@ -184,7 +198,7 @@ def _of_chain(path: str, text: str, chain: list[x509.Certificate], now: datetime
     return found + _usage(path, chain[0])
 
 
-@rule("certificate-with-key")
+@rule("certificate-with-key", "A private key must not stand beside the certificates, which are no secret.")
 def _key_beside(path: str, text: str) -> list[Diagnostic]:
     if not _holds_key(text):
         return []
@@ -200,7 +214,7 @@ def _issuer(path: str, one: x509.Certificate, issuer: x509.Certificate) -> list[
     return [Diagnostic(path, _shown(one), wrong, "write each certificate before the one of its issuer")]
 
 
-@rule("certificate-usage")
+@rule("certificate-usage", "A given certificate must be for servers.", "RFC 5280 §4.2.1.12")
 def _usage(path: str, leaf: x509.Certificate) -> list[Diagnostic]:
     usage = _extension(leaf, x509.ExtendedKeyUsage)
     if usage is None or _SERVER_AUTH in usage:
@@ -209,7 +223,7 @@ def _usage(path: str, leaf: x509.Certificate) -> list[Diagnostic]:
     return [Diagnostic(path, _shown(leaf), wrong, "give a certificate with the usage `serverAuth`")]
 
 
-@rule("certificate-dates")
+@rule("certificate-dates", "Every certificate of a given chain must be valid now.", "RFC 5280 §4.1.2.5")
 def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Diagnostic]:
     if one.not_valid_after_utc <= now:
         wrong = f"ended on {one.not_valid_after_utc:%Y-%m-%d}"
@@ -220,7 +234,7 @@ def _dates(path: str, one: x509.Certificate, now: datetime) -> list[Diagnostic]:
     return []
 
 
-@rule("certificate-strength")
+@rule("certificate-strength", "Keys and signatures of a given chain must be ones that browsers accept.")
 def _strength(path: str, one: x509.Certificate) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     key = one.public_key()
@@ -241,7 +255,7 @@ def _strength(path: str, one: x509.Certificate) -> list[Diagnostic]:
     return found
 
 
-@rule("certificate-names")
+@rule("certificate-names", "A given certificate must be for all hostnames.", "RFC 6125 §6.4")
 def _names(path: str, leaf: x509.Certificate, hostnames: Sequence[str]) -> list[Diagnostic]:
     covered = _covered(leaf)
     missing = [name for name in hostnames if not any(covers(pattern, name) for pattern in covered)]
@@ -256,7 +270,7 @@ def _covered(leaf: x509.Certificate) -> list[str]:
     return [name.lower() for name in extension.get_values_for_type(x509.DNSName)] if extension else []
 
 
-@rule("private-key")
+@rule("private-key", "A given key must be that of the certificate, unencrypted.", "RFC 7468 §10")
 def _of_key(path: str, text: str, leaf: x509.Certificate) -> list[Diagnostic]:
     try:
         key = pem.private_key(text)

@@ -25,14 +25,18 @@ _OF_DOCKER = ("resolvers", "lifetime_hours")
 """Arguments of `acme` that cert-manager has no use for."""
 
 
-@rule("issuer-twice")
+@rule("issuer-twice", "Only one of `local_ca`, `acme`, `cluster_issuer` and `given` can sign.")
 def one_issuer(choices: Mapping[str, object]) -> list[Diagnostic]:
     """At most one of the arguments that say who signs."""
     first, *more = [name for name, value in choices.items() if value is not None] or [""]
     return [Diagnostic(name, MISSING, f"is given beside `{first}`", "give one of the two") for name in more]
 
 
-@rule("local-ca-lifetime")
+@rule(
+    "local-ca-lifetime",
+    "A local CA must outlive two certificates, which live for at most 825 days.",
+    why="Apple's systems refuse longer ones, and a certificate must not outlive its CA.",
+)
 def of_local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
     """The lifetimes of a local CA."""
     found = out_of_range("local_ca.lifetime_days", ca.lifetime_days, 1, 825, "days")
@@ -73,7 +77,7 @@ def of_acme(
     return found + _only_docker(acme) + _key_algorithm(acme) + _rendered(platform, acme)
 
 
-@rule("acme-server")
+@rule("acme-server", "The directory of an ACME server must be an https address.", "RFC 8555 §6.1")
 def _server(url: str) -> list[Diagnostic]:
     if _HTTPS.fullmatch(url):
         return []
@@ -81,7 +85,7 @@ def _server(url: str) -> list[Diagnostic]:
     return [Diagnostic("acme.server", url, wrong, f"write one such as {LETS_ENCRYPT}")]
 
 
-@rule("acme-caa")
+@rule("acme-caa", "The name of the CA in CAA records must be known, and a domain.", "RFC 8659 §4.2")
 def _caa(name: str | None) -> list[Diagnostic]:
     if name is None or _DOMAIN.fullmatch(name):
         return []
@@ -89,7 +93,13 @@ def _caa(name: str | None) -> list[Diagnostic]:
     return [Diagnostic("acme.caa", name, wrong, "write the CA's domain, such as `letsencrypt.org`")]
 
 
-@rule("acme-email")
+@rule(
+    "acme-email",
+    "The address of an ACME account must be one that the CA accepts.",
+    "RFC 8555 §7.3",
+    wrong="acme: {email: ops@example.org}",
+    right="acme: {email: ops@your-domain}",
+)
 def _email(address: str, *, public: bool) -> list[Diagnostic]:
     """What a CA says of the address of an account. `public`: one that wants an address in the public DNS."""
 
@@ -109,7 +119,7 @@ def _email(address: str, *, public: bool) -> list[Diagnostic]:
     return []
 
 
-@rule("acme-external-account")
+@rule("acme-external-account", "An external account needs the id and the key that the CA shows.", "RFC 8555 §7.3.4")
 def _external_account(eab: ExternalAccountArgs) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if not eab.key_id.strip():
@@ -120,7 +130,7 @@ def _external_account(eab: ExternalAccountArgs) -> list[Diagnostic]:
     return found
 
 
-@rule("acme-ca")
+@rule("acme-ca", "`acme.ca` must be certificates of a private CA in PEM.", "RFC 7468 §5")
 def _trusted(text: str, server: str) -> list[Diagnostic]:
     if server == LETS_ENCRYPT:
         wrong = "is the CA of a private server, but Let's Encrypt is asked"
@@ -139,7 +149,7 @@ def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-@rule("acme-gateway")
+@rule("acme-gateway", "HTTP-01 on Kubernetes needs the Gateway that answers its challenges.", "RFC 8555 §8.3")
 def _answered(acme: ACMEArgs, kind: PlatformKind, gateway: GatewayIdentity | None) -> list[Diagnostic]:
     """Who answers the challenges of HTTP-01."""
     if gateway is not None:
@@ -150,7 +160,13 @@ def _answered(acme: ACMEArgs, kind: PlatformKind, gateway: GatewayIdentity | Non
     return [Diagnostic("gateway", MISSING, wrong, 'give `GatewayIdentity(name="…")` of the Gateway, or `acme.dns`')]
 
 
-@rule("http-01-wildcard")
+@rule(
+    "http-01-wildcard",
+    "Wildcards must be proved by DNS-01.",
+    "RFC 8555 §8.3",
+    wrong='hostnames: ["*.example.org"], acme: {email: …}',
+    right='hostnames: ["*.example.org"], acme: {email: …, dns: {…}}',
+)
 def _wildcards(hostnames: Sequence[str], kind: PlatformKind) -> list[Diagnostic]:
     instead = "name each host, or give `acme.dns`"
     if kind is PlatformKind.KUBERNETES:
@@ -163,7 +179,7 @@ def _wildcards(hostnames: Sequence[str], kind: PlatformKind) -> list[Diagnostic]
     ]
 
 
-@rule("acme-resolvers")
+@rule("acme-resolvers", "`acme.resolvers` must be name servers, and needs `acme.dns`.")
 def _resolvers(acme: ACMEArgs) -> list[Diagnostic]:
     if acme.resolvers is None:
         return []
@@ -180,7 +196,9 @@ def _resolvers(acme: ACMEArgs) -> list[Diagnostic]:
     ]
 
 
-@rule("acme-renewal")
+@rule(
+    "acme-renewal", "Traefik must be able to renew as early as it is asked to.", "Traefik: ACME, certificatesDuration"
+)
 def _renewal(acme: ACMEArgs, percent: int) -> list[Diagnostic]:
     """Docker: whether Traefik can renew as early as it is asked to."""
     found = out_of_range("acme.lifetime_hours", acme.lifetime_hours, 1, 4800, "hours")
@@ -202,7 +220,7 @@ def _only_docker(acme: ACMEArgs) -> list[Diagnostic]:
     ]
 
 
-@rule("acme-key-algorithm")
+@rule("acme-key-algorithm", "The TSIG key needs an algorithm that cert-manager knows.", "cert-manager: RFC2136")
 def _key_algorithm(acme: ACMEArgs) -> list[Diagnostic]:
     if acme.dns is None or acme.dns.key_algorithm in ("hmac-sha256", "hmac-sha512"):
         return []

@@ -32,7 +32,7 @@ def test_findings_are_ordered_worst_first_and_once() -> None:
     mild = advice("caa-absent", "example.org", "m", "h")
     bad = error("spf-twice", "example.org TXT", "m", "h")
     assert ordered([mild, bad, mild]) == [bad, mild]
-    assert str(bad) == "example.org TXT: m; h [spf-twice, RFC 7208 §4.5]"
+    assert bad.line == "example.org TXT: m; h [spf-twice, RFC 7208 §4.5]"
     assert error("option-value", "x", "m", "h", source="RFC 1035 §2.3").source == "RFC 1035 §2.3"
 
 

@@ -144,7 +144,8 @@ def test_the_check_of_the_resource_remembers_when_a_switch_is_ready() -> None:
     early = provider.check(low.inputs, inputs("192.0.2.2", 60, **unknown))
     assert [one.reason for one in early.failures] == [
         f"{ZONE}: would move while resolvers may keep the answer with the old TTL, until "
-        f"{low.inputs['quiet_from'][ZONE]}; switch after that, or write `at_once: true`"
+        f"{low.inputs['quiet_from'][ZONE]}; switch after that, or write `at_once: true` "
+        "[web-switch-early, RFC 1035 §3.2.1]"
     ]
 
 

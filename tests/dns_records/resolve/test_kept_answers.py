@@ -107,4 +107,4 @@ def test_a_file_that_is_none(tmp_path: Path, text: str | None, why: str) -> None
     with pytest.raises(KeptAnswersError, match=why):
         KeptAnswers.read(file)
     instead = f"write it with `tierstack dns snapshot example.org --out {file}`"
-    assert Diagnostic("dns_answers_path", str(file), why, instead) in described(file).problems()
+    assert Diagnostic("dns_answers_path", str(file), why, instead, "dns-answers") in described(file).problems()

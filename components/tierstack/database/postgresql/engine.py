@@ -4,10 +4,10 @@ import re
 import shlex
 from typing import final
 
-from tierstack.core.errors import Diagnostic
+from tierstack.core.errors import Diagnostic, rule
 from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
-from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
+from tierstack.database.engine import DataEngine, NameRules, Process
 from tierstack.database.postgresql import parameters, sizing
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import ca_path
@@ -21,15 +21,22 @@ _RELOAD = ("sh", "-c", "kill -HUP 1")
 
 @final
 class _PostgreSQL(DataEngine):
+    @rule(
+        "database-version",
+        "The image must be PostgreSQL 17 or newer; on Kubernetes its tag must say so.",
+        "CloudNativePG: PostgreSQL image requirements",
+        wrong="images: {postgres: registry.example/postgresql@sha256:…}",
+        right="images: {postgres: registry.example/postgresql:17.6@sha256:…}",
+    )
     def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:
-        version = re.match(r"[0-9]+", tag_of(image) or "")
+        version = self.major_version(image)
         if version is None:
             if kind is PlatformKind.DOCKER:
                 return []
             wrong = "names no version of PostgreSQL, by which CloudNativePG tells upgrades apart"
             return [Diagnostic("image", image, wrong, "write the tag too: `registry.example/postgresql:17.6@sha256:…`")]
-        if int(version[0]) < OLDEST_VERSION:
-            wrong = f"is PostgreSQL {version[0]}, which lacks the built-in locale that makes data portable"
+        if version < OLDEST_VERSION:
+            wrong = f"is PostgreSQL {version}, which lacks the built-in locale that makes data portable"
             return [Diagnostic("image", image, wrong, f"write an image of {self.server.image}")]
         return []
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tierstack.core.errors import Diagnostic
+from tierstack.core.errors import Diagnostic, rule
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import ParameterRules
 from tierstack.database.postgresql import sizing
@@ -88,6 +88,13 @@ RULES = ParameterRules(
 )
 
 
+@rule(
+    "database-shared-buffers",
+    "`shared_buffers` must be a size of at most 40 % of the memory.",
+    "PostgreSQL: shared_buffers",
+    wrong="database: {memory_mb: 1024, parameters: {shared_buffers: 768MB}}",
+    right="database: {memory_mb: 2048, parameters: {shared_buffers: 768MB}}",
+)
 def problems(path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
     """What is wrong with the value of a setting that may be given."""
     if name != "shared_buffers":

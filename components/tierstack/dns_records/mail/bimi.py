@@ -9,12 +9,34 @@ from tierstack.dns_records.mail.dmarc.record import policy
 from tierstack.dns_records.records.texts import url_parts
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("bimi-file", "draft-brand-indicators-for-message-identification §4.2", WARNING)
-declare("bimi-no-certificate", "draft-brand-indicators-for-message-identification §4.2", WARNING)
-declare("bimi-not-enforced", "draft-brand-indicators-for-message-identification §7.1", ERROR)
-declare("bimi-syntax", "draft-brand-indicators-for-message-identification §4.2", ERROR)
-declare("bimi-url", "draft-brand-indicators-for-message-identification §4.2", ERROR)
-declare("bimi-version", "draft-brand-indicators-for-message-identification §4.2", ERROR)
+declare(
+    "bimi-file",
+    "The logo of BIMI is an SVG file, and its certificate a PEM file.",
+    "draft-brand-indicators-for-message-identification §4.2",
+    WARNING,
+)
+declare(
+    "bimi-no-certificate",
+    "BIMI has a mark certificate, without which most providers show no logo.",
+    "draft-brand-indicators-for-message-identification §4.2",
+    WARNING,
+)
+declare(
+    "bimi-not-enforced",
+    "BIMI stands beside a DMARC policy that enforces.",
+    "draft-brand-indicators-for-message-identification §7.1",
+    ERROR,
+)
+declare(
+    "bimi-syntax", "A BIMI record is a list of tags.", "draft-brand-indicators-for-message-identification §4.2", ERROR
+)
+declare("bimi-url", "The URLs of BIMI are https.", "draft-brand-indicators-for-message-identification §4.2", ERROR)
+declare(
+    "bimi-version",
+    "A BIMI record begins with `v=BIMI1`.",
+    "draft-brand-indicators-for-message-identification §4.2",
+    ERROR,
+)
 
 SOURCE = "draft-brand-indicators-for-message-identification"
 """The document that defines BIMI; it has no RFC yet."""

@@ -11,11 +11,16 @@ from tierstack.dns_records.records.model import RecordSet, host, relative
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("bimi-misplaced", "draft-brand-indicators-for-message-identification §4.2", ERROR)
-declare("dkim-misplaced", "RFC 6376 §3.6.2.1", ERROR, WARNING)
-declare("dmarc-misplaced", "RFC 9989 §4.7", ERROR, WARNING)
-declare("sts-misplaced", "RFC 8461 §3.1", ERROR)
-declare("tlsrpt-misplaced", "RFC 8460 §3", ERROR)
+declare(
+    "bimi-misplaced",
+    "BIMI stands at `SELECTOR._bimi`.",
+    "draft-brand-indicators-for-message-identification §4.2",
+    ERROR,
+)
+declare("dkim-misplaced", "DKIM keys stand at `SELECTOR._domainkey`.", "RFC 6376 §3.6.2.1", ERROR, WARNING)
+declare("dmarc-misplaced", "DMARC stands at `_dmarc`.", "RFC 9989 §4.7", ERROR, WARNING)
+declare("sts-misplaced", "MTA-STS stands at `_mta-sts`.", "RFC 8461 §3.1", ERROR)
+declare("tlsrpt-misplaced", "TLS-RPT stands at `_smtp._tls`.", "RFC 8460 §3", ERROR)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from tierstack.dns_records.records.model import RecordSet, fields, host
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("mx-address", "RFC 5321 §5.1", ERROR)
-declare("mx-alias", "RFC 2181 §10.3", ERROR, WARNING)
-declare("mx-no-address", "RFC 5321 §5.1", ERROR)
-declare("mx-null-beside", "RFC 7505 §3", ERROR)
-declare("mx-twice", "RFC 5321 §5.1", WARNING)
+declare("mx-address", "A mail exchanger is a name, not an IP address.", "RFC 5321 §5.1", ERROR)
+declare("mx-alias", "A mail exchanger is not an alias.", "RFC 2181 §10.3", ERROR, WARNING)
+declare("mx-no-address", "A mail exchanger has an address.", "RFC 5321 §5.1", ERROR)
+declare("mx-null-beside", "A null MX stands alone.", "RFC 7505 §3", ERROR)
+declare("mx-twice", "A mail exchanger has one preference.", "RFC 5321 §5.1", WARNING)
 
 NULL_MX = "0 ."
 """The value that says: this domain takes no mail (RFC 7505 §3)."""

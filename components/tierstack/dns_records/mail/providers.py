@@ -32,21 +32,58 @@ from tierstack.dns_records.records import hostnames as names
 from tierstack.dns_records.records.model import Record, RecordError, record
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
-declare("brevo-code", "Brevo: Authenticate your domain", ERROR, ignorable=False)
-declare("dkim-absent", "RFC 6376 §1, RFC 9989 §5.1; Google: Email sender guidelines", WARNING, ERROR)
-declare("dkim-key-format", "RFC 6376 §3.6.1", ERROR, ignorable=False)
-declare("dkim-selector", "RFC 6376 §3.1", ERROR, ignorable=False)
-declare("mail-no-provider", "RFC 7505 §1", ERROR, ignorable=False)
-declare("mail-receiver", "RFC 5321 §5.1", ERROR, ignorable=False)
-declare("mailgun-dkim", "Mailgun: Domain verification", ERROR, ignorable=False)
-declare("microsoft-dkim-targets", "Microsoft: Set up DKIM", ADVICE, ERROR, ignorable=False)
-declare("microsoft-mx", "Microsoft: MC1048624", ADVICE, ERROR)
-declare("microsoft-tenant", "Microsoft: Set up DKIM", ERROR, ignorable=False)
-declare("mx-preference", "RFC 1035 §3.3.9", ERROR, ignorable=False)
-declare("option-value", "RFC 1123 §2.1; RFC 1035 §2.3", ERROR, ignorable=False)
-declare("ses-dkim-domain", "AWS: SES endpoints", ERROR, ignorable=False)
-declare("ses-dkim-tokens", "AWS: Easy DKIM", ERROR, ignorable=False)
-declare("ses-region", "AWS: SES endpoints", ERROR, ignorable=False)
+declare("brevo-code", "The code is 32 hexadecimal digits.", "Brevo: Authenticate your domain", ERROR, ignorable=False)
+declare(
+    "dkim-absent",
+    "A domain that sends mail has a DKIM key.",
+    "RFC 6376 §1, RFC 9989 §5.1; Google: Email sender guidelines",
+    WARNING,
+    ERROR,
+)
+declare("dkim-key-format", "A key is PEM, base64 or the provider's record.", "RFC 6376 §3.6.1", ERROR, ignorable=False)
+declare("dkim-selector", "A DKIM selector is a name in the DNS.", "RFC 6376 §3.1", ERROR, ignorable=False)
+declare("mail-no-provider", "`mail` names who sends or receives.", "RFC 7505 §1", ERROR, ignorable=False)
+declare("mail-receiver", "It is clear which provider receives the mail.", "RFC 5321 §5.1", ERROR, ignorable=False)
+declare(
+    "mailgun-dkim",
+    "Mailgun's DKIM is targets, or selector and key.",
+    "Mailgun: Domain verification",
+    ERROR,
+    ignorable=False,
+)
+declare(
+    "microsoft-dkim-targets",
+    "The DKIM targets of Microsoft 365 are those that its portal shows.",
+    "Microsoft: Set up DKIM",
+    ADVICE,
+    ERROR,
+    ignorable=False,
+)
+declare(
+    "microsoft-mx",
+    "The MX of Microsoft 365 is the one that its admin center shows.",
+    "Microsoft: MC1048624",
+    ADVICE,
+    ERROR,
+)
+declare(
+    "microsoft-tenant",
+    "A tenant is the name before `.onmicrosoft.com`.",
+    "Microsoft: Set up DKIM",
+    ERROR,
+    ignorable=False,
+)
+declare("mx-preference", "The preference of an MX record is 0 to 65535.", "RFC 1035 §3.3.9", ERROR, ignorable=False)
+declare(
+    "option-value",
+    "Options are values that records can be made of.",
+    "RFC 1123 §2.1; RFC 1035 §2.3",
+    ERROR,
+    ignorable=False,
+)
+declare("ses-dkim-domain", "The DKIM domain is one that SES shows.", "AWS: SES endpoints", ERROR, ignorable=False)
+declare("ses-dkim-tokens", "Easy DKIM of Amazon SES has three tokens.", "AWS: Easy DKIM", ERROR, ignorable=False)
+declare("ses-region", "The region of Amazon SES is one of AWS.", "AWS: SES endpoints", ERROR, ignorable=False)
 
 REPORT_RECEIVERS = (value("brevo.reports").partition("@")[2],)
 """Domains that accept the DMARC reports of everybody (a wildcard below `_report._dmarc`)."""

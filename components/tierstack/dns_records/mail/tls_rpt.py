@@ -8,10 +8,10 @@ from tierstack.dns_records.mail import tags
 from tierstack.dns_records.mail.report_uris import mailbox, report_uri_slip
 from tierstack.dns_records.rules import ERROR, declare, error
 
-declare("tlsrpt-address", "RFC 8460 §3", ERROR)
-declare("tlsrpt-no-address", "RFC 8460 §3", ERROR)
-declare("tlsrpt-syntax", "RFC 8460 §3", ERROR)
-declare("tlsrpt-version", "RFC 8460 §3", ERROR)
+declare("tlsrpt-address", "TLS reports go to mailto or https addresses.", "RFC 8460 §3", ERROR)
+declare("tlsrpt-no-address", "A TLS-RPT record names who gets the reports.", "RFC 8460 §3", ERROR)
+declare("tlsrpt-syntax", "A TLS-RPT record is a list of tags.", "RFC 8460 §3", ERROR)
+declare("tlsrpt-version", "A TLS-RPT record begins with `v=TLSRPTv1`.", "RFC 8460 §3", ERROR)
 
 
 def _uri(address: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, declare, out_of_range, rule
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
 from tierstack.dns_records.records.texts import url_parts
@@ -19,6 +19,12 @@ from tierstack.platform import DataProtection
 
 _HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+declare("publish-choice", "Records must be published at one DNS host.")
+declare("publish-package", "The package that speaks to the DNS host must be installed.")
+declare("publish-zone", "The zone at the DNS host must hold the domain.", "RFC 1034 §4.2")
+declare("publish-adopt", "`publish.adopt` can name record sets of the domain only.")
+declare("publish-credential", "Credentials of a DNS host must be whole, without blanks in them.")
 
 
 class TsigAlgorithm(StrEnum):
@@ -53,7 +59,7 @@ class Rfc2136Args:
         host = f"[{self.server}]" if ":" in self.server else self.server
         return f"{host}:{self.port}"
 
-    @rule("name-server")
+    @rule("name-server", "A name server and its TSIG key must be written as the server has them.", "RFC 2136, RFC 8945")
     def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the server or the key."""
         found = out_of_range(f"{path}.port", self.port, 1, 65535) + out_of_range(
@@ -110,6 +116,12 @@ class PowerDnsArgs:
     server_id: str = "localhost"
     """The server's id in the API; PowerDNS itself knows only `localhost`."""
 
+    @rule(
+        "publish-address",
+        "The API of a DNS host must be scheme, host and port, and https unless it is on this machine.",
+        wrong="powerdns: {url: http://dns.example.org:8081/api}",
+        right="powerdns: {url: https://dns.example.org:8081}",
+    )
     def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the address."""
         url = url_parts(self.url)
@@ -171,7 +183,8 @@ class Route53Args:
             return [one for name in keys for one in _blanks(f"{path}.{name}", getattr(self, name))]
         name = "access_key_id" if self.access_key_id is None else "secret_access_key"
         wrong = "is required together with the other half of the key"
-        return [Diagnostic(f"{path}.{name}", MISSING, wrong, "give both, or neither to use what the machine has")]
+        instead = "give both, or neither to use what the machine has"
+        return [Diagnostic(f"{path}.{name}", MISSING, wrong, instead, "publish-credential")]
 
     def settings(self) -> dict[str, Any]:
         return {"role_arn": self.role_arn} if self.role_arn else {}
@@ -196,7 +209,8 @@ def _blanks(path: str, secret: object) -> list[Diagnostic]:
     """A line break or a blank that came along with a pasted secret: an HTTP header cannot hold it."""
     if not isinstance(secret, str) or (secret and not any(char.isspace() for char in secret)):
         return []
-    return [Diagnostic(path, HIDDEN, "is empty or has white space in it", "copy it again, without line breaks")]
+    wrong, instead = "is empty or has white space in it", "copy it again, without line breaks"
+    return [Diagnostic(path, HIDDEN, wrong, instead, "publish-credential")]
 
 
 def _is_base64(text: str) -> bool:
@@ -252,24 +266,24 @@ class PublishArgs:
         if len(given) != 1:
             wrong = f"names {len(given)} hosts ({', '.join(given)})" if given else "names no host"
             instead = f"give one of {', '.join(f'`{name}`' for name in names)}"
-            found.append(Diagnostic(path, MISSING, wrong, instead))
+            found.append(Diagnostic(path, MISSING, wrong, instead, "publish-choice"))
         for name in given:
             found += getattr(self, name).problems(f"{path}.{name}")
             if name in EXTRAS and not installed(name):
                 wrong = "needs a package that is not installed"
-                found.append(Diagnostic(f"{path}.{name}", MISSING, wrong, f"pip install 'tierstack[{EXTRAS[name]}]'"))
+                instead = f"pip install 'tierstack[{EXTRAS[name]}]'"
+                found.append(Diagnostic(f"{path}.{name}", MISSING, wrong, instead, "publish-package"))
         found += out_of_range(f"{path}.max_delete_percent", self.max_delete_percent, 0, 100, "percent")
         if self.zone is not None and domain != self.zone and not domain.endswith(f".{self.zone}"):
             wrong = f"does not hold {domain}"
-            found.append(
-                Diagnostic(f"{path}.zone", self.zone, wrong, "write the domain itself or one above it, or leave it out")
-            )
+            instead = "write the domain itself or one above it, or leave it out"
+            found.append(Diagnostic(f"{path}.zone", self.zone, wrong, instead, "publish-zone"))
         for n, key in enumerate(self.adopt or []):
             name, _, kind = key.partition(" ")
             if key != ALL and not (kind.isalnum() and (name == domain or name.endswith(f".{domain}"))):
                 wrong = f"is not a record set of {domain}"
                 instead = f"write name and type as the preview shows them, such as `www.{domain} A`, or `*`"
-                found.append(Diagnostic(f"{path}.adopt[{n}]", key, wrong, instead))
+                found.append(Diagnostic(f"{path}.adopt[{n}]", key, wrong, instead, "publish-adopt"))
         return found
 
     def inputs(self, domain: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.core.errors import Diagnostic
+from tierstack.core.errors import Diagnostic, rule
 from tierstack.dns_records.publish.plan import Limits, Sets, adopted, refusals, unusable
 from tierstack.dns_records.records.model import RecordSet, canonical_value, quoted
 
@@ -32,7 +32,7 @@ class PublishError(Exception):
 
     def __init__(self, zone: str, problems: Sequence[Diagnostic]) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join([f"records of {zone} were not published:", *(f"  {one}" for one in problems)]))
+        super().__init__("\n".join([f"records of {zone} were not published:", *(f"  {one.line}" for one in problems)]))
 
 
 def installed(host: str) -> bool:
@@ -102,6 +102,7 @@ class Host:
         if problems:
             raise PublishError(self.zone, problems)
 
+    @rule("publish-text", "Texts must be ones that the DNS host carries as they are.")
     def _harmed(self, wanted: Sets) -> list[Diagnostic]:
         """Texts that the providers of others do not carry as they are: octodns-powerdns 1.2 leaves quotes bare, and
         octoDNS 1.22 knows only ASCII. Ours for RFC 2136 renders them itself."""

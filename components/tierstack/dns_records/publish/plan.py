@@ -6,8 +6,14 @@ A record set belongs to the stack in whose state it stands. Everything else at t
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tierstack.core.errors import MISSING, Diagnostic
+from tierstack.core.errors import MISSING, Diagnostic, declare
 from tierstack.dns_records.records.model import RecordSet
+
+declare("publish-deletes", "One update can delete a few of the record sets only.")
+declare("publish-name-servers", "The name servers of the zone itself must stay.")
+declare("publish-foreign", "Record sets that others made are left alone.")
+declare("publish-drift", "Record sets must be at the DNS host as they were published.")
+declare("publish-host", "The DNS host must answer, and take what is published.")
 
 Sets = Mapping[str, RecordSet]
 """Record sets by their key, `www.example.org A`."""
@@ -53,7 +59,8 @@ def large_changes(owned: Sets, wanted: Sets, zone: str, limits: Limits) -> list[
             f"{', '.join(sorted(deleted)[:5])}{' …' if len(deleted) > 5 else ''}"
         )
         instead = f"if that is meant, write {-(-100 * len(deleted) // len(owned))} for this update"
-        found.append(Diagnostic("publish.max_delete_percent", limits.max_delete_percent, wrong, instead))
+        allowed = limits.max_delete_percent
+        found.append(Diagnostic("publish.max_delete_percent", allowed, wrong, instead, "publish-deletes"))
     apex = f"{zone} NS"
     if not limits.allow_ns_changes and apex in owned and owned.get(apex) != wanted.get(apex):
         found.append(_name_servers(owned[apex], wanted.get(apex)))
@@ -82,7 +89,7 @@ def refusals(
             f"stands at the DNS host in the way of {one.key}, and a CNAME tolerates no other record (RFC 1034 §3.6.2)"
         )
         instead = "delete it at the host, or name it in `publish.adopt` to have it deleted"
-        found.append(Diagnostic(other.key, _values(other), wrong, instead))
+        found.append(Diagnostic(other.key, _values(other), wrong, instead, "publish-foreign"))
     apex = f"{zone} NS"
     if not limits.allow_ns_changes and apex in changed and apex in wanted and apex in live and apex not in owned:
         found.append(_name_servers(live[apex], wanted[apex]))
@@ -105,19 +112,20 @@ def _clashes(taken: Sets, wanted: Sets, live: Sets) -> list[tuple[RecordSet, Rec
 def _foreign(key: str, here: RecordSet, one: RecordSet) -> Diagnostic:
     wrong = f"is at the DNS host already, not by this stack, and would become {_values(one)}"
     instead = f"name it in `publish.adopt` to take it over: [{key}]"
-    return Diagnostic(key, _values(here), wrong, instead)
+    return Diagnostic(key, _values(here), wrong, instead, "publish-foreign")
 
 
 def _drifted(key: str, mine: RecordSet, here: RecordSet) -> Diagnostic:
     wrong = f"was changed at the DNS host by another writer; this stack had published {_values(mine)}"
-    return Diagnostic(key, _values(here), wrong, "run `pulumi refresh`, look at the next preview, and update again")
+    instead = "run `pulumi refresh`, look at the next preview, and update again"
+    return Diagnostic(key, _values(here), wrong, instead, "publish-drift")
 
 
 def _name_servers(before: RecordSet, after: RecordSet | None) -> Diagnostic:
     becomes = _values(after) if after else "nothing"
     wrong = f"are the name servers of the zone itself and would become {becomes}, which can take the whole zone away"
     instead = "write `publish.allow_ns_changes: true` for this update, if that is meant"
-    return Diagnostic(before.key, _values(before), wrong, instead)
+    return Diagnostic(before.key, _values(before), wrong, instead, "publish-name-servers")
 
 
 def _values(one: RecordSet) -> list[str]:
@@ -127,4 +135,4 @@ def _values(one: RecordSet) -> list[str]:
 def unusable(host: str, why: object) -> Diagnostic:
     """The DNS host does not answer, or refuses us."""
     instead = getattr(why, "hint", "check its settings, the credentials and their rights")
-    return Diagnostic(f"publish.{host}", MISSING, f"cannot be used: {why}", instead)
+    return Diagnostic(f"publish.{host}", MISSING, f"cannot be used: {why}", instead, "publish-host")

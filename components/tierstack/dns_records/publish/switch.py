@@ -10,8 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range
+from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range, rule
 from tierstack.dns_records.records.model import RecordSet
+
+declare(
+    "web-switch-early",
+    "A host can move once resolvers keep the old answer for a short time only.",
+    "RFC 1035 §3.2.1",
+    why="Until the old TTL has run out, a part of the visitors would still be led to the old place.",
+)
 
 
 @dataclass(kw_only=True)
@@ -44,6 +51,7 @@ class WebSwitchArgs:
     at_once: bool = False
     """Whether `active` may change although resolvers still keep the old answer: for an emergency."""
 
+    @rule("web-switch", "A switch needs two places or more, and can lead to those only.")
     def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the places or the plan."""
         names = ", ".join(f"`{name}`" for name in self.targets)
@@ -99,10 +107,11 @@ def readiness(
                 instead = (
                     f"write `next` and leave `active`, update, and switch {kept} s later; or write `at_once: true`"
                 )
-                found.problems.append(Diagnostic(name, MISSING, wrong, instead))
+                found.problems.append(Diagnostic(name, MISSING, wrong, instead, "web-switch-early"))
             elif until and now < datetime.fromisoformat(until):
                 wrong = f"would move while resolvers may keep the answer with the old TTL, until {until}"
-                found.problems.append(Diagnostic(name, MISSING, wrong, "switch after that, or write `at_once: true`"))
+                instead = "switch after that, or write `at_once: true`"
+                found.problems.append(Diagnostic(name, MISSING, wrong, instead, "web-switch-early"))
         if max(one.ttl for one in new.values()) > low:
             continue  # the next switch begins anew
         if kept > low:

@@ -69,7 +69,7 @@ class ZoneRecordsProvider(ResourceProvider):
             else:
                 problems += large_changes(owned, supposed, str(news["publish"]["zone"]), limits)
         inputs = {**news, **({"quiet_from": ready.quiet_from} if ready.quiet_from else {})}
-        return CheckResult(inputs, [CheckFailure("", str(one)) for one in problems])
+        return CheckResult(inputs, [CheckFailure("", one.line) for one in problems])
 
     def create(self, props: Props) -> CreateResult:
         """Publish the records and write the file."""

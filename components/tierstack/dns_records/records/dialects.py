@@ -8,7 +8,7 @@ from tierstack.core.diagnostics import Diagnostic
 from tierstack.dns_records.records.model import FLATTENED, Record
 from tierstack.dns_records.rules import WARNING, declare, warning
 
-declare("zone-dialect", "RFC 3597 §1", WARNING)
+declare("zone-dialect", "A zone file has no types that one DNS host alone knows.", "RFC 3597 §1", WARNING)
 
 _OWN_TYPES = (
     *("ALIAS", "ANAME", "R53ALIAS", "AZURE_ALIAS", "FLATTEN", "LUA"),

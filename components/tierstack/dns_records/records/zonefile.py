@@ -32,10 +32,10 @@ from tierstack.dns_records.records.model import (
 )
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("record-value", "RFC 1035 §3.3", ERROR, ignorable=False)
-declare("spf-type", "RFC 7208 §3.1", ERROR)
-declare("ttl-mixed", "RFC 2181 §5.2", WARNING)
-declare("zone-syntax", "RFC 1035 §5.1", ERROR)
+declare("record-value", "The data of a record is what its type asks for.", "RFC 1035 §3.3", ERROR, ignorable=False)
+declare("spf-type", "SPF stands in a TXT record; the type SPF is read by nobody.", "RFC 7208 §3.1", ERROR)
+declare("ttl-mixed", "All records of one set have the same TTL.", "RFC 2181 §5.2", WARNING)
+declare("zone-syntax", "A zone file can be read to its end.", "RFC 1035 §5.1", ERROR)
 
 MAX_GENERATED = 200_000
 """Records that the $GENERATE lines of a file may make: three times a reverse zone of IPv4's size /16."""

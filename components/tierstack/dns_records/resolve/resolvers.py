@@ -13,7 +13,9 @@ from tierstack.dns_records.resolve.names import LookupUnavailableError, Names, R
 from tierstack.dns_records.resolve.snapshot import SnapshotResolver
 from tierstack.dns_records.rules import WARNING, declare, warning
 
-declare("dns-unanswered", "RFC 1035 §7.2", WARNING, ignorable=False)
+declare(
+    "dns-unanswered", "What the verdict depends on was answered by the DNS.", "RFC 1035 §7.2", WARNING, ignorable=False
+)
 
 
 _GIVE_UP = 2

@@ -10,15 +10,25 @@ from tierstack.dns_records.records.model import host
 from tierstack.dns_records.resolve.names import LookupUnavailableError, Names
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
-declare("caa-absent", "RFC 8659 §1", ADVICE)
-declare("dmarc-absent", "RFC 9989 §5.1", ERROR)
-declare("dmarc-inherited", "RFC 9989 §4.10", ADVICE)
-declare("dmarc-unknown", "RFC 9989 §4.10", ADVICE)
-declare("dnssec-absent", "RFC 4033 §2, RFC 9364 §1", ADVICE)
-declare("mx-absent", "RFC 5321 §5.1, RFC 7505 §1", WARNING)
-declare("null-mx-policy", "RFC 9989 §5.1, M3AAWG parked domains", WARNING)
-declare("null-mx-sender", "RFC 7505 §4.2", WARNING)
-declare("spf-absent", "RFC 7208 §3", ERROR)
+declare("caa-absent", "CAA says which CAs may issue certificates.", "RFC 8659 §1", ADVICE)
+declare("dmarc-absent", "A domain that sends mail has a DMARC policy.", "RFC 9989 §5.1", ERROR)
+declare("dmarc-inherited", "It is known that the DMARC policy of a domain above holds.", "RFC 9989 §4.10", ADVICE)
+declare("dmarc-unknown", "It is known whether a domain above has a DMARC policy.", "RFC 9989 §4.10", ADVICE)
+declare("dnssec-absent", "The zone is signed.", "RFC 4033 §2, RFC 9364 §1", ADVICE)
+declare(
+    "mx-absent",
+    "A domain says who receives its mail, or by a null MX that nobody does.",
+    "RFC 5321 §5.1, RFC 7505 §1",
+    WARNING,
+)
+declare(
+    "null-mx-policy",
+    "A domain without mail has the DMARC policy `reject`.",
+    "RFC 9989 §5.1, M3AAWG parked domains",
+    WARNING,
+)
+declare("null-mx-sender", "A domain that takes no mail says by SPF that it sends none.", "RFC 7505 §4.2", WARNING)
+declare("spf-absent", "A domain has an SPF record.", "RFC 7208 §3", ERROR)
 
 _REVERSE = (".in-addr.arpa", ".ip6.arpa")
 

@@ -11,21 +11,36 @@ from tierstack.dns_records.records.texts import odd_character, url_parts
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("caa-account-uri", "RFC 8657 §3", ERROR)
-declare("caa-critical-unknown", "RFC 8659 §4.1", ERROR)
-declare("caa-empty-beside", "RFC 8659 §4.2", WARNING)
-declare("caa-flags", "RFC 8659 §4.1", WARNING)
-declare("caa-forbids-account", "RFC 8657 §3 and §4", ERROR)
-declare("caa-forbids-issuer", "RFC 8659 §4.2", ERROR)
-declare("caa-iodef", "RFC 8659 §4.4", ERROR)
-declare("caa-issuer", "RFC 8659 §4.2", ERROR)
-declare("caa-issuer-slip", "RFC 8659 §4.2", WARNING)
-declare("caa-method", "RFC 8657 §4", ERROR)
-declare("caa-parameter", "RFC 8659 §4.2", ERROR)
-declare("caa-syntax", "RFC 8659 §4.1.1", ERROR)
-declare("caa-unknown-tag", "RFC 8659 §4.1", WARNING)
-declare("caa-wild-only", "RFC 8659 §4.3", WARNING)
-declare("caa-wildcard-name", "RFC 8659 §3", WARNING)
+declare("caa-account-uri", "`accounturi` of CAA is the URL of an ACME account.", "RFC 8657 §3", ERROR)
+declare(
+    "caa-critical-unknown",
+    "No CAA record with the critical flag has a tag that CAs do not know.",
+    "RFC 8659 §4.1",
+    ERROR,
+)
+declare(
+    "caa-empty-beside",
+    "An empty CAA value, which forbids all, does not stand beside one that allows a CA.",
+    "RFC 8659 §4.2",
+    WARNING,
+)
+declare("caa-flags", "Flags of a CAA record are 0 or 128.", "RFC 8659 §4.1", WARNING)
+declare(
+    "caa-forbids-account",
+    "CAA allows the ACME account and the method by which certificates are asked for.",
+    "RFC 8657 §3 and §4",
+    ERROR,
+)
+declare("caa-forbids-issuer", "CAA allows the CA that issues the domain's certificates.", "RFC 8659 §4.2", ERROR)
+declare("caa-iodef", "`iodef` of CAA is a mailto, http or https URL.", "RFC 8659 §4.4", ERROR)
+declare("caa-issuer", "The value of a CAA record is the domain of a CA.", "RFC 8659 §4.2", ERROR)
+declare("caa-issuer-slip", "The CA in a CAA record is not a slip of a known one.", "RFC 8659 §4.2", WARNING)
+declare("caa-method", "`validationmethods` of CAA are names of ACME challenges.", "RFC 8657 §4", ERROR)
+declare("caa-parameter", "Parameters of CAA are written `name=value`, with `;` between them.", "RFC 8659 §4.2", ERROR)
+declare("caa-syntax", "A CAA record is flags, tag and value.", "RFC 8659 §4.1.1", ERROR)
+declare("caa-unknown-tag", "Tags of CAA are known ones.", "RFC 8659 §4.1", WARNING)
+declare("caa-wild-only", "CAA restricts ordinary names, too, where it restricts wildcards.", "RFC 8659 §4.3", WARNING)
+declare("caa-wildcard-name", "CAA stands at names, and is not looked up at wildcards.", "RFC 8659 §3", WARNING)
 
 ISSUERS: dict[str, str] = {
     "letsencrypt.org": "Let's Encrypt",

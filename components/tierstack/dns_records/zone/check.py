@@ -21,17 +21,33 @@ from tierstack.dns_records.resolve.resolvers import default_resolver
 from tierstack.dns_records.rules import ERROR, declare, error, ordered
 from tierstack.dns_records.zone import absences, caa, hygiene
 
-declare("bimi-twice", "draft-brand-indicators-for-message-identification §7.2", ERROR)
-declare("dkim-selector-absent", "RFC 6376 §3.6.2", ERROR)
-declare("dkim-twice", "RFC 6376 §3.6.2.2", ERROR)
-declare("dmarc-twice", "RFC 9989 §4.10", ERROR)
-declare("domain", "RFC 1035 §2.3.1", ERROR, ignorable=False)
-declare("spf-twice", "RFC 7208 §4.5", ERROR)
-declare("spf-version", "RFC 7208 §4.5", ERROR)
-declare("sts-twice", "RFC 8461 §3.1", ERROR)
-declare("tlsrpt-twice", "RFC 8460 §3", ERROR)
-declare("txt-backslash", "RFC 1035 §5.1, RFC 6376 §3.2", ERROR)
-declare("zone-empty", "RFC 1035 §5.1", ERROR, ignorable=False)
+declare(
+    "bimi-twice", "A BIMI selector has one record.", "draft-brand-indicators-for-message-identification §7.2", ERROR
+)
+declare("dkim-selector-absent", "A DKIM selector that somebody names has a key.", "RFC 6376 §3.6.2", ERROR)
+declare("dkim-twice", "A DKIM selector has one key.", "RFC 6376 §3.6.2.2", ERROR)
+declare("dmarc-twice", "A domain has one DMARC policy.", "RFC 9989 §4.10", ERROR)
+declare(
+    "domain",
+    "A domain is written in lower case, without a final dot, in its ASCII form.",
+    "RFC 1035 §2.3.1",
+    ERROR,
+    ignorable=False,
+)
+declare(
+    "spf-twice",
+    "A name has one SPF record.",
+    "RFC 7208 §4.5",
+    ERROR,
+    why="Receivers that find two read none, and all mail fails SPF.",
+    wrong='@ TXT "v=spf1 include:_spf.google.com ~all" and @ TXT "v=spf1 include:spf.brevo.com ~all"',
+    right='@ TXT "v=spf1 include:_spf.google.com include:spf.brevo.com ~all"',
+)
+declare("spf-version", "An SPF record begins with `v=spf1` and a space.", "RFC 7208 §4.5", ERROR)
+declare("sts-twice", "A domain has one MTA-STS record.", "RFC 8461 §3.1", ERROR)
+declare("tlsrpt-twice", "A domain has one TLS-RPT record.", "RFC 8460 §3", ERROR)
+declare("txt-backslash", "A list of tags has no backslash before `;`.", "RFC 1035 §5.1, RFC 6376 §3.2", ERROR)
+declare("zone-empty", "The zone holds records of the domain.", "RFC 1035 §5.1", ERROR, ignorable=False)
 
 
 def domain_problem(domain: str) -> str | None:

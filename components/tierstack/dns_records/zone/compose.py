@@ -40,11 +40,23 @@ from tierstack.dns_records.zone import caa
 from tierstack.dns_records.zone.check import check_sets, domain_problem
 from tierstack.dns_records.zone.origins import Origins
 
-declare("record-empty", "RFC 2181 §5", ERROR, ignorable=False)
-declare("spf-flatten-offline", "RFC 7208 §10.1.1", ERROR, ignorable=False)
-declare("target-no-dot", "RFC 1035 §5.1", ERROR, ignorable=False)
-declare("web-both", "RFC 1034 §3.6.2", ERROR, ignorable=False)
-declare("web-empty", "RFC 1034 §3.6", ERROR, ignorable=False)
+declare("record-empty", "A record set has values.", "RFC 2181 §5", ERROR, ignorable=False)
+declare(
+    "spf-flatten-offline",
+    "Includes of SPF are flattened by what the live DNS answers.",
+    "RFC 7208 §10.1.1",
+    ERROR,
+    ignorable=False,
+)
+declare(
+    "target-no-dot",
+    "A target of several labels has a final dot, or is a name of this zone.",
+    "RFC 1035 §5.1",
+    ERROR,
+    ignorable=False,
+)
+declare("web-both", "A host of the web has an alias or addresses, not both.", "RFC 1034 §3.6.2", ERROR, ignorable=False)
+declare("web-empty", "A host of the web has an alias or addresses.", "RFC 1034 §3.6", ERROR, ignorable=False)
 
 
 @dataclass(frozen=True)

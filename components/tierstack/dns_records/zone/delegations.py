@@ -9,11 +9,16 @@ from tierstack.dns_records.records.model import RecordSet, host, is_below
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("delegated-beside", "RFC 1034 §4.2.1", WARNING)
-declare("dname-beside", "RFC 6672 §2.4", ERROR)
-declare("ds-at-apex", "RFC 4035 §2.4", ERROR)
-declare("ds-without-ns", "RFC 4035 §2.4", ERROR)
-declare("ns-no-glue", "RFC 1034 §4.2.1", ERROR)
+declare(
+    "delegated-beside",
+    "What is delegated has no further records here, because nobody asks for them here.",
+    "RFC 1034 §4.2.1",
+    WARNING,
+)
+declare("dname-beside", "Below a DNAME there are no records.", "RFC 6672 §2.4", ERROR)
+declare("ds-at-apex", "DS records of the domain itself stand in the zone above.", "RFC 4035 §2.4", ERROR)
+declare("ds-without-ns", "A DS record stands beside a delegation.", "RFC 4035 §2.4", ERROR)
+declare("ns-no-glue", "A name server below its own delegation has an address here.", "RFC 1034 §4.2.1", ERROR)
 
 
 def check(sets: Sequence[RecordSet], names: Names) -> list[Diagnostic]:

@@ -12,30 +12,52 @@ from tierstack.dns_records.resolve.names import Names, Outcome
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 from tierstack.dns_records.zone import delegations, services
 
-declare("address-documentation", "RFC 5737, RFC 3849, RFC 9637", ADVICE)
-declare("address-family", "RFC 1035 §3.4.1, RFC 3596 §2.2", ERROR)
-declare("address-private", "RFC 1918 §3, RFC 4193 §1", WARNING)
-declare("address-syntax", "RFC 1035 §3.4.1, RFC 3596 §2.2", ERROR)
-declare("address-unusable", "RFC 6890 §2.2", ERROR, WARNING)
-declare("alias-at-apex", "RFC 1912 §2.4, RFC 2181 §10.1", ERROR)
-declare("alias-beside", "RFC 1034 §3.6.2", ERROR)
-declare("alias-dangling", "RFC 1912 §2.4", WARNING)
-declare("alias-loop", "RFC 1034 §5.2.2", ERROR)
-declare("alias-twice", "RFC 2181 §10.1", ERROR)
-declare("host-label", "RFC 952, RFC 1123 §2.1", ERROR)
-declare("name-doubled", "RFC 1035 §5.1", WARNING)
-declare("name-outside", "RFC 1034 §4.2.1", ERROR)
-declare("target-address", "RFC 1035 §3.3", ERROR)
-declare("target-alias", "RFC 2181 §10.3, RFC 2782", ERROR)
-declare("target-doubled", "RFC 1035 §5.1", WARNING)
-declare("target-no-address", "RFC 2782, RFC 9460 §3", ERROR)
-declare("ttl-long", "RFC 8767 §4", WARNING)
-declare("ttl-range", "RFC 2181 §8", ERROR)
-declare("ttl-short", "RFC 1912 §2.2", WARNING)
-declare("ttl-zero", "RFC 1035 §3.2.1", WARNING)
-declare("txt-empty", "RFC 1035 §3.3.14", WARNING)
-declare("txt-long", "RFC 1035 §4.2.2", ERROR)
-declare("txt-quotes", "RFC 1035 §5.1", WARNING)
+declare(
+    "address-documentation",
+    "Addresses are not those that are reserved for examples.",
+    "RFC 5737, RFC 3849, RFC 9637",
+    ADVICE,
+)
+declare(
+    "address-family",
+    "A record has IPv4 addresses, AAAA records have IPv6 addresses.",
+    "RFC 1035 §3.4.1, RFC 3596 §2.2",
+    ERROR,
+)
+declare(
+    "address-private",
+    "Addresses in public records can be reached from the Internet.",
+    "RFC 1918 §3, RFC 4193 §1",
+    WARNING,
+)
+declare("address-syntax", "An address record holds an IP address.", "RFC 1035 §3.4.1, RFC 3596 §2.2", ERROR)
+declare("address-unusable", "Addresses are not loopback, multicast or reserved ones.", "RFC 6890 §2.2", ERROR, WARNING)
+declare(
+    "alias-at-apex",
+    "The domain itself has no CNAME, because its SOA and NS stand beside it.",
+    "RFC 1912 §2.4, RFC 2181 §10.1",
+    ERROR,
+    wrong="web: [{host: '@', alias: shops.example.net.}]",
+    right="web: [{host: '@', ipv4: [192.0.2.10]}]",
+)
+declare("alias-beside", "A name with a CNAME has no other records.", "RFC 1034 §3.6.2", ERROR)
+declare("alias-dangling", "The target of a CNAME exists.", "RFC 1912 §2.4", WARNING)
+declare("alias-loop", "CNAMEs do not lead back to themselves.", "RFC 1034 §5.2.2", ERROR)
+declare("alias-twice", "A name has one CNAME.", "RFC 2181 §10.1", ERROR)
+declare("host-label", "Names of hosts are letters, digits and inner hyphens.", "RFC 952, RFC 1123 §2.1", ERROR)
+declare("name-doubled", "The name of a record does not have the domain twice.", "RFC 1035 §5.1", WARNING)
+declare("name-outside", "Records belong to the zone.", "RFC 1034 §4.2.1", ERROR)
+declare("target-address", "A target is a name, not an IP address.", "RFC 1035 §3.3", ERROR)
+declare("target-alias", "Targets of NS and SRV records are not aliases.", "RFC 2181 §10.3, RFC 2782", ERROR)
+declare("target-doubled", "The target of a record does not have the domain twice.", "RFC 1035 §5.1", WARNING)
+declare("target-no-address", "The target of a service has an address.", "RFC 2782, RFC 9460 §3", ERROR)
+declare("ttl-long", "A mistake stays in caches for at most a week.", "RFC 8767 §4", WARNING)
+declare("ttl-range", "A TTL is a number from 0 to 2147483647.", "RFC 2181 §8", ERROR)
+declare("ttl-short", "TTLs are long enough for resolvers to keep an answer.", "RFC 1912 §2.2", WARNING)
+declare("ttl-zero", "No TTL is 0, with which every question reaches the name server.", "RFC 1035 §3.2.1", WARNING)
+declare("txt-empty", "A TXT record holds text.", "RFC 1035 §3.3.14", WARNING)
+declare("txt-long", "A TXT record fits into a DNS message.", "RFC 1035 §4.2.2", ERROR)
+declare("txt-quotes", "A TXT record has no typographic quotes.", "RFC 1035 §5.1", WARNING)
 
 MAX_TTL = 2**31 - 1
 """Seconds (RFC 2181 §8)."""

@@ -18,7 +18,7 @@ from tierstack.dns_records.resolve.resolvers import default_resolver
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, ordered, warning
 from tierstack.dns_records.zone.check import check_sets, domain_problem
 
-declare("dns-unreachable", "RFC 1034 §5.3.1", ERROR, WARNING, ignorable=False)
+declare("dns-unreachable", "The name servers of the domain answer.", "RFC 1034 §5.3.1", ERROR, WARNING, ignorable=False)
 
 SELECTORS = (
     "brevo1", "brevo2", "mail", "google", "selector1", "selector2", "fm1", "fm2", "fm3",

@@ -8,10 +8,10 @@ from tierstack.dns_records.records.model import RecordSet, fields, host, relativ
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("srv-name", "RFC 2782", WARNING)
-declare("svcb-loop", "RFC 9460 §2.4.2", ERROR)
-declare("tlsa-field", "RFC 6698 §7", ERROR)
-declare("tlsa-name", "RFC 6698 §3", WARNING)
+declare("srv-name", "An SRV record stands at `_service._protocol`.", "RFC 2782", WARNING)
+declare("svcb-loop", "HTTPS and SVCB records do not lead back to themselves.", "RFC 9460 §2.4.2", ERROR)
+declare("tlsa-field", "The fields of a TLSA record fit together.", "RFC 6698 §7", ERROR)
+declare("tlsa-name", "A TLSA record stands at `_port._protocol`.", "RFC 6698 §3", WARNING)
 
 _PRIVATE = "255"
 """The value that RFC 6698 §7 leaves for private use."""

@@ -34,7 +34,7 @@ def foreign_namespace(platform: Platform) -> Diagnostic | None:
         "set another `platform.name`, use the state that it was made with (PULUMI_BACKEND_URL), or, if that state is "
         "lost, take it over: `tierstack up --adopt`, or `platform.adopt: true`"
     )
-    return Diagnostic("platform.name", platform.name, wrong, instead)
+    return Diagnostic("platform.name", platform.name, wrong, instead, "other-state")
 
 
 def kubectl(platform: Platform, *arguments: str) -> str:

@@ -14,7 +14,13 @@ _IPV6_CLIENT = 64
 """Prefix of an IPv6 client: a subscriber is given at least a /64 (RFC 6177), and may use any address of it."""
 
 
-@rule("trusted-network")
+@rule(
+    "trusted-network",
+    "Trusted proxies must be networks in CIDR notation, and not the whole Internet.",
+    why="Whoever is trusted can write any client's address into X-Forwarded-For, and escape every rate limit.",
+    wrong="trusted_proxies: [0.0.0.0/0]",
+    right="trusted_proxies: [10.0.0.0/8]",
+)
 def network_problems(path: str, networks: Sequence[str] | None) -> list[Diagnostic]:
     """Everything that is wrong with a list of networks of proxies."""
     found: list[Diagnostic] = []

@@ -10,21 +10,31 @@ from tierstack.dns_records.options import DkimAlgorithm
 from tierstack.dns_records.records.model import Record, is_below
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
-declare("dkim-ed25519-only", "RFC 8463 §6", WARNING)
-declare("dkim-hash", "RFC 8301 §3.1", ERROR)
-declare("dkim-key-broken", "RFC 8463 §4; RFC 6376 §3.6.1", ERROR)
-declare("dkim-key-long", "RFC 8301 §3.2", WARNING)
-declare("dkim-key-short", "RFC 8301 §3.2", ERROR, WARNING)
-declare("dkim-key-type", "RFC 8463 §4", ERROR)
-declare("dkim-no-key", "RFC 6376 §3.6.1", ERROR)
-declare("dkim-no-version", "RFC 6376 §3.6.1", ADVICE)
-declare("dkim-one-selector", "RFC 6376 §3.1, M3AAWG DKIM key rotation", ADVICE)
-declare("dkim-revoked", "RFC 6376 §3.6.1", ADVICE)
-declare("dkim-service", "RFC 6376 §3.6.1", ERROR)
-declare("dkim-syntax", "RFC 6376 §3.2", ERROR)
-declare("dkim-testing", "RFC 6376 §3.6.1", WARNING)
-declare("dkim-unknown-tag", "RFC 6376 §3.6.1", WARNING)
-declare("dkim-version", "RFC 6376 §3.6.1", ERROR)
+declare(
+    "dkim-ed25519-only",
+    "An RSA key stands beside an Ed25519 key, which not every receiver verifies.",
+    "RFC 8463 §6",
+    WARNING,
+)
+declare("dkim-hash", "A DKIM key allows SHA-256.", "RFC 8301 §3.1", ERROR)
+declare("dkim-key-broken", "A DKIM key can be read.", "RFC 8463 §4; RFC 6376 §3.6.1", ERROR)
+declare("dkim-key-long", "A DKIM key has at most 4096 bits, which receivers must verify.", "RFC 8301 §3.2", WARNING)
+declare("dkim-key-short", "A DKIM key of RSA has at least 2048 bits.", "RFC 8301 §3.2", ERROR, WARNING)
+declare("dkim-key-type", "A DKIM key is RSA or Ed25519.", "RFC 8463 §4", ERROR)
+declare("dkim-no-key", "A DKIM record holds a key.", "RFC 6376 §3.6.1", ERROR)
+declare("dkim-no-version", "A DKIM record begins with `v=DKIM1`.", "RFC 6376 §3.6.1", ADVICE)
+declare(
+    "dkim-one-selector",
+    "There are two DKIM selectors, so that a key can be changed without a gap.",
+    "RFC 6376 §3.1, M3AAWG DKIM key rotation",
+    ADVICE,
+)
+declare("dkim-revoked", "A DKIM key is not withdrawn, unless that is meant.", "RFC 6376 §3.6.1", ADVICE)
+declare("dkim-service", "A DKIM key is for mail.", "RFC 6376 §3.6.1", ERROR)
+declare("dkim-syntax", "A DKIM record is a list of tags.", "RFC 6376 §3.2", ERROR)
+declare("dkim-testing", "A DKIM key is not marked as a test.", "RFC 6376 §3.6.1", WARNING)
+declare("dkim-unknown-tag", "Tags of DKIM are known ones.", "RFC 6376 §3.6.1", WARNING)
+declare("dkim-version", "The version of a DKIM record is DKIM1.", "RFC 6376 §3.6.1", ERROR)
 
 MIN_RSA_BITS = 1024
 """Signers must use at least this many, and verifiers refuse fewer (RFC 8301 §3.2)."""

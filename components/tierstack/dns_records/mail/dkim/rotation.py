@@ -15,8 +15,14 @@ from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.options import DkimAlgorithm, DkimKeyArgs, OwnMailServerArgs
 from tierstack.dns_records.rules import ERROR, declare, error, warning
 
-declare("dkim-signer", "RFC 6376 §6.1.2; RFC 9989 §5.1", ERROR, ignorable=False)
-declare("dkim-two-keys", "RFC 6376 §3.6.2.2", ERROR, ignorable=False)
+declare(
+    "dkim-signer",
+    "Mail is signed by a selector whose key is published.",
+    "RFC 6376 §6.1.2; RFC 9989 §5.1",
+    ERROR,
+    ignorable=False,
+)
+declare("dkim-two-keys", "A DKIM selector is given one source of its key.", "RFC 6376 §3.6.2.2", ERROR, ignorable=False)
 
 KNOWN_EVERYWHERE = timedelta(hours=3)
 """How long a new key is published before it signs: for so long a resolver may hold that it does not exist (RFC 2308

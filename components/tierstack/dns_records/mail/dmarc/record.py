@@ -19,22 +19,34 @@ from tierstack.dns_records.records.texts import odd_character
 from tierstack.dns_records.resolve.names import LookupUnavailableError, Resolver
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
-declare("dmarc-external-refused", "RFC 9990 §4", ERROR)
-declare("dmarc-external-unknown", "RFC 9990 §4", ADVICE)
-declare("dmarc-fo", "RFC 9989 §4.8", ERROR)
-declare("dmarc-fo-without-ruf", "RFC 9989 §4.7", WARNING)
-declare("dmarc-monitoring", "RFC 9989 §5.1", ADVICE)
-declare("dmarc-no-policy", "RFC 9989 §4.7", WARNING)
-declare("dmarc-no-reports", "RFC 9989 §5.1.3", WARNING, ADVICE)
-declare("dmarc-pct", "RFC 9989 §A.6", ERROR)
-declare("dmarc-removed-tag", "RFC 9989 §C", WARNING)
-declare("dmarc-report-uri", "RFC 9990 §3", ERROR)
-declare("dmarc-size", "RFC 9989 §C.4", WARNING)
-declare("dmarc-syntax", "RFC 9989 §4.8", ERROR)
-declare("dmarc-unknown-tag", "RFC 9989 §4.8", WARNING)
-declare("dmarc-value", "RFC 9989 §4.7", ERROR)
-declare("dmarc-version", "RFC 9989 §4.8", ERROR)
-declare("dmarc-weaker-subdomains", "RFC 9989 §4.7", WARNING)
+declare("dmarc-external-refused", "Another domain that gets DMARC reports agrees to it.", "RFC 9990 §4", ERROR)
+declare(
+    "dmarc-external-unknown",
+    "It is known whether another domain that gets DMARC reports agrees to it.",
+    "RFC 9990 §4",
+    ADVICE,
+)
+declare("dmarc-fo", "`fo` of DMARC is made of 0, 1, d and s.", "RFC 9989 §4.8", ERROR)
+declare(
+    "dmarc-fo-without-ruf",
+    "`fo` of DMARC stands beside `ruf`, without which it means nothing.",
+    "RFC 9989 §4.7",
+    WARNING,
+)
+declare("dmarc-monitoring", "The DMARC policy enforces something.", "RFC 9989 §5.1", ADVICE)
+declare("dmarc-no-policy", "A DMARC record says a policy with `p`.", "RFC 9989 §4.7", WARNING)
+declare("dmarc-no-reports", "Somebody gets the DMARC reports.", "RFC 9989 §5.1.3", WARNING, ADVICE)
+declare("dmarc-pct", "DMARC has no `pct` below 100: the policy holds for all mail.", "RFC 9989 §A.6", ERROR)
+declare("dmarc-removed-tag", "DMARC has no tags that RFC 9989 removed.", "RFC 9989 §C", WARNING)
+declare("dmarc-report-uri", "DMARC reports go to mailto addresses.", "RFC 9990 §3", ERROR)
+declare(
+    "dmarc-size", "Addresses of DMARC reports have no size limit, which is no longer read.", "RFC 9989 §C.4", WARNING
+)
+declare("dmarc-syntax", "A DMARC record is a list of tags.", "RFC 9989 §4.8", ERROR)
+declare("dmarc-unknown-tag", "Tags of DMARC are known ones.", "RFC 9989 §4.8", WARNING)
+declare("dmarc-value", "Tags of DMARC have values that they can have.", "RFC 9989 §4.7", ERROR)
+declare("dmarc-version", "A DMARC record begins with `v=DMARC1`.", "RFC 9989 §4.8", ERROR)
+declare("dmarc-weaker-subdomains", "Subdomains are not protected less than the domain.", "RFC 9989 §4.7", WARNING)
 
 POLICIES = ("none", "quarantine", "reject")
 """Weakest first."""

@@ -12,8 +12,8 @@ from tierstack.dns_records.rules import ERROR, declare, error
 if TYPE_CHECKING:
     import ssl
 
-declare("sts-policy", "RFC 8461 §3.2", ERROR)
-declare("sts-unserved", "RFC 8461 §3.3", ERROR)
+declare("sts-policy", "An MTA-STS policy can be read by senders.", "RFC 8461 §3.2", ERROR)
+declare("sts-unserved", "The MTA-STS policy is served over HTTPS where senders look for it.", "RFC 8461 §3.3", ERROR)
 
 PATH = "/.well-known/mta-sts.txt"
 """Where senders look for the policy."""

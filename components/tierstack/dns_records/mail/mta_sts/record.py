@@ -12,15 +12,17 @@ from tierstack.dns_records.options import MtaStsMode
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
-declare("sts-id", "RFC 8461 §3.1", ERROR)
-declare("sts-max-age", "RFC 8461 §3.2", ERROR)
-declare("sts-mx-missing", "RFC 8461 §4.1", ERROR)
-declare("sts-no-host", "RFC 8461 §3.3", ERROR)
-declare("sts-no-mx", "RFC 8461 §3.2", ERROR)
-declare("sts-short", "RFC 8461 §3.2", WARNING)
-declare("sts-syntax", "RFC 8461 §3.1", ERROR)
-declare("sts-version", "RFC 8461 §3.1", ERROR)
-declare("tlsrpt-absent", "RFC 8461 §6, RFC 8460 §1", ADVICE)
+declare("sts-id", "The id of MTA-STS is 1 to 32 letters and digits.", "RFC 8461 §3.1", ERROR)
+declare("sts-max-age", "`max_age` of an MTA-STS policy is 0 to 31557600 seconds.", "RFC 8461 §3.2", ERROR)
+declare("sts-mx-missing", "Every mail exchanger is in the MTA-STS policy.", "RFC 8461 §4.1", ERROR)
+declare("sts-no-host", "The host of the MTA-STS policy has an address.", "RFC 8461 §3.3", ERROR)
+declare("sts-no-mx", "An MTA-STS policy names mail exchangers.", "RFC 8461 §3.2", ERROR)
+declare("sts-short", "Senders keep an MTA-STS policy for at least a day.", "RFC 8461 §3.2", WARNING)
+declare("sts-syntax", "An MTA-STS record is a list of tags.", "RFC 8461 §3.1", ERROR)
+declare("sts-version", "An MTA-STS record begins with `v=STSv1`.", "RFC 8461 §3.1", ERROR)
+declare(
+    "tlsrpt-absent", "Somebody gets the reports about TLS of a domain with MTA-STS.", "RFC 8461 §6, RFC 8460 §1", ADVICE
+)
 
 MAX_AGE_LIMIT = 31_557_600
 """Seconds: a year, the longest that a policy may be kept (RFC 8461 §3.2)."""

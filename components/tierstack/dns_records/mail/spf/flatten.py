@@ -15,8 +15,10 @@ from tierstack.dns_records.records.model import Record, host
 from tierstack.dns_records.resolve.names import LookupUnavailableError, Resolver
 from tierstack.dns_records.rules import ADVICE, ERROR, advice, declare, error
 
-declare("spf-flattening-too-long", "RFC 7208 §4.6.4", ERROR, ignorable=False)
-declare("spf-not-flattened", "RFC 7208 §10.1.1", ADVICE)
+declare(
+    "spf-flattening-too-long", "Flattened SPF needs at most ten lookups.", "RFC 7208 §4.6.4", ERROR, ignorable=False
+)
+declare("spf-not-flattened", "All includes of SPF can be flattened.", "RFC 7208 §10.1.1", ADVICE)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SOURCE = "RFC 7208 §10.1.1"

@@ -15,14 +15,25 @@ from tierstack.dns_records.records.model import fields, host
 from tierstack.dns_records.resolve.names import LookupUnavailableError, Resolver
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
-declare("spf-include-broken", "RFC 7208 §5.2", ERROR)
-declare("spf-include-syntax", "RFC 7208 §5.2", ERROR)
-declare("spf-loop", "RFC 7208 §4.6.4", ERROR)
-declare("spf-too-many-lookups", "RFC 7208 §4.6.4", ERROR)
-declare("spf-too-many-mx", "RFC 7208 §4.6.4", ERROR)
-declare("spf-too-many-void-lookups", "RFC 7208 §4.6.4", ERROR)
-declare("spf-uncounted", "RFC 7208 §4.6.4", ADVICE)
-declare("spf-void-lookups-by-family", "RFC 7208 §4.6.4", WARNING)
+declare("spf-include-broken", "A name that SPF includes has one SPF record.", "RFC 7208 §5.2", ERROR)
+declare("spf-include-syntax", "The SPF record of an included name can be read.", "RFC 7208 §5.2", ERROR)
+declare("spf-loop", "Includes of SPF do not lead back to themselves.", "RFC 7208 §4.6.4", ERROR)
+declare(
+    "spf-too-many-lookups",
+    "SPF needs at most ten lookups of the DNS.",
+    "RFC 7208 §4.6.4",
+    ERROR,
+    why="Receivers stop at ten, and all mail fails SPF. Each include counts, with those inside it.",
+)
+declare("spf-too-many-mx", "`mx` of SPF stands for at most ten mail exchangers.", "RFC 7208 §4.6.4", ERROR)
+declare("spf-too-many-void-lookups", "At most two lookups of SPF find nothing.", "RFC 7208 §4.6.4", ERROR)
+declare("spf-uncounted", "All lookups of SPF can be counted offline.", "RFC 7208 §4.6.4", ADVICE)
+declare(
+    "spf-void-lookups-by-family",
+    "At most two lookups of SPF find nothing, for senders over IPv4 and IPv6 alike.",
+    "RFC 7208 §4.6.4",
+    WARNING,
+)
 
 MAX_MX_NAMES = 10
 """The names that one `mx` mechanism may bring (RFC 7208 §4.6.4)."""

@@ -8,20 +8,22 @@ from tierstack.dns_records.mail.spf.grammar import Spf, Term, is_spf, network, p
 from tierstack.dns_records.records.model import TXT_STRING_OCTETS
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
 
-declare("spf-after-all", "RFC 7208 §5.1", WARNING)
-declare("spf-duplicate-term", "RFC 7208 §4.6.4", WARNING)
-declare("spf-host-bits", "RFC 7208 §5.6", WARNING)
-declare("spf-host-name", "RFC 7208 §4.3, RFC 1123 §2.1", ERROR, WARNING)
-declare("spf-ignored-term", "RFC 7208 §6", ERROR)
-declare("spf-long", "RFC 7208 §3.4", WARNING)
-declare("spf-neutral-all", "RFC 7208 §8.2", WARNING)
-declare("spf-no-all", "RFC 7208 §4.7", WARNING)
-declare("spf-pass-all", "RFC 7208 §5.1", ERROR)
-declare("spf-private-network", "RFC 1918 §3, RFC 4193 §1", WARNING)
-declare("spf-ptr", "RFC 7208 §5.5", WARNING)
-declare("spf-redirect-ignored", "RFC 7208 §6.1", WARNING)
-declare("spf-syntax", "RFC 7208 §4.6.1", ERROR)
-declare("spf-wide-network", "RFC 7208 §11.4", WARNING)
+declare("spf-after-all", "Nothing stands after `all`, where nobody reads it.", "RFC 7208 §5.1", WARNING)
+declare("spf-duplicate-term", "An SPF record has each term once.", "RFC 7208 §4.6.4", WARNING)
+declare("spf-host-bits", "A network in SPF has no bits beyond its prefix.", "RFC 7208 §5.6", WARNING)
+declare("spf-host-name", "Names in SPF are names of hosts.", "RFC 7208 §4.3, RFC 1123 §2.1", ERROR, WARNING)
+declare("spf-ignored-term", "SPF has no terms that receivers do not know.", "RFC 7208 §6", ERROR)
+declare("spf-long", "An SPF record fits into a DNS answer over UDP.", "RFC 7208 §3.4", WARNING)
+declare("spf-neutral-all", "SPF says something of other senders: `~all` or `-all`.", "RFC 7208 §8.2", WARNING)
+declare("spf-no-all", "SPF ends with `all` or a redirect.", "RFC 7208 §4.7", WARNING)
+declare("spf-pass-all", "SPF does not let everybody send as the domain.", "RFC 7208 §5.1", ERROR)
+declare(
+    "spf-private-network", "Networks in SPF are public ones, which receivers see.", "RFC 1918 §3, RFC 4193 §1", WARNING
+)
+declare("spf-ptr", "SPF does not use `ptr`, which receivers skip.", "RFC 7208 §5.5", WARNING)
+declare("spf-redirect-ignored", "A redirect of SPF does not stand beside `all`, which wins.", "RFC 7208 §6.1", WARNING)
+declare("spf-syntax", "Every term of SPF can be read.", "RFC 7208 §4.6.1", ERROR)
+declare("spf-wide-network", "Networks in SPF are those that really send.", "RFC 7208 §11.4", WARNING)
 
 MAX_LOOKUPS = 10
 """Terms that cause DNS queries, counted through all includes (RFC 7208 §4.6.4)."""

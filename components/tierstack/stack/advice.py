@@ -1,0 +1,165 @@
+"""What is allowed in a stack, and rarely meant: warnings and advice, and which of them the settings accept. Pure."""
+
+import ipaddress
+from dataclasses import replace
+
+from tierstack.core import ignores
+from tierstack.core.diagnostics import MISSING, Diagnostic, Ignored, Severity, declare
+from tierstack.core.errors import ArgumentError
+from tierstack.dns_records.args import at_argument
+from tierstack.platform import DataProtection, PlatformKind
+from tierstack.stack import certificates
+from tierstack.stack.memory import host_memory
+from tierstack.stack.plan import Plan
+
+_IPV6 = "see docs/components/gateway.md, IPv6"
+
+declare(
+    "backups-absent",
+    "Data that is protected should be backed up.",
+    "",
+    Severity.WARNING,
+    why="Protection keeps the engine from deleting data. It does not bring back what a disk or a statement destroyed.",
+)
+declare(
+    "host-memory-unchecked",
+    "`platform.memory_mb` should say how much memory the host has.",
+    "",
+    Severity.ADVICE,
+    right="platform: {memory_mb: 8192}",
+    wrong="platform: {kind: docker}",
+)
+declare(
+    "single-web-container",
+    "An application should have two web containers or more.",
+    "",
+    Severity.ADVICE,
+    why="A single one is stopped before its successor answers, at every release.",
+)
+declare("component-unused", "Each database and Redis should be used by an application.", "", Severity.WARNING)
+declare(
+    "ipv6-one-client",
+    "The proxy should tell IPv6 clients apart.",
+    "",
+    Severity.WARNING,
+    why="Docker gives them all the address of its bridge, so they share one rate limit.",
+)
+declare("ipv6-unserved", "The gateway should listen at the IPv6 addresses that are published.", "", Severity.WARNING)
+declare(
+    "policy-untrusted", "Senders should trust the certificate of the MTA-STS policy.", "RFC 8461 §3.3", Severity.WARNING
+)
+declare("policy-port", "The MTA-STS policy should be served at port 443.", "RFC 8461 §3.3", Severity.WARNING)
+
+
+def advice(plan: Plan) -> list[Diagnostic]:
+    """What is allowed, and rarely meant; not what is said of records."""
+    found: list[Diagnostic] = []
+    if plan.settings.backups is None and plan.platform.data_protection is not DataProtection.NONE:
+        wrong, instead = "the data is protected, but not backed up", "add a `backups` section"
+        found.append(_warning("backups-absent", "backups", wrong, instead))
+    if plan.platform.kind is PlatformKind.DOCKER and plan.settings.platform.memory_mb is None:
+        needed = host_memory(plan).most
+        wrong = f"not given, so nothing checks that {needed} MiB of limits fit the host"
+        found.append(_advice("host-memory-unchecked", "platform.memory_mb", wrong, "write the memory of the host"))
+    found += certificates.advice(plan)
+    found += addresses(plan)
+    if plan.policy_hosts:
+        found += _policy_advice(plan)
+    wrong, instead = "a single web container is a pause at every release", "write 2 or more"
+    found += [
+        _advice("single-web-container", f"{one.path}.replicas", wrong, instead)
+        for one, app in plan.apps
+        if app.counts.replicas < 2
+    ]
+    return found + _unused(plan)
+
+
+def findings(plan: Plan, said: list[Diagnostic]) -> tuple[list[Diagnostic], list[Ignored]]:
+    """(What the check shows of `said` and of the records, what `ignore` accepts), each at its setting."""
+    about_records, ignored_records = _findings_about_records(plan)
+    kept, ignored = accepted(plan, said)
+    return about_records + kept, ignored_records + ignored
+
+
+def accepted(plan: Plan, said: list[Diagnostic]) -> tuple[list[Diagnostic], list[Ignored]]:
+    """(What stays of `said`, what `ignore` accepts of it)."""
+    return ignores.set_aside(said, plan.settings.ignore or {}, _places)
+
+
+def _places(one: Diagnostic) -> list[str]:
+    """A setting, and what it is in: `apps.admin.replicas`, `apps.admin`, `apps`."""
+    parts = one.path.split(".")
+    return [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+
+
+def _findings_about_records(plan: Plan) -> tuple[list[Diagnostic], list[Ignored]]:
+    try:
+        zone = plan.zone
+        if zone is None:
+            return [], []
+        ignored = [*zone.ignored, *certificates.accepted(plan)]
+    except ArgumentError:
+        return [], []  # what is wrong with a section is told among the problems
+
+    def at_setting(finding: Diagnostic) -> Diagnostic:
+        found = at_argument(zone, finding)
+        return replace(found, path=f"dns.{found.path}")
+
+    shown = [at_setting(one) for one in zone.findings if one.severity is Severity.WARNING]
+    return shown, [replace(one, diagnostic=at_setting(one.diagnostic)) for one in ignored]
+
+
+def addresses(plan: Plan) -> list[Diagnostic]:
+    """Docker: what an IPv6 client of the published records meets."""
+    dns = plan.dns
+    if plan.platform.kind is not PlatformKind.DOCKER or plan.components.trusted_proxies():
+        return []  # behind a load balancer, records and addresses are the balancer's
+    bound = plan.gateway.bind_address
+    if ipaddress.ip_address(bound).version == 6:
+        wrong = (
+            f"{bound} on Docker gives every IPv6 client the address of Docker's bridge, so all of them share one "
+            "rate limit"
+        )
+        return [_warning("ipv6-one-client", "gateway.bind_address", wrong, _IPV6)]
+    return [
+        _warning(
+            "ipv6-unserved",
+            f"dns.web[{index}].ipv6",
+            f"publishes {', '.join(map(str, one.ipv6))}, but the gateway listens on IPv4 only "
+            f"(`gateway.bind_address` is {bound})",
+            f"remove it, or {_IPV6}",
+        )
+        for index, one in enumerate((dns.web if dns else None) or [])
+        if one.ipv6
+    ]
+
+
+def _policy_advice(plan: Plan) -> list[Diagnostic]:
+    """What keeps senders from a policy that is served well."""
+    found: list[Diagnostic] = []
+    if plan.tls.signing_ca:
+        wrong = "senders do not trust the local CA, so for them there is no policy"
+        found.append(_warning("policy-untrusted", "mta_sts", wrong, "use `tls.acme`"))
+    port = plan.gateway.https_port
+    if plan.platform.kind is PlatformKind.DOCKER and port != 443:
+        wrong = f"senders fetch the policy at port 443, and `gateway.https_port` is {port}"
+        found.append(_warning("policy-port", "mta_sts", wrong, "write 443, or let something lead port 443 there"))
+    return found
+
+
+def _unused(plan: Plan) -> list[Diagnostic]:
+    """What runs for nobody."""
+    return [
+        _warning("component-unused", one.path, "no application uses it", f"remove it, or name it as `{key}` of one")
+        for key in ("database", "redis")
+        for one in plan.components.of(key)
+        if not plan.users(one)
+    ]
+
+
+def _warning(code: str, path: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(path, MISSING, message, hint, code, Severity.WARNING)
+
+
+def _advice(code: str, path: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(path, MISSING, message, hint, code, Severity.ADVICE)
