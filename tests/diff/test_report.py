@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.diff import plans
+from tierstack.core.quantities import GIB, quantity
 from tierstack.diff.cost import Amount, Prices, cost
 from tierstack.diff.document import VERSION, document
 from tierstack.diff.manifests import compared
 from tierstack.diff.model import Plan
-from tierstack.diff.quantities import GIB, days, quantity
+from tierstack.diff.quantities import days
 from tierstack.diff.report import Report, cost_lines, report, summary, verdict
 from tierstack.diff.risk import Risk
 from tierstack.diff.sentences import sentences

@@ -121,7 +121,7 @@ def _queue_redis(app: Application, path: str, queue: QueueScaling) -> list[Diagn
 
 @rule(
     "queue-scale",
-    "A role that a queue scales has room between its counts.",
+    "A role that a queue scales has a `max_count` above its `count`.",
     wrong="worker: {count: 3, max_count: 3, queue: {list_name: queues:default}}",
     right="worker: {count: 3, max_count: 9, queue: {list_name: queues:default}}",
 )

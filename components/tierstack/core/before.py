@@ -4,11 +4,13 @@ A rule about a change compares what a component made with what its arguments now
 the server would refuse the change in the middle of an update, or do it and lose what the data is reached by.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tierstack.core.diagnostics import Diagnostic, declare, declared
+from tierstack.core.quantities import GIB, quantity
 
 declare(
     "volume-shrinks",
@@ -18,9 +20,6 @@ declare(
     wrong="storage_gb: 20 where the volume has 50",
     right="storage_gb: 50",
 )
-
-_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
-_GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,14 @@ def at(manifest: Mapping[str, Any] | None, *path: str) -> object:
     return found
 
 
-def shrinks(path: str, gigabytes: int, quantity: object, what: str) -> list[Diagnostic]:
-    """The problem of a volume that has `quantity` (`50Gi`) and would get `gigabytes` (GiB); none where nobody knows
+def shrinks(path: str, gigabytes: int, volume: object, what: str) -> list[Diagnostic]:
+    """The problem of a volume of size `volume` (`50Gi`) and would get `gigabytes` (GiB); none where nobody knows
     what it has. `what`: what to do instead, as the clause `make another database`."""
-    has = _bytes(quantity)
-    if has is None or gigabytes * _GIB >= has:
+    has = quantity(volume) if isinstance(volume, str) else None
+    if has is None or gigabytes * GIB >= has:
         return []
-    message = f"is less than the {quantity} that the volume has, and a volume cannot shrink"
-    hint = f"write at least {-(-has // _GIB)}, or {what} and move the data"
+    message = f"is less than the {volume} that the volume has, and a volume cannot shrink"
+    hint = f"write at least {math.ceil(has / GIB)}, or {what} and move the data"
     return [Diagnostic(path, gigabytes, message, hint, "volume-shrinks")]
 
 
@@ -85,11 +84,3 @@ def is_about_change(code: str) -> bool:
 
 def _map(value: object) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
-
-
-def _bytes(quantity: object) -> int | None:
-    """A quantity of storage as tierstack writes it. None: it is none."""
-    if not isinstance(quantity, str):
-        return None
-    number, unit = quantity[:-2], _UNITS.get(quantity[-2:])
-    return int(number) * unit if unit and number.isdigit() else None

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from tierstack.core.quantities import quantity
 from tierstack.diff.marks import ABSENT, UNKNOWN, is_secret
 from tierstack.diff.model import Item, Path, Property, elements, mapping
-from tierstack.diff.quantities import quantity
 
 _KEYS = (
     ("name",),

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tierstack.core.quantities import GIB, quantity
 from tierstack.diff.marks import ABSENT
 from tierstack.diff.model import Change, Plan, at, elements, mapping
-from tierstack.diff.quantities import GIB, quantity
 
 HOURS_A_MONTH = 730
 

@@ -12,10 +12,10 @@ from fnmatch import translate
 from functools import cache
 from typing import Any
 
+from tierstack.core.quantities import quantity
 from tierstack.diff.compare import properties
 from tierstack.diff.marks import ABSENT, UNKNOWN
 from tierstack.diff.model import Change, Operation, Plan, Property, at
-from tierstack.diff.quantities import quantity
 from tierstack.diff.texts import Text, fill, listed, plain_or_value, shown
 
 _TELLING = frozenset({"image", "imageName", "resources", "parameters", "command", "env", "storage", "hostnames"})

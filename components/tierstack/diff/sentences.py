@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tierstack.core.quantities import quantity
 from tierstack.diff.marks import ABSENT, Mark
 from tierstack.diff.model import Change, Component, Operation, Plan, Property
-from tierstack.diff.quantities import gib, number, quantity
+from tierstack.diff.quantities import gib, number
 from tierstack.diff.risk import path_matches
 from tierstack.diff.texts import Text, Value, counted, fill, listed, plain_or_value
 

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import yaml
 
+from tierstack.core.before import at
+from tierstack.core.quantities import quantity
 from tierstack.platform.kubernetes.gitops import BEFORE_SCALE_IN, PROTECTION, annotation, step_of
 
 Manifest = dict[str, Any]
@@ -157,9 +159,9 @@ def refused(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered
             continue
         old, new = before[one].manifest.get("spec", {}), now[one].manifest.get("spec", {})
         for path in rules:
-            values = [_at(spec, path) for spec in (old, new)]
+            values = [at(spec, *path) for spec in (old, new)]
             if path in _SIZES and values[0] is not None:
-                if values[1] is None or _bytes(values[1]) < _bytes(values[0]):
+                if (quantity(values[1]) or 0) < (quantity(values[0]) or 0):
                     found.append(Refusal(one, ".".join(("spec", *path)), *values))
             elif values[0] != values[1] and path not in _SIZES:
                 found.append(Refusal(one, ".".join(("spec", *path)), *values))
@@ -176,21 +178,6 @@ _RULES: dict[str, tuple[tuple[str, ...], ...]] = {
     "Cluster": (("storage", "storageClass"), ("walStorage", "storageClass"), _SIZES[1], _SIZES[2]),
     "Pooler": (("cluster", "name"), ("type",)),
 }
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        value = cast(Manifest, value).get(key) if isinstance(value, dict) else None
-    return value
-
-
-_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
-
-
-def _bytes(quantity: str) -> float:
-    """A quantity of storage as tierstack writes it."""
-    unit = quantity[-2:]
-    return float(quantity[:-2]) * _UNITS[unit] if unit in _UNITS else float(quantity)
 
 
 def _difference(path: str, before: Any, after: Any) -> tuple[str, Any, Any]:

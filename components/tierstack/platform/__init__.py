@@ -211,7 +211,7 @@ def _rendering(platform: Platform, path: str) -> list[Diagnostic]:
 
 @rule(
     "object-name",
-    "Names must be ones that Kubernetes and Docker accept, with room for suffixes.",
+    "Names must be ones that Kubernetes and Docker accept, short enough for the suffixes of their objects.",
     "RFC 1123 §2.1, RFC 1035 §2.3.1",
     wrong="platform: {name: Shop_1}",
     right="platform: {name: shop-1}",

@@ -1,5 +1,5 @@
 """The rules of how components are called and put together. They are applied by modules that need Pulumi, and declared
-here, so that whoever only looks for a rule does without it."""
+here, so that looking up a rule need not import it."""
 
 from tierstack.core.diagnostics import declare
 
