@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from tests.cli.conftest import Command, Fake
 from tests.diff import plans
+from tests.posting.imitation import TOKEN, Api, environment, serving
 from tests.projects import Checkout
 from tierstack.engine.project import UsageError
 
@@ -208,3 +210,104 @@ def test_a_stack_of_a_plain_program_is_previewed_against_its_state(
     assert failed.exit_code == 1
     assert "error: no credentials" in failed.stdout
     assert "<!-- tierstack-diff: mine/dev -->" in failed.stdout
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with serving("github") as api:
+        for key, value in environment("github", api).items():
+            monkeypatch.setenv(key, value)
+        monkeypatch.delenv("GITHUB_EVENT_PATH", raising=False)
+        yield api
+
+
+def test_a_report_is_posted(tierstack: Command, preview: Any, github: Api) -> None:
+    result = tierstack("diff", preview(BUCKET), "--post", "github", "--labels", "--fail-on", "data-loss")
+    assert result.exit_code == 3
+    (body,) = github.bodies()
+    assert body.startswith(result.stdout.rstrip())
+    assert github.labels == ["infra: data-loss"]
+    again = tierstack("diff", preview(CALM), "--post", "github", "--labels")
+    assert again.exit_code == 0
+    assert github.bodies()[0].startswith(again.stdout.rstrip())
+    assert (len(github.comments), github.labels) == (1, [])
+
+
+def test_a_report_is_posted_by_a_later_job(tierstack: Command, preview: Any, github: Api, tmp_path: Path) -> None:
+    """The job that runs the code of a branch then needs no token that may write."""
+    report = tmp_path / "report.json"
+    first = tierstack("diff", preview(BUCKET), "-o", str(report))
+    assert github.requests == []
+    second = tierstack("diff", "--report", str(report), "--post", "github", "--labels", "--fail-on", "data-loss")
+    assert (second.exit_code, second.stdout) == (3, "")
+    assert github.bodies()[0].startswith(first.stdout.rstrip())
+    assert github.labels == ["infra: data-loss"]
+    tierstack("diff", preview(BROKEN), "-o", str(report))
+    assert tierstack("diff", "--report", str(report), "--post", "github").exit_code == 1
+    assert "the preview failed" in github.bodies()[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": 2}, "is no report of version 1"),
+        ({"comment": "hello"}, "no `comment` that can be posted"),
+        ({"comment": "<!-- tierstack-diff: shop/prod -->\n" + "x" * 70_000}, "no `comment` that can be posted"),
+        ({"classes": ["<b>"]}, "other `classes`"),
+    ],
+)
+def test_a_report_that_is_none(
+    tierstack: Command, preview: Any, github: Api, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    report = tmp_path / "report.json"
+    tierstack("diff", preview(BUCKET), "-o", str(report))
+    report.write_text(json.dumps({**json.loads(report.read_text()), **change}))
+    with pytest.raises(UsageError, match=said):
+        tierstack("diff", "--report", str(report), "--post", "github", catch_exceptions=False)
+    assert github.requests == []
+
+
+def test_a_report_that_cannot_be_posted(tierstack: Command, preview: Any, github: Api) -> None:
+    """As on a pull request of a fork, whose token may not write."""
+    github.fail("POST .*/comments", 403, times=3)
+    result = tierstack("diff", preview(BUCKET), "--post", "github")
+    assert result.exit_code == 4
+    assert "Bucket `orders`" in result.stdout
+    assert "fork" in result.stderr
+    assert TOKEN not in result.output
+    github.fail("POST .*/comments", 403, times=3)
+    assert tierstack("diff", preview(BUCKET), "--post", "github", "--fail-on", "data-loss").exit_code == 3
+
+
+def test_where_to_post_is_known_before_a_preview_runs(
+    tierstack: Command, pulumi: Fake, github: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN")
+    monkeypatch.setenv("GITHUB_REF", "refs/heads/main")
+    with pytest.raises(UsageError, match=r"GITHUB_TOKEN is not set; .* --pull-request"):
+        tierstack("diff", "-s", "prod", "--post", "github", catch_exceptions=False)
+    assert pulumi.calls() == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--labels"], ["--pull-request", "3"], ["--report", "x.json"]],
+)
+def test_options_of_posting_go_with_it(tierstack: Command, preview: Any, arguments: list[str]) -> None:
+    source = [] if "--report" in arguments else [preview(CALM)]
+    with pytest.raises(UsageError, match="go with --post"):
+        tierstack("diff", *source, *arguments, catch_exceptions=False)
+
+
+def test_an_old_comment_does_not_stand_where_no_preview_could_run(
+    tierstack: Command, repository: Checkout, pulumi: Fake, github: Api
+) -> None:
+    old = github.add("<!-- tierstack-diff: shop/prod -->\n### ✅ `prod`: no changes")
+    result = tierstack("diff", "-s", "prod", "--base", "no-such-branch", "--post", "github")
+    assert result.exit_code == 1
+    assert "the preview failed" in old["body"]
+    assert "git rev-parse" in old["body"]
+    repository.config("prod", lambda config: config["backups"].update(retention_days=0))
+    assert tierstack("diff", "-s", "prod", "--base", "HEAD", "--post", "github").exit_code == 1
+    assert "backups.retention_days = 0" in old["body"]
+    assert len(github.comments) == 1

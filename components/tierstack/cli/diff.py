@@ -11,22 +11,24 @@ from typing import Any, cast
 import click
 import yaml
 
-from tierstack.cli import options, show
+from tierstack.cli import options, posting, show
 from tierstack.core.errors import ArgumentError
 from tierstack.diff.cost import Prices
-from tierstack.diff.document import document
+from tierstack.diff.document import Written, document, written
 from tierstack.diff.html import page
 from tierstack.diff.manifests import Manifest, compared
 from tierstack.diff.markdown import comment
 from tierstack.diff.model import Plan
 from tierstack.diff.preview import UnreadableError, parsed, read
-from tierstack.diff.report import Report, report
+from tierstack.diff.report import Report
+from tierstack.diff.report import report as make_report
 from tierstack.diff.risk import Risk
 from tierstack.engine import comparison
 from tierstack.engine.aim import aim, refuse_if_applied
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import RunFailedError, engine
 from tierstack.engine.target import Target
+from tierstack.posting.environment import ForgeName
 
 MET = 3
 """Exit code where the change has a risk that `--fail-on` names."""
@@ -49,6 +51,7 @@ _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
         "tierstack diff -s prod --base origin/main        (a rendered stack, without a cluster)",
         "pulumi preview --json | tierstack diff -         (any Pulumi project)",
         "tierstack diff --rendered old/prod new/prod --fail-on data-loss --output report.html",
+        "tierstack diff -s prod --base HEAD^1 --post github --labels  (one comment per stack, GITHUB_TOKEN)",
     ),
 )
 @click.argument("preview", type=options.a_path(dash=True), required=False)
@@ -59,6 +62,12 @@ _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
     type=(options.a_path(), options.a_path()),
     metavar="BEFORE AFTER",
     help="Two directories of manifests, before and after.",
+)
+@click.option(
+    "--report",
+    type=options.a_path(),
+    metavar="FILE",
+    help="With --post: a report that `--output FILE.json` wrote, such as in an earlier job.",
 )
 @click.option(
     "--fail-on",
@@ -80,6 +89,20 @@ _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
     metavar="FILE",
     help="YAML with `currency`, `cpu`, `memory_gib`, `disk_gib`: of a month.",
 )
+@click.option(
+    "--post",
+    type=click.Choice(ForgeName, case_sensitive=False),
+    help="Make the report the stack's one comment on the pull request. Token: GITHUB_TOKEN or GITLAB_TOKEN.",
+)
+@click.option(
+    "--pull-request",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="With --post: its number. Default: what CI says.",
+)
+@click.option(
+    "--labels", is_flag=True, help="With --post: also set a label for each class of risk, `infra: data-loss`."
+)
 @click.option("--title", default="", metavar="NAME", help="Name of the stack in the report.")
 @click.option(
     "--format",
@@ -94,9 +117,13 @@ def run(
     stack: str | None,
     base: str | None,
     rendered: tuple[Path, Path] | None,
+    report: Path | None,
     fail_on: tuple[str, ...],
     output: tuple[Path, ...],
     prices: Path | None,
+    post: ForgeName | None,
+    pull_request: int | None,
+    labels: bool,
     title: str,
     format: Format,
     json: bool,
@@ -108,28 +135,59 @@ def run(
     where they do not fit. Changes nothing. PREVIEW is a file with what `pulumi preview --json` printed; `-`: standard
     input. Exit code 1: the preview failed, and the report says why.
     """
-    given = [one for one in (preview, rendered, stack) if one is not None]
+    given = [one for one in (preview, rendered, stack, report) if one is not None]
     if len(given) != 1 or (base is not None and stack is None):
         raise UsageError(
-            "name one source: a FILE of `pulumi preview --json` (or `-`), --rendered BEFORE AFTER, or --stack NAME "
-            "(with --base REVISION for a rendered stack)"
+            "name one source: a FILE of `pulumi preview --json` (or `-`), --rendered BEFORE AFTER, --stack NAME "
+            "(with --base REVISION for a rendered stack), or --report FILE with --post"
         )
-    if rendered:
-        plan = compared(_manifests(rendered[0]), _manifests(rendered[1]), stack=title)
-    elif stack:
-        plan = _run(stack, base, cwd)
+    if post is None and (labels or pull_request is not None or report is not None):
+        raise UsageError("--labels, --pull-request and --report go with --post; add `--post github` or `--post gitlab`")
+    posted = posting.to(post, pull_request, labels=labels) if post else None
+    if report:
+        if output or prices or title or json or format is not Format.MARKDOWN:
+            raise UsageError(
+                "--report posts what was written; give --output, --prices, --title and --format where it is made"
+            )
+        result = posting.written_report(report)
     else:
-        plan = _read(cast(Path, preview))
-    made = report(plan, title=title, prices=_prices(prices) if prices else None)
-    for file in output:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(_written(made, _BY_SUFFIX.get(file.suffix, Format.MARKDOWN), limit=None), encoding="utf-8")
-    print(_written(made, Format.JSON if json else format), end="")
-    if plan.errors:
+        try:
+            plan = _plan(preview, rendered, stack, base, title, cwd)
+        except UsageError as error:
+            if not (posted and stack):
+                raise
+            plan = Plan((), project=find(cwd).name, stack=stack, errors=(str(error),))
+        made = make_report(plan, title=title, prices=_prices(prices) if prices else None)
+        for file in output:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(_written(made, _BY_SUFFIX.get(file.suffix, Format.MARKDOWN), limit=None), encoding="utf-8")
+        print(_written(made, Format.JSON if json else format), end="", flush=True)
+        result = written(made)
+    _end(result, fail_on, posted(result) if posted else 0)
+
+
+def _plan(
+    preview: Path | None,
+    rendered: tuple[Path, Path] | None,
+    stack: str | None,
+    base: str | None,
+    title: str,
+    cwd: Path,
+) -> Plan:
+    if rendered:
+        return compared(_manifests(rendered[0]), _manifests(rendered[1]), stack=title)
+    return _run(stack, base, cwd) if stack else _read(cast(Path, preview))
+
+
+def _end(result: Written, fail_on: Sequence[str], code: int) -> None:
+    """The exit code: what the preview and the risks say comes before whether it was posted."""
+    if result.failed:
         show.end(ok=False)
-    if met := [one for one in made.classes() if one.value in fail_on]:
+    if met := [one for one in result.classes if one.value in fail_on]:
         show.warn(f"{show.bad('the change has risks of:')} {', '.join(met)}")
         raise click.exceptions.Exit(MET)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _written(made: Report, format: Format, limit: int | None = 0) -> str:

@@ -1,16 +1,50 @@
 """A report as JSON, for machines: its form has a version, and `docs/diff.schema.json` describes it."""
 
-from collections.abc import Iterator
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from tierstack.diff import details
+from tierstack.diff.markdown import LIMIT, MARKER, comment
 from tierstack.diff.model import Change, shown_path
 from tierstack.diff.report import Report, summary, verdict
-from tierstack.diff.risk import Finding
+from tierstack.diff.risk import WORST, Finding, Risk
 from tierstack.diff.texts import plain
 
 VERSION = 1
 """Of the form. It grows when a key goes or changes its meaning; new keys leave it as it is."""
+
+_ROOM = 300
+"""Characters of a comment that are left to who posts it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What of a report is enough to post it, and to end as its own run did."""
+
+    comment: str
+    classes: tuple[Risk, ...]
+    failed: bool
+
+
+def written(report: Report) -> Written:
+    """Of a report that is made now."""
+    return Written(comment(report, LIMIT - _ROOM), tuple(report.classes()), bool(report.plan.errors))
+
+
+def read_back(text: str) -> Written:
+    """Of a report that was written as JSON. Raises ValueError where it is none: whoever posts it may not trust it."""
+    given: Any = json.loads(text)
+    if not isinstance(given, Mapping) or cast(Mapping[str, Any], given).get("version") != VERSION:
+        raise ValueError(f"is no report of version {VERSION}; make it with `tierstack diff -o report.json`")
+    report = cast(Mapping[str, Any], given)
+    said, classes = report.get("comment"), report.get("classes")
+    if not isinstance(said, str) or not MARKER.match(said) or len(said.encode("utf-16-le")) // 2 > LIMIT - _ROOM:
+        raise ValueError("has no `comment` that can be posted; make it with `tierstack diff -o report.json`")
+    if not isinstance(classes, list) or not all(one in WORST for one in cast(list[Any], classes)):
+        raise ValueError(f"has other `classes` than {', '.join(WORST)}")
+    return Written(said, tuple(Risk(one) for one in cast(list[str], classes)), report.get("result") != "succeeded")
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -42,6 +76,7 @@ def document(report: Report) -> dict[str, Any]:
         "notes": list(plan.notes),
         "errors": list(plan.errors),
         "warnings": list(plan.warnings),
+        "comment": comment(report, LIMIT - _ROOM),
     }
 
 

@@ -16,6 +16,8 @@ from tierstack.diff.texts import Text, counted, listed, printable, shown
 
 LIMIT = 65_536
 """Characters of a comment on GitHub, as it counts them: UTF-16 units."""
+MARKER = re.compile(r"<!-- tierstack-diff: [A-Za-z0-9._/-]+ -->\n")
+"""The first line of each comment."""
 _MOST = ((8, 40), (6, 24), (4, 12), (2, 6))
 """Findings of a class, and components, on the first screen: fewer, where all their names and values are long."""
 _ROOM = 2_000
