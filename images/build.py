@@ -360,6 +360,9 @@ def main() -> int:
     unknown = [name for name in names if name not in IMAGES]
     if unknown:
         parser.error(f"no image named {', '.join(unknown)}; there are {', '.join(IMAGES)}")
+    if not shutil.which("docker"):
+        print("error: docker is not on PATH; install it: https://docs.docker.com/engine/install/", file=sys.stderr)
+        return 1
     if docker("version").returncode != 0:
         print("error: docker does not answer; start it, or set DOCKER_HOST", file=sys.stderr)
         return 1

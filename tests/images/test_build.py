@@ -100,12 +100,14 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
     assert "no image named shop:9; there are base:trixie" in result.stderr
 
 
-def test_without_docker_there_is_one_clear_error() -> None:
-    result = subprocess.run(
-        [sys.executable, str(HERE / "build.py")],
-        capture_output=True,
-        text=True,
-        env={"PATH": "/usr/bin:/bin", "DOCKER_HOST": "tcp://127.0.0.1:1", "HOME": "/nonexistent"},
-    )
+@pytest.mark.parametrize(("client", "told"), [("", "docker is not on PATH"), ("exit 1", "docker does not answer")])
+def test_without_docker_there_is_one_clear_error(client: str, told: str, tmp_path: Path) -> None:
+    if client:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{client}\n")
+        (tmp_path / "docker").chmod(0o755)
+    command = [sys.executable, str(HERE / "build.py")]
+    environment = {"PATH": str(tmp_path), "HOME": "/nonexistent"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 1
-    assert "docker does not answer" in result.stderr
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
