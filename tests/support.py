@@ -223,6 +223,7 @@ def _options(request: Any) -> dict[str, Any]:
         "deleteBeforeReplace",
         "customTimeouts",
         "ignoreChanges",
+        "importId",
         "additionalSecretOutputs",
         "replaceOnChanges",
         "aliases",

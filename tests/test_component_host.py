@@ -1,12 +1,15 @@
 """The package as other Pulumi languages see it."""
 
 import dataclasses
+import importlib.metadata
 import json
+
+import pytest
 
 import tierstack
 from tests.support import golden
 from tierstack import links
-from tierstack.component_host import COMPONENTS, ComponentHost
+from tierstack.component_host import COMPONENTS, ComponentHost, version_of_plugins
 from tierstack.core.keys import camel_case
 from tierstack.platform.component import Component
 
@@ -32,6 +35,31 @@ def test_the_schema_is_as_agreed() -> None:
         if "platform" not in one["inputProperties"] and "DNS" not in name
     ]
     golden("schema.json", {key: schema[key] for key in ("name", "resources", "types")})
+
+
+def test_generated_packages_carry_the_version_and_a_name_of_their_own() -> None:
+    schema = json.loads(ComponentHost([tierstack.RedisCluster]).schema or "")
+    assert schema["version"] == version_of_plugins(importlib.metadata.version("tierstack"))
+    assert schema["language"]["nodejs"] == {"respectSchemaVersion": True, "packageName": "tierstack"}
+
+
+@pytest.mark.parametrize(
+    ("python", "engine"),
+    [("0.2.0", "0.2.0"), ("1.2.3rc1", "1.2.3-rc.1"), ("1.2.3.dev4", "1.2.3-dev.4"), ("1.2.3b2", "1.2.3-beta.2")],
+)
+def test_versions_as_the_engine_writes_them(python: str, engine: str) -> None:
+    assert version_of_plugins(python) == engine
+
+
+def test_a_version_that_the_engine_cannot_have() -> None:
+    with pytest.raises(ValueError, match=r"1\.2 is not a version of three numbers"):
+        version_of_plugins("1.2")
+
+
+def test_descriptions_have_no_indentation() -> None:
+    """They are what editors show beside an argument."""
+    schema = ComponentHost([getattr(tierstack, name) for name in COMPONENTS]).schema or ""
+    assert "\\n  " not in schema
 
 
 def test_what_has_a_default_is_optional_in_every_language() -> None:

@@ -6,6 +6,8 @@ only get shorter.
 """
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +162,15 @@ def test_inner_packages_import_downwards(component: str) -> None:
     packages = [(a.split(".")[1], b.split(".")[1], (a, b)) for a, b in inner]
     assert [pair for a, b, pair in packages if a in order and b in order and order.index(b) > order.index(a)] == []
     assert {path.name for path in (PACKAGE / component).iterdir() if path.is_dir()} - {"__pycache__"} <= set(order)
+
+
+def test_a_program_imports_nothing_that_only_the_command_or_a_publisher_needs() -> None:
+    """Every public name, in a process of its own: what every preview of every consumer waits for."""
+    needed_later = {"click", "cryptography", "docker", "octodns", "pulumi_kubernetes"}
+    code = f"""
+import sys, tierstack
+[getattr(tierstack, name) for name in tierstack.__all__]
+print(sorted({{name.partition(".")[0] for name in sys.modules}} & {needed_later}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

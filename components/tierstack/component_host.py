@@ -1,8 +1,8 @@
-"""Serves the components to programs in other languages, as the SDK's component host does, with three differences.
+"""Serves the components to programs in other languages, as the SDK's component host does, with four differences.
 
 All components of one program share what they share in a Python program. What one component hands to another
-(`connection`, `endpoint`, `certificate`) is an output. And wrong arguments are told as input errors, in the names that
-other languages use.
+(`connection`, `endpoint`, `certificate`) is an output. Wrong arguments are told as input errors, in the names that
+other languages use. And generated SDKs carry the version of the library and a name of their own.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from typing import Any, cast
 
 import pulumi
@@ -42,6 +43,8 @@ COMPONENTS = (
 """The components that other languages get."""
 
 _LINKS = {f"#/types/{PACKAGE}:index:{name}" for name, _ in inspect.getmembers(links, dataclasses.is_dataclass)}
+_PEP_440 = re.compile(r"(\d+\.\d+\.\d+)(?:\.?(a|b|rc|dev)(\d+))?")
+_PRE_RELEASES = {"a": "alpha", "b": "beta", "rc": "rc", "dev": "dev"}
 _WORD = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 
 
@@ -49,9 +52,8 @@ class ComponentHost(ComponentProvider):
     """The provider `tierstack`: makes a component for each Construct call."""
 
     def __init__(self, components: list[type[pulumi.ComponentResource]], name: str = "tierstack") -> None:
-        # Without a version of its own the SDK of another language asks for none, and takes the one beside it.
-        super().__init__(components, name, None, "0.0.0")
-        self.schema = _with_links_as_inputs(self.schema or "{}")
+        super().__init__(components, name, None, version_of_plugins(metadata.version("tierstack")))
+        self.schema = json.dumps(_named(_legible(_with_links_as_inputs(json.loads(self.schema or "{}")))))
         # The engine gives each call a connection of its own; the program is the same.
         self._runs: dict[tuple[Any, ...], Run] = {}
         self._names = {name for component in components for name in _argument_names(component)}
@@ -118,12 +120,39 @@ def _argument_names(component: type[Any]) -> Iterator[str]:
         waiting += [inner for hint in hints(cls).values() for inner in classes_in(hint)]
 
 
-def _with_links_as_inputs(schema: str) -> str:
-    """`schema`, where arguments that take the output of another component take outputs, inside groups of them too.
+def version_of_plugins(version: str) -> str:
+    """`version`, of a Python package (PEP 440), as the engine writes those of plugins (Semantic Versioning 2.0.0)."""
+    found = _PEP_440.fullmatch(version)
+    if found is None:
+        raise ValueError(f"{version} is not a version of three numbers, as in 1.2.3, 1.2.3rc1 or 1.2.3.dev4")
+    release, kind, number = found.groups()
+    return f"{release}-{_PRE_RELEASES[kind]}.{number}" if kind else release
+
+
+def _legible(part: Any) -> Any:
+    """`part` of a schema, with descriptions as editors show them: without the indentation of the docstrings."""
+    if isinstance(part, dict):
+        named = cast(dict[str, Any], part).items()
+        return {
+            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _legible(value)
+            for key, value in named
+        }
+    return [_legible(one) for one in cast(list[Any], part)] if isinstance(part, list) else part
+
+
+def _named(whole: dict[str, Any]) -> dict[str, Any]:
+    """The schema `whole`, from which a Node.js package of our own name is generated: the SDK's would be one of
+    Pulumi's, `@pulumi/tierstack`."""
+    whole["language"]["nodejs"]["packageName"] = PACKAGE
+    return whole
+
+
+def _with_links_as_inputs(whole: dict[str, Any]) -> dict[str, Any]:
+    """The schema `whole`, where arguments that take the output of another component take outputs, inside groups of
+    them too.
 
     The SDK calls them plain, since the annotation names a class; the loader of the arguments opens what is known.
     """
-    whole = json.loads(schema)
     groups = [one for name, one in whole["types"].items() if f"#/types/{name}" not in _LINKS]
     taken = [one["inputProperties"] for one in whole["resources"].values()]
     for arguments in (*taken, *(one.get("properties", {}) for one in groups)):
@@ -131,7 +160,7 @@ def _with_links_as_inputs(schema: str) -> str:
             for one in (argument, argument.get("additionalProperties", {})):
                 if one.get("$ref") in _LINKS:
                     one.pop("plain", None)
-    return json.dumps(whole)
+    return whole
 
 
 def _without_links(component_def: Any) -> Any:

@@ -12,7 +12,8 @@ import tierstack as ts
 
 config = pulumi.Config()
 platform: dict[str, Any] = {"kind": "kubernetes", "name": "cluster", **(config.get_object("platform") or {})}
-given: Any = {"platform": platform, **(config.get_object("addons") or {})}
+keys: dict[str, Any] = config.get_object("addons") or {}
+given: Any = {"platform": platform, **keys}
 addons = ts.ClusterAddons("addons", given)
 pulumi.export("gateway_class", addons.gateway_class)
 pulumi.export("versions", addons.versions)

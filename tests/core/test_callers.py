@@ -146,6 +146,20 @@ class TestParent:
         assert len(objects) > 5
         assert {one.inputs["metadata"]["labels"].get("team") for one in objects} == {"shop"}
 
+    @pytest.mark.parametrize(
+        ("platform", "child", "id"), [(K, "queue-data-0", "shop/data-queue-node-0"), (D, "queue-data", "old")]
+    )
+    def test_a_transformation_imports_a_child(self, platform: ts.Platform, child: str, id: str) -> None:
+        """As docs/importing.md has it: what exists already becomes the component's."""
+
+        def imported(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+            if args.name == child:
+                args.opts.import_ = id
+            return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+        made = run_program(lambda: redis("queue", platform, pulumi.ResourceOptions(transformations=[imported])))
+        assert [(one.name, one.options["importId"]) for one in made.made if "importId" in one.options] == [(child, id)]
+
     @pytest.mark.parametrize("platform", [K, D], ids=["kubernetes", "docker"])
     def test_everything_waits_for_what_the_caller_names(self, platform: ts.Platform) -> None:
         def program() -> None:

@@ -18,6 +18,7 @@ ENDS = {
     "newest": {"pulumi": "3.272.0", "docker": "5.2.0", "kubernetes": "4.34.2", "random": "4.21.4", "tls": "5.6.2"},
 }
 """Both ends of the ranges of pyproject.toml, as docs/decisions/0017 has them."""
+MYPY = "mypy==2.4.1"
 REGISTER = """
 import json, sys
 import tierstack
@@ -44,7 +45,7 @@ def uv(*arguments: str | Path) -> str:
 def interpreters() -> dict[str, Path]:
     """The Pythons of this machine that the package is for, by version."""
     found = {"{}.{}".format(*sys.version_info): Path(sys.executable)}
-    for version in ("3.11", "3.12", "3.13"):
+    for version in ("3.11", "3.12", "3.13", "3.14"):
         program = shutil.which(f"python{version}")
         ask = [program or "false", "-c", "import sys; print(sys.executable)"]
         done = subprocess.run(ask, capture_output=True, text=True)
@@ -86,6 +87,13 @@ def test_an_empty_environment(version: str, wheel: Path, tmp_path: Path) -> None
     assert (python.parent / "pulumi-resource-tierstack").exists()
 
 
+def test_a_repository_of_git(tmp_path: Path) -> None:
+    """`pip install "git+…@REVISION"`: of a clone, because the wheel must hold all that is committed and nothing else."""
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    python = environment(tmp_path / "env", f"git+file://{ROOT}@{revision}")
+    assert run(python, "-c", "import tierstack; print(tierstack.TLS.__name__)", cwd=tmp_path) == "TLS\n"
+
+
 def test_the_readme_s_command(tmp_path: Path) -> None:
     ((constraints, extra),) = re.findall(
         r'pip install --constraint \.\./tierstack/(\S+) "\.\./tierstack(.*)"', (ROOT / "README.md").read_text()
@@ -94,27 +102,54 @@ def test_the_readme_s_command(tmp_path: Path) -> None:
     run(python, "-c", "import octodns, tierstack; tierstack.DNSRecords", cwd=tmp_path)
 
 
-def test_types_reach_a_consumer(wheel: Path, tmp_path: Path) -> None:
-    python = environment(tmp_path / "env", wheel)
-    program = """
+@pytest.fixture(scope="module")
+def consumer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the programs of examples/, and beside it an environment with the wheel and mypy."""
+    folder = tmp_path_factory.mktemp("consumer")
+    environment(folder / "env", wheel, MYPY)
+    for program in (ROOT / "examples").glob("*/__main__.py"):
+        shutil.copy(program, folder / f"{program.parent.name.replace('-', '_')}.py")
+    (folder / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict", "exclude": ["env"]}))
+    return folder
+
+
+class TestTypes:
+    """What type checkers and editors of a consumer know of the installed package."""
+
+    def test_pyright_passes_the_examples(self, consumer: Path) -> None:
+        assert self.pyright(consumer, code=0) == []
+
+    def test_mypy_passes_the_examples(self, consumer: Path) -> None:
+        programs = sorted(one.name for one in consumer.glob("*.py"))
+        assert len(programs) > 6
+        run(consumer / "env" / "bin" / "mypy", "--strict", *programs, cwd=consumer)
+
+    def test_both_find_wrong_arguments(self, consumer: Path, tmp_path: Path) -> None:
+        (tmp_path / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}))
+        program = """
 import tierstack as ts
 
-queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=ts.Kubernetes(name="shop"), image="valkey:8", {more}))
+shop = ts.Kubernetes(name="shop")
+queue = ts.RedisCluster("queue", ts.RedisClusterArgs(platform=shop, image="valkey:8", memry_mb=512))
+ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=shop, database=queue.connection))
 reveal_type(queue.connection.host)
 reveal_type(ts.__version__)
 """
-    (tmp_path / "good.py").write_text(program.format(more="memory_mb=512"))
-    (tmp_path / "bad.py").write_text(program.format(more='memry_mb="512"'))
-    pyright = Path(sys.executable).parent / "pyright"
-    said = run(pyright, "--pythonpath", python, "--outputjson", "good.py", "bad.py", cwd=tmp_path, code=1)
-    told = [(Path(one["file"]).name, one["severity"], one["message"]) for one in json.loads(said)["generalDiagnostics"]]
-    assert [message for file, severity, message in told if (file, severity) == ("bad.py", "error")] == [
-        'No parameter named "memry_mb"'
-    ]
-    assert [message for file, _, message in told if file == "good.py"] == [
-        'Type of "queue.connection.host" is "str | Awaitable[str] | Output[str]"',
-        'Type of "ts.__version__" is "str"',
-    ]
+        (tmp_path / "bad.py").write_text(program)
+        errors = self.pyright(consumer, code=1, cwd=tmp_path)
+        assert errors[0] == 'No parameter named "memry_mb"'
+        assert '"RedisConnection" is not assignable to "DatabaseConnection"' in errors[1]
+        assert 'Type of "queue.connection.host" is "str | Awaitable[str] | Output[str]"' in errors
+        assert 'Type of "ts.__version__" is "str"' in errors
+        said = run(consumer / "env" / "bin" / "mypy", "--strict", "bad.py", cwd=tmp_path, code=1)
+        assert 'Unexpected keyword argument "memry_mb" for "RedisClusterArgs"' in said
+        assert 'incompatible type "RedisConnection"; expected "DatabaseConnection"' in said
+
+    def pyright(self, consumer: Path, *, code: int, cwd: Path | None = None) -> list[str]:
+        program = Path(sys.executable).parent / "pyright"
+        python = consumer / "env" / "bin" / "python"
+        said = run(program, "--pythonpath", python, "--outputjson", cwd=cwd or consumer, code=code)
+        return [one["message"] for one in json.loads(said)["generalDiagnostics"]]
 
 
 class TestVersions:

@@ -1,11 +1,9 @@
-"""Programs in YAML and JavaScript under the real engine: the whole shop, made by the plugin that the wheel installs.
-
-The YAML program is the one of docs/languages.md. Both render what the same program in Python renders.
+"""Programs in YAML and TypeScript under the real engine: examples/yaml and examples/typescript, made by the plugin that
+the wheel installs. Both render what the same program in Python renders.
 """
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import typescript_sdk
 from toolchain import npm_packages
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = ROOT / "tests" / "cases" / "languages"
+EXAMPLES = ROOT / "examples"
 PLUGINS = Path(sys.executable).parent
+IMAGE = "registry.example/shop:17@sha256:" + "a" * 64
 PYTHON = """
 import pulumi, tierstack as ts
 
@@ -38,20 +39,27 @@ web = ts.AppCluster("web", ts.AppClusterArgs(**size, hostnames=hostnames,
 ts.BackupSchedule("backups", ts.BackupScheduleArgs(platform=platform, database=db.connection))
 pulumi.export("url", web.url)
 """
+WRONG = """
+const tierstack = require("tierstack");
+const platform = { kind: "kubernetes", name: "shop", renderTo: "rendered", secretStore: "vault" };
+new tierstack.RedisCluster("queue", {
+  platform, image: "valkey:8", memoryMb: 3.5, failoverAfterMs: 1, purpos: "cache", tls: "of course",
+});
+"""
 
 
-def shop_in_yaml() -> dict[str, Any]:
-    found = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "languages.md").read_text(), re.DOTALL)
-    assert found
-    program = yaml.safe_load(found[1])
+def example() -> dict[str, Any]:
+    """The example in YAML, with the plugin where it is here."""
+    program = yaml.safe_load((EXAMPLES / "yaml" / "Pulumi.yaml").read_text())
     program["plugins"]["providers"][0]["path"] = str(PLUGINS)
     return program
 
 
-def run(folder: Path, *command: str | Path, **more: str) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, *command: str | Path, path: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
     (folder / "state").mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
+        "PATH": path or os.environ["PATH"],
         "PULUMI_BACKEND_URL": f"file://{folder}/state",
         "PULUMI_CONFIG_PASSPHRASE": "x",
         **more,
@@ -61,8 +69,8 @@ def run(folder: Path, *command: str | Path, **more: str) -> "subprocess.Complete
     )
 
 
-def pulumi(folder: Path, *arguments: str) -> str:
-    done = run(folder, "pulumi", "--non-interactive", "--color=never", *arguments, "--stack=dev")
+def pulumi(folder: Path, *arguments: str, path: str = "") -> str:
+    done = run(folder, "pulumi", "--non-interactive", "--color=never", *arguments, "--stack=dev", path=path)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -73,12 +81,25 @@ def in_yaml(folder: Path, program: dict[str, Any]) -> None:
     assert run(folder, "pulumi", "stack", "init", "dev").returncode == 0
 
 
-def in_javascript(folder: Path, verb: str, **queue: Any) -> "subprocess.CompletedProcess[str]":
-    if not folder.exists():
-        folder.mkdir()
-        (folder / "node_modules").symlink_to(npm_packages.make() / "node_modules")
-        shutil.copy(CASES / "shop.mjs", folder)
-    return run(folder, npm_packages.node(), "shop.mjs", verb, SHOP=json.dumps(queue))
+def in_node(folder: Path) -> Path:
+    """A project with the packages of npm and the generated one."""
+    shutil.copytree(EXAMPLES / "typescript", folder, ignore=shutil.ignore_patterns("bin", "node_modules", "sdks"))
+    (folder / "Pulumi.yaml").unlink()  # the automation API writes its own
+    modules = folder / "node_modules"
+    modules.mkdir()
+    for package in (npm_packages.make() / "node_modules").iterdir():
+        (modules / package.name).symlink_to(package)
+    typescript_sdk.write(modules)
+    shutil.copy(CASES / "run.cjs", folder)
+    return folder
+
+
+def node(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run(folder, npm_packages.node(), *arguments)
+
+
+def compiled(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return node(folder, "node_modules/typescript/bin/tsc", "--project", ".")
 
 
 def manifests(folder: Path) -> dict[str, str]:
@@ -99,50 +120,104 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return manifests(folder)
 
 
-def test_a_program_in_yaml(tmp_path: Path, python: dict[str, str]) -> None:
-    folder = tmp_path / "shop"
-    in_yaml(folder, shop_in_yaml())
-    assert '"https://shop.example.org"' in pulumi(folder, "preview")
-    pulumi(folder, "up", "--yes", "--skip-preview")
-    assert manifests(folder) == python
-    pulumi(folder, "preview", "--expect-no-changes")
+def test_the_page_shows_the_examples() -> None:
+    page = (ROOT / "docs" / "languages.md").read_text()
+    assert f"```yaml\n{(EXAMPLES / 'yaml' / 'Pulumi.yaml').read_text()}```" in page
+    assert f"```typescript\n{(EXAMPLES / 'typescript' / 'index.ts').read_text()}```" in page
+
+
+class TestYaml:
+    def test_it_comes_up_stays_and_goes(self, tmp_path: Path, python: dict[str, str]) -> None:
+        folder = tmp_path / "shop"
+        in_yaml(folder, example())
+        # The plugin brings its own Python: another one may be the first on PATH.
+        other = os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if Path(one) != PLUGINS)
+        assert not str(shutil.which("python3", path=other)).startswith(str(PLUGINS))
+        assert '"https://shop.example.org"' in pulumi(folder, "preview", path=other)
+        pulumi(folder, "up", "--yes", "--skip-preview", path=other)
+        assert manifests(folder) == python
+        pulumi(folder, "preview", "--expect-no-changes", path=other)
+        pulumi(folder, "destroy", "--yes", "--skip-preview", path=other)
+        assert not list((folder / "rendered").rglob("*.yaml"))
+
+    def test_the_package_is_added_twice_without_a_path_of_the_machine(self, tmp_path: Path) -> None:
+        folder = tmp_path / "shop"
+        program = example()
+        program["resources"] = {"queue": program["resources"]["queue"]}
+        del program["plugins"], program["outputs"]
+        in_yaml(folder, program)
+        for _ in range(2):
+            done = run(folder, "pulumi", "package", "add", PLUGINS / "pulumi-resource-tierstack")
+            assert done.returncode == 0, done.stdout + done.stderr
+        written = [file for file in folder.rglob("*") if file.is_file() and folder / "state" not in file.parents]
+        assert [
+            file.name for file in written if str(PLUGINS) in file.read_text() or str(ROOT) in file.read_text()
+        ] == []
+        assert yaml.safe_load((folder / "Pulumi.yaml").read_text())["packages"].keys() == {"tierstack"}
+        pulumi(folder, "preview")
+
+    def test_a_wrong_name(self, tmp_path: Path) -> None:
+        program = example()
+        program["resources"] = {"Redis_Main": program["resources"]["queue"]}
+        del program["outputs"]
+        in_yaml(tmp_path / "shop", program)
+        done = run(tmp_path / "shop", "pulumi", "preview", "--non-interactive", "--color=never", "--stack=dev")
+        said = done.stdout + done.stderr
+        assert done.returncode != 0
+        assert "property name has a problem: 'Redis_Main': is not a DNS label (RFC 1123)" in said
+        assert "Traceback" not in said
 
 
 @pytest.mark.node
-def test_a_program_in_javascript(tmp_path: Path, python: dict[str, str]) -> None:
-    folder = tmp_path / "shop"
-    for verb in ("preview", "up"):
-        done = in_javascript(folder, verb)
+class TestTypeScript:
+    def test_it_compiles_comes_up_stays_and_goes(self, tmp_path: Path, python: dict[str, str]) -> None:
+        folder = in_node(tmp_path / "shop")
+        done = compiled(folder)
+        assert done.returncode == 0, done.stdout
+        for verb in ("preview", "up", "again"):
+            done = node(folder, "run.cjs", "bin/index.js", verb, f"image={IMAGE}")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert verb == "again" or '"https://shop.example.org"' in done.stdout
+        assert manifests(folder) == python
+        done = node(folder, "run.cjs", "bin/index.js", "destroy")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert '"https://shop.example.org"' in done.stdout
-    assert manifests(folder) == python
+        assert not list((folder / "rendered").rglob("*.yaml"))
 
+    def test_the_compiler_finds_wrong_arguments(self, tmp_path: Path) -> None:
+        folder = in_node(tmp_path / "shop")
+        program = (folder / "index.ts").read_text()
+        slips = {
+            'tier: "100k"': 'tier: "100"',
+            "documentRoot": "documentroot",
+            'RedisCluster("queue", { platform, image })': 'RedisCluster("queue", {})',
+            "database: db.connection,\n  redis": "database: gateway.endpoint,\n  redis",
+        }
+        for right, wrong in slips.items():
+            assert right in program
+            program = program.replace(right, wrong)
+        (folder / "index.ts").write_text(program)
+        said = compiled(folder).stdout
+        assert "Did you mean '\"100k\"'?" in said
+        assert "Did you mean to write 'documentRoot'?" in said
+        assert "missing the following properties from type 'RedisClusterArgs': platform, image" in said
+        # The compiler stops at the first slip inside one object.
+        (folder / "index.ts").write_text(program.replace("documentroot", "documentRoot"))
+        assert "'OutGatewayEndpoint' is missing the following properties" in compiled(folder).stdout
 
-@pytest.mark.node
-def test_wrong_arguments_in_javascript(tmp_path: Path) -> None:
-    done = in_javascript(tmp_path / "shop", "preview", memoryMb=3.5, failoverAfterMs=1, purpos="cache", tls="of course")
-    said = done.stdout + done.stderr
-    assert done.returncode == 1
-    assert 'RedisCluster "queue": 4 problems' in said
-    assert "property memoryMb with value '{3.5}' has a problem: is a number; write a whole number" in said
-    assert "property failoverAfterMs with value '{1}' has a problem: must be at least 1000" in said
-    assert "property purpos with value '{cache}' has a problem: is not a known key; did you mean `purpose`?" in said
-    assert "property tls with value '{of course}' has a problem: is not a choice; write one of `require`" in said
-    assert "Traceback" not in said
-    assert "Exception" not in said
-    assert 'File "' not in said
-
-
-def test_a_wrong_name_in_yaml(tmp_path: Path) -> None:
-    program = shop_in_yaml()
-    program["resources"] = {"Redis_Main": program["resources"]["queue"]}
-    del program["outputs"]
-    in_yaml(tmp_path / "shop", program)
-    done = run(tmp_path / "shop", "pulumi", "preview", "--non-interactive", "--color=never", "--stack=dev")
-    said = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert "property name has a problem: 'Redis_Main': is not a DNS label (RFC 1123)" in said
-    assert "Traceback" not in said
+    def test_the_engine_tells_wrong_arguments(self, tmp_path: Path) -> None:
+        folder = in_node(tmp_path / "shop")
+        (folder / "wrong.js").write_text(WRONG)
+        done = node(folder, "run.cjs", "wrong.js", "preview")
+        said = done.stdout + done.stderr
+        assert done.returncode == 1
+        assert 'RedisCluster "queue": 5 problems' in said
+        assert "property memoryMb with value '{3.5}' has a problem: is a number; write a whole number" in said
+        assert "property failoverAfterMs with value '{1}' has a problem: must be at least 1000" in said
+        assert "property purpos with value '{cache}' has a problem: is not a known key; did you mean `purpose`?" in said
+        assert "property tls with value '{of course}' has a problem: is not a choice; write one of `require`" in said
+        assert "Traceback" not in said
+        assert "Exception" not in said
+        assert 'File "' not in said
 
 
 def test_the_engine_reads_the_plugins_schema(tmp_path: Path) -> None:

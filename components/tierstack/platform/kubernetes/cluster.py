@@ -25,6 +25,7 @@ from tierstack.platform.kubernetes.foreign_namespace import foreign_namespace
 from tierstack.platform.kubernetes.gitops import Step
 from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.plan import Planned
+from tierstack.platform.kubernetes.rendered_folder import lost
 from tierstack.platform.revision import revision_of
 from tierstack.platform.shared import (
     current_run,
@@ -67,6 +68,16 @@ def forced(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
+def _refuse_lost_folder(render_to: str) -> None:
+    """Raise RunError where an update would leave out manifests that the state calls written; a preview only warns,
+    because what would change does not depend on the folder."""
+    if not (problem := lost(render_to, own_state.resources() or {}, pulumi.get_stack())):
+        return
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(problem)
+    pulumi.log.warn(problem)
+
+
 class Cluster:
     """A namespace of a cluster during a run; `component` is the first that asked for it, whose caller's options hold
     for what all share."""
@@ -90,6 +101,8 @@ class Cluster:
         given = {key: value for key, value in settings.items() if value is not None}
         if not given:
             return None
+        if platform.render_to:
+            _refuse_lost_folder(platform.render_to)
         opts = pulumi.ResourceOptions.merge(shared_options(self._component), _PROVIDER)
         return pulumi.ProviderResource("kubernetes", self._shared_name("kubernetes"), given, opts)
 
