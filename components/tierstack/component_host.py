@@ -76,6 +76,8 @@ class ComponentHost(ComponentProvider):
             if isinstance(error.inner, pulumi.RunError):  # a name that cannot be had, or a daemon that is away
                 subject = f'{resource_type.rpartition(":")[2]} "{name}"'
                 reason = self._renamed(str(error.inner))
+                if "platform" not in inputs:
+                    raise pulumi.InputPropertiesError(f"{subject} cannot be made: {reason}", []) from None
                 details: pulumi.InputPropertyErrorDetails = {"property_path": "platform", "reason": reason}
                 raise pulumi.InputPropertiesError(f"{subject} cannot be made", [details]) from None
             raise

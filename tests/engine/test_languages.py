@@ -52,6 +52,7 @@ def example() -> dict[str, Any]:
     """The example in YAML, with the plugin where it is here."""
     program = yaml.safe_load((EXAMPLES / "yaml" / "Pulumi.yaml").read_text())
     program["plugins"]["providers"][0]["path"] = str(PLUGINS)
+    program["runtime"]["options"]["virtualenv"] = str(PLUGINS.parent)
     return program
 
 
@@ -73,6 +74,13 @@ def pulumi(folder: Path, *arguments: str, path: str = "") -> str:
     done = run(folder, "pulumi", "--non-interactive", "--color=never", *arguments, "--stack=dev", path=path)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def path_of_another_python() -> str:
+    """PATH without the environment of the plugin: it brings its own Python, whatever is first there."""
+    other = os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if Path(one) != PLUGINS)
+    assert not str(shutil.which("python3", path=other)).startswith(str(PLUGINS))
+    return other
 
 
 def in_yaml(folder: Path, program: dict[str, Any]) -> None:
@@ -130,9 +138,7 @@ class TestYaml:
     def test_it_comes_up_stays_and_goes(self, tmp_path: Path, python: dict[str, str]) -> None:
         folder = tmp_path / "shop"
         in_yaml(folder, example())
-        # The plugin brings its own Python: another one may be the first on PATH.
-        other = os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if Path(one) != PLUGINS)
-        assert not str(shutil.which("python3", path=other)).startswith(str(PLUGINS))
+        other = path_of_another_python()
         assert '"https://shop.example.org"' in pulumi(folder, "preview", path=other)
         pulumi(folder, "up", "--yes", "--skip-preview", path=other)
         assert manifests(folder) == python
@@ -140,11 +146,30 @@ class TestYaml:
         pulumi(folder, "destroy", "--yes", "--skip-preview", path=other)
         assert not list((folder / "rendered").rglob("*.yaml"))
 
+    def test_resources_that_are_python_run_in_the_named_environment(self, tmp_path: Path) -> None:
+        """With another Python on PATH: without the name of the environment the engine would take that one."""
+        folder, other = tmp_path / "shop", path_of_another_python()
+        zone = {"domain": "shop.example", "zoneFilePath": "shop.zone", "web": [{"ipv4": ["203.0.113.10"]}]}
+        program = example() | {"resources": {"dns": {"type": "tierstack:DNSRecords", "properties": zone}}}
+        del program["outputs"], program["variables"]
+        in_yaml(folder, program)
+        pulumi(folder, "up", "--yes", "--skip-preview", path=other)
+        assert "203.0.113.10" in (folder / "shop.zone").read_text()
+        pulumi(folder, "preview", "--expect-no-changes", path=other)
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump(program | {"runtime": "yaml"}, sort_keys=False))
+        done = run(folder, "pulumi", "preview", "--non-interactive", "--color=never", "--stack=dev", path=other)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0
+        assert 'DNSRecords "dns" cannot be made: some of its resources are Python code' in said
+        assert "runtime: {name: nodejs, options: {virtualenv: .venv}}" in said
+        assert "Traceback" not in said
+
     def test_the_package_is_added_twice_without_a_path_of_the_machine(self, tmp_path: Path) -> None:
         folder = tmp_path / "shop"
         program = example()
         program["resources"] = {"queue": program["resources"]["queue"]}
         del program["plugins"], program["outputs"]
+        program["runtime"] = "yaml"
         in_yaml(folder, program)
         for _ in range(2):
             done = run(folder, "pulumi", "package", "add", PLUGINS / "pulumi-resource-tierstack")

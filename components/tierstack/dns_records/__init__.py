@@ -52,7 +52,7 @@ from tierstack.dns_records.records.model import RecordSet
 from tierstack.dns_records.rules import errors
 from tierstack.dns_records.zone.compose import Zone
 from tierstack.dns_records.zone.summary import summarize
-from tierstack.platform import DataProtection
+from tierstack.platform import DataProtection, hosted_python
 from tierstack.platform.component import Component
 from tierstack.platform.kubernetes.cluster import cluster
 
@@ -117,6 +117,7 @@ class DNSRecords(Component):
         """Raises ArgumentError with every error of the zone, each with the rule's source; nothing is
         registered then."""
         loaded = self.begin(name, args, DNSRecordsArgs, opts)
+        hosted_python.require()
         draft = loaded.zone()
         rotation = self._rotation(name, loaded)
         pairs = {

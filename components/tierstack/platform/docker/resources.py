@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from tierstack.platform import DataProtection, Platform, own_state, revision
+from tierstack.platform import DataProtection, Platform, hosted_python, own_state, revision
 from tierstack.platform.asked import PhysicalName
 from tierstack.platform.claim import OF_A_RELEASE, Claim, Claimed, claim, refuse_taken
 from tierstack.platform.daemon import is_in_registry
@@ -59,6 +59,7 @@ class Host:
         return docker.Provider(self._shared_name("docker"), host=address, opts=shared_options(self._component))
 
     def _take(self) -> tuple[Claim | None, Claimed | None]:
+        hosted_python.require()
         opts = shared_options(self._component)
         resources, stack = own_state.resources(), own_state.stack_name()
         return claim(self._shared_name("claim"), self.platform, resources, stack, opts)
