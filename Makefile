@@ -13,7 +13,7 @@ TIERSTACK := $(ENV) tierstack
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated release doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated docs release doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -87,6 +87,10 @@ bench: core ## preview and up against a hand-written program with the same resou
 outdated: setup ## pinned versions that are behind or have known vulnerabilities (ARGS=--json, ARGS=--strict)
 	@$(ENV) python -m toolchain.outdated $(ARGS)
 
+# In an environment of its own; the set-up's Python where there is one, because the system's may be too old.
+docs: ## the documentation as a static site in build/docs/, every link checked
+	@$(or $(wildcard .venv/bin/python),$(PYTHON)) -m toolchain.docs
+
 release: setup ## dist/: wheel, JSON schema, SBOM, notes and checksums of the version in pyproject.toml
 	@$(ENV) python -m toolchain.release
 
@@ -94,4 +98,4 @@ doctor: ## what is found, what is missing and how to get it (ARGS=--json)
 	@$(SETUP) --doctor $(ARGS)
 
 clean: ## remove caches and rendered files; state, environment and passphrase stay
-	rm -rf rendered dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf rendered dist build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -1,6 +1,7 @@
-"""The tables of arguments in docs/components, made from the docstrings: `python -m toolchain.argument_tables`.
+"""The tables in docs/components, made from the docstrings: `python -m toolchain.argument_tables`.
 
-A page has a pair of marker lines for each class of arguments; what stands between them is written here.
+A page has a pair of marker lines for the arguments of a class, the outputs of a component and the fields of a link;
+what stands between them is written here.
 """
 
 import dataclasses
@@ -10,21 +11,24 @@ import re
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from toolchain import place
 
 PAGES = place.ROOT / "docs" / "components"
 _TABLE = re.compile(
-    r"(?P<head><!-- arguments of (?P<name>\w+)(?: without (?P<without>[\w, ]+))?: made by .*? -->\n)"
-    r".*?(?P<end><!-- end of arguments -->)",
+    r"(?P<head><!-- (?P<kind>arguments|outputs|fields) of (?P<name>\w+)(?: without (?P<without>[\w, ]+))?"
+    r": made by .*? -->\n)"
+    r".*?(?P<end><!-- end of (?P=kind) -->)",
     re.DOTALL,
 )
+WORDS = {str: "text", int: "number", bool: "yes or no", list: "list", dict: "map"}
+"""Types of outputs in the words of the pages."""
 
 
-def marked(name: str) -> str:
-    """The marker lines of a class, with nothing between them."""
-    return f"<!-- arguments of {name}: made by `python -m toolchain.argument_tables` -->\n<!-- end of arguments -->\n"
+def marked(name: str, kind: str = "arguments") -> str:
+    """The marker lines of a class, with nothing between them. `kind`: arguments, outputs or fields."""
+    return f"<!-- {kind} of {name}: made by `python -m toolchain.argument_tables` -->\n<!-- end of {kind} -->\n"
 
 
 def arguments(name: str) -> type[Any]:
@@ -99,12 +103,49 @@ def table(cls: type[Any], without: tuple[str, ...] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
+def word(kind: Any) -> str:
+    """What an output is: a word, or a link to what is handed to another component."""
+    if getattr(get_origin(kind), "__name__", "") == "Output":
+        (kind,) = get_args(kind)
+    if type(None) in get_args(kind):
+        kind = get_args(kind)[0]
+    kind = get_origin(kind) or kind
+    return WORDS.get(kind) or f"[{kind.__name__}](links.md#{kind.__name__.lower()})"
+
+
+def outputs(name: str) -> str:
+    """One row for each output of a component. Raises ValueError for one without a docstring."""
+    from tierstack.stack.derive import attribute_documentation
+
+    component = getattr(importlib.import_module("tierstack"), name)
+    texts = attribute_documentation(component)
+    if missing := [one for one in component.__annotations__ if one not in texts | {"names": "", "changes": ""}]:
+        raise ValueError(f"{name}: no docstring below {', '.join(missing)}")
+    kinds = component.__annotations__
+    lines = ["| output | type | meaning |", "|---|---|---|"]
+    for one, text in texts.items():
+        lines.append("| `{}` | {} | {} |".format(one, word(kinds[one]), text.replace("|", "\\|")))
+    return "\n".join(lines) + "\n"
+
+
+def fields(name: str) -> str:
+    """One row for each field of what one component hands to another."""
+    link = getattr(importlib.import_module("tierstack.links"), name)
+    return table(link).replace("| argument |", "| field |", 1)
+
+
 def filled(page: str) -> str:
     """A page with its tables made anew."""
 
     def fill(match: re.Match[str]) -> str:
         without = tuple((match["without"] or "").replace(",", " ").split())
-        return match["head"] + table(arguments(match["name"]), without) + match["end"]
+        if match["kind"] == "outputs":
+            made = outputs(match["name"])
+        elif match["kind"] == "fields":
+            made = fields(match["name"])
+        else:
+            made = table(arguments(match["name"]), without)
+        return match["head"] + made + match["end"]
 
     return _TABLE.sub(fill, page)
 
@@ -114,7 +155,7 @@ def main(folder: Path = PAGES) -> int:
         before = file.read_text()
         if (after := filled(before)) != before:
             file.write_text(after)
-            place.say(f"{file.name}: tables of arguments written")
+            place.say(f"{file.name}: tables written")
     return 0
 
 

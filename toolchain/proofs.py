@@ -16,7 +16,7 @@ from pathlib import Path
 SUITES = ("docker", "cluster")
 BASIS = ("tests/conftest.py", "tests/support.py", "images", "toolchain/pins.toml", "requirements.lock")
 """What every test with containers depends on."""
-WHOLE = ("components/tierstack", "stacks", "examples/shop", *BASIS)
+WHOLE = ("components/tierstack", "stacks", "examples/shop", "docs/tutorial.md", "tests/docs/reader.py", *BASIS)
 """What a test of whole stacks depends on, beside its own folder."""
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+(tierstack|tests)\.(\w+)", re.MULTILINE)
 _NAMES = re.compile(r"^\s*from tierstack import (?:\(([^)]*)\)|(.*)$)", re.MULTILINE)

@@ -120,6 +120,13 @@ def test_a_step_passes_when_tests_passed_and_nothing_else_failed(
     assert outcomes(run) == {"step": (outcome, detail)}
 
 
+@pytest.mark.parametrize(("code", "outcome"), [(0, PASSED), (1, FAILED)])
+def test_a_step_without_tests_passes_by_its_exit_code(run: ci.Run, code: int, outcome: str) -> None:
+    command = ("/bin/sh", "-c", f"echo index.html: 80 pages; exit {code}")
+    assert run.step("docs", *command, minutes=1, tests=False) is (outcome == PASSED)
+    assert outcomes(run) == {"docs": (outcome, "index.html: 80 pages")}
+
+
 def test_a_step_that_takes_too_long_is_ended_with_what_it_started(run: ci.Run) -> None:
     script = "echo '== 2 passed in 1.00s =='; sleep 1000 & echo $! > child; wait"
     assert not run.step("step", "/bin/sh", "-c", f"PATH=/usr/bin:/bin; {script}", minutes=0)

@@ -199,6 +199,19 @@ def test_a_registry_that_does_not_answer_leaves_nothing_up_to_date(
     assert "connection refused" in report.text(table, Known(), {})
 
 
+@pytest.mark.parametrize(("said", "known"), [("12.4.0\n", ["12.4.0"]), ("", None), ("npm error 404", None)])
+def test_a_package_without_a_lock_file_is_asked_for_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, known: list[str] | None
+) -> None:
+    def answer(command: list[str], *_: object, **__: object) -> tuple[str, str]:
+        return (said, "") if command == ["npm", "view", "mermaid", "version"] else ("", "not asked")
+
+    monkeypatch.setattr(newest, "run", answer)
+    there = newest.ask([Pin(NPM, "mermaid", "12.3.0", (pinned.DOCS,))], tmp_path)
+    assert there.known.get((NPM, "mermaid")) == known
+    assert set(there.unknown) == (set() if known else {(NPM, "mermaid")})
+
+
 def test_databases_that_do_not_answer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "run", lambda *_, **__: ("", "connection refused"))
     monkeypatch.setattr(known.download, "answers", lambda url: False)

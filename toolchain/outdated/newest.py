@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolchain import build, download
-from toolchain.outdated.pinned import ACTION, DEBIAN, GO, NPM, PYTHON, Pin
+from toolchain.outdated.pinned import ACTION, DEBIAN, DOCS, GO, NPM, PYTHON, Pin
 
 IMAGES_RUN = "trixie"
 """Release of Debian that the images are built from."""
@@ -148,6 +148,16 @@ def _npm(names: list[str], root: Path, versions: Versions) -> None:
         versions.unknown |= {(NPM, name): str(error) for name in names}
 
 
+def _npm_alone(names: list[str], root: Path, versions: Versions) -> None:
+    """Packages that are taken without their dependencies, so that no lock file has them."""
+    for name in names:
+        text, reason = run(["npm", "view", name, "version"], root)
+        if re.fullmatch(r"\d\S*", version := text.strip()):
+            versions.known[NPM, name] = [version]
+        else:
+            versions.unknown[NPM, name] = reason or "no answer"
+
+
 def _actions(names: list[str], root: Path, versions: Versions) -> None:
     host = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     answers = download.answers(host)
@@ -187,6 +197,9 @@ def ask(pins: Sequence[Pin], root: Path) -> Versions:
     names = {kind: sorted({p.name for p in pins if p.kind == kind}) for kind in (GO, PYTHON, NPM, ACTION, DEBIAN)}
     if names[GO]:
         _go(names[GO], versions)
+    alone = sorted({pin.name for pin in pins if pin.kind == NPM and pin.where == (DOCS,)})
+    names[NPM] = [name for name in names[NPM] if name not in alone]
+    _npm_alone(alone, root, versions)
     for kind, asking in ((PYTHON, _python), (NPM, _npm), (ACTION, _actions), (DEBIAN, _debian)):
         if names[kind]:
             asking(names[kind], root, versions)

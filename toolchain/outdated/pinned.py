@@ -11,6 +11,9 @@ from tierstack.cluster_addons.catalog import CATALOG
 
 GO, PYTHON, NPM, ACTION, DEBIAN = "go", "python", "npm", "action", "debian"
 
+DOCS = "toolchain/pins.toml docs"
+"""Where npm packages stand that are taken without their dependencies."""
+
 PACKAGES = {"postgres": "postgresql-17", "pgbouncer": "pgbouncer", "valkey": "valkey-server", "haproxy": "haproxy"}
 """Package of Debian that has the same program as an official image."""
 
@@ -84,12 +87,15 @@ def _go(root: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _others(root: Path) -> Iterator[tuple[str, str, str, str]]:
-    requirements = [root / "requirements.lock", *sorted((root / "images/recipes").glob("*/requirements.txt"))]
+    recipes = sorted((root / "images/recipes").glob("*/requirements.txt"))
+    requirements = [root / "requirements.lock", root / "toolchain/docs/requirements.txt", *recipes]
     for file in requirements:
         for name, version in locked(file.read_text()):
             yield PYTHON, name, version, file.relative_to(root).as_posix()
     for name, version in json.loads((root / "toolchain/npm/package.json").read_text())["dependencies"].items():
         yield NPM, name, version, "toolchain/npm/package.json"
+    for name, pin in tomllib.loads((root / "toolchain/pins.toml").read_text())["docs"].items():
+        yield NPM, name, pin["version"], DOCS
     for file in sorted((root / ".github/workflows").glob("*.yml")):
         for name, version in used_actions(file.read_text()):
             yield ACTION, name, version, file.relative_to(root).as_posix()

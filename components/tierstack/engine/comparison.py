@@ -47,6 +47,8 @@ def compared(project: Project, stack: str, found: Aim, revision: str) -> Compari
     ):
         folder = Path(place) / "manifests"
         folder.mkdir()
+        if base is not None:
+            _share_environment(project, base)
         config = None if base is None else _base_config(base, stack)
         if base is None or config is None:
             notes.append(f"`{stack}` does not exist at {revision}: everything is new.")
@@ -65,6 +67,14 @@ def compared(project: Project, stack: str, found: Aim, revision: str) -> Compari
             if not outcome.ok:
                 raise RunFailedError([f"the base ({revision}) cannot be rendered:", *outcome.messages])
             return _previewed(project, stack, found, folder, before, notes)
+
+
+def _share_environment(project: Project, base: Project) -> None:
+    """Lead the virtual environment of the base to that of the working tree, because Git has none."""
+    name = project.virtualenv
+    if name is not None and not (there := base.root / name).exists() and (own := project.root / name).is_dir():
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.symlink_to(own.resolve())
 
 
 def _previewed(project: Project, stack: str, found: Aim, folder: Path, before: Engine, notes: list[str]) -> Comparison:

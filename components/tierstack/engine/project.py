@@ -60,6 +60,8 @@ class Project:
     """The program, relative to the root: a directory or a file. None: the root itself."""
     python: bool = True
     """Whether the program is written in Python."""
+    virtualenv: str | None = None
+    """The virtual environment of the program (`runtime.options.virtualenv`), from the root. None: none is named."""
     config_folder: Path | None = None
     """Where `Pulumi.<stack>.yaml` files are (`stackConfigDir`), relative to the root. None: in the root."""
 
@@ -165,13 +167,16 @@ def find(folder: Path) -> Project:
 def _read(path: Path) -> Project:
     document = yaml_file.load(path, "write at least `name` and `runtime`")
     runtime: Any = document.get("runtime")
-    language = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
+    settings = cast(dict[str, Any], runtime) if isinstance(runtime, dict) else {"name": runtime}
+    options: Any = settings.get("options")
+    virtualenv = cast(dict[str, Any], options).get("virtualenv") if isinstance(options, dict) else None
     folder = document.get("stackConfigDir") or document.get("config")
     return Project(
         root=path.parent,
         name=str(document.get("name", path.parent.name)),
         main=document.get("main"),
-        python=language == "python",
+        python=settings.get("name") == "python",
+        virtualenv=virtualenv if isinstance(virtualenv, str) else None,
         config_folder=Path(folder) if isinstance(folder, str) else None,
     )
 
