@@ -1,6 +1,7 @@
 """`tierstack diff`: what it reads, what it writes, and how it ends."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from tests.cli.conftest import Command, Fake
 from tests.diff import plans
+from tests.diff.test_first_screens import COMMENTS, same
 from tests.posting.imitation import TOKEN, Api, environment, serving
 from tests.projects import Checkout
 from tierstack.engine.project import UsageError
@@ -168,10 +170,12 @@ def test_a_rendered_stack_against_a_revision(tierstack: Command, repository: Che
 
 
 def test_a_stack_that_the_base_does_not_have(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
-    pulumi.say(preview={"out": json.dumps(CALM)})
+    made = plans.steps("kubernetes:apps/v1:Deployment", "web", "create", new={"metadata": {"name": "web"}})
+    pulumi.say(preview={"out": json.dumps(plans.document(made))})
     repository.config("qa", lambda config: None, base="staging")
     said = tierstack("diff", "-s", "qa", "--base", "HEAD")
-    assert "`qa` does not exist at HEAD: everything is new." in said.stdout
+    assert "`qa` does not exist at `HEAD`: everything is new." in said.stdout
+    same(COMMENTS / "a-new-environment.md", said.stdout)
     assert "up" not in pulumi.verbs()
 
 
@@ -195,6 +199,62 @@ def test_a_configuration_with_problems_is_a_report(tierstack: Command, repositor
     assert result.stdout.startswith("<!-- tierstack-diff: shop/prod -->\n### 🛑 `prod`: the preview failed\n")
     assert "backups.retention_days = 0" in result.stdout
     assert pulumi.calls() == []
+    same(COMMENTS / "a-configuration-with-problems.md", result.stdout)
+
+
+def test_a_docker_stack_without_a_daemon(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    pulumi.say(preview={"out": json.dumps(CALM)})
+    result = tierstack("diff", "-s", "local", "--base", "HEAD")
+    assert result.exit_code == 0, result.output
+    assert "this compares the Kubernetes manifests that the stack would have" in result.stdout
+    same(COMMENTS / "no-daemon.md", re.sub(r"unix://\S*/", "unix:///run/", result.stdout))
+
+
+def test_a_branch_whose_base_moved_on(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    """What others have merged meanwhile is no part of the change, taken back."""
+    pulumi.say(preview={"out": json.dumps(BUCKET)})
+    began = git(repository, "rev-parse", "HEAD")
+    git(repository, "checkout", "-qb", "feature")
+    repository.config("prod", lambda config: config["images"].update(app="registry.example/shop@sha256:" + "7" * 64))
+    git(repository, "commit", "-qam", "of the branch")
+    git(repository, "checkout", "-q", "main")
+    for size in (300, 400):
+        repository.config("prod", lambda config, size=size: config["database"].update(storage_gb=size))
+        git(repository, "commit", "-qam", f"of others: {size}")
+    git(repository, "checkout", "-q", "feature")
+    result = tierstack("diff", "-s", "prod", "--base", "main")
+    assert result.exit_code == 0, result.output
+    before = next(call for call in pulumi.calls() if "up" in call["arguments"])
+    assert yaml.safe_load(before["config"])["config"]["shop:database"].get("storage_gb") not in (300, 400)
+    assert "`main` has moved on by 2 commits" in result.stdout
+    same(COMMENTS / "a-base-that-moved-on.md", result.stdout.replace(began[:12], "0123456789ab"))
+
+
+def test_a_tier_is_explained(tierstack: Command, repository: Checkout, pulumi: Fake) -> None:
+    pulumi.say(preview={"out": json.dumps(CALM)})
+    haproxy = "haproxy@sha256:" + "7" * 64
+    repository.config("staging", lambda config: (config.update(tier="1M"), config["images"].update(haproxy=haproxy)))
+    said = tierstack("diff", "-s", "staging", "--base", "HEAD").stdout
+    assert "**Tier `100k` → `1M`**" in said
+    assert "- Nothing that holds data changes." in said
+
+
+def test_a_stack_that_reads_the_outputs_is_named(tierstack: Command, preview: Any, tmp_path: Path) -> None:
+    document = plans.document(outputs=[{"url": "a", "zone": "b"}, {"zone": "b"}])
+    readers = []
+    for project, reads in (("web", "organization/shop/prod"), ("mail", "organization/shop/staging"), ("shop", "prod")):
+        urn = f"urn:pulumi:live::{project}::pulumi:pulumi:StackReference::x"
+        resource = {"type": "pulumi:pulumi:StackReference", "urn": urn, "inputs": {"name": reads}}
+        file = tmp_path / f"{project}.json"
+        file.write_text(json.dumps({"deployment": {"resources": [resource]}}))
+        readers += ["--reader", str(file)]
+    said = tierstack("diff", preview(document), *readers).stdout
+    assert "Output `url` is no longer there: `shop/live` and `web/live` get no value" in said
+    broken = tmp_path / "broken.json"
+    for text in ("{", "[]", '{"a": 1}'):
+        broken.write_text(text)
+        with pytest.raises(UsageError, match="pulumi stack export"):
+            tierstack("diff", preview(document), "--reader", str(broken), catch_exceptions=False)
 
 
 def test_a_stack_of_a_plain_program_is_previewed_against_its_state(

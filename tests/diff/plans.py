@@ -55,13 +55,19 @@ def steps(
     return [{**copy.deepcopy(one), "op": each} for each in order or [operation]]
 
 
-def document(*groups: list[State], same: int = 0, diagnostics: Sequence[State] = ()) -> State:
-    """What `pulumi preview --json` prints."""
+def document(
+    *groups: list[State],
+    same: int = 0,
+    diagnostics: Sequence[State] = (),
+    outputs: Sequence[Mapping[str, Any]] = (),
+) -> State:
+    """What `pulumi preview --json` prints; `outputs` of the stack before and afterwards, which only events have."""
     root = {"op": "same", "urn": STACK, "newState": {"urn": STACK, "type": "pulumi:pulumi:Stack", "custom": False}}
     return {
         "steps": [root, *(step for group in groups for step in group)],
         "diagnostics": list(diagnostics),
         "changeSummary": {"same": same + 1},
+        **({"stackOutputs": {"old": outputs[0], "new": outputs[1]}} if outputs else {}),
     }
 
 
@@ -84,6 +90,8 @@ def of_case(case: Mapping[str, Any]) -> Plan:
     if case.get("files"):
         return compared(manifest(case["type"], case.get("old")), manifest(case["type"], case.get("new")))
     given = {key: case[key] for key in ("operation", "old", "new", "options", "parent", "name") if key in case}
+    if "outputs" in case:
+        return plan(outputs=case["outputs"])
     beside = [steps(case["type"], "beside", "same", case["beside"])] if "beside" in case else []
     return plan(steps(case["type"], order=case.get("steps", ()), **given), *beside)
 
@@ -107,7 +115,8 @@ def trimmed(given: Mapping[str, Any]) -> State:
                     one[side]["inputs"]["renderYamlToDirectory"] = "manifests"
         found.append(one)
     diagnostics = [one for one in given.get("diagnostics", []) if one.get("severity") == "error"]
-    return {"steps": found, "diagnostics": diagnostics, "changeSummary": given.get("changeSummary", {})}
+    kept_as_is = {key: given[key] for key in ("changeSummary", "stackOutputs") if key in given}
+    return {"steps": found, "diagnostics": diagnostics, **kept_as_is}
 
 
 def written(document: Mapping[str, Any]) -> str:

@@ -82,7 +82,7 @@ def test_a_kubernetes_object_that_gitops_tools_keep() -> None:
 
 def test_noise_is_left_out_and_counted() -> None:
     plan = plans.plan(
-        plans.steps("pulumi:providers:aws", "default_6_0_0", old={"version": "1"}, new={"version": "2"}),
+        plans.steps("pulumi:providers:aws", "default_6_0_0", old={"region": "a"}, new={"region": "b"}),
         plans.steps(THING, "code", old={"__provider": "a"}, new={"__provider": "b"}),
         plans.steps(THING, "read", "read", old={"a": 1}),
         plans.steps(THING, "left", "delete-replaced", old={"a": 1}),
@@ -91,6 +91,92 @@ def test_noise_is_left_out_and_counted() -> None:
     assert plan.changes == ()
     assert plan.unchanged_count == 7
     assert sum(plan.left_out.values()) == 4
+
+
+def test_other_versions_of_default_providers_are_told() -> None:
+    plan = plans.plan(
+        plans.steps("pulumi:providers:aws", "default_6_0_0", "delete", old={"version": "6.0.0"}),
+        plans.steps("pulumi:providers:aws", "default_7_0_0", "create", new={"version": "7.0.0"}),
+        plans.steps("pulumi:providers:gcp", "default", old={"version": "8.1.0"}, new={"version": "8.2.0"}),
+        plans.steps("pulumi:providers:tls", "default", "create", new={"version": "5.1.0"}),
+    )
+    assert [(one.kind, one.properties[0].old, one.properties[0].new) for one in plan.beside] == [
+        ("aws", "6.0.0", "7.0.0"),
+        ("gcp", "8.1.0", "8.2.0"),
+    ]
+    assert (plan.changes, dict(plan.left_out)) == ((), {"providers that the engine makes itself": 1})
+
+
+def test_defaults_of_a_provider_are_no_change_beside_one() -> None:
+    old = {"size": 1, "gone": 2, "given": 3, "__defaults": ["gone"]}
+    new = {
+        "size": 2,
+        "more": 3,
+        "given": 4,
+        "rule": {"port": 80, "__defaults": ["port"]},
+        "__defaults": ["more", "given"],
+    }
+    (change,) = plans.plan(plans.steps(THING, old=old, new=new)).changes
+    assert {shown_path(one.path): one.derived for one in change.properties} == {
+        "given": False,
+        "gone": True,
+        "more": True,
+        "rule.port": True,
+        "size": False,
+    }
+    forcing = {"more": {"kind": "add-replace"}}
+    (change,) = plans.plan(plans.steps(THING, operation="replace", old=old, new=new, detailedDiff=forcing)).changes
+    assert [(shown_path(one.path), one.derived) for one in change.properties if one.replaces] == [("more", False)]
+
+
+def event(kind: str, **metadata: Any) -> str:
+    return json.dumps({"sequence": 1, "timestamp": 2, kind: metadata})
+
+
+def test_events_are_the_same_plan_with_the_outputs() -> None:
+    """Events leave `custom` out where it is false, and call some keys otherwise."""
+    shop = {"type": "a:x:Shop", "urn": "urn:pulumi:prod::shop::a:x:Shop::it", "parent": plans.STACK, "inputs": {}}
+    urn = "urn:pulumi:prod::shop::a:x:Shop$b:y/z:Z::thing"
+    state = {"type": "b:y/z:Z", "urn": urn, "custom": True, "parent": shop["urn"]}
+    old, new = {**state, "inputs": {"a": 1}}, {**state, "inputs": {"a": 2}}
+    stack = {"type": "pulumi:pulumi:Stack", "urn": plans.STACK}
+    lines = [
+        "Previewing update",
+        event("resourcePreEvent", metadata={"op": "same", "urn": plans.STACK, "old": stack, "new": stack}),
+        event("resourcePreEvent", metadata={"op": "same", "urn": shop["urn"], "old": shop, "new": shop}),
+        event(
+            "resourcePreEvent",
+            metadata={
+                "op": "replace",
+                "urn": urn,
+                "old": old,
+                "new": new,
+                "keys": ["a"],
+                "detailedDiff": {"a": {"diffKind": "update-replace", "inputDiff": True}},
+            },
+        ),
+        event(
+            "resOutputsEvent",
+            metadata={**stack, "old": {"outputs": {"u": "x"}}, "new": {"outputs": {"u": "y"}}},
+        ),
+        event("diagnosticEvent", prefix="<{%fg 1%}>warning: <{%reset%}>", message="old\n", severity="warning"),
+        event("diagnosticEvent", message="Compiling", severity="info", ephemeral=True),
+        event("summaryEvent", resourceChanges={"same": 2, "replace": 1}),
+    ]
+    plan = read(parsed("\n".join(lines)))
+    assert [(one.operation, one.component.name, one.reasons) for one in plan.changes] == [
+        (Operation.REPLACE, "it", ("a",))
+    ]
+    assert plan.changes[0].properties[0].replaces
+    assert [shown_path(p.path) for one in plan.beside for p in one.properties] == ["outputs.u"]
+    assert (plan.unchanged_count, plan.warnings, plan.stack) == (1, ("warning: old",), "prod")
+
+
+def test_a_preview_that_failed_says_nothing_of_outputs() -> None:
+    """The program ended before it handed out all of them."""
+    failed = [{"severity": "error", "message": "broken"}]
+    assert plans.plan(outputs=[{"a": 1}, {}], diagnostics=failed).beside == ()
+    assert plans.plan(outputs=[{"a": 1}, {}]).beside != ()
 
 
 def test_a_provider_of_the_program_is_no_noise() -> None:

@@ -70,6 +70,8 @@ def test_the_risks_of_a_change(name: str, repository: Checkout, monkeypatch: pyt
     result = comparison.compared(project, stack, aim(project, stack, None), "HEAD")
     assert result.ok, result.printed
     document = trimmed(parsed(result.printed))
+    if result.tier:
+        document["tier"] = list(result.tier)
     if os.environ.get("TIERSTACK_UPDATE_GOLDEN"):
         PREVIEWS.mkdir(parents=True, exist_ok=True)
         (PREVIEWS / f"{name}.json").write_text(written(document))

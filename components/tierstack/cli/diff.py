@@ -13,6 +13,7 @@ import yaml
 
 from tierstack.cli import options, posting, show
 from tierstack.core.errors import ArgumentError
+from tierstack.diff.beside import reads
 from tierstack.diff.cost import Prices
 from tierstack.diff.document import Written, document, written
 from tierstack.diff.html import page
@@ -70,6 +71,13 @@ _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
     help="With --post: a report that `--output FILE.json` wrote, such as in an earlier job.",
 )
 @click.option(
+    "--reader",
+    type=options.a_path(),
+    multiple=True,
+    metavar="FILE",
+    help="`pulumi stack export` of another stack, which is named where it reads outputs that change. Repeatable.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice([one.value for one in Risk]),
     multiple=True,
@@ -118,6 +126,7 @@ def run(
     base: str | None,
     rendered: tuple[Path, Path] | None,
     report: Path | None,
+    reader: tuple[Path, ...],
     fail_on: tuple[str, ...],
     output: tuple[Path, ...],
     prices: Path | None,
@@ -145,9 +154,10 @@ def run(
         raise UsageError("--labels, --pull-request and --report go with --post; add `--post github` or `--post gitlab`")
     posted = posting.to(post, pull_request, labels=labels) if post else None
     if report:
-        if output or prices or title or json or format is not Format.MARKDOWN:
+        if reader or output or prices or title or json or format is not Format.MARKDOWN:
             raise UsageError(
-                "--report posts what was written; give --output, --prices, --title and --format where it is made"
+                "--report posts what was written: give --reader, --output, --prices, --title and --format where "
+                "it is made"
             )
         result = posting.written_report(report)
     else:
@@ -157,6 +167,7 @@ def run(
             if not (posted and stack):
                 raise
             plan = Plan((), project=find(cwd).name, stack=stack, errors=(str(error),))
+        plan = replace(plan, readers=_readers(reader, plan))
         made = make_report(plan, title=title, prices=_prices(prices) if prices else None)
         for file in output:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -219,7 +230,7 @@ def _run(stack: str, base: str | None, cwd: Path) -> Plan:
                 )
             result = comparison.compared(project, stack, found, base)
             plan = _planned(result.printed, result.ok, failed)
-            return replace(plan, notes=(*plan.notes, *result.notes))
+            return replace(plan, notes=(*plan.notes, *result.notes), tier=result.tier)
         with engine(project, stack, found.config) as pulumi:
             is_new = pulumi.create_stack()
             refresh = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
@@ -250,6 +261,20 @@ def _read(preview: Path) -> Plan:
         raise UsageError(f"{preview} cannot be read: {error}") from None
     except UnreadableError as error:
         raise UsageError(f"{preview} {error}") from None
+
+
+def _readers(files: Sequence[Path], plan: Plan) -> tuple[str, ...]:
+    """The stacks among `files` that read the outputs of this one."""
+    found: set[str] = set()
+    for file in files:
+        try:
+            document: Any = json_format.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file} cannot be read: {error}; make it with `pulumi stack export`") from None
+        if not isinstance(document, dict) or not {"deployment", "steps"} & {*cast(dict[str, Any], document)}:
+            raise UsageError(f"{file} is no state of a stack; make it with `pulumi stack export`")
+        found.add(reads(cast(dict[str, Any], document), plan.project, plan.stack))
+    return tuple(sorted(found - {""}))
 
 
 def _manifests(folder: Path) -> Sequence[Manifest]:

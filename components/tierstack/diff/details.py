@@ -31,7 +31,11 @@ def lines(change: Change) -> Iterator[str]:
     if len(visible) > _MOST_PROPERTIES:
         yield f"  … {counted(len(visible) - _MOST_PROPERTIES, 'more property', 'more properties')}"
     if hidden := len(change.properties) - len(visible):
-        yield f"  … {counted(hidden, 'property that follows from these', 'properties that follow from these')}"
+        follow = (
+            "property that follows from these or is a default",
+            "properties that follow from these or are defaults",
+        )
+        yield f"  … {counted(hidden, *follow)}"
     for reason in change.reasons:
         if not any(one.replaces for one in change.properties):
             yield f"  replaced because of {printable(reason)}, which the plan does not show"

@@ -8,6 +8,7 @@ from typing import Any, cast
 from tierstack.diff import details
 from tierstack.diff.markdown import LIMIT, MARKER, comment
 from tierstack.diff.model import Change, shown_path
+from tierstack.diff.noise import STACK
 from tierstack.diff.report import Report, summary, verdict
 from tierstack.diff.risk import WORST, Finding, Risk
 from tierstack.diff.texts import plain
@@ -72,8 +73,11 @@ def document(report: Report) -> dict[str, Any]:
             for one in report.sentences
         ],
         "resources": [_change(one) for one in plan.changes],
+        "outputs": [found for one in plan.beside if one.type == STACK for found in _properties(one)],
+        "readers": list(plan.readers),
+        "tier": {"before": plan.tier[0], "after": plan.tier[1]} if plan.tier else None,
         "left_out": dict(plan.left_out),
-        "notes": list(plan.notes),
+        "notes": [plain(one) for one in plan.notes],
         "errors": list(plan.errors),
         "warnings": list(plan.warnings),
         "comment": comment(report, LIMIT - _ROOM),

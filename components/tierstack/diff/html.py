@@ -5,7 +5,8 @@ from html import escape
 
 from tierstack.diff import details
 from tierstack.diff.model import shown_path
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, unknown, verdict
+from tierstack.diff.noise import STACK
+from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unknown, verdict
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, plain, printable, shown
 
@@ -43,14 +44,20 @@ def _body(report: Report) -> Iterator[str]:
     yield from (f"<pre>{escape(error)}</pre>" for error in report.plan.errors)
     if not report.is_empty:
         yield f"<p>{escape(summary(report))}.</p>"
-    yield from (f"<p>{escape(note)}</p>" for note in (*report.plan.notes, *filter(None, [unknown(report.plan)])))
+    notes = filter(None, (*report.plan.notes, unknown(report.plan)))
+    yield from (f"<p>{_inline(note)}</p>" for note in notes)
     for risk in report.classes():
         yield f"<h2>{risk.heading}</h2>\n<ul>"
         if risk is Risk.COST:
             yield from (f"<li>{_inline(line)}</li>" for line in cost_lines(report))
         yield from map(_finding, report.of(risk))
         yield "</ul>"
-    if kept := kept_data(report):
+    if report.plan.tier and not report.plan.errors:
+        before, after = map(_safe, report.plan.tier)
+        yield f"<h2>Tier <code>{before}</code> → <code>{after}</code></h2>\n<ul>"
+        yield from (f"<li>{_inline(line)}</li>" for line in tier_lines(report))
+        yield "</ul>"
+    elif kept := kept_data(report):
         yield f"<p>{_inline(kept)}</p>"
     if report.sentences:
         yield "<h2>By component</h2>\n<ul>"
@@ -59,6 +66,10 @@ def _body(report: Report) -> Iterator[str]:
             yield f"<li><code>{escape(name)}</code>: {_inline(one.says)}</li>"
         yield "</ul>\n<h2>Details</h2>"
         yield from _details(report)
+    for one in report.plan.beside:
+        if one.type == STACK:
+            lines = "\n".join(map(_line, details.lines(one)))
+            yield f"<details><summary>Outputs of the stack</summary><pre>{lines}</pre></details>"
     if report.plan.warnings:
         said = escape("\n".join(report.plan.warnings))
         yield f"<details><summary>Warnings of the preview</summary><pre>{said}</pre></details>"

@@ -10,7 +10,8 @@ from html import escape
 
 from tierstack.diff import details
 from tierstack.diff.model import Change, shown_path
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, unknown, verdict
+from tierstack.diff.noise import STACK
+from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unknown, verdict
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, listed, printable, shown
 
@@ -124,12 +125,18 @@ def _first_screen(report: Report, findings: int, components: int) -> Iterator[st
     for risk in report.classes():
         if risk is not Risk.INFORMATION:
             yield from _risk(report, risk, findings)
-    if kept := kept_data(report):
+    if report.plan.tier and not report.plan.errors:
+        yield ""
+        yield f"**Tier {code(report.plan.tier[0])} → {code(report.plan.tier[1])}**"
+        yield ""
+        yield from (f"- {inline(line)}" for line in tier_lines(report))
+    elif kept := kept_data(report):
         yield ""
         yield inline(kept)
-    yield ""
-    yield "**By component**"
-    yield ""
+    if report.sentences:
+        yield ""
+        yield "**By component**"
+        yield ""
     for one in report.sentences[:components]:
         name = code(one.component.name) if one.component.name else one.component.kind or "Others"
         yield f"- {name}: {inline(one.says)}"
@@ -141,9 +148,9 @@ def _first_screen(report: Report, findings: int, components: int) -> Iterator[st
 
 
 def _notes(report: Report) -> Iterator[str]:
-    for note in (*report.plan.notes, *filter(None, [unknown(report.plan)])):
+    for note in filter(None, (*report.plan.notes, unknown(report.plan))):
         yield ""
-        yield f"> {note}"
+        yield f"> {inline(note)}"
 
 
 def _risk(report: Report, risk: Risk, most: int) -> Iterator[str]:
@@ -189,6 +196,9 @@ def _details(report: Report) -> Iterator[_Fold]:
         name = one.component.name or one.component.kind or "others"
         title = f"{_html(name)}: {counted(len(one.changes), 'resource')}"
         yield _Fold(name, title, [_of_change(change) for change in order(one.changes)])
+    for one in report.plan.beside:
+        if one.type == STACK:
+            yield _Fold("outputs", "Outputs of the stack", [block(list(details.lines(one)))])
     warnings = [printable(line) for one in report.plan.warnings for line in one.splitlines()]
     if warnings:
         yield _Fold("warnings", "Warnings of the preview", [block(warnings[:60], "")])

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from tierstack.diff.marks import ABSENT
+from tierstack.diff.texts import Text
 
 
 class Operation(StrEnum):
@@ -107,8 +108,15 @@ class Plan:
     errors: tuple[str, ...] = ()
     """Why the preview failed. Empty: it succeeded."""
     warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     """What a reader must know of how the plan was made."""
+    beside: tuple[Change, ...] = ()
+    """What changes and is no resource of the program: outputs of the stack, versions of providers that the engine makes
+    itself. Not counted."""
+    readers: tuple[str, ...] = ()
+    """Other stacks that are known to read the outputs of this one."""
+    tier: tuple[str, str] | None = None
+    """The size of the stack before and afterwards, where it changes."""
     files: bool = False
     """Whether it compares rendered manifests, which a GitOps tool applies."""
 

@@ -1,15 +1,17 @@
 """What a plan contains and no reader wants: left out, and counted."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
+from tierstack.diff.marks import ABSENT
 from tierstack.diff.model import Change, Operation, Path, Property
 
 PROTECT, RETAIN = ("options", "protect"), ("options", "retainOnDelete")
 """The paths of changes of options of a resource, which are no properties of it."""
 
 READ = "resources that are only read"
-_DEFAULT_PROVIDER = "providers that the engine makes itself"
+DEFAULT_PROVIDER = "providers that the engine makes itself"
 _INVISIBLE = "updates without a visible change"
 STACK = "pulumi:pulumi:Stack"
 """The type of the stack itself, which changes with anything in it."""
@@ -31,10 +33,15 @@ _IDLE_MESSAGES = re.compile(
 )
 
 
+def is_default_provider(change: Change) -> bool:
+    """Whether it is a provider that the engine makes itself, where a program names none."""
+    return change.type.startswith("pulumi:providers:") and change.name.startswith("default")
+
+
 def of_change(change: Change) -> str:
     """Why a change is left out; empty where it is not."""
-    if change.type.startswith("pulumi:providers:") and change.name.startswith("default"):
-        return _DEFAULT_PROVIDER if change.operation is not Operation.SAME else ""
+    if is_default_provider(change):
+        return DEFAULT_PROVIDER if change.operation is not Operation.SAME else ""
     if change.operation is Operation.UPDATE and not change.properties:
         return _INVISIBLE
     return ""
@@ -53,6 +60,21 @@ def is_derived(found: Property) -> bool:
     sides = (found.old, found.new)
     is_name = all(isinstance(side, str) and "sha256:" not in side for side in sides) and not found.lines
     return is_name and without_version(sides[0]) == without_version(sides[1])
+
+
+_DEFAULTS = "__defaults"
+"""The key with the names of the properties that a provider has filled in."""
+
+
+def is_default(found: Property, old: Any, new: Any) -> bool:
+    """Whether a provider fills in, or no longer fills in, a value that the program does not give."""
+    if (found.old is ABSENT) == (found.new is ABSENT):
+        return False
+    for step in found.path[:-1]:
+        old, new = (cast(Mapping[str, Any], one).get(step) if isinstance(one, Mapping) else None for one in (old, new))
+    side = new if found.old is ABSENT else old
+    named = cast(Mapping[str, Any], side).get(_DEFAULTS) if isinstance(side, Mapping) else None
+    return isinstance(named, list) and found.path[-1] in named
 
 
 def without_version(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from tierstack.diff import noise
+from tierstack.diff import beside, events, noise
 from tierstack.diff.compare import properties
 from tierstack.diff.manifests import is_kept
 from tierstack.diff.marks import ABSENT, FORMER, is_secret
@@ -48,7 +48,9 @@ _PLAIN = {
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The document in what the engine printed, which may begin with other lines. Raises UnreadableError."""
+    """The document in what the engine printed, which may be events, after any other lines. Raises UnreadableError."""
+    if given := events.events(text):
+        return events.document(given)
     start = re.search(r"^\{", text, re.MULTILINE)
     try:
         document: Any = json.loads(text[start.start() :]) if start else None
@@ -66,11 +68,15 @@ def read(document: State) -> Plan:
     owners = Owners.of([state for one in steps for state in (one.old, one.new) if state])
     masker, left_out = Masker(), Counter[str]()
     pairs = {one.urn: _masked(one, masker) for one in steps}  # all of them, before any of them is shown
+    outputs = beside.outputs(document, masker)
     changes: list[Change] = []
+    providers: list[Change] = []
     same: list[Change] = []
     for one in steps:
-        old, new, outputs = (masker.cleaned(side) for side in pairs[one.urn])
-        change = _change(one, old, new, outputs, owners.of_resource(one.urn, one.new or one.old))
+        old, new, before = (masker.cleaned(side) for side in pairs[one.urn])
+        change = _change(one, old, new, before, owners.of_resource(one.urn, one.new or one.old))
+        if change and noise.is_default_provider(change) and change.operation is not Operation.SAME:
+            providers.append(change)
         if why := noise.of_change(change) if change else noise.READ:
             left_out[why] += 1
         elif change is None:
@@ -82,6 +88,12 @@ def read(document: State) -> Plan:
     said = [one for one in cast(list[State], document.get("diagnostics") or []) if str(one.get("message", "")).strip()]
     summary = cast(Mapping[str, int], document.get("changeSummary") or {})
     project, stack = _place(given)
+    errors = tuple(_messages(said, "error", masker))
+    more = [*beside.of_providers(providers)]
+    if told := sum(one.type in {each.type for each in more} for one in providers):
+        left_out[noise.DEFAULT_PROVIDER] -= told
+    if not errors:  # a program that failed has not handed out everything
+        more += beside.of_outputs(document, outputs, masker, stack)
     return Plan(
         changes=in_order(joined(changes)),
         unchanged=in_order(same),
@@ -89,8 +101,9 @@ def read(document: State) -> Plan:
         complete=bool(summary.get("same", 0)) and len(same) >= int(summary.get("same", 0)) // 2,
         project=project,
         stack=stack,
-        left_out=dict(left_out),
-        errors=tuple(_messages(said, "error", masker)),
+        left_out=dict(+left_out),
+        beside=tuple(more),
+        errors=errors,
         warnings=tuple(_messages(said, "warning", masker)),
         files=any(_renders(state) for one in steps for state in (one.old, one.new)),
     )
@@ -198,7 +211,8 @@ def _properties(one: _Steps, old: State, new: State, outputs: State) -> Iterator
     for found in properties(old, new):
         seen.add(found.path)
         forces = any(_related(found.path, path) for path in replacing)
-        yield replace(found, replaces=forces, derived=noise.is_derived(found))
+        derived = noise.is_derived(found) or (not forces and noise.is_default(found, old, new))
+        yield replace(found, replaces=forces, derived=derived)
     for path in sorted({_keys(path) for path in one.detailed} | replacing):
         if any(_related(path, other) for other in seen):
             continue

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tierstack.diff.cost import Amount, Cost, Prices, cost
 from tierstack.diff.marks import UNKNOWN
-from tierstack.diff.model import Change, Operation, Plan
+from tierstack.diff.model import Change, Operation, Plan, shown_path
+from tierstack.diff.noise import STACK
 from tierstack.diff.quantities import gib, number
 from tierstack.diff.risk import WORST, Finding, Risk, findings
 from tierstack.diff.rules import RULES
@@ -64,7 +65,13 @@ class Report:
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes, and the preview succeeded."""
-        return not self.plan.changes and not self.plan.errors
+        return not (self.plan.changes or self.plan.errors or self.findings)
+
+    @property
+    def changed_outputs(self) -> int:
+        """How many outputs of the stack come, go, or change."""
+        of_stack = [one for one in self.plan.beside if one.type == STACK]
+        return len({found.path[1] for one in of_stack for found in one.properties})
 
 
 def report(plan: Plan, *, title: str = "", prices: Prices | None = None) -> Report:
@@ -106,6 +113,8 @@ _VERDICTS = {
 def summary(report: Report) -> str:
     """The counts, in one line."""
     parts = [f"{count:,} to {VERBS[operation]}" for operation, count in report.counts.items()]
+    if count := report.changed_outputs:
+        parts.append(f"{counted(count, 'output')} of the stack to change")
     if report.plan.unchanged_count:
         parts.append(f"{report.plan.unchanged_count:,} unchanged")
     return ", ".join(parts) or "nothing changes"
@@ -113,14 +122,49 @@ def summary(report: Report) -> str:
 
 def kept_data(report: Report) -> Text:
     """What holds data and stays: the proof that a change of the tier loses none. Empty: nothing to say."""
-    if report.of(Risk.DATA_LOSS) or report.plan.errors:
-        return ()
     touched = [one for one in report.plan.changes if one.operation is Operation.UPDATE and _is_store(one)]
-    staying = [one for one in report.plan.unchanged if _is_store(one)] if touched else []
-    if not touched:
+    refused = any(one.rule.endswith("-protected") for one in report.of(Risk.REFUSED))  # only its protection saves it
+    if report.of(Risk.DATA_LOSS) or refused or report.plan.errors or _lost(report) or not touched:
         return ()
+    staying = [one for one in report.plan.unchanged if _is_store(one)]
     names = listed([f"{one.kind} {one.name}" for one in (*touched, *staying)], most=6)
     return ("Data stays: nothing that holds data is deleted or replaced (", *names, ").")
+
+
+def _lost(report: Report) -> list[Change]:
+    return [
+        one for one in report.plan.changes if _is_store(one) and one.operation in (Operation.DELETE, Operation.REPLACE)
+    ]
+
+
+def tier_lines(report: Report) -> list[Text]:
+    """A change of the tier, explained: what grows, what restarts, and that no data goes. Empty where it stays."""
+    if not report.plan.tier or report.plan.errors:
+        return []
+    more = report.cost.after - report.cost.before
+    grows = _more(more) if more else ""
+    pausing, others = (
+        [one for finding in report.of(risk) for one in finding.changes if one not in report.plan.beside]
+        for risk in (Risk.DOWNTIME, Risk.INFORMATION)
+    )
+    waiting = [one for one in others if one not in pausing]
+    names = [listed([f"{one.kind} {one.name}" for one in those], most=5) for those in (pausing, waiting)]
+    lines: list[Text] = [(f"Reserved: {grows}, by component below.",)] if grows else [("It reserves what it did.",)]
+    lines.append(
+        ("Pauses or restarts: ", *names[0], ", as said above.") if pausing else ("Nothing pauses or restarts.",)
+    )
+    if waiting:
+        lines.append(("Also changes, without a pause for visitors: ", *names[1], "."))
+    if kept := kept_data(report):
+        lines.append(kept)
+    elif lost := _lost(report):
+        names = listed([f"{one.kind} {one.name}" for one in lost], most=5)
+        lines.append(("What holds data is deleted or replaced: ", *names, "."))
+    elif report.of(Risk.DATA_LOSS):
+        lines.append(("It is not without loss of data: see above.",))
+    else:
+        lines.append(("Nothing that holds data changes.",))
+    return lines
 
 
 _STORES = ("Cluster", "PersistentVolumeClaim", "StatefulSet", "Volume")
@@ -169,13 +213,14 @@ def _money(found: Cost, prices: Prices) -> str:
     return f" A month costs {after:,.2f} {prices.currency} (before: {before:,.2f})."
 
 
-def unknown(plan: Plan) -> str:
-    """How many values the plan does not know yet, in one sentence; empty where it knows all."""
-    count = sum(found.new is UNKNOWN for change in plan.changes for found in change.properties)
-    if not count:
-        return ""
-    values = counted(count, "value is", "values are")
-    return f"{values} known only during the update: what follows from them is not said here."
+def unknown(plan: Plan) -> Text:
+    """Which values the plan does not know yet, in one sentence; empty where it knows all."""
+    found = [(one, p) for one in (*plan.changes, *plan.beside) for p in one.properties if p.new is UNKNOWN]
+    if not found:
+        return ()
+    values = counted(len(found), "value is", "values are")
+    names = [f"{shown_path(p.path)} of {one.name}" for one, p in found]
+    return (f"{values} known only during the update (", *listed(names), "): what follows from them is not said here.")
 
 
 def left_out(plan: Plan) -> str:

@@ -26,6 +26,9 @@ _NAMES_ONLY = frozenset({"labels", "annotations", "tags", "tagsAll", "matchLabel
 """Maps of names that users choose: a general rule knows its properties by name, and would be misled there."""
 
 
+_PERHAPS = ", perhaps: the new value is known only during the update"
+
+
 class Risk(StrEnum):
     """Classes of risk, the worst first."""
 
@@ -175,7 +178,7 @@ def findings(plan: Plan, rules: Iterable[Rule]) -> list[Finding]:
     """The risks of a plan, the worst first, each once."""
     found: dict[tuple[Any, ...], list[Finding]] = {}
     by_rule = tuple(rules)
-    for change in plan.changes:
+    for change in (*plan.changes, *plan.beside):
         for one in _of_change(Look(change, plan), by_rule):
             shape = tuple((repr(p.old), repr(p.new), p.path[-1:]) for p in one.because)
             found.setdefault((one.rule, one.what, shape), []).append(one)
@@ -185,18 +188,23 @@ def findings(plan: Plan, rules: Iterable[Rule]) -> list[Finding]:
 
 def _of_change(look: Look, rules: Iterable[Rule]) -> Iterator[Finding]:
     change = look.change
-    told: set[Risk] = set()
+    told: dict[Risk, list[tuple[Rule, tuple[Property, ...]]]] = {}
     for rule in rules:
         if change.operation not in rule.operations or not any(_matches(change.type, one) for one in rule.types):
             continue
-        if rule.is_general and rule.risk in told:
-            continue  # a rule that knows the type has said it better
         met = tuple(matching(change, rule)) if rule.path else ()
         if (rule.path and not met) or not rule.condition(look):
             continue
-        told.add(rule.risk)
+        if rule.is_general and any(_says_it(one, because, met) for one, because in told.get(rule.risk, ())):
+            continue
+        told.setdefault(rule.risk, []).append((rule, met))
         for because in [(one,) for one in met] if rule.each else [met]:
             yield _finding(look, rule, because)
+
+
+def _says_it(rule: Rule, because: tuple[Property, ...], met: tuple[Property, ...]) -> bool:
+    """Whether a rule has said what a general one would say again: it knows the type, or is about the same property."""
+    return not rule.is_general or not because or not met or bool({one.path for one in because} & {p.path for p in met})
 
 
 def _finding(look: Look, rule: Rule, because: tuple[Property, ...]) -> Finding:
@@ -209,12 +217,13 @@ def _finding(look: Look, rule: Rule, because: tuple[Property, ...]) -> Finding:
             "olds": listed([shown(one.old) for one in because]),
             "news": listed([shown(one.new) for one in because]),
         }
+    uncertain = bool(because) and all(one.new is UNKNOWN for one in because)
     forcing = because or tuple(one for one in change.properties if one.replaces)
     return Finding(
         rule=rule.id,
         risk=rule.risk,
         changes=(change,),
-        what=fill(rule.what, **values),
+        what=(*fill(rule.what, **values), *((_PERHAPS,) if uncertain else ())),
         because=forcing,
         reasons=() if forcing else change.reasons,
         instead=fill(rule.instead, **values),

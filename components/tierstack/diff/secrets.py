@@ -151,6 +151,18 @@ class Masker:
         return mark
 
 
+def has_secret(value: Any) -> bool:
+    """Whether something in a value, as the engine writes it, is marked as a secret."""
+    found = _unwrapped(value)
+    parts: list[Any] = [found]
+    while parts:
+        one = parts.pop()
+        if one is SECRET:
+            return True
+        parts += [*mapping(one).values(), *elements(one)]
+    return False
+
+
 def _is_secret(name: str, value: Any) -> bool:
     return isinstance(value, str) and bool(value) and bool(_NAME.search(name)) and not _is_reference(value)
 

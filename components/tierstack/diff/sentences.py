@@ -98,10 +98,12 @@ def _says(changes: Sequence[Change], plan: Plan, stays: bool) -> Text:
     parts: list[Text] = [*_containers(changes, plan), *_images(changes), *_numbers(changes), *_records(changes)]
     parts += _coming_and_going(changes)
     told = {id(change) for change in changes if _is_told(change)}
-    rest = [one for one in changes if id(one) not in told and one.operation in (Operation.UPDATE, Operation.REPLACE)]
-    if rest:
+    rest = [one for one in changes if id(one) not in told]
+    if replaced := [one for one in rest if one.operation is Operation.REPLACE]:
+        parts.append(("replaced: ", *listed([f"{one.kind} {one.name}" for one in replaced])))
+    if updated := [one for one in rest if one.operation is Operation.UPDATE]:
         words = "changes" if not parts else "more changes"
-        parts.append((f"{words} in ", *listed([f"{one.kind} {one.name}" for one in rest])))
+        parts.append((f"{words} in ", *listed([f"{one.kind} {one.name}" for one in updated])))
     found: list[str | Value] = []
     for index, part in enumerate(parts):
         found += ["; " if index else "", *part]

@@ -10,9 +10,10 @@ import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tierstack.diff.texts import Text, fill, listed
 from tierstack.engine.aim import Aim
 from tierstack.engine.project import Project, StackConfig, UsageError, find
 from tierstack.engine.rendering import refuse_real, to_files
@@ -29,18 +30,24 @@ class Comparison:
 
     ok: bool
     printed: str
-    notes: list[str]
+    notes: list[Text]
+    tier: tuple[str, str] | None = None
+    """The tier before and afterwards, where it changes."""
 
 
 def compared(project: Project, stack: str, found: Aim, revision: str) -> Comparison:
     """The preview of the working tree against `revision`. Raises UsageError where Git has no such revision or the
     program makes more than manifests, and RunFailedError where the base cannot be rendered."""
-    notes: list[str] = []
+    notes: list[Text] = []
     if found.reason:
-        notes.append(f"{found.reason}: this compares the Kubernetes manifests that the stack would have.")
+        said = "{reason}: this compares the Kubernetes manifests that the stack would have."
+        notes.append(fill(said, reason=(found.reason,)))
     if found.config.secret_keys:
-        shown = ", ".join(f"`{one}`" for one in sorted(found.config.secret_keys))
-        notes.append(f"Encrypted configuration is not decrypted here, so a changed value of {shown} is not shown.")
+        keys = listed(sorted(found.config.secret_keys), most=6)
+        said = "Encrypted configuration is not decrypted here, so a changed value of {keys} is not shown."
+        notes.append(fill(said, keys=keys))
+    revision, moved = _start(project, revision)
+    notes += moved
     with (
         tempfile.TemporaryDirectory(prefix="tierstack-base-") as place,
         _checkout(project, revision, Path(place)) as base,
@@ -51,12 +58,13 @@ def compared(project: Project, stack: str, found: Aim, revision: str) -> Compari
             _share_environment(project, base)
         config = None if base is None else _base_config(base, stack)
         if base is None or config is None:
-            notes.append(f"`{stack}` does not exist at {revision}: everything is new.")
+            said = "{stack} does not exist at {revision}: everything is new."
+            notes.append(fill(said, stack=stack, revision=revision))
             with engine(project, stack, found.config, throwaway=True) as before:
                 before.create_stack()
                 return _previewed(project, stack, found, folder, before, notes)
         if _packages_differ(project, revision):
-            notes.append("The change moves Python packages. The base ran with those of the change.")
+            notes.append(("The change moves Python packages. The base ran with those of the change.",))
         target, environment = _aimed(config, folder, exports=found.report is not None)
         environment |= _paths(project.root, base.root)
         with engine(base, stack, target, throwaway=True, environment=environment) as before:
@@ -66,7 +74,10 @@ def compared(project: Project, stack: str, found: Aim, revision: str) -> Compari
             outcome = before.run("up", *_UP, quiet=True)
             if not outcome.ok:
                 raise RunFailedError([f"the base ({revision}) cannot be rendered:", *outcome.messages])
-            return _previewed(project, stack, found, folder, before, notes)
+            made = _previewed(project, stack, found, folder, before, notes)
+        tiers = [one.values.get("tier") for one in (config, found.config)]
+        changes = found.report is not None and all(isinstance(one, str) for one in tiers) and tiers[0] != tiers[1]
+        return replace(made, tier=(str(tiers[0]), str(tiers[1]))) if changes else made
 
 
 def _share_environment(project: Project, base: Project) -> None:
@@ -77,7 +88,7 @@ def _share_environment(project: Project, base: Project) -> None:
         there.symlink_to(own.resolve())
 
 
-def _previewed(project: Project, stack: str, found: Aim, folder: Path, before: Engine, notes: list[str]) -> Comparison:
+def _previewed(project: Project, stack: str, found: Aim, folder: Path, before: Engine, notes: list[Text]) -> Comparison:
     target, environment = _aimed(found.config, folder, exports=found.report is not None)
     with engine(project, stack, target, throwaway=True, beside=before, environment=environment) as after:
         if found.report is None:
@@ -111,6 +122,26 @@ def _checkout(project: Project, revision: str, place: Path) -> Generator[Project
         yield find(root) if there else None
     finally:
         _git(top, "worktree", "remove", "--force", str(tree))
+
+
+def _start(project: Project, revision: str) -> tuple[str, list[Text]]:
+    """What to compare with: where this branch left `revision`. What others have merged there since would else be a part
+    of the difference, taken back."""
+    commit = _git(project.root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    try:
+        began = _git(project.root, "merge-base", "HEAD", commit)
+    except UsageError:  # a shallow clone does not know, and neither do histories that have nothing in common
+        said = "{revision} and this branch have no common commit here: all of {revision} is compared."
+        return revision, [fill(said, revision=revision)]
+    if began == commit:
+        return revision, []
+    count = int(_git(project.root, "rev-list", "--count", f"{began}..{commit}"))
+    commits = f"{count} commit{'s' if count > 1 else ''}"
+    said = (
+        "{revision} has moved on by {commits} since this branch left it: this compares with {began}, where it did. "
+        "Merge {revision} to see both together."
+    )
+    return began, [fill(said, revision=revision, commits=(commits,), began=began[:12])]
 
 
 def _packages_differ(project: Project, revision: str) -> bool:

@@ -136,9 +136,11 @@ class Engine:
         return outcome
 
     def preview_json(self, *arguments: str) -> tuple[bool, str]:
-        """`pulumi preview --json` with all steps and resources: whether it succeeded, and what it printed."""
+        """`pulumi preview --json` as events, which have the outputs of the stack: whether it succeeded, and what it
+        printed."""
         flags = ("--json", "--show-sames", "--show-replacement-steps", *arguments)
-        done = self._call("preview", *self._stack_flags(), *flags, cwd=self.project.root)
+        streaming = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
+        done = self._call("preview", *self._stack_flags(), *flags, cwd=self.project.root, more=streaming)
         return done.returncode == 0, done.stdout if "{" in done.stdout else f"{done.stdout}{done.stderr}".strip()
 
     def _unlocked(self, held: Sequence[Lock]) -> bool:
@@ -248,9 +250,12 @@ class Engine:
         if done.returncode != 0:
             raise UsageError(f"`pulumi {' '.join(arguments)}` failed:\n{done.stderr.strip()}")
 
-    def _call(self, *arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    def _call(
+        self, *arguments: str, cwd: Path, more: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         command = ["pulumi", "--non-interactive", "--color=never", *arguments]
-        return subprocess.run(command, cwd=cwd, env=self.environment, capture_output=True, text=True, check=False)
+        variables = {**self.environment, **(more or {})}
+        return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
 
 @contextmanager

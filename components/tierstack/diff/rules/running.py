@@ -1,6 +1,7 @@
 """Rules about what stops, restarts or can no longer be reached, and for how long."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tierstack.diff.marks import ABSENT
 from tierstack.diff.model import Operation, Property, at, elements
@@ -66,6 +67,11 @@ def _without_successor(look: Look) -> bool:
 def _old_hosts(look: Look, _: Sequence[Property]) -> Mapping[str, object]:
     hosts = [str(one) for one in elements(look.old("spec hostnames"))]
     return {"hosts": (" ", *listed(hosts)) if hosts else ()}
+
+
+def _major(version: Any) -> str:
+    """`6` of `6.12.0`; whatever else stands there, as it is."""
+    return str(version).removeprefix("v").partition(".")[0]
 
 
 RULES = (
@@ -286,8 +292,20 @@ RULES = (
         risk=Risk.INFORMATION,
         types=("pulumi:providers:*",),
         path=("version", "pluginDownloadURL"),
-        what="is another version of the provider ({old} → {new}): it may see differences that this one does not know",
+        only=lambda found: _major(found.old) == _major(found.new),
+        what="is another version of the provider ({old} → {new}): the plan is made by the new one; a value that is "
+        "known only during the update may still make it replace something",
         instead="",
+    ),
+    Rule(
+        id="provider-major-version",
+        risk=Risk.INFORMATION,
+        types=("pulumi:providers:*",),
+        path="version",
+        only=lambda found: _major(found.old) != _major(found.new),
+        what="is another major version of the provider ({old} → {new}): it may see properties differently, and replace "
+        "what this plan updates, where a value is known only during the update",
+        instead="Read its upgrade guide, and move to it in a pull request of its own.",
     ),
     Rule(
         id="provider-moves",
