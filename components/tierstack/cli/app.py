@@ -8,7 +8,20 @@ import click
 from tierstack.core.errors import ArgumentError, nearest
 from tierstack.engine.project import UsageError
 
-_VERBS = ("check", "up", "preview", "diff", "status", "render", "down", "topology", "rule", "dns", "certificates")
+_VERBS = (
+    "check",
+    "up",
+    "preview",
+    "diff",
+    "compare",
+    "status",
+    "render",
+    "down",
+    "topology",
+    "rule",
+    "dns",
+    "certificates",
+)
 """Modules with a verb each, or a group of them, in the order of the help."""
 
 
