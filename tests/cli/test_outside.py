@@ -14,9 +14,9 @@ from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
 from tierstack.cli import app, main
 from tierstack.cli.app import command
-from tierstack.engine import aim, parts, target
+from tierstack.engine import aim, comparison, parts, target
 from tierstack.engine.output import work_directory
-from tierstack.engine.project import LockedError, UsageError
+from tierstack.engine.project import LockedError, UsageError, find
 
 
 def error_of(done: Any) -> str:
@@ -182,3 +182,19 @@ def test_a_program_that_only_renders_is_rendered(tierstack: Command, project: Ch
     assert (done.exit_code, "local is rendered" in done.stdout) == (0, True), done.exception
     assert json.loads(tierstack("up", "-s", "local", "--json").stdout)["result"] == "succeeded"
     assert "local is rendered" in error_of(tierstack("status", "-s", "local"))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "kept"),
+    [("{name: python, options: {virtualenv: env/here}}", True), ("{name: python}", False), ("python", False)],
+)
+def test_the_base_of_a_comparison_runs_in_the_environment_of_the_working_tree(
+    tmp_path: Path, runtime: str, kept: bool
+) -> None:
+    """Git has no virtual environment, so a checkout of the base has none of its own."""
+    for side in ("tree", "base"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "Pulumi.yaml").write_text(f"name: shop\nruntime: {runtime}\n")
+    (tmp_path / "tree/env/here/bin").mkdir(parents=True)
+    comparison._share_environment(find(tmp_path / "tree"), find(tmp_path / "base"))
+    assert (tmp_path / "base/env/here/bin").is_dir() is kept

@@ -23,6 +23,10 @@ def test_every_page_has_one_place_in_the_sidebar() -> None:
     assert set(places) <= set(PAGES)
 
 
+def test_a_new_page_comes_last_in_the_reference() -> None:
+    assert navigation.below(navigation.HOME, [*PAGES, "docs/new"])["Reference"][-1] == "docs/new"
+
+
 def test_every_page_says_in_prose_what_it_is_for() -> None:
     """The first paragraph stands above any code, table or diagram."""
     without = []

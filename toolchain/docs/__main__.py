@@ -108,7 +108,7 @@ def main() -> int:
     except build.SetupError as problem:
         place.say(f"Diagrams stay text, because mermaid cannot be had: {problem}")
     shutil.rmtree(OUTPUT, ignore_errors=True)
-    command = [python, "-m", "sphinx", "-q", "-b", "html", "--fail-on-warning", "--nitpicky"]
+    command = [python, "-m", "sphinx", "-q", "-b", "html", "--fail-on-warning", "--nitpicky", "--fresh-env"]
     where = ["-c", HERE, "-d", place.state() / "docs-trees", place.ROOT, OUTPUT]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     if subprocess.run([*command, *where], cwd=place.ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode:

@@ -34,6 +34,8 @@ myst_heading_anchors = 4
 myst_heading_slug_func = "toolchain.docs.links.slug"
 myst_fence_as_directive = ["mermaid"]
 
+highlight_language = "text"  # of a block that names none: output, and commands with a word on each
+
 html_theme = "furo"
 html_static_path = ["static", "../../build/docs-static"]
 html_css_files = ["site.css"]
@@ -72,7 +74,8 @@ def add_navigation(app: Any, page: str, source: list[str]) -> None:
     for caption, pages in navigation.below(page, sorted(app.env.found_docs)).items():
         named = f":caption: {caption}\n" if caption else ""
         entries = "\n".join(f"/{one}" for one in pages)
-        text += f"\n\n```{{toctree}}\n:hidden:\n:titlesonly:\n{named}\n{entries}\n```\n"
+        hidden = "" if page in navigation.LISTED else ":hidden:\n"
+        text += f"\n\n```{{toctree}}\n{hidden}:titlesonly:\n{named}\n{entries}\n```\n"
     source[0] = text
 
 

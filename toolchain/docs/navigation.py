@@ -1,4 +1,4 @@
-"""The order of the site's pages (pure). A page that stands here nowhere fails tests/docs/test_navigation.py."""
+"""The order of the site's pages (pure). A page of `docs` that stands here nowhere comes last in the reference."""
 
 HOME = "README"
 
@@ -28,6 +28,12 @@ SECTIONS: dict[str, list[str]] = {
 }
 """Heading in the sidebar, and the pages below it."""
 
+LISTED = ("docs/decisions/README",)
+"""First pages of folders that show what is below them; the others have a table of their own."""
+
+LAST = ("docs/components/links",)
+"""Pages that stand behind the others of their folder."""
+
 MOVED_UNDER = {"docs/importing": "docs/how-to/README", "docs/move-to-kubernetes": "docs/how-to/README"}
 """Pages that stand under another folder's first page than their own."""
 
@@ -35,14 +41,16 @@ MOVED_UNDER = {"docs/importing": "docs/how-to/README", "docs/move-to-kubernetes"
 def children(page: str, pages: list[str]) -> list[str]:
     """What stands below a folder's first page: the other pages of the folder, and those that belong to it."""
     folder = page.removesuffix("README")
-    own = [one for one in pages if one.startswith(folder) and one != page]
+    own = sorted((one for one in pages if one.startswith(folder) and one != page), key=lambda one: (one in LAST, one))
     return own + [one for one, parent in MOVED_UNDER.items() if parent == page and one in pages]
 
 
 def below(page: str, pages: list[str]) -> dict[str, list[str]]:
     """The pages that a page has below it in the sidebar, by heading ("" for none)."""
     if page == HOME:
-        return SECTIONS
+        placed = {one for listed in SECTIONS.values() for one in listed} | set(MOVED_UNDER) | {HOME}
+        rest = [one for one in pages if one not in placed and one.removeprefix("docs/").count("/") == 0]
+        return SECTIONS | {"Reference": [*SECTIONS["Reference"], *rest]}
     if page.endswith("/README"):
         return {"": children(page, pages)}
     return {}
