@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,15 @@ def uv(*arguments: str | Path) -> str:
 
 
 def interpreters() -> dict[str, Path]:
-    """The Pythons of this machine that the package is for, by version."""
+    """The Pythons of this machine that the package is for, by version: on PATH, or kept by pyenv."""
     found = {"{}.{}".format(*sys.version_info): Path(sys.executable)}
+    kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for version in ("3.11", "3.12", "3.13", "3.14"):
-        program = shutil.which(f"python{version}")
-        ask = [program or "false", "-c", "import sys; print(sys.executable)"]
-        done = subprocess.run(ask, capture_output=True, text=True)
-        if done.returncode == 0:
-            found.setdefault(version, Path(done.stdout.strip()))
+        for program in (shutil.which(f"python{version}") or "false", *kept.glob(f"{version}.*/bin/python")):
+            ask = [program, "-c", "import sys; print(sys.executable)"]
+            done = subprocess.run(ask, capture_output=True, text=True)
+            if done.returncode == 0 and done.stdout:
+                found.setdefault(version, Path(done.stdout.strip()))
     return found
 
 
@@ -150,6 +152,40 @@ reveal_type(ts.__version__)
         python = consumer / "env" / "bin" / "python"
         said = run(program, "--pythonpath", python, "--outputjson", cwd=cwd or consumer, code=code)
         return [one["message"] for one in json.loads(said)["generalDiagnostics"]]
+
+
+@pytest.mark.parametrize(("tool", "end"), [("pip", max), ("uv", min)])
+def test_a_project_of_its_own(tool: str, end: Callable[[Iterable[str]], str], wheel: Path, tmp_path: Path) -> None:
+    """From an empty directory: an environment, the wheel, a program; `virtualenv` instead of an activated environment."""
+    found = interpreters()
+    interpreter = found[end(found)]
+    wanted = ["--constraint", str(ROOT / "constraints.txt"), str(wheel)]
+    if tool == "pip":
+        run(interpreter, "-m", "venv", ".venv", cwd=tmp_path)
+        run(tmp_path / ".venv" / "bin" / "pip", "install", "-q", *wanted, cwd=tmp_path)
+    else:
+        uv("venv", "-q", "--seed", "--python", interpreter, tmp_path / ".venv")
+        uv("pip", "install", "-q", "--python", tmp_path / ".venv" / "bin" / "python", *wanted)
+    shutil.copy(ROOT / "examples" / "redis-by-purpose" / "__main__.py", tmp_path)
+    runtime = {"name": "python", "options": {"virtualenv": ".venv"}}
+    (tmp_path / "Pulumi.yaml").write_text(json.dumps({"name": "mine", "runtime": runtime}))
+    digest = f"17.6@sha256:{64 * '0'}"
+    images = {f"image:{name}": f"registry.example/{name}:{digest}" for name in ("app", "valkey")}
+    (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": images}))
+    (tmp_path / "state").mkdir()
+    own = {"PULUMI_BACKEND_URL": f"file://{tmp_path}/state", "PULUMI_CONFIG_PASSPHRASE": "x", "PYTHONPATH": ""}
+    for words in (
+        "stack init dev",
+        "preview -s dev",
+        "up -s dev --yes --skip-preview",
+        "preview -s dev --expect-no-changes",
+        "destroy -s dev --yes --skip-preview",
+    ):
+        command = ["pulumi", "--non-interactive", "--color=never", *words.split()]
+        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **own}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if words.startswith("up"):
+            assert len(list((tmp_path / "rendered").rglob("*.yaml"))) > 20
 
 
 class TestVersions:

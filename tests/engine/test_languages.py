@@ -5,7 +5,6 @@ the wheel installs. Both render what the same program in Python renders.
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import typescript_sdk
-from toolchain import npm_packages
+from tests.languages import compiled, node, project_of_node, run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CASES = ROOT / "tests" / "cases" / "languages"
 EXAMPLES = ROOT / "examples"
 PLUGINS = Path(sys.executable).parent
 IMAGE = "registry.example/shop:17@sha256:" + "a" * 64
@@ -56,20 +53,6 @@ def example() -> dict[str, Any]:
     return program
 
 
-def run(folder: Path, *command: str | Path, path: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
-    (folder / "state").mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "PATH": path or os.environ["PATH"],
-        "PULUMI_BACKEND_URL": f"file://{folder}/state",
-        "PULUMI_CONFIG_PASSPHRASE": "x",
-        **more,
-    }
-    return subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-
-
 def pulumi(folder: Path, *arguments: str, path: str = "") -> str:
     done = run(folder, "pulumi", "--non-interactive", "--color=never", *arguments, "--stack=dev", path=path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -87,27 +70,6 @@ def in_yaml(folder: Path, program: dict[str, Any]) -> None:
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(program, sort_keys=False))
     assert run(folder, "pulumi", "stack", "init", "dev").returncode == 0
-
-
-def in_node(folder: Path) -> Path:
-    """A project with the packages of npm and the generated one."""
-    shutil.copytree(EXAMPLES / "typescript", folder, ignore=shutil.ignore_patterns("bin", "node_modules", "sdks"))
-    (folder / "Pulumi.yaml").unlink()  # the automation API writes its own
-    modules = folder / "node_modules"
-    modules.mkdir()
-    for package in (npm_packages.make() / "node_modules").iterdir():
-        (modules / package.name).symlink_to(package)
-    typescript_sdk.write(modules)
-    shutil.copy(CASES / "run.cjs", folder)
-    return folder
-
-
-def node(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return run(folder, npm_packages.node(), *arguments)
-
-
-def compiled(folder: Path) -> "subprocess.CompletedProcess[str]":
-    return node(folder, "node_modules/typescript/bin/tsc", "--project", ".")
 
 
 def manifests(folder: Path) -> dict[str, str]:
@@ -196,7 +158,7 @@ class TestYaml:
 @pytest.mark.node
 class TestTypeScript:
     def test_it_compiles_comes_up_stays_and_goes(self, tmp_path: Path, python: dict[str, str]) -> None:
-        folder = in_node(tmp_path / "shop")
+        folder = project_of_node(tmp_path / "shop")
         done = compiled(folder)
         assert done.returncode == 0, done.stdout
         for verb in ("preview", "up", "again"):
@@ -209,7 +171,7 @@ class TestTypeScript:
         assert not list((folder / "rendered").rglob("*.yaml"))
 
     def test_the_compiler_finds_wrong_arguments(self, tmp_path: Path) -> None:
-        folder = in_node(tmp_path / "shop")
+        folder = project_of_node(tmp_path / "shop")
         program = (folder / "index.ts").read_text()
         slips = {
             'tier: "100k"': 'tier: "100"',
@@ -230,7 +192,7 @@ class TestTypeScript:
         assert "'OutGatewayEndpoint' is missing the following properties" in compiled(folder).stdout
 
     def test_the_engine_tells_wrong_arguments(self, tmp_path: Path) -> None:
-        folder = in_node(tmp_path / "shop")
+        folder = project_of_node(tmp_path / "shop")
         (folder / "wrong.js").write_text(WRONG)
         done = node(folder, "run.cjs", "wrong.js", "preview")
         said = done.stdout + done.stderr
