@@ -44,10 +44,13 @@ preview: core ## what `up` would change
 render: core ## Kubernetes manifests of STACK into rendered/STACK/, without any cluster
 	@$(TIERSTACK) render $(WHERE)
 
-lint: setup ## formatting, lint and types
+lint: setup ## formatting, lint and types; workflows and their scripts
 	@$(ENV) ruff format --check .
 	@$(ENV) ruff check .
 	@$(ENV) pyright
+	@$(ENV) actionlint .github/workflows/*.yml examples/workflows/.github/workflows/*.yml
+	@$(ENV) zizmor --offline --quiet --no-progress --persona=auditor .github examples/workflows
+	@$(ENV) shellcheck --external-sources --source-path=SCRIPTDIR .ci/run examples/workflows/ci/*.sh
 
 fmt: setup ## format and fix what can be fixed
 	@$(ENV) ruff format .

@@ -159,34 +159,6 @@ def test_the_command_tells_its_version() -> None:
     assert importlib.metadata.version("tierstack") == PROJECT["version"]
 
 
-def workflows() -> dict[str, dict[object, object]]:
-    return {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
-
-
-def test_actions_are_pinned_by_commit_with_their_version() -> None:
-    for path in (ROOT / ".github/workflows").glob("*.yml"):
-        for line in re.findall(r"^.*\buses:.*$", path.read_text(), re.MULTILINE):
-            assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), f"{path.name}: {line}"
-
-
-def test_an_action_has_one_version_in_all_workflows() -> None:
-    used = places(r"uses: (\S+@\S+)", sorted((ROOT / ".github/workflows").glob("*.yml")))
-    each = {one for names in used.values() for one in names}
-    assert len({one.partition("@")[0] for one in each}) == len(each), sorted(each)
-
-
-def test_only_the_job_that_publishes_may_write() -> None:
-    for name, workflow in workflows().items():
-        assert "permissions" in workflow, f"{name}: without `permissions` a job gets the repository's default"
-    release = workflows()["release.yml"]
-    assert release["permissions"] == {}
-    jobs = release["jobs"]
-    assert isinstance(jobs, dict)
-    writing = [name for name, job in jobs.items() if "write" in job.get("permissions", {}).values()]
-    assert writing == ["publish"]
-    assert not [step for step in jobs["publish"]["steps"] if "checkout" in step.get("uses", "")]
-
-
 def test_hooks_run_what_the_project_installs() -> None:
     """No hook comes from elsewhere, so a commit needs no network."""
     configuration = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())

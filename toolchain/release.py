@@ -33,6 +33,13 @@ def notes(changelog: str, version: str) -> str:
     return body.strip() + "\n"
 
 
+def ready(changelog: str, version: str, tags: Iterable[str]) -> None:
+    """Raises ValueError where this version cannot be published."""
+    notes(changelog, version)
+    if f"v{version}" in tags:
+        raise ValueError(f"the tag v{version} exists: set another `version` in pyproject.toml")
+
+
 def needs(name: str, extras: Iterable[str] = ()) -> set[str]:
     """The installed packages that `name` needs, with its `extras`, and those that these need; itself left out."""
     from packaging.requirements import Requirement
@@ -113,9 +120,20 @@ def schema() -> str:
     return json.dumps(json.loads(component_host.ComponentHost(names).schema or "{}"), indent=2) + "\n"
 
 
+def own_version() -> str:
+    """The version in pyproject.toml."""
+    return tomllib.loads((place.ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def check() -> None:
+    """Raises ValueError where the version cannot be published. Reads the checkout alone, with all its tags."""
+    listed = subprocess.run(["git", "tag", "--list"], cwd=place.ROOT, capture_output=True, text=True, check=True)
+    ready((place.ROOT / "CHANGELOG.md").read_text(), own_version(), listed.stdout.split())
+
+
 def write(dist: Path) -> str:
     """Fill `dist` and return the version. Raises ValueError for a changelog that is not ready."""
-    version = tomllib.loads((place.ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = own_version()
     text = notes((place.ROOT / "CHANGELOG.md").read_text(), version)
     shutil.rmtree(dist, ignore_errors=True)
     dist.mkdir()
@@ -134,8 +152,13 @@ def write(dist: Path) -> str:
     return version
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    """`--check` builds nothing: only whether the version can be published."""
     try:
+        if arguments == ["--check"]:
+            check()
+            place.say(f"Version {own_version()} can be published.")
+            return 0
         version = write(place.ROOT / "dist")
     except ValueError as problem:
         place.say(str(problem))
@@ -148,4 +171,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

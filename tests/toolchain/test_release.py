@@ -66,3 +66,9 @@ def test_the_schema_has_every_component() -> None:
     from tierstack.component_host import COMPONENTS
 
     assert set(json.loads(release.schema())["resources"]) == {f"tierstack:index:{name}" for name in COMPONENTS}
+
+
+def test_a_version_is_published_once() -> None:
+    release.ready(CHANGELOG, "1.1.0", ["v1.0.0", "1.1.0"])
+    with pytest.raises(ValueError, match=r"the tag v1\.1\.0 exists: set another `version`"):
+        release.ready(CHANGELOG, "1.1.0", ["v1.0.0", "v1.1.0"])

@@ -34,7 +34,7 @@ LISTED = ("docs/decisions/README",)
 LAST = ("docs/components/links",)
 """Pages that stand behind the others of their folder."""
 
-MOVED_UNDER = {"docs/importing": "docs/how-to/README", "docs/move-to-kubernetes": "docs/how-to/README"}
+MOVED_UNDER = dict.fromkeys(["docs/ci", "docs/importing", "docs/move-to-kubernetes"], "docs/how-to/README")
 """Pages that stand under another folder's first page than their own."""
 
 

@@ -96,7 +96,8 @@ def _others(root: Path) -> Iterator[tuple[str, str, str, str]]:
         yield NPM, name, version, "toolchain/npm/package.json"
     for name, pin in tomllib.loads((root / "toolchain/pins.toml").read_text())["docs"].items():
         yield NPM, name, pin["version"], DOCS
-    for file in sorted((root / ".github/workflows").glob("*.yml")):
+    workflows = [*root.glob(".github/workflows/*.yml"), *root.glob("examples/workflows/.github/workflows/*.yml")]
+    for file in sorted(workflows):
         for name, version in used_actions(file.read_text()):
             yield ACTION, name, version, file.relative_to(root).as_posix()
     official = root / "images/official.json"
