@@ -10,6 +10,7 @@ SECTIONS: dict[str, list[str]] = {
         "docs/rules",
         "docs/cli",
         "docs/diff",
+        "docs/comparison",
         "docs/gitops",
         "docs/languages",
         "docs/tiers",
