@@ -1,12 +1,13 @@
 """What AppCluster registers on both platforms: golden files, the order of things, and where secrets go."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
-from tests.app_cluster.samples import FULL, args, given, redis, release_name
+from tests.app_cluster.samples import FULL, args, database, given, redis, release_name
 from tests.gateway.samples import KUBERNETES, endpoint
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.app_cluster import (
@@ -363,14 +364,37 @@ def test_nginx_sees_uploads_and_cannot_change_them(on: str) -> None:
     assert found is True
 
 
-def test_another_image_is_another_job() -> None:
+OTHER_JOBS: dict[str, dict[str, Any]] = {
+    "image": {"image": "registry.example.org/shop:2@sha256:" + "2" * 64},
+    "command": {"migration": MigrationArgs(command=["other"])},
+    "time": {"migration": MigrationArgs(command=["php", "bin/migrate"], timeout_seconds=5)},
+    "variable": {"environment": {"APP_LOCALE": "id"}},
+    "secret": {"secrets": {**FULL["secrets"], "ONE_MORE": "hunter2"}},
+    "database": {"database": replace(database("kubernetes"), host="other-pooler", direct_host="other-rw")},
+    "redis": {"redis": replace(redis("kubernetes"), host="other")},
+    "uploads": {"uploads": None},
+    "user": {"user": "33:33"},
+}
+"""Changes after which the Job of the migration is another one, or finds another world."""
+
+
+@pytest.mark.parametrize("change", OTHER_JOBS)
+def test_what_changes_the_migration_is_another_job(change: str) -> None:
+    """The API server refuses a changed Job. A database of another name, above all, must be migrated."""
+
     def job(**changes: Any) -> str:
         return made(args("kubernetes", **{**FULL, **changes})).named("web-migrate").inputs["metadata"]["name"]
 
-    other = "registry.example.org/shop:2@sha256:" + "2" * 64
     assert job() == job()
-    assert job() != job(image=other)
-    assert job() != job(migration=MigrationArgs(command=["other"]))
+    assert job() != job(**OTHER_JOBS[change])
+
+
+def test_another_database_is_migrated_on_docker_too() -> None:
+    def triggers(**changes: Any) -> dict[str, str]:
+        return made(args("docker", **{**FULL, **changes})).named("web-migrate").inputs["triggers"]
+
+    assert triggers() == triggers()
+    assert triggers() != triggers(database=replace(database("docker"), direct_host="other"))
 
 
 def test_pods_carry_the_labels_that_let_them_through() -> None:

@@ -106,7 +106,7 @@ def test_the_rest_is_of_the_current_release_on_docker() -> None:
     recorder, (old, new) = made("docker"), names("docker")
     image = before_and_after("docker")[1].image
     migration = recorder.named("web-migrate")
-    assert migration.inputs["triggers"] == {"release": new}
+    assert migration.inputs["triggers"]["release"] == new
     assert migration.inputs["image"] == image
     assert f"web-{old}-worker-1" not in {one.name for one in recorder.made}
     for name in (f"web-{new}-worker-1", "web-scheduler"):

@@ -8,6 +8,8 @@ import tierstack as ts
 from tests.names.whole import shop
 from tests.support import Registered, run_program
 from tierstack.platform import TaintEffect, Toleration, TolerationOperator
+from tierstack.platform.kubernetes.config import digest
+from tierstack.platform.revision import ANNOTATION
 
 pytestmark = pytest.mark.graph
 
@@ -73,14 +75,25 @@ def test_without_them_nothing_is_said() -> None:
     assert [one.name for one in made() if any(word in str(one.inputs) for word in words)] == []
 
 
-def test_a_job_is_named_after_its_pods_for_they_cannot_change() -> None:
-    names = {
-        one.inputs["metadata"]["name"]
-        for settings in ({}, SETTINGS, {"priority_class": "other"}, {"extra_labels": {"team": "other"}})
-        for one in made(**settings)
-        if one.inputs["kind"] == "Job"
+@pytest.mark.parametrize("tier", ts.Tier)
+@pytest.mark.parametrize("render_to", [None, "out"])
+@pytest.mark.parametrize("settings", [{}, SETTINGS, {"extra_labels": {"team": "other"}}], ids=["plain", "all", "label"])
+def test_a_job_is_named_by_all_that_it_runs(tier: ts.Tier, render_to: str | None, settings: dict[str, Any]) -> None:
+    """The API server refuses a changed Job, so whatever changes in what is applied must change its name."""
+    platform = ts.Kubernetes(name="shop", render_to=render_to, secret_store="vault" if render_to else None, **settings)
+    made = [one.inputs for one in run_program(lambda: shop(platform, tier)).made]
+    jobs = [one for one in made if one.get("kind") == "Job"]
+    assert jobs
+    for one in jobs:
+        assert one["metadata"]["name"].rpartition("-")[2] == digest(one["spec"]), one["metadata"]["name"]
+
+
+def test_another_password_runs_no_job_again() -> None:
+    found = templates(made())
+    assert {name for name in ("web", "web-worker", "web-migrate") if ANNOTATION in str(found[name]["metadata"])} == {
+        "web",
+        "web-worker",
     }
-    assert len(names) == 4
 
 
 def quality(containers: list[dict[str, Any]]) -> str:

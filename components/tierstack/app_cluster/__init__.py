@@ -42,7 +42,7 @@ __all__ = [
 class AppCluster(Component):
     """A web application behind a Gateway."""
 
-    names = NameRule(docker=39, kubernetes=44, service=True)
+    names = NameRule(docker=39, kubernetes=46, service=True)
     changes = staticmethod(problems_of)
 
     url: pulumi.Output[str]

@@ -161,7 +161,8 @@ class _Release:
                 f"{shared.name}-migrate",
                 self.parent,
                 service,
-                triggers={"release": self.name},
+                # Another database or Redis of the same release has not been migrated.
+                triggers={"release": self.name, **shared.late, **only_here},
                 timeout_seconds=migration.timeout_seconds,
             )
         ]

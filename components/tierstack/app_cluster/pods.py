@@ -1,6 +1,6 @@
 """Pods of one release on Kubernetes, and what runs them: functions of the release, nothing registered here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -8,15 +8,13 @@ import pulumi
 from tierstack.app_cluster import limits, processes, server
 from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import connected, trusted
-from tierstack.app_cluster.identity import digest
 from tierstack.app_cluster.options import SecretDelivery
 from tierstack.app_cluster.release import Release
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CA_FILE, ca_directory
-from tierstack.platform.kubernetes import placement, probes, volumes, workload
+from tierstack.platform.kubernetes import jobs, placement, probes, volumes, workload
 from tierstack.platform.kubernetes.config import config_map, name_of
 from tierstack.platform.kubernetes.manifest import Manifest
-from tierstack.platform.kubernetes.pod_settings import settings
 from tierstack.platform.kubernetes.quantities import resources
 from tierstack.platform.revision import ANNOTATION
 
@@ -38,10 +36,6 @@ _PATIENT = [
     "sh",
 ]
 """Before a command that asks others as soon as it starts, and may run again: tried five times within 15 s."""
-
-
-def _called(release: pulumi.Input[str], name: Callable[[str], str]) -> pulumi.Input[str]:
-    return name(release) if isinstance(release, str) else pulumi.Output.from_input(release).apply(name)
 
 
 def labels(app_name: str, role: str) -> dict[str, str]:
@@ -143,10 +137,11 @@ class Pods:
         before: Sequence[Manifest] = (),
         stop_seconds: int | None = None,
         direct: bool = False,
+        revision: bool = True,
         **fields: Any,
     ) -> Manifest:
         """The template of a role's pods. `before`: containers that end before the others start. `direct`: they may
-        reach the primary of the database itself."""
+        reach the primary of the database itself. `revision`: another secret restarts them."""
         app = self.app
         uid, gid = (int(part) for part in app.user.split(":"))
         own = self.labels(role)
@@ -161,7 +156,7 @@ class Pods:
             before=before,
             volumes=mounted,
             stop_seconds=stop_seconds,
-            annotations={ANNOTATION: self.revision},
+            annotations={ANNOTATION: self.revision} if revision else None,
             serviceAccountName=self.name,
             **workload.NO_TOKEN,
             **fields,
@@ -268,7 +263,7 @@ class Pods:
         return [workload.container("public", release.image, command, resources(64, 0.05), mounts, env=[])]
 
     def migration(self) -> Manifest | None:
-        """A Job named by what it runs: the same release needs it once."""
+        """A Job that runs once for each release, and again where it would find another database, Redis or setting."""
         migration = self.release.migration
         if migration is None:
             return None
@@ -277,13 +272,11 @@ class Pods:
             "migrate", [*_PATIENT, *migration.command], migration.memory_mb, migration.cpu, mounts, direct=True
         )
         waits = self._database_wait()
-        pod = self._pod("migration", [container], mounted, before=waits, direct=True)
-        shape: list[object] = [migration.command, migration.timeout_seconds, len(waits)]
-        if settled := settings(self.app.platform):
-            shape.append(settled)
-        return workload.job(
-            _called(self.release_name, lambda name: f"{self.name}-migrate-{digest([name, *shape], 10)}"),
-            pod,
+        return jobs.job(
+            f"{self.name}-migrate",
+            # Without a revision of the secrets: another password is no reason to migrate again.
+            self._pod("migration", [container], mounted, before=waits, direct=True, revision=False),
+            self.app.platform,
             retries=_MIGRATION_RETRIES,
             deadline_seconds=migration.timeout_seconds + (DATABASE_WAIT_SECONDS if waits else 0),
             labels=self.labels("migration"),

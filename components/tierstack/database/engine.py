@@ -15,8 +15,8 @@ ask a `DataEngine`; none of them knows an engine by name. To add one, write a fo
 Both `build` functions return a `DatabaseConnection` with the same fields filled in, so that consumers ask the link and
 never the engine. What else in the package lists engines or their objects, and is asked to know the new one:
 
-- `cluster_addons/catalog.py`: its operator; `platform/asked.py`, `engine/parts.py` and `engine/manifests.py`: the kinds
-  of the operator's objects, the names that they take, and which of them hold data;
+- `cluster_addons/catalog.py`: its operator; `platform/asked.py`, `engine/parts.py` and `core/fixed_fields.py`: the
+  kinds of the operator's objects, the names that they take, which of them hold data, and what of them never changes;
 - `backup_schedule`: how it is backed up. Until then `BackupScheduleArgs` refuses it;
 - `docs/components/database.md`, the texts of `database/args.py`, and tests as those in `tests/database/postgresql`.
 """

@@ -12,6 +12,7 @@ from fnmatch import translate
 from functools import cache
 from typing import Any
 
+from tierstack.core.fixed_fields import shrinks
 from tierstack.core.quantities import quantity
 from tierstack.diff.compare import properties
 from tierstack.diff.marks import ABSENT, UNKNOWN
@@ -287,8 +288,7 @@ def _merged(group: Sequence[Finding]) -> Finding:
 
 def smaller(old: Any, new: Any) -> bool:
     """A smaller amount than before; one that is gone is smaller than any."""
-    before, after = quantity(old), quantity(new)
-    return before is not None and ((after is not None and after < before) or new is ABSENT)
+    return shrinks(old, None if new is ABSENT else new)
 
 
 def larger(old: Any, new: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import yaml
 
 from tierstack.core.before import at
-from tierstack.core.quantities import quantity
+from tierstack.core.fixed_fields import FIXED_FIELDS, FixedFields, shrinks
 from tierstack.platform.kubernetes.gitops import BEFORE_SCALE_IN, PROTECTION, annotation, step_of
 
 Manifest = dict[str, Any]
@@ -70,11 +70,12 @@ def read(folder: Path) -> dict[Identity, Rendered]:
         for document in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
             if isinstance(document, dict) and isinstance(cast(Manifest, document).get("metadata"), dict):
                 one = cast(Manifest, document)
-                found[_identity(one)] = Rendered(file, one)
+                found[identity(one)] = Rendered(file, one)
     return found
 
 
-def _identity(manifest: Manifest) -> Identity:
+def identity(manifest: Manifest) -> Identity:
+    """What the cluster knows a manifest's object by."""
     metadata: Manifest = manifest["metadata"]
     group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
     return Identity(
@@ -144,6 +145,19 @@ class Refusal:
     field: str
     before: Any
     after: Any
+    instead: str
+    """What to do, as a sentence."""
+    delete: str
+    """See `FixedFields.delete`."""
+
+    @property
+    def command(self) -> str:
+        """What to run before the new manifest is applied. Empty: nothing makes the change possible."""
+        if not self.delete:
+            return ""
+        resource, *options = self.delete.split()
+        namespace = ["-n", self.what.namespace] if self.what.namespace else []
+        return " ".join(["kubectl", *namespace, "delete", resource, self.what.name, *options])
 
     def __str__(self) -> str:
         path, before, after = _difference(self.field, self.before, self.after)
@@ -154,30 +168,23 @@ def refused(before: Mapping[Identity, Rendered], now: Mapping[Identity, Rendered
     """The changes of immutable fields between two folders, and volumes that would shrink."""
     found: list[Refusal] = []
     for one in sorted(before.keys() & now.keys()):
-        rules = _RULES.get(one.kind)
-        if rules is None:
+        if (kind := _kind(one)) is None:
             continue
-        old, new = before[one].manifest.get("spec", {}), now[one].manifest.get("spec", {})
-        for path in rules:
-            values = [at(spec, *path) for spec in (old, new)]
-            if path in _SIZES and values[0] is not None:
-                if (quantity(values[1]) or 0) < (quantity(values[0]) or 0):
-                    found.append(Refusal(one, ".".join(("spec", *path)), *values))
-            elif values[0] != values[1] and path not in _SIZES:
-                found.append(Refusal(one, ".".join(("spec", *path)), *values))
+        old, new = (folder[one].manifest.get("spec", {}) for folder in (before, now))
+        for path in kind.fixed:
+            was, would_be = at(old, *path), at(new, *path)
+            if kind.is_changed(path, was, would_be):
+                found.append(Refusal(one, ".".join(("spec", *path)), was, would_be, kind.instead, kind.delete))
+        for path in kind.growing.values():
+            was, would_be = at(old, *path), at(new, *path)
+            if shrinks(was, would_be):
+                found.append(Refusal(one, ".".join(("spec", *path)), was, would_be, kind.keep_size, ""))
     return found
 
 
-_SIZES = (("resources", "requests", "storage"), ("storage", "size"), ("walStorage", "size"))
-# Kubernetes: "Persistent Volumes", "StatefulSet Basics" and the validation of each kind; CloudNativePG: "Storage".
-_RULES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "PersistentVolumeClaim": (("storageClassName",), ("accessModes",), ("volumeMode",), _SIZES[0]),
-    "StatefulSet": (("serviceName",), ("selector",), ("podManagementPolicy",), ("volumeClaimTemplates",)),
-    "Deployment": (("selector",),),
-    "Job": (("template",), ("selector",), ("completions",)),
-    "Cluster": (("storage", "storageClass"), ("walStorage", "storageClass"), _SIZES[1], _SIZES[2]),
-    "Pooler": (("cluster", "name"), ("type",)),
-}
+def _kind(one: Identity) -> FixedFields | None:
+    found = [kind for kind in FIXED_FIELDS if (kind.group, kind.kind) == (one.group, one.kind)]
+    return found[0] if found else None
 
 
 def _difference(path: str, before: Any, after: Any) -> tuple[str, Any, Any]:
@@ -204,8 +211,4 @@ def _shown(value: Any) -> str:
 def advice(refusals: list[Refusal]) -> Iterator[str]:
     """What to do about them, one line each."""
     for one in refusals:
-        if one.what.kind == "StatefulSet":
-            command = f"kubectl -n {one.what.namespace} delete statefulset {one.what.name} --cascade=orphan"
-            yield f"{one}; before you apply it: {command} (its pods go on running, and the new one takes them over)"
-        else:
-            yield f"{one}; take the change back, or move the data to a new {one.what.kind}"
+        yield f"{one}. {one.instead}" + (f" Run: {one.command}" if one.command else "")

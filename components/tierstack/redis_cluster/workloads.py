@@ -5,12 +5,11 @@ from typing import Any
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.platform.internal_ca import kubernetes as certificates
-from tierstack.platform.kubernetes import placement, probes, volumes, workload
+from tierstack.platform.kubernetes import jobs, placement, probes, volumes, workload
 from tierstack.platform.kubernetes.claim import claim_spec
-from tierstack.platform.kubernetes.config import digest, name_of
+from tierstack.platform.kubernetes.config import name_of
 from tierstack.platform.kubernetes.gitops import BEFORE_SCALE_IN
 from tierstack.platform.kubernetes.manifest import Manifest
-from tierstack.platform.kubernetes.pod_settings import settings
 from tierstack.platform.kubernetes.quantities import resources
 from tierstack.platform.revision import ANNOTATION
 from tierstack.redis_cluster import handover, node, topology
@@ -144,7 +143,7 @@ def proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
 def alone(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
     """The Job before a store becomes a single node; where it is new or single already, it ends at once.
 
-    Named by its configuration: a stack that has grown has it no more, and one that shrinks makes it again.
+    A stack that has grown has it no more, and one that shrinks makes it again.
     """
     container = workload.container(
         "handover",
@@ -153,15 +152,14 @@ def alone(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
         resources(32, 0.05),
         _mounts(data=False),
     )
-    digits = name_of(config).rpartition("-")[2]
-    if settled := settings(args.platform, stores=True):  # a Job's pods cannot change
-        digits = digest([digits, settled])
-    return workload.job(
-        f"{name}-alone-{digits}",
-        # Without a revision of the secret, because a Job's pods cannot change.
+    return jobs.job(
+        f"{name}-alone",
+        # Without a revision of the secret: another password is no reason to run it again.
         _pod(name, "handover", container, _volumes(config, secret)),
+        args.platform,
         retries=2,
         deadline_seconds=handover.DEADLINE_SECONDS,
+        stores=True,
     )
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tierstack.platform.kubernetes import network, placement, probes, volumes, workload
+from tierstack.platform import Kubernetes
+from tierstack.platform.kubernetes import jobs, network, placement, probes, volumes, workload
 from tierstack.platform.kubernetes.budget import disruption_budget
 from tierstack.platform.kubernetes.claim import claim_spec
 from tierstack.platform.kubernetes.config import config_map, name_of
@@ -103,7 +104,7 @@ class TestWorkload:
 
     def test_a_job_ends_and_is_made_anew_after_a_failure(self) -> None:
         template = self.pod()
-        made = workload.job("migrate", template, retries=4, deadline_seconds=60)
+        made = jobs.job("migrate", template, Kubernetes(name="shop"), retries=4, deadline_seconds=60)
         assert made["spec"]["template"]["spec"]["restartPolicy"] == "Never"
         assert made["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
         assert "restartPolicy" not in template["spec"], "the caller's template is not changed"

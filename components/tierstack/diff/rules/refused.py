@@ -1,63 +1,62 @@
 """Rules about what the cluster will refuse: fields that are fixed, and volumes that would shrink."""
 
+from collections.abc import Iterator
+from typing import Any
+
+from tierstack.core.fixed_fields import FIXED_FIELDS, FixedFields, Path
+from tierstack.diff.marks import ABSENT
 from tierstack.diff.model import Operation
-from tierstack.diff.risk import Risk, Rule, smaller
-from tierstack.diff.rules.data import DATABASE
+from tierstack.diff.risk import Risk, Rule, Test, smaller
 
 _UPDATED = frozenset({Operation.UPDATE})
 
 
-def _shrinks(id_: str, types: tuple[str, ...], path: str, instead: str) -> Rule:
+def _types(of: FixedFields) -> tuple[str, ...]:
+    return (f"kubernetes:{of.group or 'core'}/*:{of.kind}",)
+
+
+def _shrinks(of: FixedFields, part: str, path: Path) -> Rule:
     return Rule(
-        id=id_,
+        id="-".join(filter(None, (of.rule, part, "shrinks"))),
         risk=Risk.REFUSED,
-        types=types,
+        types=_types(of),
         operations=_UPDATED,
-        path=path,
+        path=" ".join(("spec", *path)),
         test=smaller,
         what="would shrink: volumes grow, and never shrink",
-        instead=instead,
+        instead=of.keep_size,
     )
 
 
-def _fixed(id_: str, kind: str, path: str, instead: str) -> Rule:
+def _fixed(of: FixedFields, path: Path) -> Rule:
     # The engine knows these fields, and would replace the object; a GitOps tool applies the file, and fails.
     return Rule(
-        id=id_,
+        id=f"{of.rule}-fixed",
         risk=Risk.REFUSED,
-        types=(f"kubernetes:*:{kind}",),
+        types=_types(of),
         operations=_UPDATED | {Operation.REPLACE},
-        path=path,
+        # The field itself, or whatever is below it.
+        path=" ".join(("spec", *path, "**")),
+        test=_test(of, path),
         what="changes a field that is fixed once the object exists",
-        instead=instead,
+        instead=of.instead,
         condition=lambda look: look.plan.files and look.old("metadata name") == look.new("metadata name"),
     )
 
 
-_MOVE = "Keep the size. To go back, restore a backup into a new database with smaller volumes, and switch over."
-_ORPHAN = "Delete it with `--cascade=orphan` first: its pods go on running, and the new one takes them over."
-_DELETE_JOB = "Run `kubectl delete job` on it first. Argo CD does that by itself where the Job is a hook."
-_AGAIN = "Take the change back, or delete the object first."
+def _test(of: FixedFields, path: Path) -> Test:
+    def known(value: Any) -> Any:
+        return None if value is ABSENT else value
 
-# Kubernetes: "Persistent Volumes", "StatefulSet Basics" and the validation of each kind; CloudNativePG: "Storage".
-RULES = (
-    _shrinks("database-shrinks", DATABASE, "spec storage size", _MOVE),
-    _shrinks("database-wal-shrinks", DATABASE, "spec walStorage size", _MOVE),
-    _shrinks(
-        "claim-shrinks",
-        ("kubernetes:core/v1:PersistentVolumeClaim",),
-        "spec resources requests storage",
-        "Keep the size, or copy the files to a new claim.",
-    ),
-    _fixed("claim-fixed", "PersistentVolumeClaim", "spec storageClassName", "Move the data to a new claim."),
-    _fixed("claim-fixed", "PersistentVolumeClaim", "spec accessModes **", "Move the data to a new claim."),
-    _fixed("statefulset-fixed", "StatefulSet", "spec serviceName", _ORPHAN),
-    _fixed("statefulset-fixed", "StatefulSet", "spec selector **", _ORPHAN),
-    _fixed("statefulset-fixed", "StatefulSet", "spec podManagementPolicy", _ORPHAN),
-    _fixed("statefulset-fixed", "StatefulSet", "spec volumeClaimTemplates **", _ORPHAN),
-    _fixed("deployment-fixed", "Deployment", "spec selector **", _AGAIN),
-    _fixed("job-fixed", "Job", "spec template **", _DELETE_JOB),
-    _fixed("database-fixed", "Cluster", "spec storage storageClass", "Restore a backup into a new database."),
-    _fixed("database-fixed", "Cluster", "spec walStorage storageClass", "Restore a backup into a new database."),
-    _fixed("pooler-fixed", "Pooler", "spec cluster name", _AGAIN),
-)
+    return lambda old, new: of.is_changed(path, known(old), known(new))
+
+
+def _rules() -> Iterator[Rule]:
+    for one in FIXED_FIELDS:
+        for part, path in one.growing.items():
+            yield _shrinks(one, part, path)
+        for path in one.fixed:
+            yield _fixed(one, path)
+
+
+RULES = tuple(_rules())

@@ -6,7 +6,7 @@ Whatever is not an argument here is given as a field, under the name that the Ku
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tierstack.platform.kubernetes.manifest import REPLACE_UNREADY, Manifest, manifest
+from tierstack.platform.kubernetes.manifest import Manifest, manifest
 
 POD_SECURITY: Manifest = {
     "runAsNonRoot": True,
@@ -148,13 +148,3 @@ def stateful_set(
         **fields,
     }
     return manifest("apps/v1", "StatefulSet", name, spec, annotations=annotations)
-
-
-def job(
-    name: Any, template: Manifest, *, retries: int, deadline_seconds: int, labels: Mapping[str, str] | None = None
-) -> Manifest:
-    """A Job, which can never change: name it by all that it runs. It fails after so many `retries`, or at its deadline;
-    the next update then makes it anew."""
-    never = {**template, "spec": {**template["spec"], "restartPolicy": "Never"}}
-    spec = {"backoffLimit": retries, "activeDeadlineSeconds": deadline_seconds, "template": never}
-    return manifest("batch/v1", "Job", name, spec, labels=labels, annotations=REPLACE_UNREADY)
