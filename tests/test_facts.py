@@ -17,11 +17,11 @@ from tierstack.cli import app as cli
 from tierstack.cli import deferred
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.component_host import COMPONENTS
+from tierstack.core.documentation import attribute_documentation
 from tierstack.database.postgresql.engine import OLDEST_VERSION
 from tierstack.gateway.args import GatewayArgs
 from tierstack.platform import files
 from tierstack.platform.component import Component
-from tierstack.stack.derive import attribute_documentation
 
 pytestmark = pytest.mark.pure
 

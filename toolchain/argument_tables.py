@@ -86,7 +86,7 @@ def table(cls: type[Any], without: tuple[str, ...] = ()) -> str:
 
     Raises ValueError for an argument without a docstring.
     """
-    from tierstack.stack.derive import attribute_documentation
+    from tierstack.core.documentation import attribute_documentation
 
     texts: dict[str, str] = {}
     for base in reversed(cls.__mro__):

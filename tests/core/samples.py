@@ -13,6 +13,7 @@ from tierstack.links import SecretRef
 class Inner:
     size: int
     names: list[str] = field(default_factory=list)
+    item_names: list[str] | None = None
 
 
 @dataclass(kw_only=True)
@@ -27,6 +28,9 @@ class Sample:
     inner: Inner | None = None
     inners: list[Inner] = field(default_factory=list)
     max_open_files: int = 10
+    memory_mb: int | None = None
+    stop_seconds: int | None = None
+    cpu: float | None = None
     late: pulumi.Input[str] | None = None
     many_late: list[pulumi.Input[str]] | None = None
     password: SecretRef | None = None

@@ -91,7 +91,7 @@ def test_the_caller_s_object_is_not_changed() -> None:
 
 def test_a_key_that_is_no_text() -> None:
     (found,) = problems_of(Sample, {"name": "shop", 3: 4})
-    assert str(found).startswith("3: is not a known key; known keys: count, enabled,")
+    assert str(found).startswith("3: is not a known key; known keys: count, cpu,")
 
 
 @pytest.mark.parametrize("platform", [DockerHost(name="shop"), Kubernetes(name="shop", render_to="out")])

@@ -269,3 +269,44 @@ def refusal(program: Callable[[], None]) -> str:
 
     assert not run_program(refused).of_type("ScheduledBackup")
     return said[0]
+
+
+class TestOneOfSeveral:
+    """What stands in a map or a list of another is refused with its place, and not by itself: no class name says which
+    of the roles is wrong."""
+
+    def app(self, **more: Any) -> Any:
+        given: dict[str, Any] = {"platform": K, "tier": ts.Tier.USERS_100K, "image": IMAGE, "hostnames": ["a.example"]}
+        return ts.AppClusterArgs(**given, php=ts.PhpFpmArgs(document_root="/srv"), **more)
+
+    def test_a_role_is_named(self) -> None:
+        roles: dict[str, Any] = {
+            "worker": ts.RoleArgs(comand=["work"]),  # type: ignore[call-arg]
+            "mail": ts.RoleArgs(command=["mail"], memory="512Mi"),  # type: ignore[call-arg]
+            "right": ts.RoleArgs(command=["right"]),
+        }
+        assert told(lambda: self.app(roles=roles)) == [
+            "AppClusterArgs: 4 problems",
+            "  gateway: is required; give a GatewayEndpoint [missing-key]",
+            "  roles.worker.comand: is not a known key; did you mean `command`? [unknown-key]",
+            '  roles.worker.command: is required; write a list of text, such as `["php", "artisan", "queue:work", '
+            '"--queue=mail"]` [missing-key]',
+            "  roles.mail.memory: is not a known key; write `memory_mb: 512` [unknown-key]",
+        ]
+
+    def test_an_element_of_a_list_is_numbered(self) -> None:
+        networks = [
+            ts.OutboundNetwork(cidr="10.0.0.0/8", ports=[5432]),
+            ts.OutboundNetwork("10.1.0.0/16"),  # type: ignore[call-arg, misc]
+        ]
+        assert told(lambda: ts.OutboundArgs(networks=networks))[1:3] == [
+            "  networks[1] = '10.1.0.0/16': is given without its keyword; write each argument as `keyword=value` "
+            "[no-keyword]",
+            "  networks[1].cidr: is required; write a text, such as `10.20.0.0/16` [missing-key]",
+        ]
+
+    def test_a_plain_dict_beside_it(self) -> None:
+        """A program may mix both."""
+        roles: dict[str, Any] = {"mail": {"comand": ["x"]}, "worker": ts.RoleArgs(comand=["x"])}  # type: ignore[call-arg]
+        found = [line.partition(":")[0].strip() for line in told(lambda: self.app(roles=roles))]
+        assert {"roles.mail.comand", "roles.worker.comand"} <= set(found)

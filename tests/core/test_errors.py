@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, shorten
-from tierstack.core.errors import ArgumentError, nearest, out_of_range, rule, unknown_key
+from tierstack.core.errors import ArgumentError, nearest, out_of_range, rule
 from tierstack.core.hostnames import hostname_problems
+from tierstack.core.suggestions import unknown_key
 
 
 class _Mode(StrEnum):

@@ -53,6 +53,7 @@ def test_the_base_of_the_cases_is_right(base: dict[str, Any], kind: str) -> None
 @pytest.mark.parametrize("case", WRONG, ids=lambda case: case["name"].replace(" ", "-"))
 def test_wrong_configuration(case: dict[str, Any]) -> None:
     found = [str(one) for one in problems_of(case)]
+    assert len(found) == case.get("problems", len(found))
     if "expect" in case:
         assert found == case["expect"]
     else:

@@ -37,8 +37,8 @@ class AppClusterArgs:
     image: pulumi.Input[str]
     """The application's image, by digest. All processes run from it."""
     hostnames: list[str]
-    """Names that it answers to, in lower case; the first is in `url`. `*.example.org` covers one label (not for the
-    first)."""
+    """Names that it answers to, in lower case, such as `[shop.example, www.shop.example]`; the first is in `url`.
+    `*.example.org` covers one label (not for the first)."""
     gateway: GatewayEndpoint
     """The Gateway in front of it."""
     php: PhpFpmArgs | None = None

@@ -58,7 +58,8 @@ class HttpServerArgs:
     """How to start it, in the foreground, such as `["php", "artisan", "octane:start", "--host=0.0.0.0",
     "--port=8080"]`."""
     memory_mb: int
-    """Hard limit of a container in MiB. 32 to 262144. It has no default, because only you know your server."""
+    """Hard limit of a container in MiB, such as `512`. 32 to 262144. It has no default, because only you know your
+    server."""
     concurrency: int | None = None
     """Requests that a container answers at a time, each with a database connection, such as the workers of Octane; for
     the sums of `tierstack check`. 1 to 1000. None: as many as the children of PHP-FPM in the tier."""
@@ -121,8 +122,8 @@ class UploadsArgs:
     """A volume for files that users upload; web containers, roles and the migration share it."""
 
     path: str
-    """Directory of the files in the containers, and the value of UPLOADS_DIR; not the document root, and no parent of
-    it."""
+    """Directory of the files in the containers, such as `/srv/uploads`, and the value of UPLOADS_DIR; not the document
+    root, and no parent of it."""
     storage_gb: int = 20
     """Kubernetes: GiB of the volume. 1 to 65536. Default: 20."""
     access_mode: str = "ReadWriteMany"
@@ -181,8 +182,8 @@ class QueueScaling:
     that wait."""
 
     list_name: str
-    """Key of the list of waiting jobs, with the prefix of the application: Laravel's default queue is
-    `laravel_database_queues:default`."""
+    """Key of the list of waiting jobs, with the prefix of the application, such as
+    `laravel_database_queues:default`, the default queue of Laravel."""
     jobs_per_worker: int = 20
     """Waiting jobs for which one more process runs. 1 to 1000000. Default: 20."""
     redis: str | None = None

@@ -13,7 +13,7 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, a_or_an, unknown_key
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, a_or_an
 from tierstack.core.keys import (
     Group,
     Secret,
@@ -27,6 +27,7 @@ from tierstack.core.keys import (
     plain_in,
 )
 from tierstack.core.known import Known
+from tierstack.core.suggestions import in_its_unit, unknown_key
 
 Loaded = tuple[Any, list[Diagnostic]]
 """A value converted, with the problems of its shape."""
@@ -54,15 +55,33 @@ def keys_given(group: type[Any], given: object) -> dict[str, object]:
 def load_keys(group: type[Any], given: object, path: str = "", secret: bool = False) -> Loaded:
     """The converted values of all keys that were given, with the problems of their shape."""
     values = keys_given(group, given)
-    problems = unknown_keys(group, values, path)
+    twice = _spelled_twice(group, given, path)
+    problems = [*unknown_keys(group, values, path), *twice.values()]
     loaded: dict[str, object] = {}
     for name, key in keys_of(group).items():
+        if name in twice:
+            continue  # which of the two is meant is not known
         if name in values:
             loaded[name], wrong = _value(key.type, values[name], _at(path, name), secret or key.secret)
             problems += wrong
         elif key.required:
-            problems.append(Diagnostic(_at(path, name), MISSING, "is required", _to_give(key.type), "missing-key"))
+            hint = _to_give(group, name, key.type)
+            problems.append(Diagnostic(_at(path, name), MISSING, "is required", hint, "missing-key"))
     return loaded, problems
+
+
+def _spelled_twice(group: type[Any], given: object, path: str) -> dict[str, Diagnostic]:
+    """The problem of each key that stands there in both of its spellings, by its name."""
+    if not isinstance(given, dict) or issubclass(group, Group):
+        return {}
+    both = ((name, camel_case(name)) for name in keys_of(group))
+    return {
+        name: Diagnostic(
+            _at(path, name), MISSING, f"is given as `{name}` and as `{other}`", "remove one of them", "given-twice"
+        )
+        for name, other in both
+        if name != other and name in given and other in given
+    }
 
 
 def unknown_keys(group: type[Any], values: Mapping[str, object], path: str) -> list[Diagnostic]:
@@ -83,11 +102,22 @@ def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
+def wrong_keywords(given: object) -> list[Diagnostic]:
+    """What was wrong with the call that made an args object (`calls.prepare`), where that was left to its owner."""
+    return cast(list[Diagnostic], vars(given).get(WRONG_KEYWORDS, [])) if hasattr(given, "__dict__") else []
+
+
+WRONG_KEYWORDS = "_wrong_keywords"
+"""The attribute of an args object that holds them."""
+
+
 def _group(group: type[Any], given: object, path: str, secret: bool) -> Loaded:
     if not isinstance(given, group | dict):
         if issubclass(group, Group):
             return given, [_wrong_type(path, given, group, secret)]
         return given, [_other(group, given, path, secret)]
+    if wrong := wrong_keywords(given):
+        return given, [dataclasses.replace(one, path=_at(path, one.path) if one.path else path) for one in wrong]
     loaded, problems = load_keys(group, given, path, secret)
     if problems:
         return given, problems
@@ -199,17 +229,43 @@ def _describe(hint: Any) -> str:
     return "true or false" if hint is bool else a_or_an(noun(hint))
 
 
-def _to_give(hint: Any) -> str:
+def _to_give(group: type[Any], name: str, hint: Any) -> str:
     """What to do where a required value is missing. An object cannot be written."""
-    verb = "give" if dataclasses.is_dataclass(plain_in(hint)) else "write"
-    return f"{verb} {_describe(hint)}"
+    if dataclasses.is_dataclass(plain_in(hint)):
+        return f"give {_describe(hint)}"
+    from tierstack.core.documentation import example  # reads sources, for an error alone
+
+    shown = example(group, name)
+    return f"write {_describe(hint)}{f', such as `{shown}`' if shown else ''}"
 
 
 def _wrong_type(path: str, given: object, hint: Any, secret: bool) -> Diagnostic:
     if hint is str and hasattr(given, "as_text"):
         return Diagnostic(path, HIDDEN, f"is {_kind(given)}", cast(Any, given).as_text(), "wrong-type")
     shown = HIDDEN if secret else given
-    return Diagnostic(path, shown, f"is {_kind(given)}", f"write {_describe(hint)}", "wrong-type")
+    instead = (None if secret else _as_meant(path, given, hint)) or _describe(hint)
+    if hint is str and isinstance(given, int | float):
+        instead = f"{instead}, in quotes"
+    return Diagnostic(path, shown, f"is {_kind(given)}", f"write {instead}", "wrong-type")
+
+
+_SWITCHES = {**dict.fromkeys(("true", "yes", "on"), "true"), **dict.fromkeys(("false", "no", "off"), "false")}
+
+
+def _as_meant(path: str, given: object, hint: Any) -> str | None:
+    """The value of another type that a text most likely means, as it is to be written. None: nothing is likely."""
+    if not isinstance(given, str):
+        return None
+    if hint is bool:
+        meant = _SWITCHES.get(given.strip().lower())
+        return meant and (f"`{meant}`, without quotes" if meant == given else f"`{meant}`")
+    if hint is int and re.fullmatch(r"-?\d{1,15}", given):
+        return f"`{int(given)}`, without quotes"
+    if hint is float and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", given):
+        return f"`{given}`, without quotes"
+    key = path.rpartition(".")[2]
+    amount = in_its_unit(key, given) if hint in (int, float) else None
+    return f"`{key}: {amount}`" if amount else None
 
 
 def _unknown_value(path: str, hint: Any) -> Diagnostic:

@@ -54,7 +54,20 @@ def problems_with_rules(
         if not shape:
             raise
         return shape  # a rule has met the default of a field that can have none
-    return shape + [one for one in found if not doubtful & set(re.findall(r"\w+", str(one)))]
+    return shape + once([one for one in found if not doubtful & set(re.findall(r"\w+", str(one)))])
+
+
+def once(found: list[Diagnostic]) -> list[Diagnostic]:
+    """`found` without what is only said because a number is out of its range: further rules about that number, and
+    those that compare another one with it."""
+    bad = [one for one in found if one.code == "out-of-range"]
+    return [one for one in found if one in bad or not any(_follows(one, from_) for from_ in bad)]
+
+
+def _follows(one: Diagnostic, bad: Diagnostic) -> bool:
+    key = re.split(r"[.\[]", bad.path.rstrip("]0123456789["))[-1]
+    words = set(re.findall(r"-?\w+(?:\.\d+)?", f"{one.message} {one.hint}"))
+    return one.path == bad.path or {key, str(bad.value)} <= words
 
 
 def _mended(cls: type[Any], given: object, shape: list[Diagnostic]) -> tuple[object, set[str]]:
@@ -65,7 +78,7 @@ def _mended(cls: type[Any], given: object, shape: list[Diagnostic]) -> tuple[obj
     keys = keys_of(cls)
     loaded, _ = load_keys(cls, given)
     doubtful = {re.split(r"[.\[]", problem.path)[0] for problem in shape}
-    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)[`.]", problem.hint) if word in keys}
+    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)[`.:]", problem.hint) if word in keys}
     values = keys_given(cls, given)
     mended, doubtful_inside = set[str](), set[str]()
     for name, key in keys.items():

@@ -2,13 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pulumi
 
 from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, a_or_an, declare, rule, shorten
 
 __all__ = [
+    "ALIKE",
     "HIDDEN",
     "MISSING",
     "ArgumentError",
@@ -16,11 +17,11 @@ __all__ = [
     "Severity",
     "a_or_an",
     "declare",
+    "folded",
     "nearest",
     "out_of_range",
     "rule",
     "shorten",
-    "unknown_key",
 ]
 
 # What is asked of every argument and setting, whatever it is for.
@@ -72,75 +73,19 @@ class ArgumentError(pulumi.RunError, ValueError):
         super().__init__("\n".join([f"{subject}: {count}", *(f"  {problem.line}" for problem in self.problems)]))
 
 
-_ALIKE = 0.6  # from 0 to 1: below it a word is no likely slip of another
+ALIKE = 0.6  # from 0 to 1: below it a word is no likely slip of another
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
+    """A word without what people write in different ways: capitals, dots, hyphens, underscores."""
     return re.sub(r"[._-]", "", word.lower())
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to `word`, or None where none is close enough to be a likely slip."""
-    folded = {_folded(candidate): candidate for candidate in known}
-    close = difflib.get_close_matches(_folded(word), folded, n=1, cutoff=_ALIKE)
-    return folded[close[0]] if close else None
-
-
-def unknown_key(
-    path: str,
-    key: str,
-    known: Iterable[str],
-    groups: Mapping[str, Iterable[str]] | None = None,
-    value: object = MISSING,
-) -> Diagnostic:
-    """The problem of a key that nothing reads, with the nearest key that something does read.
-
-    `groups`: the keys inside those of `known` that hold a group, by its name, and inside examples of a map of groups
-    (`roles.worker`). What stands at the wrong level is told the right one: `acme_email` and `email` mean `acme.email`,
-    `worker_command` means `roles.worker.command`, and `issuer`, with the `value` "acme", means `acme`.
-    """
-    names = sorted(known)
-    guesses = _in_groups(key, value, groups or {}) or _alike(key, names, groups or {}) or _ending(key, groups or {})
-    hint = f"did you mean {_either(guesses[:4])}?" if guesses else f"known keys: {', '.join(names)}"
-    return Diagnostic(f"{path}.{key}" if path else key, MISSING, "is not a known key", hint, "unknown-key")
-
-
-def _either(words: Sequence[str]) -> str:
-    quoted = [f"`{word}`" for word in words]
-    return " or ".join([*([", ".join(quoted[:-1])] if len(quoted) > 1 else []), quoted[-1]])
-
-
-def _last(group: str) -> str:
-    return group.rpartition(".")[2]
-
-
-def _in_groups(key: str, value: object, groups: Mapping[str, Iterable[str]]) -> list[str]:
-    pairs = [(group, name) for group, names in groups.items() for name in names]
-    joined = [f"{group}.{name}" for group, name in pairs if _folded(f"{_last(group)}{name}") == _folded(key)]
-    # Those of a mere example (`roles.worker`) are not meant by their name alone.
-    alone = [f"{group}.{name}" for group, name in pairs if "." not in group and _folded(name) == _folded(key)]
-    chosen = [group for group in groups if isinstance(value, str) and _folded(group) == _folded(value)]
-    return joined or alone or chosen
-
-
-def _alike(key: str, names: Sequence[str], groups: Mapping[str, Iterable[str]]) -> list[str]:
-    """The known key that is most like `key`: a group by the name of it (`workers`), one inside a group by the name of
-    that (`migrate_command`), or one at the same level."""
-    inside = {_folded(_last(group)): group for group in groups}
-    for group, keys in groups.items():
-        for one in keys:
-            before = _folded(key).removesuffix(_folded(one))
-            if before != _folded(key) and difflib.get_close_matches(before, [_folded(_last(group))], cutoff=_ALIKE):
-                inside[_folded(f"{_last(group)}{one}")] = f"{group}.{one}"
-    beside = {_folded(name): name for name in names}
-    close = difflib.get_close_matches(_folded(key), [*beside, *inside], n=1, cutoff=0.7)
-    close = close or difflib.get_close_matches(_folded(key), beside, n=1, cutoff=_ALIKE)
-    return [(inside | beside)[one] for one in close]
-
-
-def _ending(key: str, groups: Mapping[str, Iterable[str]]) -> list[str]:
-    """The keys inside groups with which `key` ends (`web_cpu`)."""
-    return [f"{group}.{one}" for group, keys in groups.items() for one in keys if key.endswith(f"_{one}")]
+    names = {folded(candidate): candidate for candidate in known}
+    close = difflib.get_close_matches(folded(word), names, n=1, cutoff=ALIKE)
+    return names[close[0]] if close else None
 
 
 def out_of_range(path: str, value: float | None, low: float, high: float, unit: str = "") -> list[Diagnostic]:

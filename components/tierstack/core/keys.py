@@ -60,6 +60,8 @@ class Group:
     KEYS: ClassVar[Mapping[str, Key]] = {}
     BESIDE: ClassVar[frozenset[str]] = frozenset()
     """Keys that may be written beside them, and that another reads."""
+    DOCUMENTED_BY: ClassVar[tuple[type[Any], ...]] = ()
+    """The dataclasses that it was made from; their source documents the keys."""
 
     def __init__(self, **given: Any) -> None:
         self.keys_given = frozenset(given)

@@ -84,7 +84,7 @@ class DNSRecordsArgs:
     """The records of one domain."""
 
     domain: str
-    """The domain, lower case, without a final dot: `example.org`."""
+    """The domain, lower case, without a final dot, such as `example.org`."""
     web: list[WebHostArgs] | None = None
     """The hosts of the web. None: the domain has no web."""
     mail: MailArgs | None = None
@@ -96,7 +96,8 @@ class DNSRecordsArgs:
     """Who may issue certificates. None: the issuer in `certificate` alone, or anybody when that is not given
     either."""
     certificate: CertificateArgs | None = None
-    """Who issues the certificates of the domain, to be checked against CAA. None: not checked."""
+    """Who issues the certificates of the domain, to be checked against CAA. In a stack it is required where
+    `tls` gets its certificate from a public CA. None: not checked."""
     records: list[DnsRecordArgs] | None = None
     """Further record sets. None: no further ones."""
     ttl: int = DEFAULT_TTL

@@ -82,7 +82,8 @@ class DkimKeyArgs:
     """One DKIM selector of one's own: a key that is given, made here, or published by another; or withdrawn."""
 
     selector: str
-    """The selector under which the key is published: `2026a`. It has one key for ever; another key gets another."""
+    """The selector under which the key is published, such as `2026a`. It has one key for ever; another key gets
+    another."""
     public_key: str | None = None
     """The public key as PEM, base64 or a whole record, RSA (2048 bits; from 1024 with a warning) or Ed25519. None: not
     given."""
@@ -138,7 +139,7 @@ class MicrosoftMailArgs:
     """Microsoft 365."""
 
     tenant: str
-    """The name before `.onmicrosoft.com`."""
+    """The name before `.onmicrosoft.com`, such as `shopexample`."""
     mx_host: str | None = None
     """The mail exchanger that the admin center or Microsoft Graph (`serviceConfigurationRecords`) shows, with or
     without its preference. Domains added since July 2026 have one below `mx.microsoft` that cannot be computed. None:
@@ -157,7 +158,7 @@ class SesArgs:
     """Amazon SES, with Easy DKIM and a MAIL FROM domain of its own, so that SPF aligns."""
 
     region: str
-    """The region, `eu-west-1`."""
+    """The region, such as `eu-west-1`."""
     dkim_tokens: list[str]
     """The three tokens of Easy DKIM, or the names or targets of its three CNAMEs."""
     dkim_domain: str | None = None
@@ -189,7 +190,7 @@ class PostmarkArgs:
     """Postmark. It sends and does not receive; its return path needs no SPF of the domain."""
 
     selector: str
-    """The DKIM selector that Postmark shows: `20260101pm`."""
+    """The DKIM selector that Postmark shows, such as `20260101pm`."""
     dkim_key: str
     """The value of the TXT record as Postmark shows it (`k=rsa; p=…`); its key of 1024 bits is used with a warning."""
     return_path: str = "pm-bounces"
@@ -248,7 +249,7 @@ class BimiArgs:
     """The logo beside the mail; needs an enforcing DMARC stage."""
 
     logo: str
-    """The https URL of the logo as SVG Tiny PS."""
+    """The https URL of the logo as SVG Tiny PS, such as `https://shop.example/bimi.svg`."""
     certificate: str | None = None
     """The https URL of the mark certificate (VMC or CMC) as PEM. None: none, and most providers show no
     logo."""
@@ -323,7 +324,7 @@ class CaaArgs:
     """Who may issue certificates (RFC 8659)."""
 
     issuers: list[str]
-    """Domains of issuers: `letsencrypt.org`. An empty list: nobody may issue."""
+    """Domains of issuers, such as `[letsencrypt.org]`. An empty list: nobody may issue."""
     wildcard_issuers: list[str] | None = None
     """Issuers of wildcards. None: the same; an empty list: nobody."""
     mail_issuers: list[str] | None = None
@@ -345,7 +346,7 @@ class DnsRecordArgs:
     type: str
     """The type: A, AAAA, CAA, CNAME, DS, HTTPS, MX, NS, PTR, SRV, SSHFP, SVCB, TLSA or TXT."""
     values: list[str]
-    """Presentation format, one for each record; of TXT the text, quoted or not."""
+    """Presentation format, one for each record, such as `[203.0.113.10]`; of TXT the text, quoted or not."""
     ttl: int | None = None
     """Seconds. None: the TTL of the zone."""
 
@@ -355,7 +356,7 @@ class CertificateArgs:
     """The issuer of the domain's certificates, so that CAA and TLS agree."""
 
     issuer: str
-    """The issuer's CAA domain: `letsencrypt.org`."""
+    """The issuer's CAA domain, such as `letsencrypt.org`."""
     names: list[str] | None = None
     """The names on the certificates; `*.example.org` for a wildcard. None: the web hosts."""
     account_uri: str | None = None

@@ -17,7 +17,7 @@ class ObjectStorageArgs:
     platform: Platform
     """Where the components that use it run: `DockerHost(…)` or `Kubernetes(…)`."""
     bucket: str
-    """Name of the bucket, which must exist. S3 naming rules: 3 to 63 of `a-z 0-9 . -`."""
+    """Name of the bucket, such as `shop-backups`, which must exist. S3 naming rules: 3 to 63 of `a-z 0-9 . -`."""
     prefix: str = ""
     """Folder inside the bucket, without a leading or trailing slash. Default: the bucket's root."""
     endpoint_url: str | None = None

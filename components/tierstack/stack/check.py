@@ -19,11 +19,9 @@ from tierstack.stack import advice, images, namespaces, rules
 from tierstack.stack.instances import instances
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
-from tierstack.stack.settings import names, read
+from tierstack.stack.settings import as_placed, names, path_text, read, steps
 from tierstack.stack.topology import topology
 from tierstack.stack.wiring import ComponentArgs
-
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def _judged(
     if not problems:
         problems = rules.problems(plan)
     if problems:
-        return StackReport(plan, problems, [], [])
+        return StackReport(plan, [as_placed(config, one) for one in problems], [], [])
     return StackReport(plan, [], advice.advice(plan), rules.capacity(plan), rules.notes(plan))
 
 
@@ -151,8 +149,8 @@ def _beside(
     """What the rules say of the configuration without its keys of wrong shape, so that a reader sees all in one round.
     What names such a key, or the one that it may have meant, cannot be judged."""
     rest = copy.deepcopy(dict(config))
-    for problem in shape:
-        *parents, last = [int(index) if index else key for key, index in _STEP.findall(problem.path)]
+    places = {steps(problem.path) for problem in shape}
+    for *parents, last in sorted(places, reverse=True):  # within a list from its end, so that no place moves
         inside: Any = rest
         try:
             for step in parents:
@@ -160,10 +158,43 @@ def _beside(
             del inside[last]
         except (KeyError, IndexError, TypeError):
             return []  # a key is missing: what depends on it cannot be judged
-    doubtful = {re.split(r"[.\[]", problem.path)[-1] for problem in shape}
-    doubtful |= {word for problem in shape for word in re.findall(r"`(\w+)`", problem.hint)}
-    found = judged(rest).problems
-    return [one for one in found if one not in shape and not doubtful & set(re.findall(r"\w+", str(one)))]
+    doubtful = {place[-1] for place in places}
+    doubtful |= {
+        word.rpartition(".")[2]
+        for problem in shape
+        if problem.code in ("unknown-key", "given-twice")
+        for word in re.findall(r"`([\w.]+)[`:]", problem.hint)
+    }
+    shortened: dict[tuple[str | int, ...], list[int]] = {}
+    for *parents, last in sorted(places):
+        if isinstance(last, int):
+            shortened.setdefault(tuple(parents), []).append(last)
+    found = [one for one in judged(rest).problems if not doubtful & set(re.findall(r"\w+", str(one)))]
+    for place, removed in shortened.items():
+        found = [as_written for one in found if (as_written := _renumbered(one, place, removed))]
+    return [one for one in found if one not in shape]
+
+
+def _renumbered(one: Diagnostic, place: tuple[str | int, ...], removed: Sequence[int]) -> Diagnostic | None:
+    """The diagnostic with the numbers that the elements of the list at `place` have in the file, where the elements
+    `removed` were left out. None: it is about the list as a whole, or about which one is the first."""
+    at = steps(one.path)
+    if at[: len(place)] != place:
+        return one
+    if len(at) == len(place) or (at[len(place)] == 0 and removed[0] == 0 and "first" in one.message):
+        return None
+
+    def number(found: re.Match[str]) -> str:
+        index = int(found[2])
+        for gone in removed:
+            index += gone <= index
+        return f"{found[1]}[{index}]"
+
+    written = re.compile(rf"(\b{re.escape(str(place[-1]))})\[(\d+)\]")
+    message, hint = (written.sub(number, text) for text in (one.message, one.hint))
+    head = path_text(place)
+    path = head + written.sub(number, str(place[-1]) + one.path[len(head) :]).removeprefix(str(place[-1]))
+    return replace(one, path=path, message=message, hint=hint)
 
 
 def _platform(settings: Any, stack: str, project: str, root: Path) -> Platform:

@@ -4,24 +4,16 @@ A component's arguments are dataclasses with a documentation text below each fie
 same keys, less those that the program wires (platform, connections).
 """
 
-import ast
 import dataclasses
-import functools
-import inspect
-import itertools
-import textwrap
 import types
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Union, cast, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from tierstack.core.keys import Group, Key, Secret, hints, is_late, key_of
 
 
 class Settings(Group):
     """A part of the settings, as the user wrote it."""
-
-    DOCUMENTED_BY: ClassVar[tuple[type[Any], ...]] = ()
-    """The dataclasses that it was made from; their source documents the keys."""
 
     def written(self, protect: Callable[[str], Any] = str) -> dict[str, Any]:
         """The keys that the user wrote, each secret as `protect` makes it: what a component's arguments are made of."""
@@ -87,24 +79,6 @@ def _type(hint: Any, without: Collection[str], *, secret: bool) -> Any:
     if dataclasses.is_dataclass(hint):
         return settings_of(cast(type[Any], hint), without)
     return hint
-
-
-@functools.cache
-def attribute_documentation(cls: type[Any]) -> dict[str, str]:
-    """The text below each field of a class, as one line each."""
-    body = cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]).body
-    found: dict[str, str] = {}
-    for field, text in itertools.pairwise(body):
-        documents = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-        if documents and isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            found[field.target.id] = " ".join(str(text.value.value).split())  # pyright: ignore
-    return found
-
-
-def documentation(part: type[Settings]) -> dict[str, str]:
-    """What is said of each key, as one line each. Not for checks: reading sources takes long."""
-    below = {name: text for one in part.DOCUMENTED_BY for name, text in attribute_documentation(one).items()}
-    return {name: " ".join((key.text or below.get(name, "")).split()) for name, key in part.KEYS.items()}
 
 
 def _plain(value: Any, protect: Callable[[str], Any]) -> Any:

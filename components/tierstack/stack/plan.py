@@ -7,6 +7,7 @@ from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.cluster_addons.required import AddonsMode, Needs
 from tierstack.core.before import Before
+from tierstack.core.checked import once
 from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, declare
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.dns_records.args import DNSRecordsArgs
@@ -136,13 +137,18 @@ class Plan:
         every = self.components.instances
         found = self._storage_problems() + name_problems_of(every)
         found += [problem for one in every for problem in use_problems(every, one)]
+        derived: list[Diagnostic] = []
         for one in every:
             try:
-                found += [self.components.at_setting(one, problem) for problem in self._problems_of(one)]
+                for problem in once(self._problems_of(one)):
+                    follows = self.components.is_derived(one, problem)
+                    (derived if follows else found).append(self.components.at_setting(one, problem))
             except ArgumentError as error:
                 found += error.problems
         # Nothing can be said of a secret that nothing decrypts here; the update sees it.
         found = [one for one in found if not is_masked(self.settings, one.path)]
+        # What is wrong with a setting is told there, and not of everything that is made from it.
+        found = found or derived
         # Each component judges the platform; a reader needs to hear of it once.
         return [one for index, one in enumerate(found) if one not in found[:index]]
 

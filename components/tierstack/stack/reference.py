@@ -3,8 +3,9 @@
 from enum import Enum
 from typing import Any, get_args, get_origin
 
+from tierstack.core.documentation import documentation
 from tierstack.core.keys import Key, noun
-from tierstack.stack.derive import Settings, documentation
+from tierstack.stack.derive import Settings
 from tierstack.stack.settings import settings
 
 _HEAD = """\
@@ -15,12 +16,17 @@ _HEAD = """\
 A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
 are left out take the default. `tierstack check -s NAME` tells what is wrong, without an engine.
 
-Problems come in three phases, each with all of its problems at once; a phase starts when the one before found none:
+Problems come in rounds, each with all of its problems at once; a round starts when the one before found none:
 
 1. The file: YAML that cannot be read, a key that is given twice.
-2. The keys: unknown ones, missing ones, wrong types, a section in a misspelled namespace. For an unknown key the
-   error names the nearest known one, or lists all where none is near.
-3. The values: compared with each other, with the tier and with the components' rules.
+2. The keys and the values of each component: unknown keys, missing ones, wrong types, a section in a misspelled
+   namespace; and what the component's rules and the tier say of its values. For an unknown key the error names the
+   one that was most likely meant, or lists all where none is near. What depends on a wrong or missing key is judged
+   once that is right: a missing required key leaves only keys and types to be judged.
+3. The values of several components, compared with each other.
+4. What runs, where that is known: changes that would be refused or lose data.
+
+Warnings and advice are complete only where nothing is wrong.
 
 ```yaml
 config:

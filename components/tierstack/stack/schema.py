@@ -11,8 +11,9 @@ import types
 from enum import Enum
 from typing import Any, Union, cast, get_args, get_origin
 
+from tierstack.core.documentation import documentation
 from tierstack.core.keys import Key, Secret
-from tierstack.stack.derive import Settings, documentation
+from tierstack.stack.derive import Settings
 from tierstack.stack.sections import SECTIONS
 from tierstack.stack.settings import OVERLAYS, settings
 

@@ -6,14 +6,16 @@ platform stands below `shop:docker` or `shop:kubernetes` and is laid over the re
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from tierstack.core.arguments import load
-from tierstack.core.errors import MISSING, ArgumentError, Diagnostic
-from tierstack.core.keys import Key
+from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, folded
+from tierstack.core.keys import Key, group_in, keys_of
 from tierstack.core.section import Presence, Section
+from tierstack.core.suggestions import did_you_mean, unknown_key
 from tierstack.core.tier import Tier
 from tierstack.platform import Platform, PlatformKind
 from tierstack.stack.derive import Settings, settings_class, settings_of
@@ -138,9 +140,59 @@ def _read_for(kind: str, config: Mapping[str, Any]) -> tuple[Any, list[Diagnosti
     laid, overlay = _laid(config, kind), config.get(kind, {})
     found, problems = load(settings(), laid)
     over = {path_text(place) for place in _places(overlay)} if problems else set[str]()
-    problems = [replace(one, path=f"{kind}.{one.path}") if one.path in over else one for one in problems]
+    problems = [_meant_elsewhere(one, laid, kind if one.path in over else None) for one in problems]
+    problems = [_below(kind, one) if one.path in over else one for one in problems]
     forms = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, laid, overlay, kind)]
     return found, problems + forms
+
+
+def _below(kind: str, one: Diagnostic) -> Diagnostic:
+    """The problem of a key that stands below the key of a platform; so does what it is told to be."""
+    hint = one.hint
+    if one.code == "unknown-key":
+        hint = re.sub(r"`([\w-]+\.[\w.-]+(?:: [^`]*)?)`", rf"`{kind}.\1`", hint)
+    return replace(one, path=f"{kind}.{one.path}", hint=hint)
+
+
+def _meant_elsewhere(one: Diagnostic, laid: Mapping[str, Any], kind: str | None) -> Diagnostic:
+    """The problem of an unknown key, with the other section that has a key of that very name. What is only like it, in
+    its own section, is less likely meant. `kind`: it stands below the key of that platform."""
+    section, _, key = one.path.rpartition(".")
+    whole, names = settings().KEYS, {folded(key)}
+    if one.code != "unknown-key":
+        return one
+    if kind and not section:
+        names.add(folded(f"{kind}{key}"))  # `docker_host` is what `host` means below `docker`
+    elif "." in one.hint.partition("`")[2].partition("`")[0]:
+        return one
+    if section and key in (*whole, *OVERLAYS):
+        return replace(one, hint=f"did you mean `{key}` at the top level?")
+    # A short name such as `kind` says little by itself, and means something else in each section.
+    places = [
+        f"{name}.{inner}"
+        for name, part in whole.items()
+        if (group := group_in(part.type)) and name != section.partition(".")[0]
+        for inner in keys_of(group)
+        if "_" in inner and folded(inner) in names
+    ]
+    if places:
+        return replace(one, hint=did_you_mean(places[:4], _value_at(laid, one.path)))
+    if kind and not section and "." not in one.hint:
+        return unknown_key("", key, whole)  # below the key of a platform there is none of another one
+    return one
+
+
+def _value_at(laid: object, path: str) -> object:
+    for step in steps(path):
+        laid = cast(Any, laid)[step]
+    return laid
+
+
+def as_placed(config: Mapping[str, Any], one: Diagnostic) -> Diagnostic:
+    """The diagnostic at the place where its value stands: below the key of the platform, or where its path says."""
+    place = steps(one.path)
+    where = key_of(config, *place)
+    return one if where == place else replace(one, path=path_text(where))
 
 
 def key_of(config: Mapping[str, Any], *path: str | int) -> tuple[str | int, ...]:
@@ -221,6 +273,14 @@ def _places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[s
     for step, one in inside:
         yield (*path, step)
         yield from _places(one, (*path, step))
+
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def steps(path: str) -> tuple[str | int, ...]:
+    """A place in the settings, from the path that people write: `dns.web[0].ipv4`."""
+    return tuple(int(index) if index else key for key, index in _STEP.findall(path))
 
 
 def path_text(where: tuple[str | int, ...]) -> str:

@@ -6,6 +6,7 @@ no link for stands in its own `SECTION`.
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -51,6 +52,8 @@ class ComponentArgs:
     """The project's directory: paths in the settings are relative to it, and the engine runs a program in its own."""
     protect: Callable[[str], pulumi.Input[str]] = str
     """What is made of a secret: an output that stays secret, in the program."""
+    _derived: dict[Instance, frozenset[str]] = dataclasses.field(default_factory=dict[Instance, frozenset[str]])
+    """The arguments of each component that were made from what other sections say."""
 
     def of(self, key: str) -> list[Instance]:
         """The components of a section."""
@@ -72,6 +75,7 @@ class ComponentArgs:
         fields = {field.name for field in dataclasses.fields(of.section.args)}
         common = {"platform": self.platform, "tier": self.settings.tier}
         known = {name: value for name, value in common.items() if name in fields}
+        self._derived[of] = frozenset(wired) - of.settings.keys_given
         made, problems = load(of.section.args, {**self.given(of), **self.images.of(of), **known, **wired})
         if problems:
             raise ArgumentError("configuration", [self.at_setting(of, one) for one in problems])
@@ -88,9 +92,25 @@ class ComponentArgs:
             return problem
         images = {argument: key for key, argument in arguments(of, self.platform.kind)}
         path = of.section.given_by.get(problem.path) or f"{of.path}.{problem.path}"
+        if problem.path.startswith("hostnames[") and self.is_derived(of, problem):
+            path = self._place_of_hostname(problem.value) or path
         if key := images.get(problem.path):
             path = self.images.place(of, key, problem.path) or f"images.{key.key}"
         return dataclasses.replace(problem, path=path)
+
+    def is_derived(self, of: Instance, problem: Diagnostic) -> bool:
+        """Whether a problem of an argument is about what other sections say: their own problems come first."""
+        return re.split(r"[.\[]", problem.path)[0] in self._derived.get(of, ())
+
+    def _place_of_hostname(self, name: object) -> str | None:
+        """Where an application has the name. None: nowhere."""
+        places = (
+            f"{one.path}.hostnames[{index}]"
+            for one in self.of("app")
+            for index, given in enumerate(cast(Any, one.settings).hostnames)
+            if given == name
+        )
+        return next(places, None)
 
     @functools.cached_property
     def demands(self) -> list[Demands]:

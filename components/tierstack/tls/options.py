@@ -43,7 +43,7 @@ class ACMEArgs:
     2029-03-15 (CA/Browser Forum ballot SC-081v3)."""
 
     email: str
-    """Address of the account at the CA."""
+    """Address of the account at the CA, such as `ops@shop.example`."""
     server: str = LETS_ENCRYPT
     """URL of the ACME directory, https. Default: that of Let's Encrypt."""
     ca: str | None = None

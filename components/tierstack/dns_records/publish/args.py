@@ -41,9 +41,9 @@ class Rfc2136Args:
     transfer and update the zone."""
 
     server: str
-    """Address or name of the zone's primary server."""
+    """Address or name of the zone's primary server, such as `ns1.example.org`."""
     key_name: str
-    """Name of the TSIG key, as the server knows it."""
+    """Name of the TSIG key, as the server knows it, such as `tierstack`."""
     key_secret: pulumi.Input[str] = field(metadata={"secret": True})
     """The key itself, base64 as `tsig-keygen` prints it."""
     key_algorithm: TsigAlgorithm = TsigAlgorithm.HMAC_SHA256
@@ -109,8 +109,8 @@ class PowerDnsArgs:
     """The HTTP API of a PowerDNS Authoritative Server."""
 
     url: str
-    """Address of the API without a path: `https://dns.example.org:8081`. Plain http only on this machine, because the
-    key would be read along the way."""
+    """Address of the API without a path, such as `https://dns.example.org:8081`. Plain http only on this machine,
+    because the key would be read along the way."""
     api_key: pulumi.Input[str] = field(metadata={"secret": True})
     """The server's `api-key`."""
     server_id: str = "localhost"
