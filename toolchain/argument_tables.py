@@ -115,7 +115,7 @@ def word(kind: Any) -> str:
 
 def outputs(name: str) -> str:
     """One row for each output of a component. Raises ValueError for one without a docstring."""
-    from tierstack.stack.derive import attribute_documentation
+    from tierstack.core.documentation import attribute_documentation
 
     component = getattr(importlib.import_module("tierstack"), name)
     texts = attribute_documentation(component)

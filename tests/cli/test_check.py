@@ -119,6 +119,43 @@ def test_usage_errors_end_with_2(
     assert "tierstack: no stack `nothing`" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["config:\n\tshop:tier: 1M\n", "config: {a: 1, a: 2}\n", "shop:tier: 1M\n", "- a\n"])
+@pytest.mark.parametrize("verb", ["check", "preview", "topology"])
+def test_a_file_that_is_no_configuration_ends_with_1(
+    project: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, verb: str
+) -> None:
+    (project.folder / "Pulumi.bad.yaml").write_text(text)
+    monkeypatch.setattr(sys, "argv", ["tierstack", verb, "-s", "bad", "-C", str(project.folder)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("tierstack: Pulumi.bad.yaml")
+
+
+@pytest.mark.parametrize("verb", ["up", "preview", "status", "down", "render", "diff", "check"])
+@pytest.mark.parametrize("stack", ["bad", "nothing"])
+def test_who_reads_json_gets_it_where_a_verb_cannot_be_carried_out(
+    tierstack: Command, project: Checkout, verb: str, stack: str
+) -> None:
+    (project.folder / "Pulumi.bad.yaml").write_text("config:\n\tshop:tier: 1M\n")
+    done = tierstack(verb, "-s", stack, "--json")
+    answer = json.loads(done.stdout)
+    assert answer["stack"] == stack
+    (said,) = answer["messages"] if verb != "check" else [answer["diagnostics"][0]["message"]]
+    assert f"Pulumi.{stack}.yaml" in said
+    assert verb == "check" or answer["result"] == "failed"
+
+
+def test_who_reads_json_gets_it_where_the_configuration_is_wrong(tierstack: Command, project: Checkout) -> None:
+    project.config("local", lambda config: config.update(tier="2M"))
+    answer = json.loads(tierstack("preview", "-s", "local", "--json").stdout)
+    assert answer == {
+        "stack": "local",
+        "result": "failed",
+        "messages": ["tier = '2M': is not a choice; write one of `100k`, `1M` [not-a-choice]"],
+    }
+
+
 def test_wrong_configuration_ends_with_1(
     project: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

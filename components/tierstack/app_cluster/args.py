@@ -72,8 +72,8 @@ class AppClusterArgs:
     secret_delivery: SecretDelivery = SecretDelivery.ENV
     """`env` or `file`. Default: `env`."""
     user: str = "10001:10001"
-    """`uid:gid` of all processes; not root. Official PHP images use `"33:33"` for www-data; in YAML the quotes are
-    needed, because 33:33 is a number to base 60. Default: `10001:10001`."""
+    """`uid:gid` of all processes; not root. Official PHP images use `33:33` for www-data. Default:
+    `10001:10001`."""
     writable_paths: list[str] | None = None
     """Directories that processes may write temporary files into, beside /tmp; in memory, at most 64 MiB each. None:
     only /tmp."""

@@ -50,8 +50,8 @@ class _Verbs(click.Group):
 def command() -> None:
     """A web shop from one Docker host to Kubernetes, by configuration.
 
-    Run it in a project (a directory with Pulumi.yaml), or name one with -C. Exit code 0: done; 1: problems, or a
-    change failed; 2: the command was not understood; 130: interrupted.
+    Run it in a project (a directory with Pulumi.yaml), or name one with -C. Exit code 0: done; 1: problems in
+    the configuration, or a change failed; 2: the command was not understood; 130: interrupted.
     """
 
 

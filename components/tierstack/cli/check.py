@@ -1,15 +1,22 @@
 """`tierstack check`: every problem of a configuration, without an engine."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tierstack.cli import options, show
 from tierstack.core.diagnostics import MISSING, Diagnostic
-from tierstack.engine.project import UsageError, find
+from tierstack.engine.project import find
 from tierstack.engine.target import Target, on
 
 _NOTHING: dict[str, list[str]] = {"capacity": [], "notes": []}
+
+
+def _unreadable(stack: str | None, messages: list[str]) -> dict[str, Any]:
+    """The answer for machines where there is nothing to check."""
+    problem = Diagnostic(f"stack {stack}", MISSING, "\n".join(messages), "", "unreadable")
+    return {"stack": stack, "platform": None, **show.diagnostics([problem], []), **_NOTHING}
 
 
 @click.command(
@@ -18,7 +25,7 @@ _NOTHING: dict[str, list[str]] = {"capacity": [], "notes": []}
 )
 @options.stack
 @options.platform
-@options.json
+@options.json_of(_unreadable)
 @options.cwd
 def run(stack: str, platform: Target | None, json: bool, cwd: Path) -> None:
     """All problems of a stack's configuration, and what it carries. Needs no engine and no credentials.
@@ -26,15 +33,9 @@ def run(stack: str, platform: Target | None, json: bool, cwd: Path) -> None:
     Uses the network only where `dns.live_dns` is true: it then asks the name servers of this machine, each question
     once, and names those that had no answer.
     """
-    try:
-        project = find(cwd)
-        config = project.config(stack)
-        found = project.check(stack, on(config, platform, stack) if platform else config)
-    except UsageError as error:
-        if json:  # who reads JSON gets it also where there is nothing to check
-            problem = Diagnostic(f"stack {stack}", MISSING, str(error), "", "unreadable")
-            show.as_json({"stack": stack, "platform": None, **show.diagnostics([problem], []), **_NOTHING})
-        raise
+    project = find(cwd)
+    config = project.config(stack)
+    found = project.check(stack, on(config, platform, stack) if platform else config)
     warnings, ignored = found.findings()
     if json:
         show.as_json(

@@ -1,12 +1,19 @@
 """Options that several verbs have."""
 
+import functools
+import json as jsonlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from tierstack.core.errors import ArgumentError
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.target import Target
+
+Run = Callable[..., Any]
 
 
 def examples(*commands: str) -> str:
@@ -40,7 +47,33 @@ stack = click.option(
 cwd = click.option(
     "--cwd", "-C", type=a_path(), default=Path(), metavar="DIRECTORY", help="A directory in the project."
 )
-json = click.option("--json", is_flag=True, help="JSON on standard output, for machines.")
+
+
+def _failed(stack: str | None, messages: list[str]) -> dict[str, Any]:
+    return {"stack": stack, "result": "failed", "messages": messages}
+
+
+def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callable[[Run], Run]:
+    """The option `--json`. Who reads JSON gets it also where the verb cannot be carried out: what `failed` makes of the
+    stack and of what is wrong."""
+
+    def decorate(run: Run) -> Run:
+        @functools.wraps(run)
+        def answer(*arguments: Any, **options: Any) -> Any:
+            try:
+                return run(*arguments, **options)
+            except (UsageError, ArgumentError) as error:
+                if options["json"]:
+                    lines = [one.line for one in error.problems] if isinstance(error, ArgumentError) else [str(error)]
+                    print(jsonlib.dumps(failed(options.get("stack"), lines), indent=2, ensure_ascii=False))
+                raise
+
+        return click.option("--json", is_flag=True, help="JSON on standard output, for machines.")(answer)
+
+    return decorate
+
+
+json = json_of(_failed)
 platform = click.option(
     "--platform",
     type=click.Choice(Target, case_sensitive=False),

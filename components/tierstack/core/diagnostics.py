@@ -115,6 +115,14 @@ HIDDEN = _Marker("(hidden)")
 
 
 @dataclass(frozen=True)
+class AsWritten:
+    """A value with the text that stands for it in a file; a message shows the text."""
+
+    text: str
+    value: bool | float
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One thing that a check has to say, with all that a reader needs to act on it."""
 
@@ -148,7 +156,8 @@ class Diagnostic:
 
     def as_dict(self) -> dict[str, object]:
         """The diagnostic for machines: the same fields in every command. A hidden or missing value is null."""
-        value = None if self.value in (MISSING, HIDDEN) else self.value
+        value = self.value.value if isinstance(self.value, AsWritten) else self.value
+        value = None if value in (MISSING, HIDDEN) else value
         return {
             "code": self.code,
             "severity": self.severity.value,
@@ -211,6 +220,8 @@ def _shown(value: object) -> str:
     """A repr of plain values; the repr of any other object is an address in memory, or may hold a secret."""
     if isinstance(value, Enum):
         return repr(value.value)
+    if isinstance(value, AsWritten):
+        return value.text
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, cast(Sequence[object], value)))}]"
     if isinstance(value, Mapping):

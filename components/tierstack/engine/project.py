@@ -5,19 +5,32 @@ import copy
 import functools
 import os
 import runpy
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from tierstack.core.before import Before
 from tierstack.core.errors import nearest
+from tierstack.core.places import path_text
+from tierstack.core.written import Written
 from tierstack.engine import state_file, yaml_file
-from tierstack.engine.usage import LockedError, UnreachableError, UsageError
+from tierstack.engine.usage import ConfigurationError, LockedError, UnreachableError, UsageError
 from tierstack.platform import PlatformKind
 from tierstack.stack.namespaces import split
 from tierstack.stack.protocol import CheckReport, Configuration, ExportedStack
 
-__all__ = ["SECRET", "LockedError", "Project", "StackConfig", "UnreachableError", "UsageError", "find", "masked"]
+__all__ = [
+    "SECRET",
+    "ConfigurationError",
+    "LockedError",
+    "Project",
+    "StackConfig",
+    "UnreachableError",
+    "UsageError",
+    "find",
+    "masked",
+]
 
 SECRET = "(secret)"
 """What stands for a secret value that only the engine can decrypt."""
@@ -35,6 +48,8 @@ class StackConfig:
     """The keys that hold a secret."""
     other_keys: tuple[str, ...] = ()
     """The keys of other namespaces, in full."""
+    written: Mapping[str, Written] = field(default_factory=dict[str, Written])
+    """Values that are no text to YAML, as they stand in the file, by their paths in `values`."""
 
     def on(self, kind: PlatformKind, render_to: str | None) -> "StackConfig":
         """The same configuration on another kind of platform; with `render_to`, written to files."""
@@ -73,7 +88,7 @@ class Project:
         """The configuration of `stack`.
 
         A plain Pulumi project needs no file: without any, the configuration is empty. Raises UsageError where the file
-        is missing beside others, which is most likely a slip of the name, or where it is not YAML.
+        is missing beside others, which is most likely a slip of the name, and ConfigurationError where it is not YAML.
         """
         path = self._configs / f"Pulumi.{stack}.yaml"
         if not path.is_file():
@@ -82,15 +97,15 @@ class Project:
             guess = nearest(stack, self.stacks())
             hint = f"did you mean `{guess}`?" if guess else f"there are: {', '.join(self.stacks()) or 'none'}"
             raise UsageError(f"no stack `{stack}`: {path.name} does not exist; {hint}")
-        document = yaml_file.load(path)
+        document, plain = yaml_file.read(path)
         if stray := [key for key in document if ":" in key or ("config" not in document and key not in _BESIDE)]:
             shown = ", ".join(f"`{key}`" for key in stray[:3]) + (f" and {len(stray) - 3} more" if stray[3:] else "")
-            raise UsageError(
+            raise ConfigurationError(
                 f"{path.name}: {shown} at the top level of the file; keys belong below `config:`, indented"
             )
         given: Any = {} if document.get("config") is None else document["config"]
         if not isinstance(given, dict):
-            raise UsageError(f"{path.name}: `config` is not a map")
+            raise ConfigurationError(f"{path.name}: `config` is not a map")
         values: dict[str, Any] = {}
         secret: set[str] = set()
         others: list[str] = []
@@ -101,12 +116,20 @@ class Project:
                 others.append(full)
                 continue
             if key in spelled:
-                raise UsageError(f"{path.name}: `{spelled[key]}` and `{full}` are the same key; remove one of them")
+                raise ConfigurationError(
+                    f"{path.name}: `{spelled[key]}` and `{full}` are the same key; remove one of them"
+                )
             spelled[key] = full
             values[key], hides = masked(value)
             if hides:
                 secret.add(key)
-        return StackConfig(document, values, frozenset(secret), tuple(others))
+        written = {
+            path_text((key, *place[2:])): one
+            for key, full in spelled.items()
+            for place, one in plain.items()
+            if place[:2] == ("config", full)
+        }
+        return StackConfig(document, values, frozenset(secret), tuple(others), written)
 
     @property
     def _configs(self) -> Path:
@@ -145,7 +168,16 @@ class Project:
             )
         before = Before(state_file.resources(self.root, self.name, stack))
         return exported.check(
-            Configuration(config.values, config.secret_keys, stack, self.name, self.root, config.other_keys, before)
+            Configuration(
+                config.values,
+                config.secret_keys,
+                stack,
+                self.name,
+                self.root,
+                config.other_keys,
+                config.written,
+                before,
+            )
         )
 
 

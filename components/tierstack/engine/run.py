@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import yaml
 
+from tierstack.engine import yaml_file
 from tierstack.engine.locks import Lock, explained, is_refusal, locks
 from tierstack.engine.project import LockedError, Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.project import masked as hidden
@@ -283,7 +284,7 @@ def engine(
         workspace = Path(folder)
         (workspace / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project.name, "runtime": "python"}))
         document = _document(project, config, masked=throwaway)
-        (workspace / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        (workspace / f"Pulumi.{stack}.yaml").write_text(yaml_file.text(document))
         variables = {**_environment(workspace if throwaway else None), **(environment or {})}
         if beside:
             variables["PULUMI_BACKEND_URL"] = beside.environment["PULUMI_BACKEND_URL"]

@@ -8,6 +8,12 @@ class UsageError(Exception):
     """Exit code."""
 
 
+class ConfigurationError(UsageError):
+    """A file of the project cannot be read as a configuration."""
+
+    code = 1
+
+
 class UnreachableError(UsageError):
     """What the stack runs on, or its backend, does not answer."""
 

@@ -25,6 +25,7 @@ class Stack:
             configuration.project,
             configuration.root,
             other_keys=configuration.other_keys,
+            written=configuration.written,
             before=lambda: configuration.before,
         )
 

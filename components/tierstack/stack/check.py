@@ -13,13 +13,15 @@ from tierstack.core.arguments import load
 from tierstack.core.before import Before, is_about_change
 from tierstack.core.diagnostics import Diagnostic, Ignored
 from tierstack.core.errors import ArgumentError
+from tierstack.core.places import path_text, steps
 from tierstack.core.tier import Limit
+from tierstack.core.written import Written, as_written
 from tierstack.platform import Platform
 from tierstack.stack import advice, images, namespaces, rules
 from tierstack.stack.instances import instances
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
-from tierstack.stack.settings import as_placed, names, path_text, read, steps
+from tierstack.stack.settings import as_placed, names, read
 from tierstack.stack.topology import topology
 from tierstack.stack.wiring import ComponentArgs
 
@@ -83,13 +85,15 @@ def judge(
     lookup: Callable[[str | None], images.Lookup] = lambda _: images.unasked,
     other_keys: Sequence[str] = (),
     before: Callable[[], Before] = Before,
+    written: Mapping[str, Written] | None = None,
 ) -> StackReport:
     """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing.
 
     `other_keys`: the keys of other namespaces, in full. `before`: what the stack has made; asked where manifests are
-    applied, and nothing else is wrong.
+    applied, and nothing else is wrong. `written`: values that are no text, as they stand in the file, by their paths.
     """
-    report = _changed(_judged(config, secret_keys, stack, project, root, lookup), before)
+    report = _as_written(_judged(config, secret_keys, stack, project, root, lookup), written or {})
+    report = _changed(report, before)
     stray = namespaces.problems(other_keys, project, names())
     if not stray:
         return report
@@ -97,6 +101,12 @@ def judge(
     meant = {namespaces.split(one.path)[1] for one in stray}
     rest = [one for one in report.problems if not (one.code == "missing-key" and meant & set(one.path.split(".")[:2]))]
     return StackReport(report.plan, stray + rest, [], [])
+
+
+def _as_written(report: StackReport, written: Mapping[str, Written]) -> StackReport:
+    """The report, with values as they stand in the file, and what YAML reads otherwise than it is meant."""
+    problems = as_written(report.problems, written)
+    return StackReport(report.plan, problems, [], []) if problems else report
 
 
 def _changed(report: StackReport, before: Callable[[], Before]) -> StackReport:

@@ -22,6 +22,7 @@ from tierstack.cluster_addons.required import Needs
 from tierstack.core.before import Before
 from tierstack.core.diagnostics import Diagnostic, Ignored, declare
 from tierstack.core.tier import Limit
+from tierstack.core.written import Written
 from tierstack.platform import Platform
 from tierstack.stack.picture import Topology
 
@@ -44,6 +45,8 @@ class Configuration:
     """The project's directory: paths in the configuration are relative to it."""
     other_keys: tuple[str, ...] = ()
     """The keys of other namespaces, in full: `docker:host`."""
+    written: Mapping[str, Written] = field(default_factory=dict[str, Written])
+    """Values that are no text to YAML, as they stand in the file, by their paths."""
     before: Before = field(default_factory=Before)
     """What the stack has made, where that can be read without an engine."""
 

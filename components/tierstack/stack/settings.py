@@ -14,6 +14,7 @@ from typing import Any, cast
 from tierstack.core.arguments import load
 from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, folded
 from tierstack.core.keys import Key, group_in, keys_of
+from tierstack.core.places import path_text, steps
 from tierstack.core.section import Presence, Section
 from tierstack.core.suggestions import did_you_mean, unknown_key
 from tierstack.core.tier import Tier
@@ -273,19 +274,3 @@ def _places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[s
     for step, one in inside:
         yield (*path, step)
         yield from _places(one, (*path, step))
-
-
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-
-
-def steps(path: str) -> tuple[str | int, ...]:
-    """A place in the settings, from the path that people write: `dns.web[0].ipv4`."""
-    return tuple(int(index) if index else key for key, index in _STEP.findall(path))
-
-
-def path_text(where: tuple[str | int, ...]) -> str:
-    """A place in the settings as people write it: `dns.web[0].ipv4`."""
-    path = ""
-    for step in where:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    return path
