@@ -74,14 +74,23 @@ class TestVerdict:
         assert [line[:6] for line in others] == ['  X "x', "  volu"]
 
 
+_ACCOUNT = [f"{kind} db" for kind in ("ServiceAccount", "Role.rbac.authorization.k8s.io")]
+_ACCOUNT += ["RoleBinding.rbac.authorization.k8s.io db"]
+_OF_CLUSTER = [f"Service db-{role}" for role in ("rw", "ro", "r")]
+_OF_CLUSTER += [f"Secret db-{what}" for what in ("ca", "server", "replication")]
+_OF_CLUSTER += [*_ACCOUNT, "Pod db-*", "PersistentVolumeClaim db-*"]
+
+
 @pytest.mark.parametrize(
     ("api_version", "kind", "spec", "others"),
     [
         ("v1", "Service", {}, []),
         ("external-secrets.io/v1", "ExternalSecret", {"target": {"name": "s"}}, ["Secret s"]),
         ("cert-manager.io/v1", "Certificate", {"secretName": "s"}, ["Secret s"]),
-        ("postgresql.cnpg.io/v1", "Cluster", {}, ["Service db-rw", "Service db-ro", "Service db-r"]),
-        ("postgresql.cnpg.io/v1", "Pooler", {}, ["Service db", "Deployment db"]),
+        ("postgresql.cnpg.io/v1", "Cluster", {}, _OF_CLUSTER),
+        ("postgresql.cnpg.io/v1", "Pooler", {}, ["Service db", "Deployment db", *_ACCOUNT]),
+        ("apps/v1", "StatefulSet", {}, ["Pod db-*"]),
+        ("keda.sh/v1alpha1", "ScaledObject", {}, ["HorizontalPodAutoscaler keda-hpa-db"]),
     ],
 )
 def test_what_operators_make_has_a_name_too(api_version: str, kind: str, spec: Any, others: list[str]) -> None:

@@ -29,6 +29,12 @@ class PhysicalName:
         return f"{self.kind} {self.name}" + (f" in namespace {self.namespace}" if self.namespace else "")
 
 
+_OF_OPERATOR = ("ServiceAccount", "Role.rbac.authorization.k8s.io", "RoleBinding.rbac.authorization.k8s.io")
+"""What CloudNativePG makes under the name of a Cluster, and of a Pooler: the second would change that of the first."""
+_NUMBERED = ("Pod", "PersistentVolumeClaim")
+"""What it makes under that name and a number."""
+
+
 def names_of(manifest: Mapping[str, Any], place: Hashable) -> list[PhysicalName]:
     """The names that a Kubernetes object takes in its namespace: its own, and those of what operators make for it."""
     group = str(manifest["apiVersion"]).rpartition("/")[0]
@@ -43,8 +49,14 @@ def names_of(manifest: Mapping[str, Any], place: Hashable) -> list[PhysicalName]
             taken.append(("Secret", spec["secretName"]))
         case ("postgresql.cnpg.io", "Cluster"):  # CloudNativePG, "Service Management"
             taken += [("Service", f"{own}-{role}") for role in ("rw", "ro", "r")]
+            taken += [("Secret", f"{own}-{what}") for what in ("ca", "server", "replication")]
+            taken += [(of, str(own)) for of in _OF_OPERATOR] + [(of, f"{own}-*") for of in _NUMBERED]
         case ("postgresql.cnpg.io", "Pooler"):  # CloudNativePG, "Connection Pooling"
-            taken += [("Service", own), ("Deployment", own)]
+            taken += [(of, own) for of in ("Service", "Deployment", *_OF_OPERATOR)]
+        case ("apps", "StatefulSet"):
+            taken.append(("Pod", f"{own}-*"))
+        case ("keda.sh", "ScaledObject"):  # KEDA, "Scaling Deployments"
+            taken.append(("HorizontalPodAutoscaler", f"keda-hpa-{own}"))
         case _:
             pass
     namespace = metadata.get("namespace", "")

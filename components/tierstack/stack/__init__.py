@@ -16,6 +16,7 @@ class Stack:
 
     def check(self, configuration: "Configuration") -> "CheckReport":
         """What can be said of a configuration without an engine. Registers nothing and raises nothing."""
+        from tierstack.stack import clashes
         from tierstack.stack.check import judge
 
         return judge(
@@ -27,6 +28,7 @@ class Stack:
             other_keys=configuration.other_keys,
             written=configuration.written,
             before=lambda: configuration.before,
+            shared_names=clashes.problems,
         )
 
     def build(self) -> None:

@@ -86,14 +86,17 @@ def judge(
     other_keys: Sequence[str] = (),
     before: Callable[[], Before] = Before,
     written: Mapping[str, Written] | None = None,
+    shared_names: Callable[[Plan], list[Diagnostic]] = lambda _: [],
 ) -> StackReport:
     """All problems of a configuration, or the arguments that it gives. Registers nothing and raises nothing.
 
     `other_keys`: the keys of other namespaces, in full. `before`: what the stack has made; asked where manifests are
     applied, and nothing else is wrong. `written`: values that are no text, as they stand in the file, by their paths.
+    `shared_names`: what two components would both be called, asked where nothing else is wrong; a program tells that
+    itself.
     """
     report = _as_written(_judged(config, secret_keys, stack, project, root, lookup), written or {})
-    report = _changed(report, before)
+    report = _changed(_named(report, shared_names), before)
     stray = namespaces.problems(other_keys, project, names())
     if not stray:
         return report
@@ -107,6 +110,13 @@ def _as_written(report: StackReport, written: Mapping[str, Written]) -> StackRep
     """The report, with values as they stand in the file, and what YAML reads otherwise than it is meant."""
     problems = as_written(report.problems, written)
     return StackReport(report.plan, problems, [], []) if problems else report
+
+
+def _named(report: StackReport, shared_names: Callable[[Plan], list[Diagnostic]]) -> StackReport:
+    """The report, with names that components would share."""
+    if report.plan is None or report.problems or not (found := shared_names(report.plan)):
+        return report
+    return StackReport(report.plan, found, [], [])
 
 
 def _changed(report: StackReport, before: Callable[[], Before]) -> StackReport:

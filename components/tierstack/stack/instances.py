@@ -33,6 +33,11 @@ class Instance:
     per: "Instance | None" = None
     """The component that it is there for. None: for the stack."""
 
+    @property
+    def subject(self) -> str:
+        """How errors of a program name it: `RedisCluster "queue"`."""
+        return f'{self.section.component.rpartition(":")[2]} "{self.name}"'
+
 
 def instances(settings: Any) -> list[Instance]:
     """Every component that the settings have a section for, in the order of the sections."""

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-import pkgutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from tierstack.core.diagnostics import Severity
 from tierstack.core.errors import ArgumentError
 from tierstack.dns_records.rules import declared as about_records
 from tierstack.platform import PlatformKind, own_state
-from tierstack.platform.kubernetes.cluster import cluster
 from tierstack.platform.shared import current_run
-from tierstack.stack import images
+from tierstack.stack import clashes, images
 from tierstack.stack.check import judge
-from tierstack.stack.instances import Instance
+from tierstack.stack.making import Components
 from tierstack.stack.wiring import ComponentArgs
 
 
@@ -49,41 +48,19 @@ def _before() -> Before:
 
 
 def build(make: ComponentArgs) -> None:
-    """The components of a stack, each given what those before it made."""
-    made = _Components(make)
-    for addons in made.of("addons"):
-        cluster(make.platform).after(addons)
-    for one in make.instances:
-        made.component(one)
+    """The components of a stack, and its outputs. Raises RunError, before anything is registered, where two components
+    would have the same names."""
+    made = Components(make)
+    made.all()
+    asked = current_run().asked
+    if problems := clashes.told(asked, make.instances):
+        error = pulumi.RunError(str(ArgumentError(f"configuration of stack {pulumi.get_stack()}", problems)))
+        asked.wrong = weakref.ref(error)  # what waits to be registered says the same, and not once more in other words
+        raise error
     _export(make, made)
 
 
-class _Components:
-    """The components of a stack. One that another is linked to is made before it."""
-
-    def __init__(self, make: ComponentArgs) -> None:
-        self._make = make
-        self._made: dict[Instance, Any] = {}
-
-    def component(self, of: Instance) -> Any:
-        """The component. None: the stack does without it."""
-        if of not in self._made:
-            args = self._make.args(of, self)
-            component: Any = pkgutil.resolve_name(of.section.component)
-            self._made[of] = None if args is None else component(of.name, args)
-        return self._made[of]
-
-    def link(self, of: Instance) -> Any:
-        """What a component hands to others. None: the stack does without it."""
-        component, link = self.component(of), of.section.link
-        return None if component is None or link is None else getattr(component, link)
-
-    def of(self, key: str) -> list[Any]:
-        """The components of a section that the stack has."""
-        return [made for one in self._make.of(key) if (made := self.component(one)) is not None]
-
-
-def _export(make: ComponentArgs, made: _Components) -> None:
+def _export(make: ComponentArgs, made: Components) -> None:
     """The outputs of the stack."""
     if backups := made.of("backups"):
         rules = pulumi.Output.all(*(one.alert_rules for one in backups)).apply(_one_rule_file)

@@ -15,6 +15,7 @@ _MODULES = (
     "tierstack.dns_records.zone.compose",
     "tierstack.dns_records.zone.observe",
     "tierstack.stack.check",
+    "tierstack.stack.clashes",
     "tierstack.stack.protocol",
 )
 """What declares rules, or imports all that do. Nothing here needs Pulumi itself."""
