@@ -60,8 +60,17 @@ def late(value: Any) -> Any:
 
 
 def registered(made: Recorder) -> dict[str, Any]:
-    """All registrations, but for the label with the image's tag, which an image that is not known has not."""
-    return {one.urn: (_without_version(one.inputs), one.options) for one in made.made}
+    """All registrations, but for the label with the image's tag, which an image that is not known has not, and the
+    digits of a Job's name, which stand for all that it runs, that label too."""
+    return {one.urn: (_without_digits(one.type, _without_version(one.inputs)), one.options) for one in made.made}
+
+
+def _without_digits(kind: str, inputs: Any) -> Any:
+    if not kind.endswith(":Job"):
+        return inputs
+    name, dash, digits = inputs["metadata"]["name"].rpartition("-")
+    assert dash and len(digits) >= 8, "the name of a Job is made of what it runs"
+    return {**inputs, "metadata": {**inputs["metadata"], "name": name}}
 
 
 def _without_version(value: Any) -> Any:
