@@ -125,6 +125,14 @@ serving() {{
 remembered() {{ sed -n 's/^sentinel monitor {MASTER} \\([^ ]*\\) .*/\\1/p' "$memory"; }}
 
 primary=$(remembered)
+# A pod that the network's policies do not know yet is refused by ICMP on kube-router, and a Sentinel that begins with
+# such refusals spins (health.sh). So one that asks nobody for the primary begins once somebody answers, or after five
+# seconds: where all start at the same time, the nodes wait for the Sentinels.
+tries=0
+while [ -n "$primary" ] && [ $tries -lt 5 ] && [ -z "$(agreed 1 || serving)" ]; do
+    sleep 1
+    tries=$((tries + 1))
+done
 tries=0
 while [ -z "$primary" ]; do
     primary=$(agreed 1 || true)
@@ -170,8 +178,9 @@ timeout 2 {CLIENT} -p {SENTINEL_PORT} sentinel masters 2>/dev/null | grep -qx '.
 """
 
 
-SPINNING_PERCENT = 25
-"""Share of a core above which a Sentinel does nothing useful; three nodes and Sentinels cost it 1 to 3 %."""
+SPINNING_PERCENT = 15
+"""Share of a core above which a Sentinel does nothing useful; three nodes and Sentinels cost it 1 to 3 %. Below what it
+may take at most (`workloads`), which one that spins takes."""
 
 
 def spinning(percent: int, pid: str = "1") -> str:

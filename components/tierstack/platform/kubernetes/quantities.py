@@ -23,13 +23,16 @@ def millicores(amount: int) -> str:
     return f"{amount}m" if amount % 1000 else str(amount // 1000)
 
 
-def resources(memory_mb: int, cpu: float, *, guaranteed: bool = False) -> Manifest:
+def resources(memory_mb: int, cpu: float, *, guaranteed: bool = False, at_most: float | None = None) -> Manifest:
     """What a container is reserved and limited to: `memory_mb` in MiB, `cpu` in cores.
 
     Memory is reserved in full, so that no pod is killed for another's need. CPU has no limit, because throttling costs
     latency while the node idles. `guaranteed`: CPU has one too, which makes the pod one of the last that a node under
-    pressure evicts (Kubernetes: "Pod Quality of Service Classes", Guaranteed).
+    pressure evicts (Kubernetes: "Pod Quality of Service Classes", Guaranteed). `at_most`: the limit in cores, for what
+    is known to take a whole core when it fails.
     """
     memory = {"memory": mebibytes(memory_mb)}
     requests = {"cpu": millicores(round(cpu * 1000)), **memory}
+    if at_most is not None:
+        return {"requests": requests, "limits": {"cpu": millicores(round(at_most * 1000)), **memory}}
     return {"requests": requests, "limits": dict(requests) if guaranteed else memory}
