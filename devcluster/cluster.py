@@ -110,7 +110,8 @@ class Cluster:
                 done.result()
 
     def _load(self, node: Node, images: Sequence[str]) -> None:
-        absent = [image for image in images if not self._has(node, image)]
+        there = set(node.ctr("images", "ls", "-q").split())
+        absent = [image for image in images if image not in there or not self._is_current(node, image)]
         if not absent:
             return
         with tempfile.NamedTemporaryFile(dir=self.home, suffix=".tar") as archive:
@@ -122,7 +123,9 @@ class Cluster:
             (node.home / "images" / image.replace("/", "_")).write_text(_id(image))
 
     @staticmethod
-    def _has(node: Node, image: str) -> bool:
+    def _is_current(node: Node, image: str) -> bool:
+        """Whether what was imported last under that name is what Docker has now. The kubelet may have removed it since,
+        to make room on a full disk: only the node knows that."""
         with suppress(OSError):
             return (node.home / "images" / image.replace("/", "_")).read_text() == _id(image)
         return False
