@@ -174,7 +174,11 @@ def run_program(program: Callable[[], Any], *, preview: bool = False) -> Recorde
     def body() -> None:
         program()
 
-    pulumi.runtime.test(body)()
+    try:
+        pulumi.runtime.test(body)()
+    except BaseException:
+        abandon()
+        raise
     return recorder
 
 
@@ -195,6 +199,16 @@ def refused(make: Callable[[], Any]) -> ArgumentError:
     asyncio.get_event_loop().run_until_complete(pulumi.runtime.stack.wait_for_rpcs())
     assert not recorder.made, f"registered before the check: {[one.name for one in recorder.made]}"
     return raised.value
+
+
+def abandon() -> None:
+    """End what a refused program left waiting, which would otherwise go on in the next program of the same process and
+    fail that."""
+    loop = asyncio.get_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 def golden(name: str, value: Any) -> None:

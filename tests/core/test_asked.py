@@ -12,7 +12,7 @@ import pytest
 import tierstack as ts
 from tests.app_cluster import samples
 from tests.database.test_args import args as database
-from tests.support import Recorder, _NoMocks, run_program
+from tests.support import Recorder, _NoMocks, abandon, run_program
 from tierstack.core.errors import ArgumentError
 from tierstack.platform import claim, docker, own_state, shared
 from tierstack.platform.asked import Asked, PhysicalName, names_of
@@ -35,6 +35,7 @@ def refused(program: Callable[[], Any]) -> str:
     with pytest.raises(pulumi.RunError) as raised:
         pulumi.runtime.test(lambda: program() and None)()
     asyncio.get_event_loop().run_until_complete(asyncio.sleep(0))
+    abandon()
     assert [one.name for one in recorder.made] == []
     return str(raised.value)
 

@@ -10,7 +10,7 @@ import yaml
 
 from tests.names.whole import PLATFORMS, shop
 from tests.stack.changes import put
-from tests.support import Recorder, _NoMocks, run_program
+from tests.support import Recorder, _NoMocks, abandon, run_program
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.tier import Tier
 from tierstack.platform.shared import current_run
@@ -95,7 +95,7 @@ def test_a_preview_tells_the_same_before_anything_is_registered() -> None:
     pulumi.runtime.set_mocks(_NoMocks(), monitor=recorder)
     with pytest.raises(pulumi.RunError) as raised:
         pulumi.runtime.test(lambda: build(plan.components))()
-    pulumi.runtime.set_mocks(_NoMocks())  # nothing of what was refused waits for the next test
+    abandon()
     assert all(str(one) in str(raised.value) for one in found)
     assert recorder.made == []
 
