@@ -1,6 +1,5 @@
 """`tierstack compare`: what differs between two environments of one program, and whether that is meant."""
 
-import json as json_format
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +12,7 @@ from tierstack.diff.environments import Comparison, Judgement, compared
 from tierstack.diff.marks import SECRET
 from tierstack.diff.texts import counted, printable
 from tierstack.engine.project import SECRET as ENCRYPTED
-from tierstack.engine.project import Project, UsageError, find
+from tierstack.engine.project import Project, UsageError, find, masked
 
 SURPRISING = 3
 """Exit code where a difference is surprising."""
@@ -39,7 +38,7 @@ def run(first: str, second: str, json: bool, cwd: Path) -> None:
     project = find(cwd)
     found = compared(_settings(project, first), _settings(project, second), (first, second))
     if json:
-        print(json_format.dumps(_document(found, first, second), indent=2, ensure_ascii=False))
+        show.as_json(_document(found, first, second))
     else:
         _tell(found, first, second)
     if found.of(Judgement.SURPRISING):
@@ -49,7 +48,7 @@ def run(first: str, second: str, json: bool, cwd: Path) -> None:
 def _settings(project: Project, stack: str) -> dict[str, Any]:
     """What a stack is configured with, and what follows from where it runs; encrypted values marked."""
     config = project.config(stack)
-    values = cast(dict[str, Any], _marked(config.values))
+    values = dict(config.values)
     if project.exported is not None:
         report = project.check(stack, config)
         if report.platform is None or report.problems:
@@ -58,12 +57,8 @@ def _settings(project: Project, stack: str) -> dict[str, Any]:
         protection = {"data_protection": report.platform.data_protection.value}
         values["platform"] = {**protection, **cast(dict[str, Any], values.get("platform") or {})}
     document = cast(dict[str, Any], config.document.get("config") or {})
-    others = {key: document[key] for key in config.other_keys}
-    return {**values, **{key: SECRET if _is_encrypted(one) else one for key, one in others.items()}}
-
-
-def _is_encrypted(value: Any) -> bool:
-    return isinstance(value, dict) and set(cast(dict[str, Any], value)) == {"secure"}
+    others = {key: masked(document[key])[0] for key in config.other_keys}
+    return cast(dict[str, Any], _marked({**values, **others}))
 
 
 def _marked(value: Any) -> Any:

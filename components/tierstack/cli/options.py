@@ -1,7 +1,6 @@
 """Options that several verbs have."""
 
 import functools
-import json as jsonlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from tierstack.cli import show
 from tierstack.core.errors import ArgumentError
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.target import Target
@@ -49,10 +49,6 @@ cwd = click.option(
 )
 
 
-def _failed(stack: str | None, messages: list[str]) -> dict[str, Any]:
-    return {"stack": stack, "result": "failed", "messages": messages}
-
-
 def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callable[[Run], Run]:
     """The option `--json`. Who reads JSON gets it also where the verb cannot be carried out: what `failed` makes of the
     stack and of what is wrong."""
@@ -65,7 +61,7 @@ def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callab
             except (UsageError, ArgumentError) as error:
                 if options["json"]:
                     lines = [one.line for one in error.problems] if isinstance(error, ArgumentError) else [str(error)]
-                    print(jsonlib.dumps(failed(options.get("stack"), lines), indent=2, ensure_ascii=False))
+                    show.as_json(failed(options.get("stack"), lines))
                 raise
 
         return click.option("--json", is_flag=True, help="JSON on standard output, for machines.")(answer)
@@ -73,7 +69,7 @@ def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callab
     return decorate
 
 
-json = json_of(_failed)
+json = json_of(show.failed)
 platform = click.option(
     "--platform",
     type=click.Choice(Target, case_sensitive=False),

@@ -73,10 +73,15 @@ def end(*, ok: bool) -> NoReturn:
     raise click.exceptions.Exit(0 if ok else 1)
 
 
+def failed(stack: str | None, messages: Sequence[str]) -> dict[str, Any]:
+    """What machines are told of a verb that could not be carried out."""
+    return {"stack": stack, "result": "failed", "messages": list(messages)}
+
+
 def failure(stack: str, messages: Sequence[str], *, json: bool) -> NoReturn:
     """Say why the engine failed, and end with exit code 1."""
     if json:
-        as_json({"stack": stack, "result": "failed", "messages": list(messages)})
+        as_json(failed(stack, messages))
     else:
         for message in messages:
             warn(message)

@@ -76,7 +76,7 @@ class Project:
     python: bool = True
     """Whether the program is written in Python."""
     virtualenv: str | None = None
-    """The virtual environment of the program (`runtime.options.virtualenv`), from the root. None: none is named."""
+    """The virtual environment of the program (`runtime.options.virtualenv`), from the root. None: it names none."""
     config_folder: Path | None = None
     """Where `Pulumi.<stack>.yaml` files are (`stackConfigDir`), relative to the root. None: in the root."""
 

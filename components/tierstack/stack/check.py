@@ -191,7 +191,7 @@ def _beside(
             shortened.setdefault(tuple(parents), []).append(last)
     found = [one for one in judged(rest).problems if not doubtful & set(re.findall(r"\w+", str(one)))]
     for place, removed in shortened.items():
-        found = [as_written for one in found if (as_written := _renumbered(one, place, removed))]
+        found = [placed for one in found if (placed := _renumbered(one, place, removed))]
     return [one for one in found if one not in shape]
 
 

@@ -1,11 +1,12 @@
 """Issues of GitHub and GitLab, as drift.py needs them, and one request to either API."""
 
+import itertools
 import json
 import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,7 +61,17 @@ def request(method: str, url: str, headers: Mapping[str, str], body: Mapping[str
         raise TrackerError(f"{method} {url}: {error}") from None
 
 
-def _chosen(found: list[Issue]) -> Issue | None:
+def _all(url: str, headers: Mapping[str, str], **asked: str) -> Iterator[Any]:
+    """The elements of all pages of a list."""
+    for page in itertools.count(1):
+        query = urllib.parse.urlencode({**asked, "per_page": 100, "page": page})
+        answer = request("GET", f"{url}?{query}", headers)
+        yield from answer
+        if len(answer) < 100:
+            return
+
+
+def _chosen(found: Iterable[Issue]) -> Issue | None:
     return max(found, key=lambda one: (one.is_open, one.number), default=None)
 
 
@@ -77,19 +88,11 @@ class GitHub:
         self.run = f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{run}" if server and run else ""
 
     def find(self, marker: str) -> Issue | None:
-        found: list[Issue] = []
-        page = 1
-        while True:
-            query = urllib.parse.urlencode({"labels": LABEL, "state": "all", "per_page": 100, "page": page})
-            answer = request("GET", f"{self._issues}?{query}", self._headers)
-            found += [
-                Issue(one["number"], one["body"], one["state"] == "open")
-                for one in answer
-                if "pull_request" not in one and (one["body"] or "").startswith(marker)
-            ]
-            if len(answer) < 100:
-                return _chosen(found)
-            page += 1
+        return _chosen(
+            Issue(one["number"], one["body"], one["state"] == "open")
+            for one in _all(self._issues, self._headers, labels=LABEL, state="all")
+            if "pull_request" not in one and (one["body"] or "").startswith(marker)
+        )
 
     def open(self, title: str, text: str) -> None:
         request("POST", self._issues, self._headers, {"title": title, "body": text, "labels": [LABEL]})
@@ -110,19 +113,11 @@ class GitLab:
         self.run = environment.get("CI_PIPELINE_URL", "")
 
     def find(self, marker: str) -> Issue | None:
-        found: list[Issue] = []
-        page = 1
-        while True:
-            query = urllib.parse.urlencode({"labels": LABEL, "scope": "all", "per_page": 100, "page": page})
-            answer = request("GET", f"{self._issues}?{query}", self._headers)
-            found += [
-                Issue(one["iid"], one["description"], one["state"] == "opened")
-                for one in answer
-                if (one["description"] or "").startswith(marker)
-            ]
-            if len(answer) < 100:
-                return _chosen(found)
-            page += 1
+        return _chosen(
+            Issue(one["iid"], one["description"], one["state"] == "opened")
+            for one in _all(self._issues, self._headers, labels=LABEL, scope="all")
+            if (one["description"] or "").startswith(marker)
+        )
 
     def open(self, title: str, text: str) -> None:
         request("POST", self._issues, self._headers, {"title": title, "description": text, "labels": LABEL})

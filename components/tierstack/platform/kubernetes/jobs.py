@@ -1,7 +1,7 @@
 """A Job, under a name that says what it runs (pure)."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import cast
 
 import pulumi
 
@@ -34,30 +34,15 @@ def job(
 
 
 def _name(prefix: str, spec: Manifest) -> pulumi.Input[str]:
-    late = list(_outputs(spec))
-    if not late:
+    if not _waits(spec):
         return f"{prefix}-{config.digest(spec)}"
-    return pulumi.Output.all(*late).apply(lambda known: f"{prefix}-{config.digest(_with(spec, iter(known)))}")
+    return pulumi.Output.from_input(spec).apply(lambda known: f"{prefix}-{config.digest(known)}")
 
 
-def _outputs(value: object) -> Iterator[pulumi.Output[Any]]:
-    """The outputs within `value`, in order."""
-    if isinstance(value, pulumi.Output):
-        yield cast("pulumi.Output[Any]", value)
-    elif isinstance(value, dict):
-        for inner in cast(dict[str, object], value).values():
-            yield from _outputs(inner)
-    elif isinstance(value, list):
-        for inner in cast(list[object], value):
-            yield from _outputs(inner)
-
-
-def _with(value: object, known: Iterator[object]) -> object:
-    """`value` with each of its outputs replaced by the next of `known`."""
-    if isinstance(value, pulumi.Output):
-        return next(known)
+def _waits(value: object) -> bool:
+    """Whether `value` is or has an output."""
     if isinstance(value, dict):
-        return {key: _with(inner, known) for key, inner in cast(dict[str, object], value).items()}
+        return any(map(_waits, cast(dict[str, object], value).values()))
     if isinstance(value, list):
-        return [_with(inner, known) for inner in cast(list[object], value)]
-    return value
+        return any(map(_waits, cast(list[object], value)))
+    return isinstance(value, pulumi.Output)
