@@ -76,6 +76,7 @@ NEEDS = (
         lambda: go_program() is not None,
         "tools that cannot be downloaded are built",
     ),
+    Need("curl", "curl", ("test",), command("curl"), "tests run the scripts of the example workflows"),
     Need("bind", "bind9", ("dns",), server("named"), PUBLISHED, units=("named",)),
     Need("knot", "knot", ("dns",), server("knotd"), PUBLISHED, units=("knot",)),
     Need("powerdns", "pdns-server pdns-backend-lmdb", ("dns",), server("pdns_server"), PUBLISHED, units=("pdns",)),

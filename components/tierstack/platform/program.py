@@ -67,10 +67,9 @@ def claim(args: object, owner: str) -> None:
 
 
 def read_state(args: object) -> None:
-    """Read what the stack has made, where the component's platform needs it: before the component waits to be
-    registered, because asking may let what waits go on."""
-    platform = getattr(args, "platform", None)
-    if isinstance(platform, Platform) and not platform.renders:
+    """Read what the stack has made, which every platform needs: before the component waits to be registered, because
+    asking may let what waits go on."""
+    if isinstance(getattr(args, "platform", None), Platform):
         own_state.resources()
 
 
