@@ -65,7 +65,7 @@ def _asked(plan: Plan) -> Asked:
     import asyncio
     import logging
 
-    from pulumi.runtime import mocks
+    from pulumi.runtime import mocks, settings
 
     from tierstack.platform.shared import current_run
     from tierstack.stack.making import Components
@@ -92,3 +92,7 @@ def _asked(plan: Plan) -> Asked:
         loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
         loop.close()
         asyncio.set_event_loop(None)
+        # Registrations of this thread are kept where every thread finds them, and would be waited for on a closed loop.
+        shared: Any = settings.SETTINGS  # its class does not declare them
+        shared.rpc_manager.clear()
+        shared.outputs.clear()
