@@ -24,7 +24,10 @@ IMAGES = {
     "haproxy": "local:haproxy:3.0",
 }
 SIZES = {
-    "database": {"cpu": 0.4, "pooler_cpu": 0.1, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+    "database": {
+        **{"cpu": 0.4, "pooler_cpu": 0.1, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+        "archive": {"cpu": 0.75},
+    },
     "redis": {"memory_mb": 256, "storage_gb": 5, "cpu": 0.1},
 }
 """What three nodes on two processors have room for: what is asked for must fit, what is used may be more."""
@@ -94,7 +97,6 @@ class Shop:
             role["cpu"] = 0.02
         config["app"]["migration"]["cpu"] = 0.02
         config["app"]["uploads"]["storage_class"] = os.environ.get("TIERSTACK_CLUSTER_SHARED_CLASS", "shared")
-        config.setdefault("database", {})["archive"] = {"cpu": 0.1}
         config["object_storage"] = {**S3, "bucket": self.bucket}
 
     def change(self, change: Callable[[dict[str, Any]], Any]) -> None:

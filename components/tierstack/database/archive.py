@@ -18,13 +18,21 @@ class DatabaseArchiveArgs:
     """Length of the recovery window in days: every moment in it can be restored. 1 to 3650. Default: 14."""
     memory_mb: int = 512
     """MiB of the sidecar beside each server that ships the log, request and limit. 256 to 65536. Default: 512."""
-    cpu: float = 0.5
+    cpu: float | None = None
     """Cores of that sidecar, request and limit, so that the server's pod stays in the quality of service class
-    Guaranteed. With a core of its own it ships more than 16 MiB of log per second. 0.05 to 16. Default: 0.5."""
+    Guaranteed. With a core of its own it ships more than 16 MiB of log per second. A promotion asks the archive about
+    ten times, and writes wait for the answers: half a core makes that about 4 s longer. 0.05 to 16. None: 1 where the
+    database has replicas, else 0.5."""
     parallel: int = 1
     """Segments of 16 MiB that are archived at a time, and that a standby fetches at a time. Raise it together with
     `cpu` if a busy server must catch up after the bucket was unreachable. More than one takes CPU from a promotion,
     which asks the archive. 1 to 16. Default: 1."""
+
+    def cores(self, replicas: int) -> float:
+        """Cores of the sidecar of a database with so many replicas."""
+        if self.cpu is not None:
+            return self.cpu
+        return 1.0 if replicas else 0.5
 
     def problems(self, path: str) -> list[Diagnostic]:
         """Everything that is wrong with it."""

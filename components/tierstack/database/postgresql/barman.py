@@ -24,8 +24,8 @@ def plugin(name: str) -> Manifest:
     }
 
 
-def object_store(name: str, args: DatabaseArchiveArgs) -> Manifest:
-    """Where base backups and WAL go, with which credentials, and for how long they are kept."""
+def object_store(name: str, args: DatabaseArchiveArgs, replicas: int) -> Manifest:
+    """Where base backups and WAL of a server with so many replicas go, with which credentials, and how long they stay."""
     store = args.store
     keys = {"accessKeyId": store.access_key_id, "secretAccessKey": store.secret_access_key}
     # The SDK's newer way of trying again (3 times in 2 s, not 5 in up to 12): a promotion asks the archive five times,
@@ -49,7 +49,7 @@ def object_store(name: str, args: DatabaseArchiveArgs) -> Manifest:
             "env": workload.variables(environment),
             # A pod is Guaranteed only if each of its containers is, and the sidecar counts as one (Kubernetes: "Pod
             # Quality of Service Classes").
-            "resources": resources(args.memory_mb, args.cpu, guaranteed=True),
+            "resources": resources(args.memory_mb, args.cores(replicas), guaranteed=True),
         },
     }
     return manifest("barmancloud.cnpg.io/v1", "ObjectStore", object_store_name(name), spec)

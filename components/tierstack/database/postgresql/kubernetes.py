@@ -194,7 +194,8 @@ def _before(name: str, args: DatabaseWithReplicasArgs) -> list[Planned]:
         found.append(Planned(f"{name}-egress-policy", _egress_policy(name)))
     if archive:
         # It says where the backups are: without it a database that is kept can neither archive nor be restored.
-        found.append(Planned(f"{name}-archive", barman.object_store(name, archive), data=True))
+        store = barman.object_store(name, archive, args.size().replicas)
+        found.append(Planned(f"{name}-archive", store, data=True))
     if archive and closed:
         policy = barman.bucket_policy(name, archive.store, _cluster_labels(name))
         found.append(Planned(f"{name}-bucket-policy", policy))
