@@ -289,7 +289,7 @@ class Stack:
     def run(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """`pulumi …` in the folder; its output when it fails."""
         command = ["pulumi", "--non-interactive", "--color=never", *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=self._environ(), capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.folder, env=self.environ(), capture_output=True, text=True)
         if check and done.returncode != 0:
             pytest.fail(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}", pytrace=False)
         return done
@@ -298,9 +298,10 @@ class Stack:
         """`pulumi …` in the folder, to be killed while it runs."""
         command = ["pulumi", "--non-interactive", "--color=never", *arguments, f"--stack={self.name}"]
         silent = subprocess.DEVNULL
-        return subprocess.Popen(command, cwd=self.folder, env=self._environ(), stdout=silent, stderr=silent)
+        return subprocess.Popen(command, cwd=self.folder, env=self.environ(), stdout=silent, stderr=silent)
 
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """What every command runs with."""
         root = Path(__file__).parent.parent
         return {
             **os.environ,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         SecretDelivery,
         UploadsArgs,
     )
-    from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs
+    from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs, DrillArgs
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
     from tierstack.core.errors import ArgumentError, Diagnostic
     from tierstack.core.tier import TIERS, Tier
@@ -72,6 +72,7 @@ __all__ = [
     "Diagnostic",
     "DockerGateway",
     "DockerHost",
+    "DrillArgs",
     "Gateway",
     "GatewayArgs",
     "GatewayEndpoint",
@@ -117,7 +118,7 @@ if not TYPE_CHECKING:
             *("OutboundArgs", "OutboundNetwork", "PhpFpmArgs", "QueueScaling", "RoleArgs", "SecretDelivery"),
             "UploadsArgs",
         ),
-        "backup_schedule": ("BackupSchedule", "BackupScheduleArgs"),
+        "backup_schedule": ("BackupSchedule", "BackupScheduleArgs", "DrillArgs"),
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
         "core.errors": ("ArgumentError", "Diagnostic"),
         "core.tier": ("TIERS", "Tier"),

@@ -107,11 +107,12 @@ def test_settings_change_files_and_not_the_container() -> None:
 
 def test_the_restored_server_has_no_network_and_the_catalog_is_named() -> None:
     source = restore.Source(catalog="shop-backups-catalog", config="shop-backups-config", image="barman")
-    commands = restore.commands(source, aside="aside", postgres_image="postgres", time="2026-01-31T12:00:00Z")
+    steps = restore.commands(source, aside="aside", postgres_image="postgres", time="2026-01-31T12:00:00Z")
+    commands = [step.command for step in steps]
     runs = [command for command in commands if command[1] == "run"]
     assert all(command[command.index("--network") + 1] == "none" for command in runs)
     assert commands[2][-5:] == ["restore", "--to", "/restore/data", "--time", "2026-01-31T12:00:00Z"]
-    assert "--time" not in restore.commands(source, aside="aside", postgres_image="postgres")[2]
+    assert "--time" not in restore.commands(source, aside="aside", postgres_image="postgres")[2].command
 
 
 def test_the_cluster_of_a_restore() -> None:

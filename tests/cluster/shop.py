@@ -25,7 +25,11 @@ IMAGES = {
 }
 SIZES = {
     "database": {
-        **{"cpu": 0.3, "pooler_cpu": 0.1, "memory_mb": 1024, "storage_gb": 5, "wal_storage_gb": 2},
+        "cpu": 0.3,
+        "pooler_cpu": 0.1,
+        "memory_mb": 1024,
+        "storage_gb": 5,
+        "wal_storage_gb": 2,
         "archive": {"cpu": 0.65},
     },
     "redis": {"memory_mb": 256, "storage_gb": 5, "cpu": 0.1},

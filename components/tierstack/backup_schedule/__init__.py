@@ -3,12 +3,12 @@
 import pulumi
 
 from tierstack.backup_schedule import alerts, docker, kubernetes
-from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.args import BackupScheduleArgs, DrillArgs
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
-__all__ = ["BackupSchedule", "BackupScheduleArgs"]
+__all__ = ["BackupSchedule", "BackupScheduleArgs", "DrillArgs"]
 
 
 class BackupSchedule(Component):
@@ -25,6 +25,9 @@ class BackupSchedule(Component):
     alert_rules: pulumi.Output[str]
     """Alerting rules as YAML for Prometheus: base backups that are late, WAL that does not arrive, backups that nothing
     reports."""
+
+    recovery: pulumi.Output[str]
+    """What `tierstack restore` and `tierstack drill` need to know of these backups, as JSON. None of it is secret."""
 
     def __init__(self, name: str, args: BackupScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""

@@ -1,6 +1,7 @@
 """What runs in the backup container: Barman at the right times, a status for others, and restores.
 
-    python3 -m tierstack.backup_schedule.agent run | prepare | forget | backup | health | restore --to … [--time …]
+    python3 -m tierstack.backup_schedule.agent \\
+        run | prepare | forget | backup | health | restore --to … [--time …] | record | drills
 
 It needs Barman, psycopg2 (which Barman needs itself) and the standard library. Settings are read anew every minute, so
 that a changed schedule needs no restart, which would interrupt the stream of WAL.
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from tierstack.backup_schedule import cron, metrics, status, target
+from tierstack.backup_schedule import cron, ledger, metrics, status, target
 
 SERVER = "tierstack"
 SLOT = "tierstack_backups"
@@ -29,6 +30,8 @@ STATUS = CATALOG / "status.json"
 HELD = Path("/tmp/status.json")
 """Where the status really is: in memory, so that a full catalog can still be told. `STATUS` is a link to it."""
 UNBROKEN = CATALOG / "unbroken-since"
+DRILLS = CATALOG / "drills.jsonl"
+"""The ledger of drills, a line each."""
 LOG = CATALOG / "barman.log"
 LOG_BYTES = 10_000_000
 TICK_SECONDS = 60
@@ -237,7 +240,7 @@ def page() -> str | None:
     """The metrics; None before the first look."""
     if not HELD.exists():
         return None
-    return metrics.text(json.loads(HELD.read_text()), settings()["labels"])
+    return metrics.text(json.loads(HELD.read_text()) | {"drills": ledger.read(DRILLS)}, settings()["labels"])
 
 
 def rotate(log: Path) -> None:
@@ -322,17 +325,18 @@ def restore(to: Path, at: datetime | None) -> int:
         print(f"{when}; base backups ended at: {ends}")
         return 1
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    still_open = to.parent / f"{to.name}.open"
+    say(f"what was received by now is restored: {copy_received(still_open)}")
     done = barman("restore", "--no-get-wal", *until, SERVER, start.id, str(to))
     print(done.stdout + done.stderr, end="")
     if done.returncode != 0:
         return done.returncode
     received = to / "barman_wal"
     received.mkdir(mode=0o700, exist_ok=True)
-    # Barman copies archived segments; the last moments are in segments that were received but not closed yet.
-    for segment in (CATALOG / SERVER / "streaming").iterdir():
-        name = segment.name.removesuffix(".partial")
-        if len(name) == 24 and not (received / name).exists():
-            shutil.copyfile(segment, received / name)
+    for segment in still_open.iterdir():
+        if not (received / segment.name).exists():
+            segment.replace(received / segment.name)
+    shutil.rmtree(still_open)
     # Without a target Barman leaves plain crash recovery; as an archive recovery it ends on a timeline of its own.
     (to / "recovery.signal").touch()
     (to / "restore_hba.conf").write_text("local all all trust\n")
@@ -343,6 +347,22 @@ def restore(to: Path, at: datetime | None) -> int:
         + recovery_settings(to / "postgresql.auto.conf")
     )
     return 0
+
+
+def copy_received(into: Path) -> str:
+    """Copy the segments that are received and not archived yet, and say when that was.
+
+    Barman copies archived ones; the last moments are in these. They are copied first, so that the moment of a restore
+    is the one in which it was asked for, and a drill can say what a loss then would have cost.
+    """
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(mode=0o700)
+    now = datetime.now(UTC)
+    for segment in (CATALOG / SERVER / "streaming").iterdir():
+        name = segment.name.removesuffix(".partial")
+        if len(name) == 24:
+            shutil.copyfile(segment, into / name)
+    return now.isoformat()
 
 
 def recovery_settings(automatic: Path) -> str:
@@ -370,6 +390,8 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("run", "prepare", "forget", "backup", "health"):
         verbs.add_parser(verb)
+    verbs.add_parser("record", help="append the drill on standard input, a line of JSON, to the ledger")
+    verbs.add_parser("drills", help="print the ledger")
     restoring = verbs.add_parser("restore")
     restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
     restoring.add_argument(
@@ -378,7 +400,13 @@ def main() -> int:
     options = parser.parse_args()
     if options.verb == "restore":
         return restore(options.to, options.time)
+    if options.verb == "drills":
+        print(ledger.text(ledger.read(DRILLS)), end="")
+        return 0
     os.umask(0o077)
+    if options.verb == "record":
+        ledger.append(DRILLS, json.loads(sys.stdin.readline()))
+        return 0
     return {"run": run, "prepare": prepare, "forget": forget, "backup": backup, "health": health}[options.verb]() or 0
 
 

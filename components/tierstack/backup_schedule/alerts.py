@@ -50,7 +50,18 @@ def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
 
     seen = f"time() - {metric('checked_timestamp_seconds')} > {status.STALE.total_seconds():.0f}"
     room = f"{metric('catalog_free_bytes')} / {metric('catalog_size_bytes')} < 0.1"
+    drills: list[dict[str, Any]] = []
+    if args.drill:
+        good = metric("drill_good_timestamp_seconds")
+        seconds = timedelta(hours=args.drill.within_hours).total_seconds()
+        # Before the first drill there is no metric: absence is what the alert is for.
+        missing = f"time() - {good} > {seconds:.0f} or absent({good})"
+        drills = [
+            _alert("DrillMissing", missing, "15m", CRITICAL, args, "no restore was proven to work"),
+            _alert("DrillBad", f"{metric('drill_good')} == 0", "0m", CRITICAL, args, "the last drill was not good"),
+        ]
     return [
+        *drills,
         _alert(
             "BaseBackupMissing", f"{metric('base_backup_late')} == 1", "15m", CRITICAL, args, "no base backup was made"
         ),

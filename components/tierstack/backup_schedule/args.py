@@ -1,5 +1,6 @@
 """The arguments of BackupSchedule and their rules."""
 
+import re
 from dataclasses import dataclass
 
 import pulumi
@@ -28,6 +29,47 @@ declare(
 
 
 @dataclass(kw_only=True)
+class DrillArgs:
+    """Docker: what a drill must find right: a restore aside that `tierstack drill` makes, measures and removes."""
+
+    checks: dict[str, str] | None = None
+    """Questions to the restored database, by a name: each a SELECT with one value, which must be true, such as
+    `orders: SELECT count(*) > 0 FROM orders`. None: every table is read and counted, and nothing else."""
+    max_lost_seconds: int = 60
+    """A drill is bad where writes of more than so many seconds before the loss did not come back. 1 to 86400."""
+    max_minutes: int = 60
+    """A drill is bad where the database answered later than so many minutes after the loss. 1 to 1440."""
+    within_hours: int = 26
+    """An alert tells that no drill was good for so many hours. 1 to 8784. Default: 26, for one each day."""
+
+    def problems(self, path: str) -> list[Diagnostic]:
+        """Everything that is wrong with it."""
+        found = [
+            *out_of_range(f"{path}.max_lost_seconds", self.max_lost_seconds, 1, 86400, "seconds"),
+            *out_of_range(f"{path}.max_minutes", self.max_minutes, 1, 1440, "minutes"),
+            *out_of_range(f"{path}.within_hours", self.within_hours, 1, 8784, "hours"),
+        ]
+        for name, statement in (self.checks or {}).items():
+            found += _question(f"{path}.checks.{name}", statement)
+        return found
+
+
+@rule(
+    "drill-check",
+    "A check of a drill must be one SELECT.",
+    why="Its one value is the verdict: true, or the drill is bad.",
+    wrong='backups: {drill: {checks: {orders: "orders are there"}}}',
+    right='backups: {drill: {checks: {orders: "SELECT count(*) > 0 FROM orders"}}}',
+)
+def _question(path: str, statement: str) -> list[Diagnostic]:
+    text = statement.strip().rstrip(";")
+    if re.match(r"(?is)(select|with|values|table)\b", text) and ";" not in text:
+        return []
+    hint = "write one SELECT with one value that is true, such as `SELECT count(*) > 0 FROM orders`"
+    return [Diagnostic(path, statement, "is not a single SELECT", hint)]
+
+
+@dataclass(kw_only=True)
 class BackupScheduleArgs:
     """Base backups on a schedule and continuous WAL of a PostgreSQL: together, any point in time can be restored."""
 
@@ -50,6 +92,9 @@ class BackupScheduleArgs:
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
     memory_mb: int | None = None
     """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
+    drill: DrillArgs | None = None
+    """Docker: what a restore that is tried must find right, and an alert where none was. None: `tierstack drill` can be
+    run, and nothing tells that it was not."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
@@ -61,6 +106,7 @@ class BackupScheduleArgs:
         found += self._on_docker() if docker else self._on_kubernetes()
         found += _schedule("schedule", self.schedule)
         found += out_of_range("retention_days", self.retention_days, 1, LONGEST_RETENTION_DAYS, "days")
+        found += self.drill.problems("drill") if self.drill else []
         found += out_of_range("first_backup_minutes", self.first_backup_minutes, 1, 1440, "minutes")
         return found + out_of_range("memory_mb", self.memory_mb, 256, 65536, "MiB")
 
@@ -122,6 +168,7 @@ class BackupScheduleArgs:
             "image": "remove it: the barman-cloud plugin brings its own",
             "retention_days": "write `archive.retention_days` of the DatabaseWithReplicas",
             "memory_mb": "write `archive.memory_mb` of the DatabaseWithReplicas",
+            "drill": "remove it: drills are made of databases on a Docker host only, so far",
         }
         for name, instead in only_docker.items():
             if (value := getattr(self, name)) is not None:

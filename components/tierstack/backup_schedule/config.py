@@ -6,7 +6,7 @@ from importlib import resources
 from tierstack.backup_schedule import agent
 from tierstack.platform.internal_ca import ca_path
 
-DELIVERED = ("cron.py", "metrics.py", "status.py", "target.py", "agent.py")
+DELIVERED = ("cron.py", "ledger.py", "metrics.py", "status.py", "target.py", "agent.py")
 """Modules of this package that run in the container, under the same name as here."""
 
 

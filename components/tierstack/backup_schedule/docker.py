@@ -4,8 +4,8 @@ import hashlib
 
 import pulumi
 
-from tierstack.backup_schedule import agent, alerts, config
-from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule import agent, alerts, config, recovery
+from tierstack.backup_schedule.args import BackupScheduleArgs, DrillArgs
 from tierstack.backup_schedule.memory import PREPARE_MB
 from tierstack.backup_schedule.restore import ENVIRONMENT, PYTHON
 from tierstack.links import SecretRef
@@ -65,8 +65,28 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         undo=[*PYTHON, "forget"],
         timeout_seconds=agent.PREPARE_SECONDS + 60,
     )
-    here.container(f"{name}-barman", parent, service, depends_on=[prepared])
-    return {"location": pulumi.Output.concat("volume:", catalog.name)}
+    container = here.container(f"{name}-barman", parent, service, depends_on=[prepared])
+    known = pulumi.Output.all(
+        docker_host=args.platform.docker_host,
+        agent=container.name,
+        catalog=catalog.name,
+        config=settings.name,
+        image=args.image,
+    )
+    drill = args.drill or DrillArgs()
+    return {
+        "location": pulumi.Output.concat("volume:", catalog.name),
+        "recovery": known.apply(
+            lambda at: recovery.OnDocker(
+                **at,
+                server=args.database.container,
+                database=args.database.database,
+                checks=drill.checks or {},
+                max_lost_seconds=drill.max_lost_seconds,
+                max_minutes=drill.max_minutes,
+            ).text()
+        ),
+    }
 
 
 def _once(service: Service, mounts: list[Mount]) -> Service:

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from tierstack.backup_schedule import recovery
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.cron import six_fields
 from tierstack.backup_schedule.restore import PLUGIN
@@ -32,4 +33,6 @@ def _scheduled_backup(name: str, cluster_name: str, schedule: str) -> Manifest:
 def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[str, pulumi.Input[str]]:
     """Register everything; what the component gives as its outputs."""
     cluster(args.platform, parent).apply(parent, plan(name, args))
-    return {"location": args.archive.location}
+    of = args.archive
+    found = recovery.OnKubernetes(namespace=args.platform.name, cluster=of.cluster, object_store=of.object_store)
+    return {"location": of.location, "recovery": found.text()}

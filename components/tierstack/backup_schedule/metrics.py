@@ -22,6 +22,11 @@ _HELP = {
     "wal_lag_bytes": "WAL that the receiver has not confirmed yet.",
     "catalog_free_bytes": "Bytes that the catalog's disk has left.",
     "catalog_size_bytes": "Bytes of the catalog's disk.",
+    "drill_good": "1 if the last drill was good.",
+    "drill_good_timestamp_seconds": "When the last good drill ended.",
+    "drill_rpo_seconds": "Time before the loss whose writes the last good drill did not bring back.",
+    "drill_rto_seconds": "Time from the loss to an answering database in the last good drill.",
+    "drill_rows_lost": "Acknowledged rows that the last good drill did not bring back.",
     "checked_timestamp_seconds": "When all of this was last judged, once a minute.",
 }
 
@@ -29,6 +34,9 @@ _HELP = {
 def values(document: Mapping[str, Any]) -> dict[str, float]:
     """The metrics in a status document; what is not known is left out."""
     last = document["last_backup"]
+    drills: list[dict[str, Any]] = document.get("drills") or []
+    nothing: dict[str, Any] = {}
+    good = next((one for one in reversed(drills) if one["result"] == "good"), nothing)
     found: dict[str, float | None] = {
         "healthy": document["healthy"],
         "wal_streaming": document["wal_streaming"],
@@ -38,6 +46,11 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
         "wal_lag_bytes": document["wal_lag_bytes"],
         "catalog_free_bytes": document["catalog"]["free_bytes"],
         "catalog_size_bytes": document["catalog"]["size_bytes"],
+        "drill_good": drills[-1]["result"] == "good" if drills else None,
+        "drill_good_timestamp_seconds": _seconds(good.get("ended_at")),
+        "drill_rpo_seconds": good.get("rpo_seconds"),
+        "drill_rto_seconds": good.get("rto_seconds"),
+        "drill_rows_lost": good.get("rows_lost"),
         "checked_timestamp_seconds": _seconds(document["checked_at"]),
     }
     return {name: float(value) for name, value in found.items() if value is not None}

@@ -1,6 +1,7 @@
 """The commands of a restore aside, as data: for the `tierstack` command, for drills and for the documentation."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tierstack.backup_schedule import agent
 from tierstack.platform.kubernetes import network, operators
@@ -12,8 +13,18 @@ ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/li
 """What every run of the agent needs. Barman names backups by local time, so that is UTC."""
 TARGET = "/restore"
 """Where the volume is mounted: at the same place while it is filled and while PostgreSQL replays into it."""
+RESTORE = "copy base backup and write-ahead log"
+"""The step in which the agent restores; it prints the moment as of which."""
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 """Name of CloudNativePG's barman-cloud plugin."""
+
+
+class Step(NamedTuple):
+    """One command of a restore."""
+
+    what: str
+    """What it does, as progress tells it."""
+    command: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +39,12 @@ class Source:
     """The Barman image."""
 
 
-def commands(source: Source, *, aside: str, postgres_image: str, time: str | None = None) -> list[list[str]]:
+def catalog_of(source: Source) -> list[str]:
+    """The command that runs the agent on the catalog alone; its verb follows."""
+    return ["docker", "run", "--rm", "-i", *_UNPRIVILEGED, *_CONFINED, *_agent(source), source.image, *PYTHON]
+
+
+def commands(source: Source, *, aside: str, postgres_image: str, time: str | None = None) -> list[Step]:
     """The commands that restore to `time` (RFC 3339 with a zone; None: the last WAL received) in a new volume and
     start PostgreSQL on it, as the container `aside`, without a network.
 
@@ -37,15 +53,16 @@ def commands(source: Source, *, aside: str, postgres_image: str, time: str | Non
     """
     as_root = ["docker", "run", "--rm", "--user", "0:0", *_CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
     return [
-        ["docker", "volume", "create", aside],
-        [*as_root, source.image, "chown", "26:26", TARGET],  # a new volume belongs to root
+        Step("make a new volume", ["docker", "volume", "create", aside]),
+        # A new volume belongs to root.
+        Step("give it to PostgreSQL", [*as_root, source.image, "chown", "26:26", TARGET]),
         *_restored(source, volume=aside, data=f"{TARGET}/data", aside=aside, image=postgres_image, time=time),
     ]
 
 
 def in_place_commands(
     source: Source, *, volume: str, container: str, aside: str, postgres_image: str, time: str | None = None
-) -> list[list[str]]:
+) -> list[Step]:
     """The commands that put a restore in the place of the database `container` with the data volume `volume`.
 
     What it held stays beside it as `pgdata.before`, until somebody removes it. PostgreSQL replays as `aside`, without a
@@ -55,15 +72,31 @@ def in_place_commands(
     shell = ["docker", "run", "--rm", *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image]
     promoted = 'psql -h /tmp -U postgres -d postgres -qAtc "SELECT pg_is_in_recovery()"'
     return [
-        ["docker", "stop", container],
-        [*shell, "mv", data, before],
+        Step("stop the database", ["docker", "stop", container]),
+        # -T: into an older `pgdata.before` it would be moved, and nobody would find it.
+        Step("put its data beside, as pgdata.before", [*shell, "mv", "-T", data, before]),
         *_restored(source, volume=volume, data=data, aside=aside, image=postgres_image, time=time),
-        ["docker", "exec", aside, "sh", "-c", f'until [ "$({promoted} 2>&1)" = f ]; do sleep 1; done'],
-        ["docker", "stop", aside],
-        ["docker", "rm", aside],
-        [*shell, "rm", "-r", f"{data}/barman_wal", f"{data}/restore.conf", f"{data}/restore_hba.conf"],
-        ["docker", "start", container],
+        Step(
+            "replay the write-ahead log",
+            ["docker", "exec", aside, "sh", "-c", f'until [ "$({promoted} 2>&1)" = f ]; do sleep 1; done'],
+        ),
+        Step("stop the restored PostgreSQL", ["docker", "stop", aside]),
+        Step("remove its container", ["docker", "rm", aside]),
+        Step(
+            "remove what the restore needed",
+            [*shell, "rm", "-r", f"{data}/barman_wal", f"{data}/restore.conf", f"{data}/restore_hba.conf"],
+        ),
+        Step("start the database", ["docker", "start", container]),
     ]
+
+
+def undo_in_place(source: Source, *, volume: str, container: str, aside: str) -> list[list[str]]:
+    """The commands after an `in_place_commands` that failed: the old data back in its place, and the database started.
+    Each may find nothing to do, and fail."""
+    data = f"{TARGET}/pgdata"
+    shell = ["docker", "run", "--rm", *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image, "sh", "-c"]
+    back = f"if [ -d {data}.before ]; then rm -rf {data} {data}.open && mv -T {data}.before {data}; fi"
+    return [["docker", "rm", "--force", aside], [*shell, back], ["docker", "start", container]]
 
 
 _CONFINED = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
@@ -74,17 +107,23 @@ def _mounted(volume: str) -> list[str]:
     return ["-v", f"{volume}:{TARGET}"]
 
 
-def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[list[str]]:
+def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
     """Restore into `data` of a volume, and start PostgreSQL on it."""
-    environment = [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
-    catalog = ["-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
     confined = [*_UNPRIVILEGED, *_CONFINED]
-    restoring = ["docker", "run", "--rm", *confined, *environment, *catalog, *_mounted(volume), source.image]
+    restoring = ["docker", "run", "--rm", *confined, *_agent(source), *_mounted(volume), source.image]
     running = ["docker", "run", "--detach", "--name", aside, *confined, *_mounted(volume), image]
     return [
-        [*restoring, *PYTHON, "restore", "--to", data, *(["--time", time] if time else [])],
-        [*running, "postgres", "-D", data, "-c", f"config_file={data}/restore.conf"],
+        Step(RESTORE, [*restoring, *PYTHON, "restore", "--to", data, *(["--time", time] if time else [])]),
+        Step(
+            "start PostgreSQL on it, without a network",
+            [*running, "postgres", "-D", data, "-c", f"config_file={data}/restore.conf"],
+        ),
     ]
+
+
+def _agent(source: Source) -> list[str]:
+    environment = [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
+    return [*environment, "-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
 
 
 def query(aside: str, database: str, statement: str, superuser: str = "postgres") -> list[str]:

@@ -16,6 +16,8 @@ _VERBS = (
     "compare",
     "status",
     "render",
+    "restore",
+    "drill",
     "down",
     "topology",
     "rule",

@@ -49,6 +49,11 @@ cwd = click.option(
 )
 
 
+backups = click.option(
+    "--backups", metavar="NAME", help="Name of the backups, where the stack has several. Default: the only ones."
+)
+
+
 def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callable[[Run], Run]:
     """The option `--json`. Who reads JSON gets it also where the verb cannot be carried out: what `failed` makes of the
     stack and of what is wrong."""

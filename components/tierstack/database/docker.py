@@ -143,6 +143,7 @@ class Ground:
             password=_secret(passwords[user]),
             network=self.network.name,
             direct_network=self.direct_network.name,
+            container=self.host.name(f"{self.name}-primary"),
             backup_user=backup_user,
             backup_password=_secret(passwords[backup_user]),
             ca=self.tls.authority.trusted if self.tls else None,

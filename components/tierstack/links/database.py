@@ -63,6 +63,8 @@ class DatabaseConnection:
     """Docker: network in which the pooler answers."""
     direct_network: pulumi.Input[str] | None = None
     """Docker: network in which the primary answers."""
+    container: str | None = None
+    """Docker: the primary's container, in which `tierstack restore` and `tierstack drill` ask. None on Kubernetes."""
     client_labels: dict[str, str] | None = None
     """Kubernetes: labels a pod must carry to be let through to the pooler."""
     direct_client_labels: dict[str, str] | None = None

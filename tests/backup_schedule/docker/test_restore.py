@@ -33,22 +33,25 @@ from tierstack import *
 from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 
+CHECKS = {{"kept": "SELECT count(*) = 1000 FROM kept", {checks}}}
 platform = DockerHost(name="{name}", data_protection=DataProtection.NONE)
 database = DatabaseWithReplicas("db", DatabaseWithReplicasArgs(
     platform=platform, tier=Tier.USERS_100K, image="{postgres}", pooler_image="{pooler}",
     memory_mb=512, max_connections=100))
 BackupSchedule("backups", BackupScheduleArgs(
-    platform=platform, database=database.connection, image="{barman}", schedule="{schedule}", first_backup_minutes=3))
+    platform=platform, database=database.connection, image="{barman}", schedule="{schedule}", first_backup_minutes=3,
+    drill=DrillArgs(checks=CHECKS)))
 """
 
 
-def program(schedule: str = "30 3 * * *") -> str:
+def program(schedule: str = "30 3 * * *", checks: str = "") -> str:
     return PROGRAM.format(
         name=NAME,
         postgres=image("postgres:17"),
         pooler=image("pgbouncer:1.24"),
         barman=image("barman:3"),
         schedule=schedule,
+        checks=checks,
     )
 
 
@@ -92,7 +95,7 @@ def restored(moment: datetime | None) -> float:
     source = restore.Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
     began = time.monotonic()
     when = moment.isoformat() if moment else None
-    for command in restore.commands(source, aside=ASIDE, postgres_image=image("postgres:17"), time=when):
+    for _, command in restore.commands(source, aside=ASIDE, postgres_image=image("postgres:17"), time=when):
         run(*command)
     question = restore.query(ASIDE, "app", "SELECT pg_is_in_recovery()")
 
@@ -198,6 +201,104 @@ def test_a_moment_that_no_wal_reaches_is_refused_and_all_problems_come_at_once(s
     )
 
 
+def tierstack(stack: Stack, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    """The command in the folder of the stack, as its user calls it."""
+    verbs = arguments[: 2 if arguments[1:2] == ("history",) else 1]
+    command = ["tierstack", *verbs, "-s", "backups", *arguments[len(verbs) :]]
+    done = subprocess.run(command, cwd=stack.folder, env=stack.environ(), capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_a_drill_measures_a_restore_and_leaves_only_its_line(stack: Stack) -> None:
+    assert "no drill yet" in tierstack(stack, "drill", "history", code=1).stdout
+    mine = ("docker", "volume", "ls", "--quiet", "--filter", f"name={NAME}")
+    volumes = run(*mine)
+    first = json.loads(tierstack(stack, "drill", "--json").stdout)
+    assert (first["result"], first["why"], first["checks"]) == ("good", [], {"kept": True})
+    assert first["rows_acknowledged"] > 0
+    assert first["tables"] >= 1
+    assert run(*mine) == volumes
+    assert f"{NAME}-backups-catalog-drill" not in run("docker", "ps", "--all", "--format", "{{.Names}}")
+    print(f"\n{tierstack(stack, 'drill', 'history').stdout}")
+    until("the agent shows it", lambda: has_metric(BARMAN, "drill_good"), WAIT)
+    assert metric(BARMAN, "drill_good") == 1
+    assert metric(BARMAN, "drill_rows_lost") == first["rows_lost"]
+    assert metric(BARMAN, "drill_rto_seconds") == first["rto_seconds"]
+
+
+def test_a_drill_that_finds_something_wrong_or_cannot_be_made_is_not_good(stack: Stack) -> None:
+    stack.write(program(checks='"more": "SELECT count(*) = 1001 FROM kept"'))
+    stack.up()
+    done = tierstack(stack, "drill", code=1)
+    assert done.stderr == "bad:\n  check `more` is not true\n"
+    stack.write(program(checks='"gone": "SELECT count(*) > 0 FROM gone"'))
+    stack.up()
+    done = tierstack(stack, "drill", code=1)
+    assert done.stderr.startswith("not verified:\n")
+    assert 'relation "gone" does not exist' in done.stderr
+    run("docker", "stop", DATABASE)
+    try:
+        assert tierstack(stack, "drill", code=1).stderr.startswith("not verified:\n")
+    finally:
+        run("docker", "start", DATABASE)
+    lines = tierstack(stack, "drill", "history", code=1).stdout.splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["good", "bad", "not verified", "not verified"]
+    until("the database and its backups are well", lambda: well(BARMAN), WAIT)
+    stack.write(program())
+    stack.up()
+
+
+def test_the_command_restores_aside_and_says_how_to_look_and_to_remove(stack: Stack) -> None:
+    moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
+    sql("DELETE FROM kept")  # a commit after the moment, by which PostgreSQL knows that it was reached
+    to = ("--to", moment.isoformat())
+    plan = tierstack(stack, "restore", *to, "--plan").stdout
+    assert f"into the new volume {NAME}-backups-catalog-aside" in plan
+    assert "by the last good drill" in plan
+    said = tierstack(stack, "restore", *to, "--aside", ASIDE, "--yes").stdout
+    assert aside("SELECT count(*) FROM kept") == "1000"
+    assert sql("SELECT count(*) FROM kept") == "0"
+    assert f"docker rm -f {ASIDE} && docker volume rm {ASIDE}" in said
+    refused = tierstack(stack, "restore", "--aside", ASIDE, "--yes", code=2)
+    assert f"there is a volume or container {ASIDE} already" in refused.stderr
+    drop_aside()
+
+
+def test_the_command_replaces_data_only_where_it_is_told(stack: Stack) -> None:
+    refused = tierstack(stack, "restore", "--in-place", code=2)
+    assert "add --replace-data" in refused.stderr
+    started = run("docker", "inspect", "-f", "{{.State.StartedAt}}", DATABASE)
+    tierstack(stack, "restore", "--in-place", "--replace-data", "--to", "2026-01-31T12:00:00Z", code=2)
+    assert run("docker", "inspect", "-f", "{{.State.StartedAt}}", DATABASE) == started, "refused before it stopped"
+    sql("INSERT INTO kept SELECT generate_series(1, 1000)")
+    broken = f"{NAME}-backups-catalog"
+    run("docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/base", f"{agent.CATALOG}/tierstack/elsewhere")
+    try:
+        failed = tierstack(stack, "restore", "--in-place", "--replace-data", "--yes", code=2)
+    finally:
+        run("docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/elsewhere", f"{agent.CATALOG}/tierstack/base")
+    assert "the old data goes back" in failed.stdout, broken
+    until("the primary answers", lambda: answers(DATABASE), WAIT)
+    assert sql("SELECT count(*) FROM kept") == "1000"
+    tierstack(stack, "restore", "--in-place", "--replace-data", "--yes")
+    until("the primary answers", lambda: answers(DATABASE), WAIT)
+    assert sql("SELECT count(*) FROM kept") == "1000"
+    assert sql("SELECT pg_is_in_recovery()") == "f"
+    until("backups are well again", lambda: status()["healthy"] is True, WAIT)
+    run("docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before")
+
+
+def answers(container: str) -> bool:
+    asked = ["docker", "exec", container, "pg_isready", "-q", "-h", "127.0.0.1"]
+    return subprocess.run(asked, capture_output=True).returncode == 0
+
+
+def has_metric(container: str, name: str) -> bool:
+    ask = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{metrics.PORT}/metrics').read().decode())"
+    return f"{metrics.PREFIX}_{name}{{" in run("docker", "exec", container, "python3", "-c", ask)
+
+
 def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     """By the commands of the page: everything to the moment is back, and backups go on by themselves."""
     drop_aside()
@@ -209,24 +310,15 @@ def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     names = {"volume": f"{NAME}-db-data", "container": DATABASE, "aside": ASIDE}
     began = time.monotonic()
     images = {"postgres_image": image("postgres:17")}
-    for command in restore.in_place_commands(source, **names, **images, time=moment.isoformat()):
+    for _, command in restore.in_place_commands(source, **names, **images, time=moment.isoformat()):
         run(*command)
-    until(
-        "the primary answers",
-        lambda: (
-            subprocess.run(
-                ["docker", "exec", DATABASE, "pg_isready", "-q", "-h", "127.0.0.1"], capture_output=True
-            ).returncode
-            == 0
-        ),
-        WAIT,
-    )
+    until("the primary answers", lambda: answers(DATABASE), WAIT)
     print(f"\nrestore in place: {time.monotonic() - began:.1f} s")
     assert sql("SELECT count(*), min(id), max(id) FROM orders") == "500|1|500"
     assert sql("SELECT pg_is_in_recovery()") == "f"
     assert sql("SELECT count(*) FROM pg_file_settings WHERE name LIKE 'recovery%' OR name = 'restore_command'") == "0"
     sql("INSERT INTO orders VALUES (1001)")
-    until("backups are well again", lambda: status()["healthy"] is True and status()["backups"] == 2, WAIT)
+    until("backups are well again", lambda: status()["healthy"] is True and status()["backups"] == 3, WAIT)
     run(*["docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before"])
 
 

@@ -25,7 +25,7 @@ def plugin(name: str) -> Manifest:
 
 
 def object_store(name: str, args: DatabaseArchiveArgs, replicas: int) -> Manifest:
-    """Where base backups and WAL of a server with so many replicas go, with which credentials, and how long they stay."""
+    """Where base backups and WAL go, with which credentials, and for how long; of a server with so many replicas."""
     store = args.store
     keys = {"accessKeyId": store.access_key_id, "secretAccessKey": store.secret_access_key}
     # The SDK's newer way of trying again (3 times in 2 s, not 5 in up to 12): a promotion asks the archive five times,

@@ -1,0 +1,64 @@
+"""What a command needs to know of the backups of a stack, to restore from them: an output, as JSON. Pure."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tierstack.backup_schedule.restore import Source
+
+DOCKER, KUBERNETES = "docker", "kubernetes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDocker:
+    """Backups on a Docker host."""
+
+    docker_host: str | None
+    """Address of the daemon. None: that of the environment."""
+    agent: str
+    """Container of the agent, which runs Barman."""
+    catalog: str
+    """Volume with Barman's catalog."""
+    config: str
+    """Volume with its configuration."""
+    image: str
+    """The Barman image."""
+    server: str | None
+    """Container of the primary. None: of a connection that was written by hand and names none."""
+    database: str
+    """Name of the database."""
+    checks: dict[str, str] = field(default_factory=dict[str, str])
+    """What a drill asks, by name."""
+    max_lost_seconds: int
+    """Seconds before the loss whose writes may be missing."""
+    max_minutes: int
+    """Minutes from the loss to an answering database."""
+
+    @property
+    def source(self) -> Source:
+        """Where the backups are."""
+        return Source(catalog=self.catalog, config=self.config, image=self.image)
+
+    def text(self) -> str:
+        """As the output has it."""
+        return json.dumps({"kind": DOCKER, **asdict(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnKubernetes:
+    """Backups of a Cluster of CloudNativePG."""
+
+    namespace: str
+    cluster: str
+    object_store: str
+    """Name of the ObjectStore (barman-cloud plugin)."""
+
+    def text(self) -> str:
+        """As the output has it."""
+        return json.dumps({"kind": KUBERNETES, **asdict(self)})
+
+
+def parsed(text: str) -> OnDocker | OnKubernetes:
+    """The output, read again."""
+    values: dict[str, Any] = json.loads(text)
+    return OnDocker(**values) if values.pop("kind") == DOCKER else OnKubernetes(**values)

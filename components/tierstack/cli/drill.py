@@ -1,0 +1,76 @@
+"""`tierstack drill`: a restore that is tried and measured, and the ledger of those before."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tierstack.backup_schedule import ledger
+from tierstack.cli import options, show
+from tierstack.recovery import drill
+from tierstack.recovery.stacks import backups_of
+
+
+@click.group(
+    invoke_without_command=True,
+    short_help="Prove that the backups can be restored, and measure it.",
+    epilog=options.examples(
+        "tierstack drill -s prod", "tierstack drill -s prod --json", "tierstack drill history -s prod"
+    ),
+)
+@click.option("--stack", "-s", metavar="NAME", help="Name of the stack: the part of Pulumi.NAME.yaml.")
+@options.backups
+@options.json
+@options.cwd
+@click.pass_context
+def run(context: click.Context, stack: str | None, backups: str | None, json: bool, cwd: Path) -> None:
+    """Restore the backups of a database aside, now, and tell what a loss would have cost.
+
+    A writer with a clock runs beside the shop; what the backups had received at a moment is restored into a new volume
+    without a network; rows, tables and the configured checks are looked at; the result goes into the ledger. The
+    running database is read and gets the table tierstack_drill.clock, nothing else. Exit code 1 unless it was good.
+    """
+    if context.invoked_subcommand:
+        return
+    if stack is None:
+        raise click.UsageError("Missing option '--stack' / '-s'.")
+    name, found = backups_of(cwd, stack, backups)
+    result = drill.run(found, name, _silent if json else show.say)
+    if json:
+        show.as_json({"stack": stack, **result.as_entry()})
+    else:
+        _tell(result)
+    show.end(ok=result.result == ledger.GOOD)
+
+
+def _tell(result: drill.Result) -> None:
+    if result.result == ledger.GOOD:
+        show.say(
+            f"{show.good('good')}: {result.rows_lost} of {result.rows_acknowledged} acknowledged rows lost, "
+            f"RPO {result.rpo_seconds:g} s, RTO {result.rto_seconds:g} s"
+        )
+        return
+    show.warn(show.bad(f"{result.result}:"))
+    for one in result.why:
+        show.warn(f"  {one}")
+
+
+@run.command("history", epilog=options.examples("tierstack drill history -s prod --json"))
+@options.stack
+@options.backups
+@options.json
+@options.cwd
+def history(stack: str, backups: str | None, json: bool, cwd: Path) -> None:
+    """Show the ledger of drills, the newest last. Exit code 1 if the last was not good, or there is none."""
+    _, found = backups_of(cwd, stack, backups)
+    drills: list[dict[str, Any]] = found.drills()
+    if json:
+        show.as_json({"stack": stack, "drills": drills})
+    else:
+        for line in drill.history(drills) or [f"no drill yet: `tierstack drill -s {stack}` makes one"]:
+            show.say(line)
+    show.end(ok=bool(drills) and drills[-1]["result"] == ledger.GOOD)
+
+
+def _silent(_text: str) -> None:
+    """Who reads JSON reads no progress."""

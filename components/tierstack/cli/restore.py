@@ -1,0 +1,113 @@
+"""`tierstack restore`: what the backups have, aside or in the place of the database."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from tierstack.cli import options, show
+from tierstack.engine.project import UsageError
+from tierstack.recovery import restoring
+from tierstack.recovery.found import Backups, now
+from tierstack.recovery.stacks import backups_of
+
+_REPLICAS = "its replicas have to be copied anew afterwards (docs/components/backup-schedule.md)"
+
+
+class _Moment(click.ParamType["datetime"]):
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return restoring.moment(str(value))
+        except ValueError as error:
+            self.fail(f"{value}: {error}; write one such as 2026-01-31T12:00:00Z", param, ctx)
+
+
+@click.command(
+    short_help="Restore a database from its backups, aside or in its place.",
+    epilog=options.examples(
+        "tierstack restore -s prod --to 2026-01-31T12:00:00Z",
+        "tierstack restore -s prod --plan",
+        "tierstack restore -s prod --in-place --replace-data",
+    ),
+)
+@options.stack
+@click.option(
+    "--to", type=_Moment(), metavar="TIME", help="The moment, with its zone. Default: the last write received."
+)
+@click.option("--aside", metavar="NAME", help="Name of the new volume and container. Default: <catalog>-aside.")
+@click.option("--in-place", is_flag=True, help="In the place of the database, which is stopped meanwhile.")
+@click.option("--replace-data", is_flag=True, help="Allow --in-place to replace what the database holds.")
+@click.option("--plan", is_flag=True, help="Only say what would be done.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@options.backups
+@options.json
+@options.cwd
+def run(
+    stack: str,
+    to: datetime | None,
+    aside: str | None,
+    in_place: bool,
+    replace_data: bool,
+    plan: bool,
+    yes: bool,
+    backups: str | None,
+    json: bool,
+    cwd: Path,
+) -> None:
+    """Restore a database on a Docker host to a moment, from its backups.
+
+    It comes back aside: in a new volume, as a container without a network, beside the running database, which goes on.
+    With --in-place it replaces the database; what that held stays beside it as `pgdata.before`.
+    """
+    if in_place and aside:
+        raise click.UsageError("--aside names what stands beside the database, and --in-place puts it in its place")
+    if in_place and not replace_data and not plan:
+        raise UsageError("--in-place replaces what the database holds now. To mean it, add --replace-data")
+    _, found = backups_of(cwd, stack, backups)
+    beside = aside or f"{found.at.catalog}-aside"
+    planned = restoring.planned(to, found.status(), found.drills(), now())
+    into = f"in the place of {found.server}" if in_place else f"into the new volume {beside}"
+    lines = planned.lines(now(), into)
+    if in_place and found.has_replicas():
+        lines.append(_REPLICAS)
+    if not json:
+        for line in lines:
+            show.say(line)
+    if plan:
+        if json:
+            show.as_json({"stack": stack, "result": "planned", "plan": lines})
+        return
+    if not yes and not json and show.at_terminal() and not click.confirm("Restore?"):
+        show.end(ok=False)
+    tell = _silent if json else show.say
+    began = now()
+    if in_place:
+        restoring.put_in_place(found, beside, to, tell)
+    else:
+        _refuse_existing(found, beside)
+        restoring.put_aside(found, beside, to, tell)
+    seconds = round((now() - began).total_seconds(), 1)
+    name = found.server if in_place else beside
+    if json:
+        show.as_json({"stack": stack, "result": "restored", "plan": lines, "seconds": seconds, "container": name})
+        return
+    show.say(f"{show.good('restored')} in {seconds:g} s: container {show.bold(name)}")
+    if in_place:
+        show.say("What it held before is kept as `pgdata.before` in its volume; remove that when nobody needs it.")
+        return
+    show.say(f"  look at it:  docker exec {name} psql -h /tmp -U postgres -d {found.at.database}")
+    show.say(f"  remove it:   docker rm -f {name} && docker volume rm {name}")
+
+
+def _refuse_existing(found: Backups, aside: str) -> None:
+    if found.host.succeeds(["docker", "volume", "inspect", aside]) or found.host.succeeds(["docker", "inspect", aside]):
+        raise UsageError(
+            f"there is a volume or container {aside} already. Remove it (docker rm -f {aside} && docker volume rm "
+            f"{aside}), or give another name with --aside"
+        )
+
+
+def _silent(_text: str) -> None:
+    """Who reads JSON reads no progress."""

@@ -1,0 +1,221 @@
+"""A drill: writes with a clock, a restore of what the backups had at a moment, and what of the writes came back."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tierstack.backup_schedule import ledger, restore
+from tierstack.backup_schedule.recovery import OnDocker
+from tierstack.engine.project import UsageError
+from tierstack.recovery import restoring
+from tierstack.recovery.found import Backups, now
+from tierstack.recovery.host import CommandError, Host
+from tierstack.recovery.restoring import Tell
+
+ROWS = 400
+"""Rows that the writer makes at most: with its rests 20 s, in which a restore has begun."""
+_PREPARE = """\
+CREATE SCHEMA IF NOT EXISTS tierstack_drill;
+CREATE TABLE IF NOT EXISTS tierstack_drill.clock (id bigint PRIMARY KEY, at timestamptz NOT NULL);
+TRUNCATE tierstack_drill.clock;
+"""
+_INSERT = """\
+INSERT INTO tierstack_drill.clock SELECT {}, clock_timestamp() FROM pg_sleep(0.05)
+RETURNING id, extract(epoch FROM at);
+"""
+_KEPT = "SELECT id FROM tierstack_drill.clock"
+_TABLES = (
+    "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables "
+    "WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'tierstack_drill') ORDER BY 1"
+)
+_MOMENT = re.compile(r"what was received by now is restored: (\S+)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the writer, which the database has acknowledged."""
+
+    id: int
+    at: float
+    """When it was made, by the database's clock (seconds since 1970)."""
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What a drill found, as the ledger keeps it."""
+
+    result: str
+    """`good`, `bad` or `not verified`."""
+    began_at: str
+    ended_at: str
+    backups: str
+    """Name of the BackupSchedule."""
+    database: str
+    why: list[str] = field(default_factory=list[str])
+    """What was not as it should be; empty for a good one."""
+    moment: str | None = None
+    """When the loss was supposed to be: what the backups had received by then was restored."""
+    rpo_seconds: float | None = None
+    """From the newest acknowledged row that did come back to the newest that was acknowledged by the moment."""
+    rto_seconds: float | None = None
+    """From the first command of the restore to a database that answers and takes writes."""
+    rows_acknowledged: int | None = None
+    """Rows that the database had acknowledged by the moment."""
+    rows_lost: int | None = None
+    """Those of them that did not come back."""
+    tables: int | None = None
+    """Tables that were read from one end to the other."""
+    rows: int | None = None
+    """Rows in them."""
+    checks: dict[str, bool] = field(default_factory=dict[str, bool])
+    """The configured checks."""
+    base_backup: str | None = None
+    """Base backup that the restore began with, by Barman's id."""
+    size_bytes: int | None = None
+    """Its size."""
+
+    def as_entry(self) -> dict[str, Any]:
+        """As a line of the ledger."""
+        return asdict(self)
+
+
+def run(backups: Backups, name: str, tell: Tell) -> Result:
+    """Make a drill and record it. One that cannot be carried out is recorded too, as `not verified`."""
+    began = now()
+    aside = f"{backups.at.catalog}-drill"
+    _refuse_beside_another(backups.host, aside)
+    result = Result(
+        result=ledger.NOT_VERIFIED,
+        began_at=_stamp(began),
+        ended_at="",
+        backups=name,
+        database=backups.at.database,
+    )
+    try:
+        _carry_out(backups, aside, result, tell)
+        result.why = faults(result, backups.at)
+        result.result = ledger.BAD if result.why else ledger.GOOD
+    except CommandError as error:
+        result.why = [str(error)]
+    except KeyboardInterrupt:
+        result.why = ["it was interrupted"]
+        raise
+    finally:
+        restoring.remove(backups.host, aside)
+        result.ended_at = _stamp(now())
+        backups.record(result.as_entry())
+    return result
+
+
+def _refuse_beside_another(host: Host, aside: str) -> None:
+    if host.succeeds(["docker", "inspect", aside]) and restoring.runs(host, aside):
+        raise UsageError(f"another drill of these backups runs: container {aside}. To end it: docker rm -f {aside}")
+    restoring.remove(host, aside)  # what an interrupted one left
+
+
+def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
+    at, host = backups.at, backups.host
+    status = backups.status()
+    base = status.get("last_backup")
+    if not base:
+        raise CommandError("there is no base backup yet, or the agent does not run: see `tierstack status`")
+    result.base_backup, result.size_bytes = base["id"], base["size_bytes"]
+    live = ["docker", "exec", "-i", backups.server, "psql", "-h", "/tmp", "-U", "postgres", "-d", at.database]
+    live += ["-qAt", "-v", "ON_ERROR_STOP=1"]
+    host.run(live, _PREPARE)
+    writer = host.start(live, _inserts())
+    try:
+        tell("rows are written with a clock, and restored aside:")
+        start = now()
+        said = restoring.put_aside(backups, aside, None, tell)
+        result.rto_seconds = round((now() - start).total_seconds(), 1)
+    finally:
+        # Its rows come one by one; what it was acknowledged so far is what counts.
+        writer.terminate()
+        printed, _ = writer.communicate()
+    found = _MOMENT.search(said[restore.RESTORE])
+    if not found:
+        raise CommandError("the agent is older than this command: `tierstack up` first")
+    moment = datetime.fromisoformat(found[1])
+    result.moment = _stamp(moment)
+    kept = {int(one) for one in _asked(backups, aside, _KEPT).split()}
+    measure(result, acknowledged(printed), kept, moment)
+    _look(backups, aside, result, tell)
+
+
+def _inserts() -> str:
+    """Statements that are committed one by one, each after a rest."""
+    return "".join(_INSERT.format(number) for number in range(1, ROWS + 1))
+
+
+def acknowledged(printed: str) -> list[Row]:
+    """The rows that the writer was told of; a line that its end cut short is none."""
+    rows: list[Row] = []
+    for line in printed.splitlines(keepends=True):
+        if line.endswith("\n") and line.count("|") == 1:
+            number, at = line.split("|")
+            rows.append(Row(int(number), float(at)))
+    return rows
+
+
+def measure(result: Result, rows: Sequence[Row], kept: "set[int]", moment: datetime) -> None:
+    """What a loss at the moment would have cost, by the database's own clock, which is that of the agent's host."""
+    before = [row for row in rows if row.at <= moment.timestamp()]
+    back = [row for row in before if row.id in kept]
+    result.rows_acknowledged = len(before)
+    result.rows_lost = len(before) - len(back)
+    if before:
+        newest = max(row.at for row in back) if back else min(row.at for row in before)
+        result.rpo_seconds = round(max(row.at for row in before) - newest, 3)
+
+
+def _look(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
+    """Read every table, and ask what the configuration asks."""
+    tables = _asked(backups, aside, _TABLES).splitlines()
+    result.tables, result.rows = len(tables), 0
+    for table in tables:
+        count = f"SELECT count(*) FROM {table}"  # noqa: S608  # a name that PostgreSQL quoted
+        result.rows += int(_asked(backups, aside, count))
+    tell(f"  read {result.tables} tables, {result.rows:,} rows")
+    for name, statement in backups.at.checks.items():
+        result.checks[name] = _asked(backups, aside, statement).strip() == "t"
+        tell(f"  check {name}: {'true' if result.checks[name] else 'not true'}")
+
+
+def _asked(backups: Backups, aside: str, statement: str) -> str:
+    return backups.host.run(restore.query(aside, backups.at.database, statement))
+
+
+def faults(result: Result, at: OnDocker) -> list[str]:
+    """What is wrong with what a drill found."""
+    found = [f"check `{name}` is not true" for name, ok in result.checks.items() if not ok]
+    if not result.rows_acknowledged:
+        found.append("no row was written before the restore began: nothing says what would be lost")
+    if (result.rpo_seconds or 0) > at.max_lost_seconds:
+        found.append(f"writes of {result.rpo_seconds:g} s are lost; at most {at.max_lost_seconds} s may be")
+    if (result.rto_seconds or 0) > at.max_minutes * 60:
+        found.append(f"the restore took {result.rto_seconds:g} s; at most {at.max_minutes * 60} s may pass")
+    return found
+
+
+def history(drills: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ledger for people, a line each, the newest last."""
+    return [_line(one) for one in drills]
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    rpo, rto = _figure(one["rpo_seconds"]), _figure(one["rto_seconds"])
+    lost = "?" if one["rows_lost"] is None else one["rows_lost"]
+    figures = f"RPO {rpo}  RTO {rto}  lost {lost} of {one['rows_acknowledged'] or '?'} rows"
+    why = f"  {' '.join('; '.join(one['why']).split())}" if one["why"] else ""
+    return f"{one['ended_at']}  {one['result']:<12}  {figures}{why}"
+
+
+def _figure(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{seconds:g} s"
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")

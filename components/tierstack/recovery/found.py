@@ -1,0 +1,101 @@
+"""The backups of a stack: found in its state, and asked how they are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tierstack.backup_schedule import agent, ledger, recovery
+from tierstack.backup_schedule.restore import catalog_of
+from tierstack.core.errors import nearest
+from tierstack.engine.project import UsageError
+from tierstack.recovery.host import CommandError, Host
+
+DATA = "/var/lib/postgresql/data"
+"""Where the server has its volume."""
+TYPE = "tierstack:index:BackupSchedule"
+
+
+def backups(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) -> tuple[str, recovery.OnDocker]:
+    """Name and description of the backups that are meant: those called `name`, else the only ones.
+
+    Raises UsageError where there are none, several, or such as cannot be restored by a command.
+    """
+    found: dict[str, str] = {}
+    for one in held:
+        if one["type"] == TYPE and not one.get("delete"):
+            outputs: Mapping[str, Any] = one.get("outputs") or {}
+            said = outputs.get("recovery")
+            if not isinstance(said, str):
+                raise UsageError(
+                    f"the state of {stack} says too little of its backups: `tierstack up -s {stack}` first"
+                )
+            found[str(one["urn"]).rpartition("::")[2]] = said
+    if not found:
+        raise UsageError(f"{stack} has no backups. Give it `backups: {{}}` (docs/components/backup-schedule.md)")
+    names = ", ".join(f"`{one}`" for one in sorted(found))
+    if name is None and len(found) > 1:
+        raise UsageError(f"{stack} has several backups: {names}. Name one with --backups")
+    chosen = name or next(iter(found))
+    if chosen not in found:
+        guess = nearest(chosen, list(found))
+        hint = f"; did you mean `{guess}`?" if guess else f"; there is {names}"
+        raise UsageError(f"{stack} has no backups `{chosen}`{hint}")
+    described = recovery.parsed(found[chosen])
+    if isinstance(described, recovery.OnKubernetes):
+        raise UsageError(
+            f"`{chosen}` is on Kubernetes, where CloudNativePG restores: a Cluster aside from ObjectStore "
+            f"{described.object_store} (docs/components/backup-schedule.md, Restore in the place of the database)"
+        )
+    if described.server is None:
+        raise UsageError(f"the database connection of `{chosen}` names no `container`: give it that of the primary")
+    return chosen, described
+
+
+@dataclass(frozen=True)
+class Backups:
+    """The backups on a Docker host."""
+
+    at: recovery.OnDocker
+    host: Host
+
+    @property
+    def server(self) -> str:
+        """Container of the primary."""
+        assert self.at.server is not None  # else they are not found
+        return self.at.server
+
+    def status(self) -> dict[str, Any]:
+        """What the agent says of them, or an empty document where it does not run."""
+        try:
+            return json.loads(self.host.run(["docker", "exec", self.at.agent, "cat", str(agent.STATUS)]))
+        except (CommandError, ValueError):
+            return {}
+
+    def drills(self) -> list[dict[str, Any]]:
+        """The ledger, the oldest drill first; of the catalog, so that no running agent is needed."""
+        return ledger.parsed(self.host.run([*catalog_of(self.at.source), "drills"]))
+
+    def record(self, entry: Mapping[str, Any]) -> None:
+        """Append a drill to the ledger."""
+        self.host.run([*catalog_of(self.at.source), "record"], json.dumps(entry) + "\n")
+
+    def postgres_image(self) -> str:
+        """The image of the database's server, which alone starts on its files."""
+        return self.host.run(["docker", "inspect", "--format", "{{.Image}}", self.server]).strip()
+
+    def has_replicas(self) -> bool:
+        """Whether the database has a replica on this host."""
+        name = f"{self.server.removesuffix('-primary')}-replica-1"
+        return self.host.succeeds(["docker", "inspect", name])
+
+    def data_volume(self) -> str:
+        """The volume of the database's data."""
+        mounts = self.host.run(["docker", "inspect", "--format", "{{json .Mounts}}", self.server])
+        return next(one["Name"] for one in json.loads(mounts) if one["Destination"] == DATA)
+
+
+def now() -> datetime:
+    """The time of the machine that runs the command."""
+    return datetime.now(UTC)

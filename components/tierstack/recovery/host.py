@@ -1,0 +1,75 @@
+"""Commands of Docker's client on the host of a stack."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tierstack.engine.project import UnreachableError, UsageError
+
+_SHOWN = 1500  # characters of what a command printed that a message repeats: the end, where the cause is
+
+
+class CommandError(UsageError):
+    """A command on the host failed."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A Docker host."""
+
+    address: str | None
+    """Of its daemon. None: that of the environment."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Docker's client runs with."""
+        return {**os.environ, **({"DOCKER_HOST": self.address} if self.address else {})}
+
+    def check(self) -> None:
+        """Raise UnreachableError where commands cannot be run."""
+        if shutil.which("docker") is None:
+            raise UnreachableError("Docker's command-line client (`docker`) is not on the PATH: install it")
+        done = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            where = self.address or os.environ.get("DOCKER_HOST") or "the default socket"
+            raise UnreachableError(f"no Docker daemon answers at {where}: {done.stderr.strip()[-_SHOWN:]}")
+
+    def run(self, command: Sequence[str], stdin: str | None = None) -> str:
+        """What a command prints. Raises CommandError where it fails."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, input=stdin)
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip()[-_SHOWN:]
+            raise CommandError(f"`{_short(command)}` failed with exit code {done.returncode}: {said}")
+        return done.stdout
+
+    def succeeds(self, command: Sequence[str]) -> bool:
+        """Whether a command succeeds; what it prints is of no interest."""
+        return not subprocess.run(command, env=self.environment, capture_output=True).returncode
+
+    def start(self, command: Sequence[str], stdin: str) -> "subprocess.Popen[str]":
+        """A command that goes on beside the next ones and reads `stdin`."""
+        process = subprocess.Popen(
+            command,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin
+        process.stdin.write(stdin)
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+
+def _short(command: Sequence[str]) -> str:
+    shown = " ".join(command)
+    return shown if len(shown) <= 160 else f"{shown[:157]}..."

@@ -1,0 +1,21 @@
+"""From the name of a stack to its backups."""
+
+from pathlib import Path
+
+from tierstack.engine.project import UsageError, find
+from tierstack.engine.run import engine
+from tierstack.recovery.found import Backups, backups
+from tierstack.recovery.host import Host
+
+
+def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups]:
+    """Name and place of the backups of a stack. Raises UsageError where there are none that a command can restore."""
+    project = find(cwd)
+    config = project.config(stack)
+    with engine(project, stack, config) as pulumi:
+        if not pulumi.exists() or not (held := pulumi.resources()):
+            raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
+        chosen, at = backups(held, stack, name)
+    host = Host(at.docker_host)
+    host.check()
+    return chosen, Backups(at, host)
