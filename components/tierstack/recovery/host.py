@@ -14,6 +14,8 @@ _SHOWN = 1500  # characters of what a command printed that a message repeats: th
 class CommandError(UsageError):
     """A command on the host failed."""
 
+    code = 1
+
 
 @dataclass(frozen=True)
 class Host:

@@ -250,6 +250,7 @@ def test_a_drill_that_finds_something_wrong_or_cannot_be_made_is_not_good(stack:
 
 
 def test_the_command_restores_aside_and_says_how_to_look_and_to_remove(stack: Stack) -> None:
+    drop_aside()
     moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
     sql("DELETE FROM kept")  # a commit after the moment, by which PostgreSQL knows that it was reached
     to = ("--to", moment.isoformat())
@@ -275,7 +276,7 @@ def test_the_command_replaces_data_only_where_it_is_told(stack: Stack) -> None:
     broken = f"{NAME}-backups-catalog"
     run("docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/base", f"{agent.CATALOG}/tierstack/elsewhere")
     try:
-        failed = tierstack(stack, "restore", "--in-place", "--replace-data", "--yes", code=2)
+        failed = tierstack(stack, "restore", "--in-place", "--replace-data", "--yes", code=1)
     finally:
         run("docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/elsewhere", f"{agent.CATALOG}/tierstack/base")
     assert "the old data goes back" in failed.stdout, broken
