@@ -110,12 +110,15 @@ def aside(statement: str) -> str:
     return run(*restore.query(ASIDE, "app", statement))
 
 
+def streams() -> bool:
+    return sql("SELECT state FROM pg_stat_replication WHERE application_name = 'barman'") == "streaming"
+
+
 def test_first_backup_and_stream_are_there_when_the_update_ends(stack: Stack) -> None:
     found = status()
     assert found["healthy"] is True
     assert found["backups"] == 1
-    streaming = "SELECT state FROM pg_stat_replication WHERE application_name = 'barman'"
-    assert sql(streaming) == "streaming"
+    assert streams()
     assert sql(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{agent.SLOT}'") == "t"
 
 
@@ -244,9 +247,9 @@ def test_a_drill_that_finds_something_wrong_or_cannot_be_made_is_not_good(stack:
         run("docker", "start", DATABASE)
     lines = tierstack(stack, "drill", "history", code=1).stdout.splitlines()
     assert [line.split("  ")[1] for line in lines] == ["good", "bad", "not verified", "not verified"]
-    until("the database and its backups are well", lambda: well(BARMAN), WAIT)
     stack.write(program())
     stack.up()
+    until("WAL streams again", streams, WAIT)
 
 
 def test_the_command_restores_aside_and_says_how_to_look_and_to_remove(stack: Stack) -> None:
@@ -286,7 +289,7 @@ def test_the_command_replaces_data_only_where_it_is_told(stack: Stack) -> None:
     until("the primary answers", lambda: answers(DATABASE), WAIT)
     assert sql("SELECT count(*) FROM kept") == "1000"
     assert sql("SELECT pg_is_in_recovery()") == "f"
-    until("backups are well again", lambda: status()["healthy"] is True, WAIT)
+    until("backups are well again", lambda: status()["backups"] == 2 and status()["healthy"] and streams(), WAIT)
     run("docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before")
 
 
