@@ -1,15 +1,20 @@
 """The `tierstack` command: one file for each verb."""
 
+import gc
 import sys
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
 """128 + SIGINT."""
+_OBJECTS = 100_000
+"""New objects until the garbage collector runs: twice as many as a check makes."""
 
 
 def main() -> None:
     """Run the command."""
+    # What imports make stays; at Python's threshold of 700 the collector would look through it again and again.
+    gc.set_threshold(_OBJECTS)
     try:
         from tierstack.cli import deferred
 

@@ -37,7 +37,9 @@ PACKAGES = frozenset(
     )
 )
 """Packages with a component in their `__init__`."""
-LIBRARIES = frozenset({"pulumi", "dns.resolver", "tierstack.platform.claim", "tierstack.platform.ready"})
+LIBRARIES = frozenset(
+    {"importlib.metadata", "pulumi", "dns.resolver", "tierstack.platform.claim", "tierstack.platform.ready"}
+)
 """What takes long to import, and is asked for by modules that mostly do without."""
 
 
@@ -55,10 +57,23 @@ class RunError(Exception):
 
 Input = Union[T, Awaitable[T], Output[T]]  # noqa: UP007
 """The same as `Output` of `pulumi.Input`."""
+
+
+def version(package: str) -> str:
+    """`importlib.metadata.version`, which needs the parsers of mails and archives, for the one package that dnspython
+    asks for whenever it is imported; of any other package the module itself tells."""
+    if package == "idna":
+        import idna
+
+        return idna.__version__
+    return importlib.import_module("importlib.metadata").distribution(package).version
+
+
 STAND_INS: dict[str, dict[str, Any]] = {
-    "pulumi": {"Input": Input, "Output": Output, "Resource": Resource, "RunError": RunError}
+    "importlib.metadata": {"version": version},
+    "pulumi": {"Input": Input, "Output": Output, "Resource": Resource, "RunError": RunError},
 }
-"""What the arguments of components use of a library, and what they get until it runs."""
+"""What is used of a library by what only loads it, and what stands there until the library runs."""
 
 _PATH = "_path_of_deferred"
 _running = threading.RLock()

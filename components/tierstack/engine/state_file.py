@@ -1,7 +1,6 @@
 """The state of a stack where it lies in a directory of this machine: read as it stands, without engine, lock or
 passphrase. A check compares a configuration with it; whoever keeps the state elsewhere is told by a preview."""
 
-import gzip
 import json
 import os
 from collections.abc import Mapping
@@ -62,7 +61,11 @@ def _logged_in() -> str | None:
 def _resources(file: Path) -> dict[str, Mapping[str, Any]]:
     try:
         content = file.read_bytes()
-        document: Any = json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
+        if file.suffix == ".gz":
+            import gzip  # few backends compress
+
+            content = gzip.decompress(content)
+        document: Any = json.loads(content)
         latest = cast(dict[str, Any], document["checkpoint"].get("latest") or {})
         found = cast(list[dict[str, Any]], latest.get("resources") or [])
         return {
