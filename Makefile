@@ -10,6 +10,8 @@ JOBS     ?= 2
 SETUP     := $(PYTHON) toolchain/setup.py
 ENV       := . .state/env.sh &&
 TIERSTACK := $(ENV) tierstack
+# A process that has nothing left takes over tests of another, so no core is idle while one has a row of long tests.
+PARALLEL  := -n $(JOBS) --dist worksteal
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
@@ -64,11 +66,11 @@ name-servers: setup
 	@$(SETUP) dns || echo "The tests go on without them." >&2
 
 check: lint ## format, lint, types, and the tests that need no engine
-	@$(ENV) TIERSTACK_REQUIRE=pure,graph pytest -q -n $(JOBS) -m "pure or graph" $(ARGS)
+	@$(ENV) TIERSTACK_REQUIRE=pure,graph pytest -q $(PARALLEL) -m "pure or graph" $(ARGS)
 
 test: lint name-servers ## lint, then all tests that need no Docker, with coverage
 	@$(ENV) TIERSTACK_REQUIRE=pure,graph,engine$$($(HAS_SERVERS) && echo ,servers,programs) \
-	    pytest -n $(JOBS) -m "pure or graph or engine or servers" --cov --cov-report=term $(ARGS)
+	    pytest $(PARALLEL) -m "pure or graph or engine or servers" --cov --cov-report=term $(ARGS)
 
 test-docker: name-servers images ## tests on a real Docker daemon
 	@$(ENV) TIERSTACK_REQUIRE=docker$$($(HAS_SERVERS) && echo ,programs) pytest -m docker $(ARGS)

@@ -80,6 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.stash[LEVEL] = level
         if level != marked:
             item.add_marker(level)
+    # What takes long begins first, so that two processes (`-n 2 --dist worksteal`) end together: the short ones fill up.
+    items.sort(key=lambda item: LEVELS.index(item.stash[LEVEL]), reverse=True)
 
 
 @pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
