@@ -5,9 +5,10 @@ import difflib
 import functools
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,11 @@ class Stack:
             (self.folder / "state").mkdir()
             (self.folder / "Pulumi.yaml").write_text(f"name: {self.name}\nruntime: python\n")
             self.run("stack", "init", self.name)
+
+    def copy(self, folder: Path) -> "Stack":
+        """The same stack with its state in another folder, which what is done there does not touch."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return replace(self, folder=folder)
 
     def run(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """`pulumi …` in the folder; its output when it fails."""

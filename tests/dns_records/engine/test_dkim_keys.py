@@ -33,12 +33,18 @@ def described(keys: list[dict[str, Any]], sign_with: list[str]) -> str:
     return PROGRAM.replace("KEYS", repr(keys)).replace("SIGN_WITH", repr(sign_with))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """A domain whose keys are published, two of which sign."""
+    stack = Stack(tmp_path_factory.mktemp("dkim"), "t-dkim")
+    stack.write(described([A, B, E], ["a", "e"]))
+    stack.up()
+    return stack
+
+
 @pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    made = Stack(tmp_path, "t-dkim")
-    made.write(described([A, B, E], ["a", "e"]))
-    made.up()
-    return made
+def stack(made: Stack, tmp_path: Path) -> Stack:
+    return made.copy(tmp_path / "stack")
 
 
 def signed(outputs: dict[str, Any]) -> bytes:
@@ -133,20 +139,14 @@ def test_from_the_old_key_to_the_new_one(stack: Stack) -> None:
 
 
 def test_what_would_break_signatures_stops_preview_and_update(stack: Stack) -> None:
+    """By a reason that needs the times in the state, and one that does not; all reasons: ../mail/test_dkim_rotation.py."""
     before = stack.outputs()
-    refused = [
-        ([B, E], ["b", "e"], "the key of `a` would vanish, although it signed mail"),
-        ([GONE, B, E], ["b", "e"], "`a` signs until this update"),
-        ([{**A, "generate": "ed25519"}, B, E], ["a", "e"], "`a` would get another key"),
-        ([A, B, E], ["b", "e"], "`b` is published since "),
-        ([A, B, E, {"selector": "c", "generate": "rsa"}], ["c", "e"], "`c` would sign before its key is published"),
-    ]
-    for keys, sign_with, sentence in refused:
-        stack.write(described(keys, sign_with))
-        preview = stack.run("preview", "--stack=t-dkim", check=False)
-        assert preview.returncode != 0
-        assert sentence in preview.stdout + preview.stderr
-    assert refused[-1][2] in stack.up(check=False), "without a preview too"
+    stack.write(described([A, B, E], ["b", "e"]))
+    preview = stack.run("preview", "--stack=t-dkim", check=False)
+    assert preview.returncode != 0
+    assert "`b` is published since " in preview.stdout + preview.stderr
+    stack.write(described([A, B, E, {"selector": "c", "generate": "rsa"}], ["c", "e"]))
+    assert "`c` would sign before its key is published" in stack.up(check=False), "without a preview too"
     stack.write(described([A, B, E], ["a", "e"]))
     stack.preview("--expect-no-changes")
     assert stack.outputs() == before

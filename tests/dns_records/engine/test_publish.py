@@ -33,7 +33,7 @@ WWW = 'WebHostArgs(host="www", alias="@")'
 
 
 def on(kind: str) -> pytest.MarkDecorator:
-    """One server is enough where the engine is what is shown: `test_hosts` shows the same on both."""
+    """One server is enough where the engine is what is shown: `test_hosts` and `test_zone_resource` show the same on both."""
     return pytest.mark.parametrize("server", [BIND if kind == "bind" else KNOT], indirect=True)
 
 
@@ -61,6 +61,7 @@ def everything(stack: Stack) -> str:
     return "\n".join(file.read_text(errors="replace") for file in stack.folder.rglob("*") if file.is_file())
 
 
+@on("knot")
 def test_from_the_first_preview_to_the_end(server: Server, tmp_path: Path) -> None:
     server.write(f"theirs.{ZONE}", "A", ["203.0.113.1"])
     stack = stack_of(tmp_path / "stack", program(server))

@@ -24,12 +24,17 @@ pulumi.export("key", tls.certificate.private_key_pem)
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    stack = Stack(tmp_path_factory.mktemp("tls"), "t-tls")
+    stack.write(PROGRAM.format(hostnames=["shop.example.org", "*.shop.example.org"], days=90))
+    stack.up()
+    return stack
+
+
 @pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    made = Stack(tmp_path, "t-tls")
-    made.write(PROGRAM.format(hostnames=["shop.example.org", "*.shop.example.org"], days=90))
-    made.up()
-    return made
+def stack(made: Stack, tmp_path: Path) -> Stack:
+    return made.copy(tmp_path / "stack")
 
 
 def verified(stack: Stack, *options: str) -> bool:
