@@ -1,5 +1,6 @@
 """Digits that stand for values among which are secrets."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -18,8 +19,13 @@ def revision(late: Mapping[str, str]) -> str:
 
     scrypt (RFC 7914), because the digits are no secret while some of the values are.
     """
-    text = json.dumps(dict(late), sort_keys=True).encode()
-    return hashlib.scrypt(text, salt=b"tierstack", n=2**14, r=8, p=1, dklen=3).hex()
+    return _digits(json.dumps(dict(late), sort_keys=True))
+
+
+@functools.lru_cache(maxsize=1024)
+def _digits(text: str) -> str:
+    """Kept, because each takes about 60 ms and the same values come again, most often none at all."""
+    return hashlib.scrypt(text.encode(), salt=b"tierstack", n=2**14, r=8, p=1, dklen=3).hex()
 
 
 ANNOTATION = "tierstack.dev/revision"
