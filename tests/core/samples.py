@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import Diagnostic, out_of_range
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import Diagnostic
+from tierstack.core.keys import within
 from tierstack.core.tier import Tier
 from tierstack.links import SecretRef
 
@@ -20,8 +22,8 @@ class Inner:
 class Sample:
     name: str
     tier: Tier = Tier.USERS_100K
-    count: int | None = None
-    share: float = 0.5
+    count: int | None = field(default=None, metadata=within(1, 50))
+    share: float = field(default=0.5, metadata=within(0, 1))
     enabled: bool = True
     hostnames: list[str] = field(default_factory=list)
     environment: dict[str, str] | None = None
@@ -37,4 +39,4 @@ class Sample:
     secrets: dict[str, pulumi.Input[str]] | None = field(default=None, metadata={"secret": True})
 
     def problems(self) -> list[Diagnostic]:
-        return out_of_range("count", self.count, 1, 50) + out_of_range("share", self.share, 0, 1)
+        return bound_problems(self)

@@ -27,6 +27,7 @@ _KNOWN = {
     *("$schema", "title", "definitions", "description", "default"),
     *("$ref", "type", "enum", "anyOf", "allOf", "not", "required"),
     *("properties", "patternProperties", "additionalProperties", "items"),
+    *("minimum", "maximum"),
 }
 
 
@@ -41,6 +42,8 @@ def errors(value: Any, rule: Any, whole: dict[str, Any], path: str = "") -> list
     if "type" in rule and not _TYPES[rule["type"]](value):
         return [path]
     if "enum" in rule and value not in rule["enum"]:
+        found.append(path)
+    if isinstance(value, int | float) and not rule.get("minimum", value) <= value <= rule.get("maximum", value):
         found.append(path)
     if "anyOf" in rule and all(errors(value, one, whole, path) for one in rule["anyOf"]):
         found.append(path)
@@ -87,6 +90,11 @@ CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text()
         ("aws:region", "eu-central-1", []),
         ("shop:tier", "10k", ["shop:tier"]),
         ("shop:app/replicas", "3", ["shop:app.replicas"]),
+        ("shop:app/replicas", -1, ["shop:app.replicas"]),
+        ("shop:app/replicas", None, []),
+        ("shop:app/outbound", {"ports": [443, 99999]}, ["shop:app.outbound.ports"]),
+        ("shop:gateway/https_port", 99999, ["shop:gateway.https_port"]),
+        ("shop:docker/gateway/https_port", 0, ["shop:docker.gateway.https_port"]),
         ("shop:app/roles/worker/count", "3", ["shop:app.roles"]),
         ("shop:app/secrets", {"KEY": "plain"}, ["shop:app.secrets"]),
         ("shop:app/secrets", {"KEY": {"secure": "v1:x"}}, []),

@@ -19,7 +19,9 @@ from tierstack.app_cluster.options import (
 )
 from tierstack.app_cluster.release import Release, RequestLimits
 from tierstack.app_cluster.rules import claims_of, count_problems, problems_of
-from tierstack.core.errors import Diagnostic, out_of_range
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import Diagnostic
+from tierstack.core.keys import within
 from tierstack.core.tier import TIERS, Tier
 from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.platform import Platform
@@ -48,9 +50,9 @@ class AppClusterArgs:
     nginx_image: pulumi.Input[str] | None = None
     """`php`: image of nginx by digest, where the application's has none; it sees a copy of the document root. None: the
     application's image."""
-    replicas: int | None = None
+    replicas: int | None = field(default=None, metadata=within(1, 500))
     """Web containers; on Kubernetes what the autoscaler starts from. 1 to 500. None: from the tier."""
-    max_replicas: int | None = None
+    max_replicas: int | None = field(default=None, metadata=within(1, 500))
     """Kubernetes: ceiling of the autoscaler. 1 to 500. None: from the tier, or `replicas` if that is more."""
     roles: dict[str, RoleArgs] | None = field(default=None, metadata={"names": ("worker", "scheduler")})
     """Background processes by name, such as `worker`, `mail` and `scheduler`. A name is a DNS label of at most 18
@@ -93,11 +95,12 @@ class AppClusterArgs:
     REDIS_CACHE_PORT and REDIS_CACHE_PASSWORD, and REDIS_CACHE_SCHEME and REDIS_CACHE_CAFILE where it is encrypted.
     Laravel reads them in the connection `cache` below `redis` in config/database.php, with `env('REDIS_CACHE_HOST')`
     and so on; plain PHP with `getenv('REDIS_CACHE_HOST')`. None: no further ones."""
-    service_time_ms: float | None = None
-    """Mean time in ms that a request occupies a child, for `tierstack check`. None: 15, until you measure yours."""
-    cpu_time_ms: float | None = None
-    """Mean CPU time in ms that a request takes in nginx and PHP, for `tierstack check`. None: 1, as the example shop
-    takes; frameworks take several times that, so measure yours."""
+    service_time_ms: float | None = field(default=None, metadata=within(0.1, 3600000, "ms"))
+    """Mean time in ms that a request occupies a child, for `tierstack check`. 0.1 to 3600000. None: 15, until you
+    measure yours."""
+    cpu_time_ms: float | None = field(default=None, metadata=within(0.01, 3600000, "ms"))
+    """Mean CPU time in ms that a request takes in nginx and PHP, for `tierstack check`. 0.01 to 3600000. None: 1, as
+    the example shop takes; frameworks take several times that, so measure yours."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
@@ -159,10 +162,8 @@ class AppClusterArgs:
 
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
-        found = problems_of(self.application, self.release)
-        found += count_problems(self.counts, self.replicas, self.max_replicas)
-        found += out_of_range("service_time_ms", self.service_time_ms, 0.1, 3600000, "ms")
-        return found + out_of_range("cpu_time_ms", self.cpu_time_ms, 0.01, 3600000, "ms")
+        found = problems_of(self.application, self.release) + bound_problems(self)
+        return found + count_problems(self.counts)
 
     def claims(self) -> list[Claim]:
         """What no other component of the program can have."""

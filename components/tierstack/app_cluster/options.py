@@ -1,10 +1,11 @@
 """The groups of arguments of an AppCluster. Their rules are in `rules.py` and `role_rules.py`."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.errors import MISSING, Diagnostic, rule
+from tierstack.core.keys import within
 from tierstack.platform.kubernetes import operators
 
 
@@ -26,15 +27,15 @@ class PhpFpmArgs:
     front_controller: str = "index.php"
     """The script in the document root that answers every path that is not a file; no other script runs. Default:
     `index.php`."""
-    children: int | None = None
+    children: int | None = field(default=None, metadata=within(1, 1000))
     """PHP-FPM children of each web container: how many requests it answers at a time. 1 to 1000. None: from the
     tier."""
-    child_memory_mb: int | None = None
+    child_memory_mb: int | None = field(default=None, metadata=within(8, 16384, "MiB"))
     """PHP's memory_limit, in MiB for each child. 8 to 16384. None: from the tier."""
-    memory_mb: int | None = None
-    """Hard limit of a PHP-FPM container in MiB. None: children × child_memory_mb + 64, four bodies of
+    memory_mb: int | None = field(default=None, metadata=within(32, 262144, "MiB"))
+    """Hard limit of a PHP-FPM container in MiB. 32 to 262144. None: children × child_memory_mb + 64, four bodies of
     `http.max_body_mb` (at least 64 MiB), and what `settings` give to opcache."""
-    cpu: float | None = None
+    cpu: float | None = field(default=None, metadata=within(0.01, 128, "cores"))
     """Kubernetes: cores that a PHP-FPM container is reserved, and that the autoscaler measures against. 0.01 to 128.
     None: 1 for each 24 children, at least 0.25."""
     settings: dict[str, str] | None = None
@@ -46,7 +47,7 @@ class PhpFpmArgs:
     in the official image; Debian's own package calls it `php-fpm8.4`."""
     nginx_command: list[str] | None = None
     """How to start nginx. None: `["nginx"]`."""
-    port: int = 8080
+    port: int = field(default=8080, metadata=within(1024, 65535))
     """Port of nginx inside the container. 1024 to 65535, because nothing runs as root; not 18080. Default: 8080."""
 
 
@@ -57,16 +58,16 @@ class HttpServerArgs:
     command: list[str]
     """How to start it, in the foreground, such as `["php", "artisan", "octane:start", "--host=0.0.0.0",
     "--port=8080"]`."""
-    memory_mb: int
+    memory_mb: int = field(metadata=within(32, 262144, "MiB"))
     """Hard limit of a container in MiB, such as `512`. 32 to 262144. It has no default, because only you know your
     server."""
-    concurrency: int | None = None
+    concurrency: int | None = field(default=None, metadata=within(1, 1000))
     """Requests that a container answers at a time, each with a database connection, such as the workers of Octane; for
     the sums of `tierstack check`. 1 to 1000. None: as many as the children of PHP-FPM in the tier."""
-    cpu: float | None = None
+    cpu: float | None = field(default=None, metadata=within(0.01, 128, "cores"))
     """Kubernetes: cores that a container is reserved, and that the autoscaler measures against. 0.01 to 128. None: 1
     for each 24 of `concurrency`, at least 0.25."""
-    port: int = 8080
+    port: int = field(default=8080, metadata=within(1024, 65535))
     """Port that it listens on, on all addresses. 1024 to 65535, because nothing runs as root. Default: 8080."""
 
 
@@ -74,21 +75,21 @@ class HttpServerArgs:
 class HttpArgs:
     """What holds for every request: limits, time-outs and security headers."""
 
-    rate_limit: int = 100
+    rate_limit: int = field(default=100, metadata=within(0, 1000000, "requests/s"))
     """Requests/s that one client address may make in the long run; more get 429. 0 to 1000000; 0: no limit. Default:
     100."""
-    rate_burst: int = 200
+    rate_burst: int = field(default=200, metadata=within(1, 1000000, "requests"))
     """Requests that one client address may make at once. 1 to 1000000. Default: 200."""
-    max_body_mb: int = 16
+    max_body_mb: int = field(default=16, metadata=within(1, 2048, "MiB"))
     """`php`: largest request body in MiB; larger ones get 413. A replica holds four of that size at a time in memory,
     and answers 503 to further ones. With `http_server`, the image's server limits bodies. 1 to 2048. Default: 16."""
-    request_timeout_seconds: int = 60
+    request_timeout_seconds: int = field(default=60, metadata=within(1, 3600, "seconds"))
     """How long the application may take for one request, in seconds; sending and receiving do not count. 1 to 3600.
     Default: 60."""
-    stop_seconds: int | None = None
+    stop_seconds: int | None = field(default=None, metadata=within(1, 3600, "seconds"))
     """How long running requests may take when a web container stops, in seconds; then they are cut off. 1 to 3600.
     None: `request_timeout_seconds`."""
-    hsts_seconds: int = 31536000
+    hsts_seconds: int = field(default=31536000, metadata=within(0, 63072000, "seconds"))
     """max-age of Strict-Transport-Security (RFC 6797) in seconds. 0 to 63072000; 0: not sent. Default: 31536000, a
     year."""
     content_security_policy: str | None = None
@@ -108,7 +109,7 @@ class HealthArgs:
     readiness_path: str | None = None
     """Path that answers 2xx when a new container can serve requests; asked until it does, before it gets traffic, and
     not afterwards, because taking every container away mends no database. None: `path`."""
-    port: int | None = None
+    port: int | None = field(default=None, metadata=within(1, 65535))
     """`http_server`: port on which `path` is answered apart from the work, such as that of its metrics or of its
     management. 1 to 65535. None: the server's own; then a server whose workers all wait for a database does not answer,
     so only one that has been silent for 10 minutes is restarted."""
@@ -124,7 +125,7 @@ class UploadsArgs:
     path: str
     """Directory of the files in the containers, such as `/srv/uploads`, and the value of UPLOADS_DIR; not the document
     root, and no parent of it."""
-    storage_gb: int = 20
+    storage_gb: int = field(default=20, metadata=within(1, 65536, "GiB"))
     """Kubernetes: GiB of the volume. 1 to 65536. Default: 20."""
     access_mode: str = "ReadWriteMany"
     """Kubernetes: `ReadWriteMany`, `ReadWriteOnce` or `ReadWriteOncePod`. `ReadWriteOnce` keeps every pod on one node.
@@ -139,8 +140,8 @@ class OutboundNetwork:
 
     cidr: str
     """The network, such as `10.20.0.0/16`; a single address ends with `/32`."""
-    ports: list[int]
-    """TCP ports there, such as `[9200]`."""
+    ports: list[int] = field(metadata=within(1, 65535))
+    """TCP ports there, such as `[9200]`. 1 to 65535."""
 
     @rule(
         "outbound-network",
@@ -151,8 +152,6 @@ class OutboundNetwork:
     def problems(self, path: str) -> list[Diagnostic]:
         """A network that pods may reach is written in CIDR notation, with its ports."""
         found: list[Diagnostic] = []
-        for index, port in enumerate(self.ports):
-            found += out_of_range(f"{path}.ports[{index}]", port, 1, 65535)
         if not self.ports:
             found.append(Diagnostic(f"{path}.ports", MISSING, "is empty", "write the ports, such as `[9200]`"))
         try:
@@ -170,8 +169,8 @@ class OutboundNetwork:
 class OutboundArgs:
     """Kubernetes: what pods may reach, beside the namespace and DNS."""
 
-    ports: list[int] | None = None
-    """TCP ports at public addresses. None: 443 (HTTPS) and 587 (mail)."""
+    ports: list[int] | None = field(default=None, metadata=within(1, 65535))
+    """TCP ports at public addresses. 1 to 65535. None: 443 (HTTPS) and 587 (mail)."""
     networks: list[OutboundNetwork] | None = None
     """Private networks, such as that of a search engine or a mail relay. None: pods reach no private network."""
 
@@ -184,11 +183,11 @@ class QueueScaling:
     list_name: str
     """Key of the list of waiting jobs, with the prefix of the application, such as
     `laravel_database_queues:default`, the default queue of Laravel."""
-    jobs_per_worker: int = 20
+    jobs_per_worker: int = field(default=20, metadata=within(1, 1000000))
     """Waiting jobs for which one more process runs. 1 to 1000000. Default: 20."""
     redis: str | None = None
     """Name in `more_redis` of the Redis that holds the list. None: that of `redis`."""
-    database_index: int = 0
+    database_index: int = field(default=0, metadata=within(0, 15))
     """Number of the Redis database that holds the list. 0 to 15. Default: 0."""
     keda_namespace: str = operators.KEDA
     """Namespace of KEDA's operator, which must reach Redis. Default: `keda`."""
@@ -203,20 +202,20 @@ class RoleArgs:
     single: bool = False
     """Whether there are never two at a time: a release stops the old one before the new one starts. Schedulers need
     this. False: a release starts the new ones before the old ones stop."""
-    count: int | None = None
+    count: int | None = field(default=None, metadata=within(0, 500))
     """Processes, each in a container; on Kubernetes what the autoscaler starts from. 0 to 500; 0: the role does not
     run. None: from the tier for the role named `worker`, else 1."""
-    max_count: int | None = None
-    """Kubernetes: ceiling of the autoscaler. None: from the tier for the role named `worker`, or `count` if that is
-    more; for any other role `count`, so there is no autoscaler."""
+    max_count: int | None = field(default=None, metadata=within(0, 500))
+    """Kubernetes: ceiling of the autoscaler. 0 to 500. None: from the tier for the role named `worker`, or `count` if
+    that is more; for any other role `count`, so there is no autoscaler."""
     queue: QueueScaling | None = None
     """Kubernetes: scale between `count` and `max_count` by the length of this queue and by CPU, whichever asks for
     more; needs KEDA in the cluster. None: by CPU alone, which processes that wait for others hardly use."""
-    memory_mb: int = 256
+    memory_mb: int = field(default=256, metadata=within(16, 262144, "MiB"))
     """Hard limit of each in MiB. 16 to 262144. Default: 256."""
-    cpu: float = 0.25
+    cpu: float = field(default=0.25, metadata=within(0.01, 128, "cores"))
     """Kubernetes: cores that each is reserved. 0.01 to 128. Default: 0.25."""
-    stop_seconds: int = 60
+    stop_seconds: int = field(default=60, metadata=within(1, 86400, "seconds"))
     """How long the job in progress may take after SIGTERM, in seconds; then the process is killed. 1 to 86400. Default:
     60."""
     health_command: list[str] | None = None
@@ -233,9 +232,9 @@ class MigrationArgs:
     command: list[str]
     """What to run, on the direct connection to the database; it must be safe to repeat. Such as `["php", "artisan",
     "migrate", "--force"]`."""
-    timeout_seconds: int = 900
+    timeout_seconds: int = field(default=900, metadata=within(1, 86400, "seconds"))
     """How long it may take, in seconds. 1 to 86400. Default: 900."""
-    memory_mb: int = 256
+    memory_mb: int = field(default=256, metadata=within(16, 262144, "MiB"))
     """Hard limit in MiB. 16 to 262144. Default: 256."""
-    cpu: float = 0.25
+    cpu: float = field(default=0.25, metadata=within(0.01, 128, "cores"))
     """Kubernetes: cores that it is reserved. 0.01 to 128. Default: 0.25."""

@@ -9,7 +9,7 @@ from tierstack.app_cluster.counts import RoleCounts
 from tierstack.app_cluster.options import QueueScaling, RoleArgs, SecretDelivery
 from tierstack.app_cluster.processes import secret_names
 from tierstack.app_cluster.release import Release
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
 from tierstack.platform import PlatformKind, name_problems
 
 LONGEST_ROLE = 18
@@ -30,21 +30,11 @@ def role_problems(app: Application, release: Release) -> list[Diagnostic]:
         found += _name(path, name)
         found += command_problems(f"{path}.command", role.command, required=True)
         found += command_problems(f"{path}.health_command", role.health_command)
-        found += [
-            *out_of_range(f"{path}.count", role.count, 0, 500),
-            *out_of_range(f"{path}.max_count", role.max_count, 0, 500),
-            *out_of_range(f"{path}.memory_mb", role.memory_mb, 16, 262144, "MiB"),
-            *out_of_range(f"{path}.cpu", role.cpu, 0.01, 128, "cores"),
-            *out_of_range(f"{path}.stop_seconds", role.stop_seconds, 1, 86400, "seconds"),
-        ]
         found += _single(path, role) or _counts(path, counts)
         if role.queue:
             found += _queue(app, f"{path}.queue", role.queue, counts)
     if migration := release.migration:
         found += command_problems("migration.command", migration.command, required=True)
-        found += out_of_range("migration.timeout_seconds", migration.timeout_seconds, 1, 86400, "seconds")
-        found += out_of_range("migration.memory_mb", migration.memory_mb, 16, 262144, "MiB")
-        found += out_of_range("migration.cpu", migration.cpu, 0.01, 128, "cores")
     return found
 
 
@@ -82,8 +72,6 @@ def _counts(path: str, counts: RoleCounts) -> list[Diagnostic]:
 
 def _queue(app: Application, path: str, queue: QueueScaling, counts: RoleCounts) -> list[Diagnostic]:
     found = [
-        *out_of_range(f"{path}.jobs_per_worker", queue.jobs_per_worker, 1, 1000000),
-        *out_of_range(f"{path}.database_index", queue.database_index, 0, 15),
         *name_problems(f"{path}.keda_namespace", queue.keda_namespace),
         *_queue_list(path, queue),
     ]

@@ -7,12 +7,12 @@ from tierstack.app_cluster import limits
 from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.counts import AppCounts
-from tierstack.app_cluster.options import HttpArgs, HttpServerArgs, PhpFpmArgs, UploadsArgs
+from tierstack.app_cluster.options import HttpArgs, PhpFpmArgs, UploadsArgs
 from tierstack.app_cluster.path_rules import PATH, path_problems
 from tierstack.app_cluster.release import Release
 from tierstack.app_cluster.role_rules import command_problems, role_problems, store_problems, variable_problems
 from tierstack.app_cluster.server import PROBES
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
 from tierstack.core.hostnames import hostname_problems, uncovered_problems
 from tierstack.platform import PlatformKind, image_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -100,21 +100,12 @@ def _server(_: Application, release: Release) -> list[Diagnostic]:
         wrong = "is given beside `php`, and one of the two answers requests"
         return [Diagnostic("http_server", server.command, wrong, "remove one of them")]
     if server is not None:
-        return _http_server(server) + _only_php(release)
+        command = command_problems("http_server.command", server.command, required=True)
+        return command + _only_php(release)
     if php is not None:
         return _php(release, php)
     instead = "give `php` with a `document_root`, or `http_server` with a `command`"
     return [Diagnostic("php", MISSING, "is required, or `http_server`", instead)]
-
-
-def _http_server(server: HttpServerArgs) -> list[Diagnostic]:
-    return [
-        *command_problems("http_server.command", server.command, required=True),
-        *out_of_range("http_server.memory_mb", server.memory_mb, 32, 262144, "MiB"),
-        *out_of_range("http_server.concurrency", server.concurrency, 1, 1000),
-        *out_of_range("http_server.cpu", server.cpu, 0.01, 128, "cores"),
-        *out_of_range("http_server.port", server.port, 1024, 65535),
-    ]
 
 
 @rule("wrong-server", "Only what has a meaning for what answers requests is given.")
@@ -138,11 +129,6 @@ def _php(release: Release, php: PhpFpmArgs) -> list[Diagnostic]:
     return [
         *command_problems("php.command", php.command),
         *command_problems("php.nginx_command", php.nginx_command),
-        *out_of_range("php.children", php.children, 1, 1000),
-        *out_of_range("php.child_memory_mb", php.child_memory_mb, 8, 16384, "MiB"),
-        *out_of_range("php.memory_mb", php.memory_mb, 32, 262144, "MiB"),
-        *out_of_range("php.cpu", php.cpu, 0.01, 128, "cores"),
-        *out_of_range("php.port", php.port, 1024, 65535),
         *_probe_port(php.port),
         *_only_http_server(release),
         *_front_controller(php.front_controller),
@@ -222,17 +208,7 @@ def _php_limits(release: Release) -> list[Diagnostic]:
 
 
 def _http(app: Application, _: Release) -> list[Diagnostic]:
-    http = app.http
-    found = [
-        *out_of_range("http.rate_limit", http.rate_limit, 0, 1000000, "requests/s"),
-        *out_of_range("http.max_body_mb", http.max_body_mb, 1, 2048, "MiB"),
-        *out_of_range("http.request_timeout_seconds", http.request_timeout_seconds, 1, 3600, "seconds"),
-        *out_of_range("http.stop_seconds", http.stop_seconds, 1, 3600, "seconds"),
-        *out_of_range("http.hsts_seconds", http.hsts_seconds, 0, 63072000, "seconds"),
-    ]
-    if http.rate_limit:
-        found += out_of_range("http.rate_burst", http.rate_burst, 1, 1000000, "requests")
-    return found + _frame_options(http) + _content_security_policy(http)
+    return _frame_options(app.http) + _content_security_policy(app.http)
 
 
 @rule("frame-options", "`frame_options` is DENY or SAMEORIGIN.")
@@ -255,10 +231,7 @@ def _content_security_policy(http: HttpArgs) -> list[Diagnostic]:
 @rule("health-path", "Health is asked at a path of plain characters.")
 def _health(_: Application, release: Release) -> list[Diagnostic]:
     health = release.health
-    found = [
-        *out_of_range("health.port", health.port, 1, 65535),
-        *command_problems("health.client", health.client),
-    ]
+    found = command_problems("health.client", health.client)
     for path, value in (("health.path", health.path), ("health.readiness_path", health.readiness_path)):
         if value is not None and not PATH.fullmatch(value):
             wrong, instead = "is not a path of plain characters that starts with /", "write one such as /health"
@@ -267,34 +240,28 @@ def _health(_: Application, release: Release) -> list[Diagnostic]:
 
 
 @rule("count-bounds", "A maximum is not below the count that runs at rest.")
-def count_problems(counts: AppCounts, replicas: int | None, max_replicas: int | None) -> list[Diagnostic]:
-    """The given numbers of web containers, and the `counts` that hold."""
-    found = [*out_of_range("replicas", replicas, 1, 500), *out_of_range("max_replicas", max_replicas, 1, 500)]
-    if counts.max_replicas < counts.replicas:
-        wrong = f"is less than replicas ({counts.replicas})"
-        instead = f"write at least {counts.replicas}, or leave it out"
-        found.append(Diagnostic("max_replicas", counts.max_replicas, wrong, instead))
-    return found
+def count_problems(counts: AppCounts) -> list[Diagnostic]:
+    """Whether the numbers of web containers that hold fit together."""
+    if counts.max_replicas >= counts.replicas:
+        return []
+    wrong = f"is less than replicas ({counts.replicas})"
+    instead = f"write at least {counts.replicas}, or leave it out"
+    return [Diagnostic("max_replicas", counts.max_replicas, wrong, instead)]
 
 
 # What it reaches and keeps ----------------------------------------------------------------------------------------
 
 
 def _outbound(app: Application, _: Release) -> list[Diagnostic]:
-    found: list[Diagnostic] = []
-    for index, port in enumerate(app.outbound.ports or []):
-        found += out_of_range(f"outbound.ports[{index}]", port, 1, 65535)
-    for index, network in enumerate(app.outbound.networks or []):
-        found += network.problems(f"outbound.networks[{index}]")
-    return found
+    networks = enumerate(app.outbound.networks or [])
+    return [problem for index, network in networks for problem in network.problems(f"outbound.networks[{index}]")]
 
 
 def _uploads(app: Application, _: Release) -> list[Diagnostic]:
     """The volume of uploads; its directory is judged with the others."""
     if app.uploads is None:
         return []
-    found = out_of_range("uploads.storage_gb", app.uploads.storage_gb, 1, 65536, "GiB")
-    return found + (_storage_class if app.platform.kind is PlatformKind.DOCKER else _access_mode)(app.uploads)
+    return (_storage_class if app.platform.kind is PlatformKind.DOCKER else _access_mode)(app.uploads)
 
 
 @rule("access-mode", "The access mode of uploads is one that Kubernetes has.")

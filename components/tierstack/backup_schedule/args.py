@@ -1,12 +1,14 @@
 """The arguments of BackupSchedule and their rules."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
 from tierstack.backup_schedule.cron import CronError, parse
-from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range, rule
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import MISSING, Diagnostic, declare, rule
+from tierstack.core.keys import within
 from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
@@ -35,20 +37,17 @@ class DrillArgs:
     checks: dict[str, str] | None = None
     """Questions to the restored database, by a name: each a SELECT with one value, which must be true, such as
     `orders: SELECT count(*) > 0 FROM orders`. None: every table is read and counted, and nothing else."""
-    max_lost_seconds: int = 60
-    """A drill is bad where writes of more than so many seconds before the loss did not come back. 1 to 86400."""
-    max_minutes: int = 60
-    """A drill is bad where the database answered later than so many minutes after the loss. 1 to 1440."""
-    within_hours: int = 26
+    max_lost_seconds: int = field(default=60, metadata=within(1, 86400, "seconds"))
+    """A drill is bad where writes of more than so many seconds before the loss did not come back. 1 to 86400.
+    Default: 60."""
+    max_minutes: int = field(default=60, metadata=within(1, 1440, "minutes"))
+    """A drill is bad where the database answered later than so many minutes after the loss. 1 to 1440. Default: 60."""
+    within_hours: int = field(default=26, metadata=within(1, 8784, "hours"))
     """An alert tells that no drill was good for so many hours. 1 to 8784. Default: 26, for one each day."""
 
     def problems(self, path: str) -> list[Diagnostic]:
         """Everything that is wrong with it."""
-        found = [
-            *out_of_range(f"{path}.max_lost_seconds", self.max_lost_seconds, 1, 86400, "seconds"),
-            *out_of_range(f"{path}.max_minutes", self.max_minutes, 1, 1440, "minutes"),
-            *out_of_range(f"{path}.within_hours", self.within_hours, 1, 8784, "hours"),
-        ]
+        found: list[Diagnostic] = []
         for name, statement in (self.checks or {}).items():
             found += _question(f"{path}.checks.{name}", statement)
         return found
@@ -84,13 +83,13 @@ class BackupScheduleArgs:
     schedule: str = "30 3 * * *"
     """When base backups are made: five-field cron, in UTC. Default: every night at 03:30. The first is made at once;
     one that was missed is made up for."""
-    retention_days: int | None = None
+    retention_days: int | None = field(default=None, metadata=within(1, LONGEST_RETENTION_DAYS, "days"))
     """Docker: length of the recovery window in days; every moment in it can be restored. 1 to 3650. None: 14. On
     Kubernetes the database's archive has it (`archive.retention_days` of DatabaseWithReplicas)."""
-    first_backup_minutes: int = 15
+    first_backup_minutes: int = field(default=15, metadata=within(1, 1440, "minutes"))
     """Docker: how long an update waits for the first base backup and for WAL to stream. 1 to 1440. Default: 15.
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
-    memory_mb: int | None = None
+    memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB"))
     """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
     drill: DrillArgs | None = None
     """Docker: what a restore that is tried must find right, and an alert where none was. None: `tierstack drill` can be
@@ -104,11 +103,8 @@ class BackupScheduleArgs:
         docker = self.platform.kind is PlatformKind.DOCKER
         found = self.platform.problems() + self._engine()
         found += self._on_docker() if docker else self._on_kubernetes()
-        found += _schedule("schedule", self.schedule)
-        found += out_of_range("retention_days", self.retention_days, 1, LONGEST_RETENTION_DAYS, "days")
         found += self.drill.problems("drill") if self.drill else []
-        found += out_of_range("first_backup_minutes", self.first_backup_minutes, 1, 1440, "minutes")
-        return found + out_of_range("memory_mb", self.memory_mb, 256, 65536, "MiB")
+        return found + _schedule("schedule", self.schedule) + bound_problems(self)
 
     @property
     def archive(self) -> DatabaseArchive:

@@ -1,18 +1,20 @@
 """BackupSchedule as a part of stacks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.memory import reserved
+from tierstack.core.keys import within
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
+from tierstack.links.database import LONGEST_RETENTION_DAYS
 
 
 @dataclass(kw_only=True)
 class BackupKeys:
     """Keys that a stack has in the place of arguments."""
 
-    retention_days: int | None = None
+    retention_days: int | None = field(default=None, metadata=within(1, LONGEST_RETENTION_DAYS, "days"))
     """Length of the recovery window in days: every moment in it can be restored. 1 to 3650. None: 14."""
 
 

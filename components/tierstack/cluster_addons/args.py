@@ -1,12 +1,14 @@
 """What ClusterAddons takes, and the rules of it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from tierstack.cluster_addons.catalog import CATALOG, Addon
 from tierstack.cluster_addons.sources import problems as source_problems
-from tierstack.core.errors import Diagnostic, declare, nearest, out_of_range
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import Diagnostic, declare, nearest
+from tierstack.core.keys import within
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.platform.proxy.forwarded import network_problems
 from tierstack.platform.proxy.traefik import READ_SECONDS
@@ -53,35 +55,41 @@ class ClusterAddonsArgs:
     None: no further checksums; an addon without one is refused, with the command that shows it."""
     images: dict[str, str] | None = None
     """Images to run instead: repository of the vendor's image, without tag → image by digest. None: the vendors'."""
-    replicas: int = 2
-    """Copies of each operator that may have several, and of Traefik; one leads, on another node than the next."""
-    lease_seconds: int = 8
+    replicas: int = field(default=2, metadata=within(1, 9))
+    """Copies of each operator that may have several, and of Traefik; one leads, on another node than the next. 1 to
+    9."""
+    # Below 5 s two thirds are less than the retry period of 2 s allows.
+    lease_seconds: int = field(default=8, metadata=within(5, 120, "seconds"))
     """How long an operator that leads may be silent before another one leads, in seconds. Shorter means a faster
     take-over and more writes to the API server; an API server that is silent for two thirds of it restarts the
-    operators."""
+    operators. 5 to 120."""
     service_type: ServiceType = ServiceType.LOAD_BALANCER
     """Type of Traefik's Service: `LoadBalancer`, `NodePort` or `ClusterIP`."""
-    http_port: int = 80
-    """Port that Traefik listens on in its pod, which the HTTP listener of a Gateway must name. The Service has 80."""
-    https_port: int = 443
-    """Port that Traefik listens on in its pod, which the HTTPS listener of a Gateway must name. The Service has 443."""
+    http_port: int = field(default=80, metadata=within(1, 65535))
+    """Port that Traefik listens on in its pod, which the HTTP listener of a Gateway must name. The Service has 80. 1 to
+    65535."""
+    https_port: int = field(default=443, metadata=within(1, 65535))
+    """Port that Traefik listens on in its pod, which the HTTPS listener of a Gateway must name. The Service has 443. 1
+    to 65535."""
     trusted_proxies: list[str] | None = None
     """Networks (CIDR) of load balancers or a CDN in front of Traefik, whose X-Forwarded-For is believed. Each Gateway
     repeats them (`trusted_proxies`), so that its applications count clients by them. None: nobody's."""
-    stop_seconds: int = 30
+    stop_seconds: int = field(default=30, metadata=within(1, 3600, "seconds"))
     """How long running requests may take when Traefik stops, in seconds. A stack that installs the addons raises it to
-    what the application gives them (`app.http.stop_seconds`)."""
-    read_timeout_seconds: int = READ_SECONDS
+    what the application gives them (`app.http.stop_seconds`). 1 to 3600."""
+    read_timeout_seconds: int = field(default=READ_SECONDS, metadata=within(1, 604800, "seconds"))
     """How long a client may take to send one request with its body to Traefik, in seconds; then it is cut off. 300 are
-    enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate."""
-    traefik_cpu: float = 1.0
-    """Cores that each Traefik is reserved; there is no limit."""
-    traefik_memory_mb: int = 512
-    """Memory of each Traefik in MiB: request and hard limit. (MiB - 96) × 1024 ÷ 40 connections fit: 10,649."""
-    response_timeout_seconds: int = 3605
+    enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate. 1 to
+    604800."""
+    traefik_cpu: float = field(default=1.0, metadata=within(0.05, 128, "cores"))
+    """Cores that each Traefik is reserved; there is no limit. 0.05 to 128."""
+    traefik_memory_mb: int = field(default=512, metadata=within(64, 65536, "MiB"))
+    """Memory of each Traefik in MiB: request and hard limit. (MiB - 96) × 1024 ÷ 40 connections fit: 10,649. 64 to
+    65536."""
+    response_timeout_seconds: int = field(default=3605, metadata=within(6, 3605, "seconds"))
     """How long Traefik waits for an application to begin its answer, in seconds: at least
-    `http.request_timeout_seconds` of every application and 5 more. A stack that installs the addons sets it to that of
-    its application."""
+    `http.request_timeout_seconds` of every application and 5 more. A stack that installs the addons sets it to that
+    of its application. 6 to 3605."""
 
     def chosen(self) -> list[Addon]:
         """The addons to install, what one needs before it."""
@@ -106,20 +114,10 @@ class ClusterAddonsArgs:
             wrong = "has no operators"
             given, instead = self.platform.kind.value, "give a Kubernetes platform"
             return [*found, Diagnostic("platform.kind", given, wrong, instead, "wrong-platform")]
-        found += self._choice_problems()
-        found += out_of_range("replicas", self.replicas, 1, 9)
-        # Below 5 s two thirds are less than the retry period of 2 s allows.
-        found += out_of_range("lease_seconds", self.lease_seconds, 5, 120, "seconds")
-        found += out_of_range("http_port", self.http_port, 1, 65535)
-        found += out_of_range("https_port", self.https_port, 1, 65535)
+        found += self._choice_problems() + bound_problems(self)
         if self.http_port == self.https_port:
             wrong, instead = "is the port of HTTP too", "write two ports, such as 80 and 443"
             found.append(Diagnostic("https_port", self.https_port, wrong, instead, "port-twice"))
-        found += out_of_range("stop_seconds", self.stop_seconds, 1, 3600, "seconds")
-        found += out_of_range("read_timeout_seconds", self.read_timeout_seconds, 1, 604800, "seconds")
-        found += out_of_range("response_timeout_seconds", self.response_timeout_seconds, 6, 3605, "seconds")
-        found += out_of_range("traefik_cpu", self.traefik_cpu, 0.05, 128, "cores")
-        found += out_of_range("traefik_memory_mb", self.traefik_memory_mb, 64, 65536, "MiB")
         found += network_problems("trusted_proxies", self.trusted_proxies)
         for name, image in (self.images or {}).items():
             if name != name.partition("@")[0] or ":" in name.rpartition("/")[2]:

@@ -33,6 +33,23 @@ class Secret:
         return "(hidden)"
 
 
+class Bounds(NamedTuple):
+    """The range of a number, both ends allowed. It is declared once, beside the field, by `within`: arguments, settings
+    and the JSON Schema are judged by it."""
+
+    low: float
+    high: float
+    unit: str = ""
+    """What it counts, as a hint says it. Empty: it has no unit."""
+    told_by: str = ""
+    """The rule that refuses a number outside, because it says more than the range. Empty: `out-of-range`."""
+
+
+def within(low: float, high: float, unit: str = "", *, told_by: str = "") -> Mapping[str, Any]:
+    """The metadata of a field whose number, or each number in its list, is in a range: see `Bounds`."""
+    return {"bounds": Bounds(low, high, unit, told_by)}
+
+
 class Key(NamedTuple):
     """One key of a group."""
 
@@ -48,6 +65,8 @@ class Key(NamedTuple):
     """What is said of it. None: the text below the field that it was made from."""
     names: tuple[str, ...] = ()
     """Of a map of groups: names that a group in it often has."""
+    bounds: Bounds | None = None
+    """The range of its number, or of each number in its list. None: any number."""
 
     def absent(self) -> Any:
         """What it holds where it is left out."""
@@ -106,6 +125,7 @@ def key_of(field: "dataclasses.Field[Any]", hint: Any) -> Key:
         factory=None if field.default_factory is absent else field.default_factory,
         secret=bool(field.metadata.get("secret")),
         names=tuple(field.metadata.get("names", ())),
+        bounds=field.metadata.get("bounds"),
     )
 
 

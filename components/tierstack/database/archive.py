@@ -1,8 +1,8 @@
 """How a database on Kubernetes archives its write-ahead log: arguments and rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tierstack.core.errors import Diagnostic, out_of_range
+from tierstack.core.keys import within
 from tierstack.links import ObjectStore
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 
@@ -14,16 +14,16 @@ class DatabaseArchiveArgs:
 
     store: ObjectStore
     """The bucket: `store` of an ObjectStorage."""
-    retention_days: int = RETENTION_DAYS
+    retention_days: int = field(default=RETENTION_DAYS, metadata=within(1, LONGEST_RETENTION_DAYS, "days"))
     """Length of the recovery window in days: every moment in it can be restored. 1 to 3650. Default: 14."""
-    memory_mb: int = 512
+    memory_mb: int = field(default=512, metadata=within(256, 65536, "MiB"))
     """MiB of the sidecar beside each server that ships the log, request and limit. 256 to 65536. Default: 512."""
-    cpu: float | None = None
+    cpu: float | None = field(default=None, metadata=within(0.05, 16, "cores"))
     """Cores of that sidecar, request and limit, so that the server's pod stays in the quality of service class
     Guaranteed. With a core of its own it ships more than 16 MiB of log per second. A promotion asks the archive about
     ten times, and writes wait for the answers: half a core makes that about 4 s longer. 0.05 to 16. None: 1 where the
     database has replicas, else 0.5."""
-    parallel: int = 1
+    parallel: int = field(default=1, metadata=within(1, 16))
     """Segments of 16 MiB that are archived at a time, and that a standby fetches at a time. Raise it together with
     `cpu` if a busy server must catch up after the bucket was unreachable. More than one takes CPU from a promotion,
     which asks the archive. 1 to 16. Default: 1."""
@@ -33,12 +33,3 @@ class DatabaseArchiveArgs:
         if self.cpu is not None:
             return self.cpu
         return 1.0 if replicas else 0.5
-
-    def problems(self, path: str) -> list[Diagnostic]:
-        """Everything that is wrong with it."""
-        return [
-            *out_of_range(f"{path}.retention_days", self.retention_days, 1, LONGEST_RETENTION_DAYS, "days"),
-            *out_of_range(f"{path}.memory_mb", self.memory_mb, 256, 65536, "MiB"),
-            *out_of_range(f"{path}.cpu", self.cpu, 0.05, 16, "cores"),
-            *out_of_range(f"{path}.parallel", self.parallel, 1, 16),
-        ]

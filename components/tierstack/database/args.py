@@ -1,18 +1,20 @@
 """The arguments of DatabaseWithReplicas, and the rules that they must satisfy."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range, rule
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import MISSING, Diagnostic, declare, rule
+from tierstack.core.keys import within
 from tierstack.core.tier import TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.engine import DataEngine
 from tierstack.database.engines import ENGINES
 from tierstack.links import DatabaseEngine
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
-from tierstack.platform.internal_ca import TLSMode, generation_problems
+from tierstack.platform.internal_ca import MOST_GENERATIONS, TLSMode, generation_problems
 
 MOST_REPLICAS = 4
 """Standbys of one primary on Kubernetes; each takes the whole log."""
@@ -59,35 +61,35 @@ class DatabaseWithReplicasArgs:
     """Name of the database: lower-case letters, digits and underscores, at most 63."""
     user: str = "app"
     """Role that owns the database; same letters."""
-    replicas: int | None = None
-    """Standbys beside the primary. None: from the tier (100k: 0, 1M: 2). At most 2 on Docker, 4 on Kubernetes."""
-    poolers: int | None = None
-    """PgBouncer instances. None: from the tier; always 1 on Docker."""
-    max_connections: int | None = None
-    """max_connections of the server. None: from the tier. A change restarts the server."""
-    pool_size: int | None = None
+    replicas: int | None = field(default=None, metadata=within(0, MOST_REPLICAS))
+    """Standbys beside the primary. 0 to 4, on Docker 0 to 2. None: from the tier (100k: 0, 1M: 2)."""
+    poolers: int | None = field(default=None, metadata=within(1, 20))
+    """PgBouncer instances. 1 to 20. None: from the tier; always 1 on Docker."""
+    max_connections: int | None = field(default=None, metadata=within(20, 5000))
+    """max_connections of the server. 20 to 5000. None: from the tier. A change restarts the server."""
+    pool_size: int | None = field(default=None, metadata=within(1, 5000))
     """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13. On Kubernetes a
-    single pooler counts twice, because its successor starts beside it. None: from the tier."""
-    max_client_connections: int | None = None
-    """Client connections that each pooler accepts. None: from the tier."""
-    pooler_cpu: float | None = None
-    """Kubernetes: cores that each pooler is reserved; there is no limit. A PgBouncer is a single thread, so more than
-    1 is of no use: raise `poolers` instead. None: from the tier (100k: 0.5, 1M: 1)."""
-    memory_mb: int | None = None
-    """MiB of each server: its hard limit, from which its buffers are computed. None: from the tier."""
-    storage_gb: int | None = None
-    """GiB of each data volume (Kubernetes; a local Docker volume has no size). None: from the tier."""
-    wal_storage_gb: int | None = None
+    single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier."""
+    max_client_connections: int | None = field(default=None, metadata=within(1, 20000))
+    """Client connections that each pooler accepts. 1 to 20000. None: from the tier."""
+    pooler_cpu: float | None = field(default=None, metadata=within(0.05, 1, "cores"))
+    """Kubernetes: cores that each pooler is reserved; there is no limit. A PgBouncer is a single thread, so more than 1
+    is of no use: raise `poolers` instead. 0.05 to 1. None: from the tier (100k: 0.5, 1M: 1)."""
+    memory_mb: int | None = field(default=None, metadata=within(256, 4194304, "MiB"))
+    """MiB of each server: its hard limit, from which its buffers are computed. 256 to 4194304. None: from the tier."""
+    storage_gb: int | None = field(default=None, metadata=within(1, 65536, "GiB"))
+    """GiB of each data volume (Kubernetes; a local Docker volume has no size). 1 to 65536. None: from the tier."""
+    wal_storage_gb: int | None = field(default=None, metadata=within(2, 65536, "GiB"))
     """GiB for the write-ahead log, half of which a slow or lost consumer may hold back. Kubernetes: a volume of its
-    own. None: from the tier."""
-    cpu: float | None = None
-    """Cores of each server. Docker: its weight against other containers. None: from the tier."""
+    own. 2 to 65536. None: from the tier."""
+    cpu: float | None = field(default=None, metadata=within(0.1, 256, "cores"))
+    """Cores of each server. Docker: its weight against other containers. 0.1 to 256. None: from the tier."""
     archive: DatabaseArchiveArgs | None = None
     """Kubernetes: where the write-ahead log is archived; a BackupSchedule needs it. None: it is not archived."""
     tls: TLSMode = TLSMode.REQUIRE
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server.
     Docker: a stack in use changes from `disable` to `require` without a pause by an update with `allow` between."""
-    ca_generation: int = 1
+    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS))
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
     parameters: dict[str, str] | None = None
@@ -128,7 +130,8 @@ class DatabaseWithReplicasArgs:
             *self._name_problems("database", self.database, names.databases),
             *self._name_problems("user", self.user, names.users),
             *self._platform_problems(),
-            *self._size_problems(),
+            *self._replica_problems(),
+            *(bound_problems(self) or self._balance_problems(self.size())),
             *self._parameter_problems(),
             *generation_problems(self.ca_generation, self.tls, self.platform.kind),
         ]
@@ -184,25 +187,7 @@ class DatabaseWithReplicasArgs:
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
                 instead = "remove it, and raise `pool_size` where needed"
                 found.append(Diagnostic("poolers", self.poolers, wrong, instead, "database-poolers"))
-        elif self.archive is not None:
-            found += self.archive.problems("archive")
         return found + name_problems("operator_namespace", self.namespace_of_operator)
-
-    def _size_problems(self) -> list[Diagnostic]:
-        found = [
-            *self._replica_problems(),
-            *out_of_range("poolers", self.poolers, 1, 20),
-            *out_of_range("max_connections", self.max_connections, 20, 5000),
-            *out_of_range("pool_size", self.pool_size, 1, 5000),
-            *out_of_range("max_client_connections", self.max_client_connections, 1, 20000),
-            *out_of_range("pooler_cpu", self.pooler_cpu, 0.05, 1, "cores"),
-            *out_of_range("memory_mb", self.memory_mb, 256, 4194304, "MiB"),
-            *out_of_range("storage_gb", self.storage_gb, 1, 65536, "GiB"),
-            *out_of_range("wal_storage_gb", self.wal_storage_gb, 2, 65536, "GiB"),
-            *out_of_range("cpu", self.cpu, 0.1, 256, "cores"),
-        ]
-        # Sums of numbers that are wrong by themselves would only repeat what is already said.
-        return found or self._balance_problems(self.size())
 
     @rule(
         "database-replicas",
@@ -213,7 +198,7 @@ class DatabaseWithReplicasArgs:
     )
     def _replica_problems(self) -> list[Diagnostic]:
         if self.replicas is None or self.replicas <= 0:
-            return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
+            return []
         if TIERS[self.tier].database.replicas == 0:
             wrong = f"the {self.tier.value} tier has a single server, whose safety is its backups"
             instead = f"write `tier` = `{Tier.USERS_1M.value}` for standbys, or remove `replicas`"
@@ -222,7 +207,7 @@ class DatabaseWithReplicasArgs:
             wrong = f"a Docker host has at most {MOST_DOCKER_REPLICAS} standbys: they share its disk and its fate"
             instead = f"write a number from 0 to {MOST_DOCKER_REPLICAS}, or move to a Kubernetes platform"
             return [Diagnostic("replicas", self.replicas, wrong, instead)]
-        return out_of_range("replicas", self.replicas, 0, MOST_REPLICAS)
+        return []
 
     def _balance_problems(self, size: DatabaseSize) -> list[Diagnostic]:
         found: list[Diagnostic] = []

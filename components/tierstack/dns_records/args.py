@@ -1,13 +1,15 @@
 """The arguments of DNSRecords."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pulumi
 
+from tierstack.core.bounds import bound_problems
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.errors import MISSING, rule
+from tierstack.core.keys import within
 from tierstack.dns_records import ignores
 from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.options import (
@@ -22,7 +24,7 @@ from tierstack.dns_records.options import (
 from tierstack.dns_records.publish.args import PublishArgs
 from tierstack.dns_records.publish.switch import WebSwitchArgs
 from tierstack.dns_records.records import hostnames as names
-from tierstack.dns_records.records.model import DEFAULT_TTL
+from tierstack.dns_records.records.model import DEFAULT_TTL, MAX_TTL
 from tierstack.dns_records.resolve.kept_answers import KeptAnswers, KeptAnswersError
 from tierstack.dns_records.resolve.resolvers import system_resolver
 from tierstack.dns_records.rules import errors
@@ -47,8 +49,8 @@ class WebHostArgs:
     """The host that it is the same as (a CNAME): `@`, `www`, or an absolute name such as `shops.example.net.`. Without
     its final dot a name of several labels must be one of this domain. Not for the domain itself. None: it has
     addresses."""
-    ttl: int | None = None
-    """Seconds. None: the TTL of the zone."""
+    ttl: int | None = field(default=None, metadata=within(0, MAX_TTL, "seconds", told_by="ttl-range"))
+    """Seconds. 0 to 2147483647. None: the TTL of the zone."""
     switch: WebSwitchArgs | None = None
     """Several places that the host can lead to, one at a time: a switch by DNS. None: the addresses or the alias."""
 
@@ -100,8 +102,8 @@ class DNSRecordsArgs:
     `tls` gets its certificate from a public CA. None: not checked."""
     records: list[DnsRecordArgs] | None = None
     """Further record sets. None: no further ones."""
-    ttl: int = DEFAULT_TTL
-    """Seconds: the TTL of records that state none, 60 to 604800."""
+    ttl: int = field(default=DEFAULT_TTL, metadata=within(0, MAX_TTL, "seconds", told_by="ttl-range"))
+    """Seconds: the TTL of records that state none. 0 to 2147483647; outside of 60 to 604800 there is a warning."""
     zone_file_path: str | None = None
     """Where the zone file is written, relative to the program. None: nowhere; it is an output in any case."""
     publish: PublishArgs | None = None
@@ -141,7 +143,8 @@ class DNSRecordsArgs:
 
     def problems_before_records(self) -> list[Diagnostic]:
         """What is wrong before any record can be computed."""
-        found = [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
+        found = bound_problems(self)
+        found += [problem for n, one in enumerate(self.web or []) for problem in one.problems(f"web[{n}]")]
         if self.publish:
             found += self.publish.problems(self.domain) + self._platform_problems(self.publish)
         return found + self._answers_problems() + ignores.problems(self.ignore or {})

@@ -1,10 +1,16 @@
 """The choices and typed options of DNSRecords that need nothing of Pulumi: mail providers, policies,
 certificates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tierstack.dns_records.records.model import DEFAULT_TTL
+from tierstack.core.keys import within
+from tierstack.dns_records.records.model import DEFAULT_TTL, MAX_TTL
+
+LAST_PREFERENCE = 65535
+"""The largest preference of an MX record (RFC 1035 §3.3.9)."""
+LONGEST_POLICY = 31_557_600
+"""Seconds: a year, the longest that an MTA-STS policy may be kept (RFC 8461 §3.2)."""
 
 
 class MailProvider(StrEnum):
@@ -215,7 +221,7 @@ class OwnMailServerArgs:
     """Its public IPv4 addresses. None: none of its own; the name must get its address elsewhere."""
     ipv6: list[str] | None = None
     """Its public IPv6 addresses. None: it has no IPv6."""
-    preference: int = 10
+    preference: int = field(default=10, metadata=within(0, LAST_PREFERENCE, told_by="mx-preference"))
     """The preference of its MX record, 0 to 65535; lower is tried first."""
     dkim: list[DkimKeyArgs] | None = None
     """Its DKIM selectors; two, so that one can be changed while the other signs. None: no DKIM, with an
@@ -238,8 +244,8 @@ class MtaStsArgs:
 
     mode: MtaStsMode = MtaStsMode.TESTING
     """Begin with testing, read the TLS reports, then enforce."""
-    max_age: int = 604_800
-    """Seconds for which senders keep the policy, 1 to 31557600; a week by default."""
+    max_age: int = field(default=604_800, metadata=within(0, LONGEST_POLICY, "seconds", told_by="sts-max-age"))
+    """Seconds for which senders keep the policy, 0 to 31557600; a week by default."""
     mx: list[str] | None = None
     """The host patterns of the policy. None: the mail exchangers of the domain."""
 
@@ -347,8 +353,8 @@ class DnsRecordArgs:
     """The type: A, AAAA, CAA, CNAME, DS, HTTPS, MX, NS, PTR, SRV, SSHFP, SVCB, TLSA or TXT."""
     values: list[str]
     """Presentation format, one for each record, such as `[203.0.113.10]`; of TXT the text, quoted or not."""
-    ttl: int | None = None
-    """Seconds. None: the TTL of the zone."""
+    ttl: int | None = field(default=None, metadata=within(0, MAX_TTL, "seconds", told_by="ttl-range"))
+    """Seconds. 0 to 2147483647. None: the TTL of the zone."""
 
 
 @dataclass(kw_only=True)

@@ -1,11 +1,13 @@
 """What a Gateway takes, and the rules of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import MISSING, Diagnostic, rule
 from tierstack.core.hostnames import is_ip
+from tierstack.core.keys import within
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -32,23 +34,24 @@ class GatewayArgs:
     """Docker: how to start Traefik in the image. None: `["/usr/local/bin/traefik"]`, as in the official image."""
     user: str = "65532:65532"
     """Docker: `uid:gid` that Traefik runs as; not root."""
-    http_port: int = 80
-    """Port for HTTP, which only redirects. On Kubernetes, port of the listener."""
-    https_port: int = 443
-    """Port for HTTPS. On Kubernetes, port of the listener."""
+    http_port: int = field(default=80, metadata=within(1, 65535))
+    """Port for HTTP, which only redirects. On Kubernetes, port of the listener. 1 to 65535."""
+    https_port: int = field(default=443, metadata=within(1, 65535))
+    """Port for HTTPS. On Kubernetes, port of the listener. 1 to 65535."""
     bind_address: str = "0.0.0.0"  # noqa: S104 - a public service is meant to be reached
     """Docker: address of the host that the ports are bound to. `127.0.0.1` keeps them on the host."""
     trusted_proxies: list[str] | None = None
     """Networks (CIDR) of load balancers or a CDN in front, whose X-Forwarded-For is believed. Rate limits and logs then
     count the client that they name. Kubernetes: those that the cluster's proxy trusts (`trusted_proxies` of
     ClusterAddons). None: nobody's."""
-    memory_mb: int = 512
-    """Docker: hard limit in MiB. (MiB - 96) × 1024 ÷ 40 open connections fit into it: 10,649."""
-    stop_seconds: int = 30
-    """Docker: how long running requests may take when it stops, in seconds."""
-    read_timeout_seconds: int = READ_SECONDS
-    """Docker: how long a client may take to send one request with its body, in seconds; then it is cut off. 300
-    are enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate."""
+    memory_mb: int = field(default=512, metadata=within(64, 65536, "MiB"))
+    """Docker: hard limit in MiB. (MiB - 96) × 1024 ÷ 40 open connections fit into it: 10,649. 64 to 65536."""
+    stop_seconds: int = field(default=30, metadata=within(1, 3600, "seconds"))
+    """Docker: how long running requests may take when it stops, in seconds. 1 to 3600."""
+    read_timeout_seconds: int = field(default=READ_SECONDS, metadata=within(1, 604800, "seconds"))
+    """Docker: how long a client may take to send one request with its body, in seconds; then it is cut off. 300 are
+    enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate. 1 to
+    604800."""
     gateway_class: str = TRAEFIK_CLASS
     """Kubernetes: name of the GatewayClass."""
     proxy_namespace: str = operators.TRAEFIK
@@ -59,9 +62,7 @@ class GatewayArgs:
 
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
-        found = self.platform.problems()
-        found += out_of_range("http_port", self.http_port, 1, 65535)
-        found += out_of_range("https_port", self.https_port, 1, 65535)
+        found = self.platform.problems() + bound_problems(self)
         found += _two_ports(self) + _certificate(self)
         found += network_problems("trusted_proxies", self.trusted_proxies)
         return found + (_on_docker(self) if self.platform.kind is PlatformKind.DOCKER else _on_kubernetes(self))
@@ -96,9 +97,6 @@ class GatewayArgs:
 
 def _on_docker(args: GatewayArgs) -> list[Diagnostic]:
     found = user_problems("user", args.user) + _images(args)
-    found += out_of_range("memory_mb", args.memory_mb, 64, 65536, "MiB")
-    found += out_of_range("stop_seconds", args.stop_seconds, 1, 3600, "seconds")
-    found += out_of_range("read_timeout_seconds", args.read_timeout_seconds, 1, 604800, "seconds")
     return found + _bind_address(args.bind_address) + _command(args.command)
 
 

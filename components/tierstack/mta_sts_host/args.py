@@ -1,11 +1,13 @@
 """What an MtaStsHost takes, and the rules of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import MISSING, Diagnostic, declare
 from tierstack.core.hostnames import covers
+from tierstack.core.keys import within
 from tierstack.dns_records.mail.mta_sts.fetch import PATH
 from tierstack.dns_records.mail.mta_sts.record import host_name, policy_problem
 from tierstack.dns_records.zone.check import domain_problem
@@ -34,10 +36,10 @@ class MtaStsHostArgs:
     """How to start nginx. None: `["nginx"]`."""
     user: str = "10001:10001"
     """`uid:gid` of nginx; not root."""
-    port: int = 8080
-    """Port that nginx listens on, above 1023."""
-    memory_mb: int = 32
-    """Hard limit in MiB."""
+    port: int = field(default=8080, metadata=within(1024, 65535))
+    """Port that nginx listens on. 1024 to 65535, because it does not run as root."""
+    memory_mb: int = field(default=32, metadata=within(16, 1024, "MiB"))
+    """Hard limit in MiB. 16 to 1024."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
@@ -61,7 +63,7 @@ class MtaStsHostArgs:
 
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
-        found = self.platform.problems()
+        found = self.platform.problems() + bound_problems(self)
         if problem := domain_problem(self.domain):
             found.append(Diagnostic("domain", self.domain, problem, "write a domain such as `example.org`", "domain"))
         if problem := policy_problem(self.policy):
@@ -70,8 +72,6 @@ class MtaStsHostArgs:
             found.append(Diagnostic("policy", shown, problem, instead, "sts-policy"))
         found += image_problems("image", self.image, self.platform.kind)
         found += user_problems("user", self.user)
-        found += out_of_range("port", self.port, 1024, 65535)
-        found += out_of_range("memory_mb", self.memory_mb, 16, 1024, "MiB")
         if self.nginx_command is not None and not self.nginx_command:
             instead = "write the command, or leave it out"
             found.append(Diagnostic("nginx_command", [], "is empty", instead, "empty-command"))

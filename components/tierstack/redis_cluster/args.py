@@ -1,15 +1,17 @@
 """The arguments of RedisCluster."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import MISSING, Diagnostic, rule
+from tierstack.core.keys import within
 from tierstack.core.tier import TIERS, RedisSize, Tier
 from tierstack.platform import Platform, PlatformKind, image_problems
-from tierstack.platform.internal_ca import TLSMode, generation_problems
+from tierstack.platform.internal_ca import MOST_GENERATIONS, TLSMode, generation_problems
 
 
 class RedisPurpose(Enum):
@@ -35,17 +37,17 @@ class RedisClusterArgs:
     """Kubernetes with three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary."""
     purpose: RedisPurpose = RedisPurpose.QUEUE
     """`queue` (default) keeps what it is given; `cache` may drop it. A shop that needs both makes two."""
-    nodes: int | None = None
+    nodes: int | None = field(default=None, metadata=within(1, 3, told_by="redis-nodes"))
     """1: a single node. 3: one primary, two replicas, three Sentinels (Kubernetes). None: from the tier."""
-    memory_mb: int | None = None
+    memory_mb: int | None = field(default=None, metadata=within(16, 65536, "MiB"))
     """maxmemory in MiB, 16 to 65536; the container gets half as much again and 32 MiB. None: from the tier."""
-    storage_gb: int | None = None
+    storage_gb: int | None = field(default=None, metadata=within(1, 4096, "GiB"))
     """GiB of each data volume (Kubernetes; a Docker volume has no size). At least twice the memory for the purpose
-    `queue`, because the append-only file is rewritten beside the old one. None: from the tier."""
-    failover_after_ms: int = 3000
+    `queue`, because the append-only file is rewritten beside the old one. 1 to 4096. None: from the tier."""
+    failover_after_ms: int = field(default=3000, metadata=within(1000, 60000, "ms"))
     """How long in ms, 1000 to 60000, the primary may be silent before the Sentinels replace it. Shorter reacts
     sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
-    cpu: float | None = None
+    cpu: float | None = field(default=None, metadata=within(0.05, 16, "cores"))
     """Cores that each node is reserved, 0.05 to 16; it may use more. Redis works with one thread, so more than about 2
     are of no use. Docker: its weight against other containers. None: 1 on Docker, from the tier on Kubernetes
     (100k: 0.25, 1M: 1)."""
@@ -53,7 +55,7 @@ class RedisClusterArgs:
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server. A
     stack in use changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it
     needs cert-manager, and is that of clients: nodes and Sentinels speak unencrypted with each other."""
-    ca_generation: int = 1
+    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS))
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
     cluster_domain: str = "cluster.local"
@@ -79,10 +81,7 @@ class RedisClusterArgs:
         found += image_problems("image", self.image, self.platform.kind)
         if self.proxy_image is not None:
             found += image_problems("proxy_image", self.proxy_image, self.platform.kind)
-        found += out_of_range("memory_mb", self.memory_mb, 16, 65536, "MiB")
-        found += out_of_range("storage_gb", self.storage_gb, 1, 4096, "GiB")
-        found += out_of_range("cpu", self.cpu, 0.05, 16, "cores")
-        found += out_of_range("failover_after_ms", self.failover_after_ms, 1000, 60000, "ms")
+        found += bound_problems(self)
         found += _cluster_domain(self.cluster_domain)
         found += generation_problems(self.ca_generation, self.tls, self.platform.kind)
         return found + self._nodes_problems() + self._storage_problems()

@@ -7,6 +7,7 @@ from tierstack.cluster_addons.args import ClusterAddonsArgs
 from tierstack.cluster_addons.catalog import CATALOG
 from tierstack.cluster_addons.required import AddonsMode, Needs
 from tierstack.core.before import Before
+from tierstack.core.bounds import bound_problems
 from tierstack.core.checked import once
 from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, declare
 from tierstack.database.args import DatabaseWithReplicasArgs
@@ -135,7 +136,8 @@ class Plan:
     def problems(self) -> list[Diagnostic]:
         """Every rule of every component."""
         every = self.components.instances
-        found = self._storage_problems() + name_problems_of(every)
+        # Also of sections that nothing is made from: an editor marks them as well.
+        found = bound_problems(self.settings) + self._storage_problems() + name_problems_of(every)
         found += [problem for one in every for problem in use_problems(every, one)]
         derived: list[Diagnostic] = []
         for one in every:

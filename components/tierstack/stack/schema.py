@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Union, cast, get_args, get_origin
 
 from tierstack.core.documentation import documentation
-from tierstack.core.keys import Key, Secret
+from tierstack.core.keys import Bounds, Key, Secret
 from tierstack.stack.derive import Settings
 from tierstack.stack.sections import SECTIONS
 from tierstack.stack.settings import OVERLAYS, settings
@@ -100,12 +100,23 @@ class _Definitions:
 
     def _key(self, key: Key, text: str, *, in_list: bool) -> dict[str, Any]:
         found = self.of(key.type, in_list=in_list)
+        if key.bounds:
+            found = _bounded(found, key.bounds)
         if "$ref" in found:
             found = {"allOf": [found]}  # draft 7 ignores what stands beside a reference
         default = key.default.value if isinstance(key.default, Enum) else key.default
         if default is None:
             return {"description": text, **found}
         return {"description": text, "default": cast(object, default), **found}
+
+
+def _bounded(made: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
+    """The schema of numbers with their range: of one that may be null, and of a list of them."""
+    if "anyOf" in made:
+        return {"anyOf": [_bounded(one, bounds) for one in made["anyOf"]]}
+    if made["type"] == "array":
+        return {**made, "items": _bounded(made["items"], bounds)}
+    return made if made["type"] == "null" else {**made, "minimum": bounds.low, "maximum": bounds.high}
 
 
 def _name(reference: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from tierstack.core.arguments import load
 from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, folded
-from tierstack.core.keys import Key, group_in, keys_of
+from tierstack.core.keys import Bounds, Key, group_in, keys_of
 from tierstack.core.places import path_text, steps
 from tierstack.core.section import Presence, Section
 from tierstack.core.suggestions import did_you_mean, unknown_key
@@ -33,7 +33,8 @@ can be accepted: warnings and advice can, and errors about records that may be m
 _NAME = """Prefix of every name on a Docker host; the namespace on Kubernetes. A DNS label of at most 40 characters.
 None: project and stack, `shop-local`."""
 _MEMORY = """MiB of memory of the Docker host that the stack may use; the limits of all containers must fit into it,
-also during a release, while web containers and most roles run twice. None: not checked."""
+also during a release, while web containers and most roles run twice. 1 to 16777216. None: not checked."""
+_HOST_MEMORY = Bounds(1, 16777216, "MiB")
 
 
 def settings() -> type[Settings]:
@@ -64,7 +65,10 @@ def _settings(sections: tuple[Section[Any], ...]) -> type[Settings]:
 
 def _platform() -> type[Settings]:
     made = settings_of(Platform, without={"environment", "name"})
-    own = {"name": Key(type=str | None, text=_NAME), "memory_mb": Key(type=int | None, text=_MEMORY)}
+    own = {
+        "name": Key(type=str | None, text=_NAME),
+        "memory_mb": Key(type=int | None, text=_MEMORY, bounds=_HOST_MEMORY),
+    }
     return settings_class(made.__name__, {**made.KEYS, **own}, "Where the stack runs.", made.DOCUMENTED_BY)
 
 

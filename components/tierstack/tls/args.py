@@ -1,9 +1,11 @@
 """What TLS takes. The groups stand in `options.py`, their rules in `rules.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tierstack.core.errors import Diagnostic, out_of_range
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import Diagnostic
 from tierstack.core.hostnames import hostname_problems
+from tierstack.core.keys import within
 from tierstack.links import GatewayIdentity
 from tierstack.platform import Platform
 from tierstack.tls import rules
@@ -33,7 +35,7 @@ class TLSArgs:
     gateway: GatewayIdentity | None = None
     """The Gateway that will show it: `GatewayIdentity(name="gateway")`. Required on Kubernetes with `acme` by HTTP-01,
     because its port 80 answers the challenges; other certificates need none. None: no Gateway answers challenges."""
-    renew_before_percent: int = 34
+    renew_before_percent: int = field(default=34, metadata=within(5, 90, "percent"))
     """Renew when this share of the lifetime is left, in percent, 5 to 90. Default 34: a third, as Let's Encrypt
     advises. A share and not a time, so that it stays right as public lifetimes fall. Traefik has fixed times and takes
     the next one that is not later. With `given`: below it a preview warns."""
@@ -64,7 +66,7 @@ class TLSArgs:
         found = self.platform.problems() + rules.one_issuer(signers)
         public = self.cluster_issuer is not None or (self.acme is not None and self.acme.ca is None)
         found += hostname_problems("hostnames", self.hostnames, public=public)
-        found += out_of_range("renew_before_percent", self.renew_before_percent, 5, 90, "percent")
+        found += bound_problems(self)
         if self.local_ca is not None:
             found += rules.of_local_ca(self.local_ca)
         if self.acme is not None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from tierstack.core.keys import within
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.platform import PlatformKind
 
@@ -29,11 +30,11 @@ class ExternalAccountArgs:
 class LocalCAArgs:
     """A CA of the stack's own, that clients must be told to trust: for machines of developers and for tests."""
 
-    lifetime_days: int = 90
+    lifetime_days: int = field(default=90, metadata=within(1, 825, "days"))
     """Days that a certificate is valid, 1 to 825 (more is refused by Apple's systems even from a CA that the user
     trusts, support.apple.com/103769)."""
-    ca_lifetime_days: int = 3650
-    """Days that the CA itself is valid, at most 7300, and at least twice the certificate's."""
+    ca_lifetime_days: int = field(default=3650, metadata=within(2, 7300, "days"))
+    """Days that the CA itself is valid, 2 to 7300, and at least twice the certificate's."""
 
 
 @dataclass(kw_only=True)
@@ -60,7 +61,7 @@ class ACMEArgs:
     caa: str | None = None
     """The name by which the CA calls itself in CAA records (RFC 8659), `ca.example.org`. None: known for the
     directories of Let's Encrypt, Google Trust Services, ZeroSSL and SSL.com."""
-    lifetime_hours: int | None = None
+    lifetime_hours: int | None = field(default=None, metadata=within(1, 4800, "hours"))
     """Docker: hours that the CA's certificates are valid, 1 to 4800: Traefik goes by it to renew. None: 2160, the 90
     days of Let's Encrypt."""
 

@@ -4,7 +4,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
 from tierstack.core.hostnames import is_never_public
 from tierstack.links import GatewayIdentity
 from tierstack.platform import Platform, PlatformKind, name_problems
@@ -39,13 +40,11 @@ def one_issuer(choices: Mapping[str, object]) -> list[Diagnostic]:
 )
 def of_local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
     """The lifetimes of a local CA."""
-    found = out_of_range("local_ca.lifetime_days", ca.lifetime_days, 1, 825, "days")
-    found += out_of_range("local_ca.ca_lifetime_days", ca.ca_lifetime_days, 2, 7300, "days")
-    if not found and ca.ca_lifetime_days < 2 * ca.lifetime_days:
-        wrong = f"is shorter than two lifetimes of a certificate ({ca.lifetime_days} days each)"
-        instead = f"write at least {2 * ca.lifetime_days}"
-        found.append(Diagnostic("local_ca.ca_lifetime_days", ca.ca_lifetime_days, wrong, instead))
-    return found
+    if ca.ca_lifetime_days >= 2 * ca.lifetime_days:
+        return []
+    wrong = f"is shorter than two lifetimes of a certificate ({ca.lifetime_days} days each)"
+    instead = f"write at least {2 * ca.lifetime_days}"
+    return [Diagnostic("local_ca.ca_lifetime_days", ca.ca_lifetime_days, wrong, instead)]
 
 
 @rule("wrong-platform")
@@ -201,10 +200,9 @@ def _resolvers(acme: ACMEArgs) -> list[Diagnostic]:
 )
 def _renewal(acme: ACMEArgs, percent: int) -> list[Diagnostic]:
     """Docker: whether Traefik can renew as early as it is asked to."""
-    found = out_of_range("acme.lifetime_hours", acme.lifetime_hours, 1, 4800, "hours")
     hours = acme.expected_hours
-    if found or not 5 <= percent <= 90 or renewal(hours, percent) is not None:
-        return found
+    if bound_problems(acme) or not 5 <= percent <= 90 or renewal(hours, percent) is not None:
+        return []
     wrong = f"is more than Traefik keeps for certificates of {hours} hours: it has fixed times of renewal"
     most = max(possible_percent(hours))
     instead = f"write at most {most}, or a longer `acme.lifetime_hours` if the CA's certificates last longer"

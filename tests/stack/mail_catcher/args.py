@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.errors import Diagnostic, out_of_range
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import Diagnostic
+from tierstack.core.keys import within
 from tierstack.platform import Platform
 
 
@@ -24,7 +26,7 @@ class MailCatcherArgs:
     """Where it runs."""
     image: pulumi.Input[str]
     """Its image, by digest."""
-    port: int = 1025
+    port: int = field(default=1025, metadata=within(1024, 65535))
     """Port for SMTP."""
     memory_mb: int = 48
     """Hard limit in MiB."""
@@ -34,6 +36,6 @@ class MailCatcherArgs:
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
         return [
-            *out_of_range("port", self.port, 1024, 65535),
+            *bound_problems(self),
             *([Diagnostic("image", self.image, "is refused", "write another")] if self.image == "wrong" else []),
         ]

@@ -16,6 +16,7 @@ from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.mail.dkim import rotation as dkim_rotation
 from tierstack.dns_records.mail.vendors import SES_OWN_DKIM_DOMAIN, SES_REGIONS, ses_dkim_domain, value, values
 from tierstack.dns_records.options import (
+    LAST_PREFERENCE,
     BrevoArgs,
     FastmailArgs,
     GoogleMailArgs,
@@ -333,9 +334,9 @@ def _own_server(args: OwnMailServerArgs, zone: _Zone, path: str) -> Contribution
         out.findings.append(error("option-value", f"{path}.host", str(problem), problem.hint, source="RFC 1123 §2.1"))
         return out
     host = target.name
-    if not 0 <= args.preference <= 65535:
+    if not 0 <= args.preference <= LAST_PREFERENCE:
         message = f"{args.preference} is not a preference"
-        out.findings.append(error("mx-preference", f"{path}.preference", message, "write 0 to 65535"))
+        out.findings.append(error("mx-preference", f"{path}.preference", message, f"write 0 to {LAST_PREFERENCE}"))
         return out
     out.mx = [f"{args.preference} {host}."]
     out.spf = out.spf or [f"a:{host}"]

@@ -11,7 +11,8 @@ from typing import Any
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, declare, out_of_range, rule
+from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, declare, rule
+from tierstack.core.keys import within
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
 from tierstack.dns_records.records.texts import url_parts
@@ -48,9 +49,9 @@ class Rfc2136Args:
     """The key itself, base64 as `tsig-keygen` prints it."""
     key_algorithm: TsigAlgorithm = TsigAlgorithm.HMAC_SHA256
     """How the key signs."""
-    port: int = 53
-    """TCP port of the server."""
-    timeout: int = 15
+    port: int = field(default=53, metadata=within(1, 65535))
+    """TCP port of the server. 1 to 65535."""
+    timeout: int = field(default=15, metadata=within(1, 300, "seconds"))
     """Seconds to wait for an answer, 1 to 300."""
 
     @property
@@ -62,12 +63,11 @@ class Rfc2136Args:
     @rule("name-server", "A name server and its TSIG key must be written as the server has them.", "RFC 2136, RFC 8945")
     def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the server or the key."""
-        found = out_of_range(f"{path}.port", self.port, 1, 65535) + out_of_range(
-            f"{path}.timeout", self.timeout, 1, 300, "seconds"
-        )
-        for name in ("server", "key_name"):
-            if not getattr(self, name).strip():
-                found.append(Diagnostic(f"{path}.{name}", MISSING, "is empty", "write it, or remove the section"))
+        found = [
+            Diagnostic(f"{path}.{name}", MISSING, "is empty", "write it, or remove the section")
+            for name in ("server", "key_name")
+            if not getattr(self, name).strip()
+        ]
         if self.server.strip():
             found += self._server_problems(f"{path}.server")
         if isinstance(self.key_secret, str) and not _is_base64(self.key_secret):
@@ -245,8 +245,8 @@ class PublishArgs:
     adopt: list[str] | None = None
     """Record sets that others made and that are taken over, as the preview names them (`www.example.org A`); `*` for
     all that are among the records. None: such a set is refused."""
-    max_delete_percent: int = 30
-    """The part of the own record sets that one update may delete, in percent; two sets may always go."""
+    max_delete_percent: int = field(default=30, metadata=within(0, 100, "percent"))
+    """The part of the own record sets that one update may delete, in percent, 0 to 100; two sets may always go."""
     allow_ns_changes: bool = False
     """Whether the NS records of the zone itself may change, which can take the whole zone away."""
     data_protection: DataProtection | None = None
@@ -273,7 +273,6 @@ class PublishArgs:
                 wrong = "needs a package that is not installed"
                 instead = f"pip install 'tierstack[{EXTRAS[name]}]'"
                 found.append(Diagnostic(f"{path}.{name}", MISSING, wrong, instead, "publish-package"))
-        found += out_of_range(f"{path}.max_delete_percent", self.max_delete_percent, 0, 100, "percent")
         if self.zone is not None and domain != self.zone and not domain.endswith(f".{self.zone}"):
             wrong = f"does not hold {domain}"
             instead = "write the domain itself or one above it, or leave it out"

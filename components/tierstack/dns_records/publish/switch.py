@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pulumi
 
-from tierstack.core.errors import MISSING, Diagnostic, declare, out_of_range, rule
+from tierstack.core.errors import MISSING, Diagnostic, declare, rule
+from tierstack.core.keys import within
 from tierstack.dns_records.records.model import RecordSet
 
 declare(
@@ -46,7 +47,7 @@ class WebSwitchArgs:
     """The place that a planned switch will lead to. While it is given the TTL is `low_ttl`; write it the old TTL
     before the switch, and leave it (with the place to go back to) until the switch has proved good. None: no switch
     is planned."""
-    low_ttl: int = 60
+    low_ttl: int = field(default=60, metadata=within(60, 3600, "seconds"))
     """Seconds: the TTL while a switch is planned, 60 to 3600."""
     at_once: bool = False
     """Whether `active` may change although resolvers still keep the old answer: for an emergency."""
@@ -55,7 +56,7 @@ class WebSwitchArgs:
     def problems(self, path: str) -> list[Diagnostic]:
         """What is wrong with the places or the plan."""
         names = ", ".join(f"`{name}`" for name in self.targets)
-        found = out_of_range(f"{path}.low_ttl", self.low_ttl, 60, 3600, "seconds")
+        found: list[Diagnostic] = []
         if len(self.targets) < 2:
             wrong = f"has {len(self.targets)} places, and a switch needs two"
             found.append(

@@ -16,6 +16,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.txtbase
 
+MAX_TTL = 2**31 - 1
+"""Seconds (RFC 2181 §8)."""
 DEFAULT_TTL = 3600
 """Seconds. One hour: long enough to be cached, short enough to mend a mistake the same morning."""
 TXT_STRING_OCTETS = 255

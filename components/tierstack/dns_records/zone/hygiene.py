@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.dns_records.records.hostnames import TARGET_FIELDS, is_address, remedy
-from tierstack.dns_records.records.model import TYPES, RecordSet, chunks, fields, host, is_below
+from tierstack.dns_records.records.model import MAX_TTL, TYPES, RecordSet, chunks, fields, host, is_below
 from tierstack.dns_records.resolve.names import Names, Outcome
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 from tierstack.dns_records.zone import delegations, services
@@ -59,8 +59,6 @@ declare("txt-empty", "A TXT record holds text.", "RFC 1035 §3.3.14", WARNING)
 declare("txt-long", "A TXT record fits into a DNS message.", "RFC 1035 §4.2.2", ERROR)
 declare("txt-quotes", "A TXT record has no typographic quotes.", "RFC 1035 §5.1", WARNING)
 
-MAX_TTL = 2**31 - 1
-"""Seconds (RFC 2181 §8)."""
 LONG_TTL = 604_800
 """Seconds: a week, beyond which resolvers cut (RFC 8767 §4)."""
 SHORT_TTL = 60

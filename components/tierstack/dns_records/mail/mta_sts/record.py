@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.dns_records.mail import tags
 from tierstack.dns_records.mail.tls_rpt import is_tls_rpt
-from tierstack.dns_records.options import MtaStsMode
+from tierstack.dns_records.options import LONGEST_POLICY, MtaStsMode
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
@@ -24,8 +24,6 @@ declare(
     "tlsrpt-absent", "Somebody gets the reports about TLS of a domain with MTA-STS.", "RFC 8461 §6, RFC 8460 §1", ADVICE
 )
 
-MAX_AGE_LIMIT = 31_557_600
-"""Seconds: a year, the longest that a policy may be kept (RFC 8461 §3.2)."""
 MIN_USEFUL_AGE = 86_400
 """Seconds: below a day an attacker only has to wait (RFC 8461 §3.2 speaks of weeks or more)."""
 
@@ -81,8 +79,8 @@ def read_policy(text: str) -> Policy | str:
     if first.get("mode") not in [mode.value for mode in MtaStsMode]:
         return "has no `mode` of testing, enforce or none (RFC 8461 §3.2)"
     age = first.get("max_age", "")
-    if not _SECONDS.fullmatch(age) or int(age) > MAX_AGE_LIMIT:
-        return f"has no `max_age` from 0 to {MAX_AGE_LIMIT} seconds (RFC 8461 §3.2)"
+    if not _SECONDS.fullmatch(age) or int(age) > LONGEST_POLICY:
+        return f"has no `max_age` from 0 to {LONGEST_POLICY} seconds (RFC 8461 §3.2)"
     exchanges = tuple(value.lower().rstrip(".") for key, value in pairs if key == "mx")
     if first["mode"] != MtaStsMode.NONE.value and not exchanges:
         return "names no `mx` (RFC 8461 §3.2)"
@@ -125,9 +123,9 @@ def check_policy(
 ) -> list[Diagnostic]:
     """What is wrong with a policy, given the mail exchangers that the zone has."""
     found: list[Diagnostic] = []
-    if not 0 <= max_age <= MAX_AGE_LIMIT:
+    if not 0 <= max_age <= LONGEST_POLICY:
         message = f"max_age is {max_age} seconds"
-        found.append(error("sts-max-age", subject, message, f"write 0 to {MAX_AGE_LIMIT}"))
+        found.append(error("sts-max-age", subject, message, f"write 0 to {LONGEST_POLICY}"))
     elif mode is MtaStsMode.ENFORCE and max_age < MIN_USEFUL_AGE:
         message = f"max_age of {max_age} seconds protects for less than a day"
         found.append(warning("sts-short", subject, message, "write 604800 (a week) or more"))
