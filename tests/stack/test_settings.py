@@ -25,6 +25,7 @@ from tierstack.stack.reference import markdown
 from tierstack.stack.settings import key_of, names, read
 
 CASES = Path(__file__).parent.parent / "cases" / "settings"
+BASE: dict[str, Any] = yaml.safe_load((CASES / "base.yaml").read_text())
 WRONG: list[dict[str, Any]] = yaml.safe_load((CASES / "wrong.yaml").read_text())
 
 

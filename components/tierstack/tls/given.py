@@ -77,7 +77,7 @@ def problems_of(
 ) -> list[Diagnostic]:
     """Everything that is wrong with the given chain and key as a certificate for `hostnames`, at the time `now`."""
     found = _one_of(given, "certificate") + _one_of(given, "private_key", needed=not platform.renders)
-    found += _rendered(platform)
+    found += _rendered(given, platform)
     if found:
         return found
     paths = {
@@ -138,12 +138,13 @@ def certificate_names(given: GivenCertificateArgs) -> list[str]:
 
 
 @rule("plaintext-secret")
-def _rendered(platform: Platform) -> list[Diagnostic]:
+def _rendered(given: GivenCertificateArgs, platform: Platform) -> list[Diagnostic]:
     if not platform.renders or platform.secret_store:
         return []
+    path = "given.private_key_path" if given.private_key_path is not None else "given.private_key_pem"
     wrong = "would be in plaintext in rendered files"
     instead = "write `platform.secret_store`, and put chain and key into that store"
-    return [Diagnostic("given.private_key_pem", HIDDEN, wrong, instead)]
+    return [Diagnostic(path, HIDDEN, wrong, instead)]
 
 
 @rule("certificate-source", "A given certificate, and its key, come from a text or a file, not from both.")
