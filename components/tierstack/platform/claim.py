@@ -270,17 +270,18 @@ def claim(
     return Claim(name, platform, owner, stack, opts), said
 
 
-def unanswered(docker_host: str | None, said: str) -> str:
+def unanswered(docker_host: str | None, said: str = "") -> str:
     """That a daemon does not answer."""
     import os
 
     address = docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
-    return f"no Docker daemon answers at {address} ({said[:120]})"
+    return f"no Docker daemon answers at {address}{f' ({said[:120]})' if said else ''}"
 
 
-def unreachable(docker_host: str | None, said: str) -> str:
+TO_REACH = "Start Docker, or set `platform.docker_host` or DOCKER_HOST"
+"""What to do where no daemon answers."""
+
+
+def unreachable(docker_host: str | None, said: str = "") -> str:
     """What to say where a daemon does not answer before anything is done."""
-    return (
-        f"platform.docker_host: {unanswered(docker_host, said)}. Nothing was changed. "
-        "Start Docker, or set `platform.docker_host` or DOCKER_HOST"
-    )
+    return f"platform.docker_host: {unanswered(docker_host, said)}. Nothing was changed. {TO_REACH}"

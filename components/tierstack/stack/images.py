@@ -106,16 +106,17 @@ def on_host(docker_host: str | None) -> Lookup:
         import docker
         from docker.errors import DockerException, ImageNotFound
 
+        from tierstack.platform.claim import TO_REACH, unanswered
+
         try:
             daemon = docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()
             return daemon.images.get(reference).id
         except ImageNotFound:
             return None
         except DockerException as error:
-            wrong = f"does not answer ({str(error)[:80]})"
-            instead = "start Docker, or render manifests with `tierstack render`"
-            where = docker_host or "the default daemon"
-            problem = Diagnostic("platform.docker_host", where, wrong, instead, "docker-unreachable")
+            wrong = unanswered(docker_host, str(error)[:80])
+            instead = f"{TO_REACH}, or write manifests with `tierstack render`"
+            problem = Diagnostic("platform.docker_host", MISSING, wrong, instead, "docker-unreachable")
             raise ArgumentError("configuration", [problem]) from None
 
     return lookup

@@ -13,7 +13,7 @@ from tierstack.core.before import Before
 from tierstack.core.diagnostics import Severity
 from tierstack.core.errors import ArgumentError
 from tierstack.dns_records.rules import declared as about_records
-from tierstack.platform import PlatformKind, own_state
+from tierstack.platform import Platform, PlatformKind, daemon, own_state
 from tierstack.platform.shared import current_run
 from tierstack.stack import clashes, images
 from tierstack.stack.check import judge
@@ -30,6 +30,7 @@ def program() -> None:
     if report.problems or report.plan is None:
         # RunError ends the program without a traceback, which would hide the message.
         raise pulumi.RunError(str(ArgumentError(f"configuration of stack {stack}", report.problems)))
+    _ask_daemon(report.plan.platform)
     shown, ignored = report.findings()
     for one in shown:
         if one.code not in about_records():  # DNSRecords says those itself
@@ -40,6 +41,18 @@ def program() -> None:
     current_run().changes_judged = True
     current_run().settled |= {one.code for one in (*shown, *(one.diagnostic for one in ignored))}
     build(dataclasses.replace(report.plan.components, protect=pulumi.Output.secret))
+
+
+def _ask_daemon(platform: Platform) -> None:
+    """Raise RunError where no Docker daemon answers an update, before anything is made: certificates and passwords come
+    first, and the error of the first container names neither the daemon nor what to do. A preview is only told."""
+    if platform.kind is not PlatformKind.DOCKER or daemon.answers(platform.docker_host):
+        return
+    from tierstack.platform.claim import TO_REACH, unanswered, unreachable
+
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(unreachable(platform.docker_host))
+    pulumi.log.warn(f"{unanswered(platform.docker_host)}: an update needs one. {TO_REACH}")
 
 
 def _before() -> Before:
