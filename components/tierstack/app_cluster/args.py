@@ -21,7 +21,7 @@ from tierstack.app_cluster.release import Release, RequestLimits
 from tierstack.app_cluster.rules import claims_of, count_problems, problems_of
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import Diagnostic
-from tierstack.core.keys import within
+from tierstack.core.keys import KUBERNETES_ONLY, within
 from tierstack.core.tier import TIERS, Tier
 from tierstack.links import DatabaseConnection, GatewayEndpoint, RedisConnection
 from tierstack.platform import Platform
@@ -52,7 +52,7 @@ class AppClusterArgs:
     application's image."""
     replicas: int | None = field(default=None, metadata=within(1, 500))
     """Web containers; on Kubernetes what the autoscaler starts from. 1 to 500. None: from the tier."""
-    max_replicas: int | None = field(default=None, metadata=within(1, 500))
+    max_replicas: int | None = field(default=None, metadata=within(1, 500) | KUBERNETES_ONLY)
     """Kubernetes: ceiling of the autoscaler. 1 to 500. None: from the tier, or `replicas` if that is more."""
     roles: dict[str, RoleArgs] | None = field(default=None, metadata={"names": ("worker", "scheduler")})
     """Background processes by name, such as `worker`, `mail` and `scheduler`. A name is a DNS label of at most 18
@@ -65,7 +65,7 @@ class AppClusterArgs:
     """How it is known that a web container is alive, and ready for traffic."""
     uploads: UploadsArgs | None = None
     """A volume for files that users upload. None: no volume."""
-    outbound: OutboundArgs = field(default_factory=OutboundArgs)
+    outbound: OutboundArgs = field(default_factory=OutboundArgs, metadata=KUBERNETES_ONLY)
     """Kubernetes: what pods may reach, beside the namespace and DNS."""
     environment: dict[str, str] | None = None
     """Environment variables of all processes; no secrets. None: only those of the connections."""

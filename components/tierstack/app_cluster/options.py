@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tierstack.core.errors import MISSING, Diagnostic, rule
-from tierstack.core.keys import within
+from tierstack.core.keys import DOCKER_ONLY, KUBERNETES_ONLY, within
 from tierstack.platform.kubernetes import operators
 
 
@@ -35,7 +35,7 @@ class PhpFpmArgs:
     memory_mb: int | None = field(default=None, metadata=within(32, 262144, "MiB"))
     """Hard limit of a PHP-FPM container in MiB. 32 to 262144. None: children × child_memory_mb + 64, four bodies of
     `http.max_body_mb` (at least 64 MiB), and what `settings` give to opcache."""
-    cpu: float | None = field(default=None, metadata=within(0.01, 128, "cores"))
+    cpu: float | None = field(default=None, metadata=within(0.01, 128, "cores") | KUBERNETES_ONLY)
     """Kubernetes: cores that a PHP-FPM container is reserved, and that the autoscaler measures against. 0.01 to 128.
     None: 1 for each 24 children, at least 0.25."""
     settings: dict[str, str] | None = None
@@ -64,7 +64,7 @@ class HttpServerArgs:
     concurrency: int | None = field(default=None, metadata=within(1, 1000))
     """Requests that a container answers at a time, each with a database connection, such as the workers of Octane; for
     the sums of `tierstack check`. 1 to 1000. None: as many as the children of PHP-FPM in the tier."""
-    cpu: float | None = field(default=None, metadata=within(0.01, 128, "cores"))
+    cpu: float | None = field(default=None, metadata=within(0.01, 128, "cores") | KUBERNETES_ONLY)
     """Kubernetes: cores that a container is reserved, and that the autoscaler measures against. 0.01 to 128. None: 1
     for each 24 of `concurrency`, at least 0.25."""
     port: int = field(default=8080, metadata=within(1024, 65535))
@@ -113,7 +113,7 @@ class HealthArgs:
     """`http_server`: port on which `path` is answered apart from the work, such as that of its metrics or of its
     management. 1 to 65535. None: the server's own; then a server whose workers all wait for a database does not answer,
     so only one that has been silent for 10 minutes is restarted."""
-    client: list[str] | None = None
+    client: list[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: command in the web container that fetches an HTTP address, given last, and exits with 0 when it answers
     below 400; such as `["wget", "-q", "-O", "/dev/null"]`. None: curl."""
 
@@ -125,12 +125,12 @@ class UploadsArgs:
     path: str
     """Directory of the files in the containers, such as `/srv/uploads`, and the value of UPLOADS_DIR; not the document
     root, and no parent of it."""
-    storage_gb: int = field(default=20, metadata=within(1, 65536, "GiB"))
+    storage_gb: int = field(default=20, metadata=within(1, 65536, "GiB") | KUBERNETES_ONLY)
     """Kubernetes: GiB of the volume. 1 to 65536. Default: 20."""
-    access_mode: str = "ReadWriteMany"
+    access_mode: str = field(default="ReadWriteMany", metadata=KUBERNETES_ONLY)
     """Kubernetes: `ReadWriteMany`, `ReadWriteOnce` or `ReadWriteOncePod`. `ReadWriteOnce` keeps every pod on one node.
     Default: `ReadWriteMany`."""
-    storage_class: str | None = None
+    storage_class: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: StorageClass of the volume, one that several nodes can mount (NFS, CephFS). None: the platform's."""
 
 
@@ -205,15 +205,15 @@ class RoleArgs:
     count: int | None = field(default=None, metadata=within(0, 500))
     """Processes, each in a container; on Kubernetes what the autoscaler starts from. 0 to 500; 0: the role does not
     run. None: from the tier for the role named `worker`, else 1."""
-    max_count: int | None = field(default=None, metadata=within(0, 500))
+    max_count: int | None = field(default=None, metadata=within(0, 500) | KUBERNETES_ONLY)
     """Kubernetes: ceiling of the autoscaler. 0 to 500. None: from the tier for the role named `worker`, or `count` if
     that is more; for any other role `count`, so there is no autoscaler."""
-    queue: QueueScaling | None = None
+    queue: QueueScaling | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: scale between `count` and `max_count` by the length of this queue and by CPU, whichever asks for
     more; needs KEDA in the cluster. None: by CPU alone, which processes that wait for others hardly use."""
     memory_mb: int = field(default=256, metadata=within(16, 262144, "MiB"))
     """Hard limit of each in MiB. 16 to 262144. Default: 256."""
-    cpu: float = field(default=0.25, metadata=within(0.01, 128, "cores"))
+    cpu: float = field(default=0.25, metadata=within(0.01, 128, "cores") | KUBERNETES_ONLY)
     """Kubernetes: cores that each is reserved. 0.01 to 128. Default: 0.25."""
     stop_seconds: int = field(default=60, metadata=within(1, 86400, "seconds"))
     """How long the job in progress may take after SIGTERM, in seconds; then the process is killed. 1 to 86400. Default:
@@ -236,5 +236,5 @@ class MigrationArgs:
     """How long it may take, in seconds. 1 to 86400. Default: 900."""
     memory_mb: int = field(default=256, metadata=within(16, 262144, "MiB"))
     """Hard limit in MiB. 16 to 262144. Default: 256."""
-    cpu: float = field(default=0.25, metadata=within(0.01, 128, "cores"))
+    cpu: float = field(default=0.25, metadata=within(0.01, 128, "cores") | KUBERNETES_ONLY)
     """Kubernetes: cores that it is reserved. 0.01 to 128. Default: 0.25."""

@@ -8,7 +8,7 @@ import pulumi
 from tierstack.backup_schedule.cron import CronError, parse
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import MISSING, Diagnostic, declare, rule
-from tierstack.core.keys import within
+from tierstack.core.keys import DOCKER_ONLY, within
 from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
@@ -76,20 +76,20 @@ class BackupScheduleArgs:
     """Where the database runs: `DockerHost(…)` or `Kubernetes(…)`."""
     database: DatabaseConnection
     """The database to back up: `DatabaseWithReplicas.connection`. On Kubernetes it needs an `archive`."""
-    image: pulumi.Input[str] | None = None
+    image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: image with Barman ≥ 3.11, Python ≥ 3.11 and PostgreSQL's client programs of the server's version, by
     digest (`repo@sha256:…`) or image id. Its user `barman` has id 26 and owns `/var/lib/barman`. None on Kubernetes,
     where the plugin brings its own."""
     schedule: str = "30 3 * * *"
     """When base backups are made: five-field cron, in UTC. Default: every night at 03:30. The first is made at once;
     one that was missed is made up for."""
-    retention_days: int | None = field(default=None, metadata=within(1, LONGEST_RETENTION_DAYS, "days"))
+    retention_days: int | None = field(default=None, metadata=within(1, LONGEST_RETENTION_DAYS, "days") | DOCKER_ONLY)
     """Docker: length of the recovery window in days; every moment in it can be restored. 1 to 3650. None: 14. On
     Kubernetes the database's archive has it (`archive.retention_days` of DatabaseWithReplicas)."""
-    first_backup_minutes: int = field(default=15, metadata=within(1, 1440, "minutes"))
+    first_backup_minutes: int = field(default=15, metadata=within(1, 1440, "minutes") | DOCKER_ONLY)
     """Docker: how long an update waits for the first base backup and for WAL to stream. 1 to 1440. Default: 15.
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
-    memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB"))
+    memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB") | DOCKER_ONLY)
     """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
     drill: DrillArgs | None = None
     """Docker: what a restore that is tried must find right, and an alert where none was. None: `tierstack drill` can be

@@ -23,4 +23,5 @@ SECTION = Section(
     component="tierstack.cluster_addons:ClusterAddons",
     name="addons",
     own=AddonKeys,
+    only="kubernetes",
 )

@@ -45,7 +45,14 @@ class Bounds(NamedTuple):
     """The rule that refuses a number outside, because it says more than the range. Empty: `out-of-range`."""
 
 
-def within(low: float, high: float, unit: str = "", *, told_by: str = "") -> Mapping[str, Any]:
+DOCKER_ONLY: dict[str, Any] = {"only": "docker"}
+"""The metadata of a field that means something on a Docker host alone; its docstring begins with `Docker:`. It is added
+to other metadata by `|`."""
+KUBERNETES_ONLY: dict[str, Any] = {"only": "kubernetes"}
+"""The same of Kubernetes."""
+
+
+def within(low: float, high: float, unit: str = "", *, told_by: str = "") -> dict[str, Any]:
     """The metadata of a field whose number, or each number in its list, is in a range: see `Bounds`."""
     return {"bounds": Bounds(low, high, unit, told_by)}
 
@@ -67,6 +74,8 @@ class Key(NamedTuple):
     """Of a map of groups: names that a group in it often has."""
     bounds: Bounds | None = None
     """The range of its number, or of each number in its list. None: any number."""
+    only: str | None = None
+    """The one kind of platform on which it means something: `docker` or `kubernetes`. None: on both."""
 
     def absent(self) -> Any:
         """What it holds where it is left out."""
@@ -115,6 +124,12 @@ def _fields(cls: type[Any]) -> dict[str, Key]:
     return {field.name: key_of(field, types_of[field.name]) for field in dataclasses.fields(cls) if field.init}
 
 
+def given_elsewhere(group: Any, kind: str) -> dict[str, object]:
+    """What is given in a group that means something on another kind of platform alone, where nothing is the default."""
+    other = (name for name, key in keys_of(type(group)).items() if key.only not in (None, kind) and key.default is None)
+    return {name: value for name in other if (value := getattr(group, name)) is not None}
+
+
 def key_of(field: "dataclasses.Field[Any]", hint: Any) -> Key:
     """The key of a dataclass' field."""
     absent = dataclasses.MISSING
@@ -126,6 +141,7 @@ def key_of(field: "dataclasses.Field[Any]", hint: Any) -> Key:
         secret=bool(field.metadata.get("secret")),
         names=tuple(field.metadata.get("names", ())),
         bounds=field.metadata.get("bounds"),
+        only=field.metadata.get("only"),
     )
 
 

@@ -115,6 +115,8 @@ class Section(Generic[A]):
     per: str | None = None
     """The key of another section: there is one of these for each of those. None: there is one."""
     presence: Presence = Presence.DEFAULT
+    only: str | None = None
+    """The one kind of platform that it is for: `docker` or `kubernetes`. None: for both."""
     wired: Sequence[str] = ()
     """Arguments that the program gives, so that the settings have no key for them: `database`, `archive.store`.
     Images, `platform`, `tier` and `physical_name` are not listed."""

@@ -7,7 +7,7 @@ import pulumi
 
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import MISSING, Diagnostic, declare, rule
-from tierstack.core.keys import within
+from tierstack.core.keys import DOCKER_ONLY, KUBERNETES_ONLY, within
 from tierstack.core.tier import TIERS, DatabaseSize, Tier, poolers_in_rollout, server_connections
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.engine import DataEngine
@@ -72,7 +72,7 @@ class DatabaseWithReplicasArgs:
     single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier."""
     max_client_connections: int | None = field(default=None, metadata=within(1, 20000))
     """Client connections that each pooler accepts. 1 to 20000. None: from the tier."""
-    pooler_cpu: float | None = field(default=None, metadata=within(0.05, 1, "cores"))
+    pooler_cpu: float | None = field(default=None, metadata=within(0.05, 1, "cores") | KUBERNETES_ONLY)
     """Kubernetes: cores that each pooler is reserved; there is no limit. A PgBouncer is a single thread, so more than 1
     is of no use: raise `poolers` instead. 0.05 to 1. None: from the tier (100k: 0.5, 1M: 1)."""
     memory_mb: int | None = field(default=None, metadata=within(256, 4194304, "MiB"))
@@ -84,18 +84,18 @@ class DatabaseWithReplicasArgs:
     own. 2 to 65536. None: from the tier."""
     cpu: float | None = field(default=None, metadata=within(0.1, 256, "cores"))
     """Cores of each server. Docker: its weight against other containers. 0.1 to 256. None: from the tier."""
-    archive: DatabaseArchiveArgs | None = None
+    archive: DatabaseArchiveArgs | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: where the write-ahead log is archived; a BackupSchedule needs it. None: it is not archived."""
     tls: TLSMode = TLSMode.REQUIRE
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server.
     Docker: a stack in use changes from `disable` to `require` without a pause by an update with `allow` between."""
-    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS))
+    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS) | DOCKER_ONLY)
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
     parameters: dict[str, str] | None = None
     """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: no further ones. A
     change restarts the server on Docker; on Kubernetes only where the setting needs it."""
-    operator_namespace: str | None = None
+    operator_namespace: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: namespace of the engine's operator, which must reach the servers. None: `cnpg-system`."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the

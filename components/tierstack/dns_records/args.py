@@ -9,7 +9,7 @@ import pulumi
 from tierstack.core.bounds import bound_problems
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.errors import MISSING, rule
-from tierstack.core.keys import within
+from tierstack.core.keys import KUBERNETES_ONLY, within
 from tierstack.dns_records import ignores
 from tierstack.dns_records.mail.dkim import record as dkim
 from tierstack.dns_records.options import (
@@ -108,7 +108,7 @@ class DNSRecordsArgs:
     """Where the zone file is written, relative to the program. None: nowhere; it is an output in any case."""
     publish: PublishArgs | None = None
     """The DNS host that the records are published at. None: they are not published."""
-    platform: Platform | None = None
+    platform: Platform | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: where the DNSEndpoint goes, needed by `publish.external_dns` alone. None: no other host needs it."""
     mta_sts_url: pulumi.Input[str] | None = None
     """`url` of the MtaStsHost that serves the policy: its record is written once the new policy is served (RFC 8461

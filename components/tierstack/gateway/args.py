@@ -7,7 +7,7 @@ import pulumi
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import MISSING, Diagnostic, rule
 from tierstack.core.hostnames import is_ip
-from tierstack.core.keys import within
+from tierstack.core.keys import DOCKER_ONLY, KUBERNETES_ONLY, given_elsewhere, within
 from tierstack.links import Certificate
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems, user_problems
 from tierstack.platform.claims import Claim
@@ -25,36 +25,36 @@ class GatewayArgs:
     """Where it runs."""
     certificate: Certificate
     """The certificate it shows, from TLS. A renewed one is taken up while running."""
-    image: pulumi.Input[str] | None = None
+    image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: image of Traefik 3.7.12 or newer, by digest. Required there. On Kubernetes the cluster runs its own."""
-    tools_image: pulumi.Input[str] | None = None
+    tools_image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: any image by digest with `/bin/sh`, `chown`, `mkdir`, `mv` and `rm`. It writes files into volumes.
     Required there."""
-    command: list[str] | None = None
+    command: list[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: how to start Traefik in the image. None: `["/usr/local/bin/traefik"]`, as in the official image."""
-    user: str = "65532:65532"
+    user: str = field(default="65532:65532", metadata=DOCKER_ONLY)
     """Docker: `uid:gid` that Traefik runs as; not root."""
     http_port: int = field(default=80, metadata=within(1, 65535))
     """Port for HTTP, which only redirects. On Kubernetes, port of the listener. 1 to 65535."""
     https_port: int = field(default=443, metadata=within(1, 65535))
     """Port for HTTPS. On Kubernetes, port of the listener. 1 to 65535."""
-    bind_address: str = "0.0.0.0"  # noqa: S104 - a public service is meant to be reached
+    bind_address: str = field(default="0.0.0.0", metadata=DOCKER_ONLY)  # noqa: S104 - a public service is meant to be reached
     """Docker: address of the host that the ports are bound to. `127.0.0.1` keeps them on the host."""
     trusted_proxies: list[str] | None = None
     """Networks (CIDR) of load balancers or a CDN in front, whose X-Forwarded-For is believed. Rate limits and logs then
     count the client that they name. Kubernetes: those that the cluster's proxy trusts (`trusted_proxies` of
     ClusterAddons). None: nobody's."""
-    memory_mb: int = field(default=512, metadata=within(64, 65536, "MiB"))
+    memory_mb: int = field(default=512, metadata=within(64, 65536, "MiB") | DOCKER_ONLY)
     """Docker: hard limit in MiB. (MiB - 96) × 1024 ÷ 40 open connections fit into it: 10,649. 64 to 65536."""
-    stop_seconds: int = field(default=30, metadata=within(1, 3600, "seconds"))
+    stop_seconds: int = field(default=30, metadata=within(1, 3600, "seconds") | DOCKER_ONLY)
     """Docker: how long running requests may take when it stops, in seconds. 1 to 3600."""
-    read_timeout_seconds: int = field(default=READ_SECONDS, metadata=within(1, 604800, "seconds"))
+    read_timeout_seconds: int = field(default=READ_SECONDS, metadata=within(1, 604800, "seconds") | DOCKER_ONLY)
     """Docker: how long a client may take to send one request with its body, in seconds; then it is cut off. 300 are
     enough for 16 MiB at 64 KiB/s. A stack raises it to what `app.http.max_body_mb` takes at that rate. 1 to
     604800."""
-    gateway_class: str = TRAEFIK_CLASS
+    gateway_class: str = field(default=TRAEFIK_CLASS, metadata=KUBERNETES_ONLY)
     """Kubernetes: name of the GatewayClass."""
-    proxy_namespace: str = operators.TRAEFIK
+    proxy_namespace: str = field(default=operators.TRAEFIK, metadata=KUBERNETES_ONLY)
     """Kubernetes: namespace in which the proxy's pods run."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
@@ -160,6 +160,5 @@ def _only_docker(args: GatewayArgs) -> list[Diagnostic]:
     wrong = "means something only on Docker; the cluster runs the proxy"
     return [
         Diagnostic(path, value, wrong, "remove it")
-        for path in ("image", "tools_image", "command")
-        if (value := getattr(args, path)) is not None
+        for path, value in given_elsewhere(args, PlatformKind.KUBERNETES.value).items()
     ]

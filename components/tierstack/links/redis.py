@@ -28,5 +28,8 @@ class RedisConnection:
     """Kubernetes: labels of the pods that answer at the endpoint. None on Docker."""
     ca: TrustedCA | None = None
     """What clients verify the endpoint by (`rediss://`, TLS from the first byte). None: plaintext."""
+    evicts: bool = False
+    """Whether it drops what was least recently used when it is full, as one for a cache does: no place for queues and
+    sessions. Default: false."""
     place: str | None = None
     """Where it is, which tierstack fills in: a component elsewhere refuses it. None: not known, and not checked."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tierstack.core.errors import MISSING, Diagnostic, out_of_range, rule
+from tierstack.core.keys import DOCKER_ONLY, KUBERNETES_ONLY, given_elsewhere
 
 RENDER_TO = "TIERSTACK_RENDER_TO"
 """Environment variable by which `tierstack render` has any program write manifests: a directory, in place of the
@@ -105,39 +106,39 @@ class Platform:
     """Take the name over from another state: one that is lost, or that nobody uses any more. On a Docker host, volumes
     with data are kept; containers, networks, passwords and certificates are made anew. On Kubernetes, fields that the
     other state applied are overwritten. False: what belongs to another state is refused."""
-    docker_host: str | None = None
+    docker_host: str | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: the daemon's address (`unix:///var/run/docker.sock`, `ssh://deploy@shop1`, which needs the Python
     package paramiko). None: `DOCKER_HOST` of the environment, else the default socket."""
-    context: str | None = None
+    context: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: the kubeconfig context to apply to. None: the current context, or the provider the caller passes."""
-    render_to: str | None = None
+    render_to: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: a directory to write manifests into, instead of applying them. None: apply."""
-    create_namespace: bool = True
+    create_namespace: bool = field(default=True, metadata=KUBERNETES_ONLY)
     """Kubernetes: make the namespace (labelled for Pod Security `restricted`). False: it exists already."""
-    secret_store: str | None = None
+    secret_store: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: name of the ClusterSecretStore of External Secrets that holds secrets given by the user. Required
     when secrets are given to a rendered stack, because a rendered Secret would be in plaintext. None: no store."""
-    storage_class: str | None = None
+    storage_class: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: StorageClass of all volumes. None: the cluster's default."""
-    default_deny: bool = True
+    default_deny: bool = field(default=True, metadata=KUBERNETES_ONLY)
     """Kubernetes: deny all traffic of the namespace's pods that no NetworkPolicy allows, and let databases and stores
     reach only what they need. Where `create_namespace` is false, pods of others in the namespace are left alone. False:
     policies decide only what comes in, and what the application may reach."""
-    image_pull_secrets: list[str] | None = field(default=None, hash=False)
+    image_pull_secrets: list[str] | None = field(default=None, hash=False, metadata=KUBERNETES_ONLY)
     """Kubernetes: Secrets of type `kubernetes.io/dockerconfigjson` in the namespace that every pod pulls its images
     with. They are not made. None: images are pulled without a password."""
-    node_selector: dict[str, str] | None = field(default=None, hash=False)
+    node_selector: dict[str, str] | None = field(default=None, hash=False, metadata=KUBERNETES_ONLY)
     """Kubernetes: labels of the nodes that every pod runs on. None: any node."""
-    tolerations: list[Toleration] | None = field(default=None, hash=False)
+    tolerations: list[Toleration] | None = field(default=None, hash=False, metadata=KUBERNETES_ONLY)
     """Kubernetes: taints that every pod tolerates. None: it tolerates no taint."""
-    priority_class: str | None = None
+    priority_class: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: PriorityClass of every pod. It is not made. None: the cluster's default, usually priority 0."""
-    data_priority_class: str | None = None
+    data_priority_class: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: PriorityClass of the database, its poolers and Redis, so that a full cluster evicts web pods before
     them. None: that of `priority_class`."""
-    pod_annotations: dict[str, str] | None = field(default=None, hash=False)
+    pod_annotations: dict[str, str] | None = field(default=None, hash=False, metadata=KUBERNETES_ONLY)
     """Kubernetes: annotations of every pod, such as those of a mesh. None: no further ones."""
-    extra_labels: dict[str, str] | None = field(default=None, hash=False)
+    extra_labels: dict[str, str] | None = field(default=None, hash=False, metadata=KUBERNETES_ONLY)
     """Kubernetes: labels of every object and every pod, beside tierstack's own. None: only those."""
 
     def __post_init__(self) -> None:
@@ -191,8 +192,7 @@ def _other_kind(platform: Platform, path: str) -> list[Diagnostic]:
     wrong = f"means something only on {'a Kubernetes' if docker else 'a Docker'} platform"
     return [
         Diagnostic(f"{path}.{name}", value, wrong, "remove it")
-        for name in (_KUBERNETES_ONLY if docker else ("docker_host",))
-        if (value := getattr(platform, name)) is not None
+        for name, value in given_elsewhere(platform, platform.kind.value).items()
     ]
 
 
@@ -237,10 +237,6 @@ def _own_labels(labels: Mapping[str, str], path: str) -> list[Diagnostic]:
     ]
 
 
-_KUBERNETES_ONLY = (
-    *("context", "render_to", "secret_store", "storage_class", "image_pull_secrets", "node_selector", "tolerations"),
-    *("priority_class", "data_priority_class", "pod_annotations", "extra_labels"),
-)
 _OWN_LABELS = ("app.kubernetes.io/", "tierstack.dev/", "cnpg.io/")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(rf"(?:(?:{_SUBDOMAIN.pattern})/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?")

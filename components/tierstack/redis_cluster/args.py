@@ -8,7 +8,7 @@ import pulumi
 
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import MISSING, Diagnostic, rule
-from tierstack.core.keys import within
+from tierstack.core.keys import DOCKER_ONLY, KUBERNETES_ONLY, within
 from tierstack.core.tier import TIERS, RedisSize, Tier
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.platform.internal_ca import MOST_GENERATIONS, TLSMode, generation_problems
@@ -33,7 +33,7 @@ class RedisClusterArgs:
     """Valkey 8 or Redis 7 and newer, by digest; it must have a shell (`/bin/sh`) and the command-line client."""
     tier: Tier = Tier.USERS_100K
     """Counts and sizes of everything that is left out here. Default: `100k`."""
-    proxy_image: pulumi.Input[str] | None = None
+    proxy_image: pulumi.Input[str] | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes with three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary."""
     purpose: RedisPurpose = RedisPurpose.QUEUE
     """`queue` (default) keeps what it is given; `cache` may drop it. A shop that needs both makes two."""
@@ -55,10 +55,10 @@ class RedisClusterArgs:
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server. A
     stack in use changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it
     needs cert-manager, and is that of clients: nodes and Sentinels speak unencrypted with each other."""
-    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS))
+    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS) | DOCKER_ONLY)
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
-    cluster_domain: str = "cluster.local"
+    cluster_domain: str = field(default="cluster.local", metadata=KUBERNETES_ONLY)
     """Kubernetes: the domain of the cluster's DNS. HAProxy and Sentinel use full names. Default: `cluster.local`."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the

@@ -92,6 +92,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         shown: dict[str, pulumi.Input[str]] = {"certificate": certificate.fingerprint}
         on.reload(f"{name}-reload", parent, container=name, command=reload, triggers=shown, depends_on=[container])
     return RedisConnection(
+        evicts=args.purpose is RedisPurpose.CACHE,
         # Known when the container is healthy, so that what uses it starts after it.
         host=on.after([container])[0].urn.apply(lambda _: name),
         port=str(node.TLS_PORT if authority else node.PORT),

@@ -161,6 +161,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
     password = on.generated_secret(f"{name}-password", parent)
     done = on.apply(parent, plan(name, args, password), step=Step.DATA)
     return RedisConnection(
+        evicts=args.purpose is RedisPurpose.CACHE,
         host=done[name].urn.apply(lambda _: name),
         port=str(policies.client_ports(args.tls)[-1]),
         ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=certificates.ca_secret(name)),

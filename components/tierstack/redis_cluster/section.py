@@ -6,13 +6,14 @@ from tierstack.links import RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import TLSMode
 from tierstack.redis_cluster import changes
-from tierstack.redis_cluster.args import RedisClusterArgs
+from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
 
 
 def _placeholder(args: RedisClusterArgs) -> RedisConnection:
     docker = args.platform.kind is PlatformKind.DOCKER
     labels = None if docker else {"client": "true"}
     return RedisConnection(
+        evicts=args.purpose is RedisPurpose.CACHE,
         host="redis",
         port="6379",
         password=SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password"),

@@ -1,14 +1,18 @@
 """What is allowed in a stack, and rarely meant: warnings and advice, and which of them the settings accept. Pure."""
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, cast
 
+from tierstack.app_cluster import advice as of_application
 from tierstack.core import ignores
 from tierstack.core.diagnostics import MISSING, Diagnostic, Ignored, Severity, declare
 from tierstack.core.errors import ArgumentError
 from tierstack.dns_records.args import at_argument
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.stack import certificates
+from tierstack.stack.derive import Settings
 from tierstack.stack.memory import host_memory
 from tierstack.stack.plan import Plan
 
@@ -48,6 +52,15 @@ declare("ipv6-unserved", "The gateway should listen at the IPv6 addresses that a
 declare(
     "policy-untrusted", "Senders should trust the certificate of the MTA-STS policy.", "RFC 8461 §3.3", Severity.WARNING
 )
+declare(
+    "no-effect",
+    "A key should mean something on the platform of the stack.",
+    "",
+    Severity.ADVICE,
+    why="Whoever reads the configuration believes that it holds.",
+    wrong="platform: {kind: docker}, app: {max_replicas: 20}",
+    right="platform: {kind: docker}, kubernetes: {app: {max_replicas: 20}}",
+)
 declare("policy-port", "The MTA-STS policy should be served at port 443.", "RFC 8461 §3.3", Severity.WARNING)
 
 
@@ -71,7 +84,9 @@ def advice(plan: Plan) -> list[Diagnostic]:
         for one, app in plan.apps
         if app.counts.replicas < 2
     ]
-    return found + _unused(plan)
+    for one, app in plan.apps:
+        found += [replace(said, path=f"{one.path}.{said.path}") for said in of_application.advice(app)]
+    return found + _unused(plan) + [*_no_effect(plan.settings, plan.platform.kind.value)]
 
 
 def findings(plan: Plan, said: list[Diagnostic]) -> tuple[list[Diagnostic], list[Ignored]]:
@@ -145,6 +160,31 @@ def _policy_advice(plan: Plan) -> list[Diagnostic]:
         wrong = f"senders fetch the policy at port 443, and `gateway.https_port` is {port}"
         found.append(_warning("policy-port", "mta_sts", wrong, "write 443, or let something lead port 443 there"))
     return found
+
+
+def _no_effect(part: Settings, kind: str, path: str = "") -> Iterator[Diagnostic]:
+    """Keys that somebody wrote, and that are for the other kind of platform."""
+    for name in sorted(part.keys_given, key=list(part.KEYS).index):
+        key, value, place = part.KEYS[name], getattr(part, name), f"{path}.{name}" if path else name
+        empty = value is None or (isinstance(value, Settings) and not value.keys_given)
+        if key.only not in (None, kind) and not empty:
+            where, hint = kind.title(), f"write it below `{key.only}`, or remove it"
+            yield _advice("no-effect", place, f"means nothing on {where}", hint)
+            continue
+        for inside, one in _parts(place, value):
+            yield from _no_effect(one, kind, inside)
+
+
+def _parts(path: str, value: object) -> Iterator[tuple[str, Settings]]:
+    """The parts of the settings that a key holds, with their places."""
+    if isinstance(value, Settings):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, one in cast(dict[str, Any], value).items():
+            yield from _parts(f"{path}.{name}", one)
+    elif isinstance(value, list):
+        for index, one in enumerate(cast(list[Any], value)):
+            yield from _parts(f"{path}[{index}]", one)
 
 
 def _unused(plan: Plan) -> list[Diagnostic]:

@@ -81,9 +81,10 @@ def _keys(one: Section[Any]) -> dict[str, Key]:
     part = settings_of(one.args, {"platform", "tier", "physical_name", *images, *one.wired}, one.own, one.texts)
     if one.several is None:
         if one.presence is Presence.OPTIONAL:
-            return {one.key: Key(type=part | None, text=one.text)}
+            return {one.key: Key(type=part | None, text=one.text, only=one.only)}
         required = one.presence is Presence.REQUIRED
-        return {one.key: Key(type=part, required=required, factory=None if required else part, text=one.text)}
+        absent = None if required else part
+        return {one.key: Key(type=part, required=required, factory=absent, text=one.text, only=one.only)}
     overrides = {
         name: Key(type=str | None, text=f"Overrides {' or '.join(keys)}. None: the image there.")
         for name, keys in images.items()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import Diagnostic
 from tierstack.core.hostnames import hostname_problems
-from tierstack.core.keys import within
+from tierstack.core.keys import KUBERNETES_ONLY, within
 from tierstack.links import GatewayIdentity
 from tierstack.platform import Platform
 from tierstack.tls import rules
@@ -27,7 +27,7 @@ class TLSArgs:
     signs; without them a local CA with the default lifetimes does."""
     acme: ACMEArgs | None = None
     """Signed by a CA that speaks ACME, such as Let's Encrypt. None: ACME is not used."""
-    cluster_issuer: str | None = None
+    cluster_issuer: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: signed through this ClusterIssuer of cert-manager, which exists: for CAs that do not speak ACME, and
     for DNS hosts that take no RFC 2136. None: no ClusterIssuer is used."""
     given: GivenCertificateArgs | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from tierstack.core.keys import within
+from tierstack.core.keys import DOCKER_ONLY, within
 from tierstack.dns_records.publish.args import Rfc2136Args
 from tierstack.platform import PlatformKind
 
@@ -55,13 +55,13 @@ class ACMEArgs:
     dns: Rfc2136Args | None = None
     """The name server at which names are proved by DNS-01 (RFC 8555 section 8.4), needed for wildcards. None: they are
     proved by HTTP-01 at port 80."""
-    resolvers: list[str] | None = None
+    resolvers: list[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker with `dns`: name servers, `address` or `address:port`, that must show a record before the CA is asked to
     look. None: the servers of the zone, as the host's resolver finds them."""
     caa: str | None = None
     """The name by which the CA calls itself in CAA records (RFC 8659), `ca.example.org`. None: known for the
     directories of Let's Encrypt, Google Trust Services, ZeroSSL and SSL.com."""
-    lifetime_hours: int | None = field(default=None, metadata=within(1, 4800, "hours"))
+    lifetime_hours: int | None = field(default=None, metadata=within(1, 4800, "hours") | DOCKER_ONLY)
     """Docker: hours that the CA's certificates are valid, 1 to 4800: Traefik goes by it to renew. None: 2160, the 90
     days of Let's Encrypt."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
 from tierstack.core.hostnames import is_never_public
+from tierstack.core.keys import given_elsewhere
 from tierstack.links import GatewayIdentity
 from tierstack.platform import Platform, PlatformKind, name_problems
 from tierstack.platform.proxy.acme import possible_percent, renewal
@@ -21,9 +22,6 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+=*")
 _HTTPS = re.compile(r"https://[^\s/]+(/\S*)?")
 _SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>[0-9]{1,5}))?")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-
-_OF_DOCKER = ("resolvers", "lifetime_hours")
-"""Arguments of `acme` that cert-manager has no use for."""
 
 
 @rule("issuer-twice", "Only one of `local_ca`, `acme`, `cluster_issuer` and `given` can sign.")
@@ -213,8 +211,7 @@ def _renewal(acme: ACMEArgs, percent: int) -> list[Diagnostic]:
 def _only_docker(acme: ACMEArgs) -> list[Diagnostic]:
     return [
         Diagnostic(f"acme.{key}", value, "means something only on Docker", "remove it")
-        for key in _OF_DOCKER
-        if (value := getattr(acme, key)) is not None
+        for key, value in given_elsewhere(acme, PlatformKind.KUBERNETES.value).items()
     ]
 
 

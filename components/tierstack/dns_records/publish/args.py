@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 
 from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, declare, rule
-from tierstack.core.keys import within
+from tierstack.core.keys import KUBERNETES_ONLY, within
 from tierstack.dns_records.publish.hosts import EXTRAS, installed
 from tierstack.dns_records.publish.plan import ALL, Limits
 from tierstack.dns_records.records.texts import url_parts
@@ -238,7 +238,7 @@ class PublishArgs:
     """Cloudflare. None: another host."""
     route53: Route53Args | None = None
     """AWS Route 53. None: another host."""
-    external_dns: ExternalDnsArgs | None = None
+    external_dns: ExternalDnsArgs | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: external-dns in the cluster publishes. None: another host."""
     zone: str | None = None
     """The zone at the host that holds the domain: the domain itself, or one above it. None: the domain."""
