@@ -15,8 +15,8 @@ declare(
     "",
     Severity.WARNING,
     why="A release starts the new one before it stops the old one, and both start the tasks of that minute.",
-    wrong="app: {roles: {scheduler: {command: [php, artisan, schedule:work]}}}",
-    right="app: {roles: {scheduler: {command: [php, artisan, schedule:work], single: true}}}",
+    wrong="app: {roles: {cron: {command: [php, artisan, schedule:work]}}}",
+    right="app: {roles: {cron: {command: [php, artisan, schedule:work], single: true}}}",
 )
 declare(
     "queue-in-cache",

@@ -47,14 +47,24 @@ def command_problems(path: str, command: list[str] | None, *, required: bool = F
     return [Diagnostic(path, command, "names no program", instead)]
 
 
-@rule("role-name", "A role has a name that the application does not use itself.")
+@rule(
+    "role-name",
+    "A role has a name that the application does not use itself.",
+    wrong="app: {roles: {web: {command: [php, mail]}}}",
+    right="app: {roles: {mail: {command: [php, mail]}}}",
+)
 def _name(path: str, name: str) -> list[Diagnostic]:
     if _TAKEN.fullmatch(name):
         return [Diagnostic(path, MISSING, "has a name that the application itself uses", "write another name")]
     return name_problems(path, name, LONGEST_ROLE)
 
 
-@rule("single-role", "A role that never runs twice has a count of one.")
+@rule(
+    "single-role",
+    "A role that never runs twice has a count of one.",
+    wrong="app: {roles: {cron: {command: [php, cron], single: true, count: 2}}}",
+    right="app: {roles: {cron: {command: [php, cron], single: true}}}",
+)
 def _single(path: str, role: RoleArgs) -> list[Diagnostic]:
     if not role.single or max(role.count or 0, role.max_count or 0) <= 1:
         return []
@@ -139,7 +149,12 @@ def variable_problems(app: Application, release: Release) -> list[Diagnostic]:
     return found
 
 
-@rule("variable-name", "A variable has a name that POSIX shells take.")
+@rule(
+    "variable-name",
+    "A variable has a name that POSIX shells take.",
+    wrong="app: {environment: {MAIL-HOST: smtp.example.org}}",
+    right="app: {environment: {MAIL_HOST: smtp.example.org}}",
+)
 def _variable_name(path: str, name: str, value: object) -> list[Diagnostic]:
     if _ENV_NAME.fullmatch(name):
         return []
@@ -147,7 +162,12 @@ def _variable_name(path: str, name: str, value: object) -> list[Diagnostic]:
     return [Diagnostic(path, value, wrong, instead)]
 
 
-@rule("variable-taken", "Variables that tierstack sets are left to it.")
+@rule(
+    "variable-taken",
+    "Variables that tierstack sets are left to it.",
+    wrong="app: {environment: {DB_HOST: db.example.org}}",
+    right="app: {environment: {MAIL_HOST: smtp.example.org}}",
+)
 def _taken_variable(path: str, value: object, owner: str | None) -> list[Diagnostic]:
     return [Diagnostic(path, value, f"is {owner}, set by tierstack", "remove it")] if owner else []
 
@@ -164,7 +184,12 @@ def _plaintext_variable(app: Application, release: Release, path: str, name: str
     return [Diagnostic(path, value, wrong, "keep it in `secrets` only")]
 
 
-@rule("variable-value", "The value of a variable that anyone may read is one line.")
+@rule(
+    "variable-value",
+    "The value of a variable that anyone may read is one line.",
+    wrong='app: {environment: {MOTD: "one\\ntwo"}}',
+    right="app: {environment: {MOTD: one line}}",
+)
 def _variable_value(path: str, value: object) -> list[Diagnostic]:
     if not isinstance(value, str) or ("\0" not in value and "\n" not in value):
         return []

@@ -92,7 +92,12 @@ def _hostnames(app: Application, _: Release) -> list[Diagnostic]:
     return found or uncovered_problems("hostnames", app.hostnames, app.gateway.hostnames)
 
 
-@rule("web-server", "Exactly one of `php` and `http_server` answers requests.")
+@rule(
+    "web-server",
+    "Exactly one of `php` and `http_server` answers requests.",
+    wrong="app: {http_server: {command: [serve], memory_mb: 512}}",
+    right="app: {http_server: {command: [serve], memory_mb: 512}, php: null}",
+)
 def _server(_: Application, release: Release) -> list[Diagnostic]:
     """One thing answers requests."""
     php, server = release.php, release.http_server
@@ -138,14 +143,24 @@ def _php(release: Release, php: PhpFpmArgs) -> list[Diagnostic]:
     ]
 
 
-@rule("probe-port", "Probes ask nginx at a port of their own.")
+@rule(
+    "probe-port",
+    "Probes ask nginx at a port of their own.",
+    wrong="app: {php: {port: 18080}}",
+    right="app: {php: {port: 8080}}",
+)
 def _probe_port(port: int) -> list[Diagnostic]:
     if port != PROBES:
         return []
     return [Diagnostic("php.port", port, "is the port of nginx that probes ask", "write another, such as 8080")]
 
 
-@rule("front-controller", "The front controller is a PHP file in the document root.")
+@rule(
+    "front-controller",
+    "The front controller is a PHP file in the document root.",
+    wrong="app: {php: {front_controller: public/index.php}}",
+    right="app: {php: {front_controller: index.php}}",
+)
 def _front_controller(name: str) -> list[Diagnostic]:
     if _FILE.fullmatch(name):
         return []
@@ -153,7 +168,12 @@ def _front_controller(name: str) -> list[Diagnostic]:
     return [Diagnostic("php.front_controller", name, wrong, instead)]
 
 
-@rule("php-setting", "A setting of PHP is a name and a value on one line.")
+@rule(
+    "php-setting",
+    "A setting of PHP is a name and a value on one line.",
+    wrong='app: {php: {settings: {"date timezone": UTC}}}',
+    right="app: {php: {settings: {date.timezone: UTC}}}",
+)
 def _php_settings(php: PhpFpmArgs) -> list[Diagnostic]:
     wrong, instead = "is not a setting of php.ini on one line", "write it as in `date.timezone: UTC`"
     return [
@@ -167,6 +187,8 @@ def _php_settings(php: PhpFpmArgs) -> list[Diagnostic]:
     "php-memory",
     "The memory of a PHP-FPM container holds all its children.",
     why="Where it ends, the kernel kills a process in the middle of a request.",
+    wrong="app: {php: {memory_mb: 128}}",
+    right="app: {php: {children: 8, child_memory_mb: 64, memory_mb: 1024}}",
 )
 def _php_memory(release: Release, php: PhpFpmArgs) -> list[Diagnostic]:
     """PHP-FPM manual, pm.max_children: the children must fit into the memory of their container."""
@@ -211,7 +233,12 @@ def _http(app: Application, _: Release) -> list[Diagnostic]:
     return _frame_options(app.http) + _content_security_policy(app.http)
 
 
-@rule("frame-options", "`frame_options` is DENY or SAMEORIGIN.")
+@rule(
+    "frame-options",
+    "`frame_options` is DENY or SAMEORIGIN.",
+    wrong="app: {http: {frame_options: ALLOWALL}}",
+    right="app: {http: {frame_options: DENY}}",
+)
 def _frame_options(http: HttpArgs) -> list[Diagnostic]:
     if http.frame_options in ("DENY", "SAMEORIGIN"):
         return []
@@ -219,7 +246,12 @@ def _frame_options(http: HttpArgs) -> list[Diagnostic]:
     return [Diagnostic("http.frame_options", http.frame_options, "is not known to browsers", instead)]
 
 
-@rule("content-security-policy", "A Content-Security-Policy is one line of ASCII.")
+@rule(
+    "content-security-policy",
+    "A Content-Security-Policy is one line of ASCII.",
+    wrong='app: {http: {content_security_policy: ""}}',
+    right="app: {http: {content_security_policy: default-src 'self'}}",
+)
 def _content_security_policy(http: HttpArgs) -> list[Diagnostic]:
     policy = http.content_security_policy
     if policy is None or (policy and policy.isascii() and "\n" not in policy):
@@ -228,7 +260,12 @@ def _content_security_policy(http: HttpArgs) -> list[Diagnostic]:
     return [Diagnostic("http.content_security_policy", policy, wrong, instead)]
 
 
-@rule("health-path", "Health is asked at a path of plain characters.")
+@rule(
+    "health-path",
+    "Health is asked at a path of plain characters.",
+    wrong="app: {health: {path: health}}",
+    right="app: {health: {path: /health}}",
+)
 def _health(_: Application, release: Release) -> list[Diagnostic]:
     health = release.health
     found = command_problems("health.client", health.client)
@@ -239,7 +276,12 @@ def _health(_: Application, release: Release) -> list[Diagnostic]:
     return found
 
 
-@rule("count-bounds", "A maximum is not below the count that runs at rest.")
+@rule(
+    "count-bounds",
+    "A maximum is not below the count that runs at rest.",
+    wrong="app: {replicas: 9, max_replicas: 4}",
+    right="app: {replicas: 4, max_replicas: 9}",
+)
 def count_problems(counts: AppCounts) -> list[Diagnostic]:
     """Whether the numbers of web containers that hold fit together."""
     if counts.max_replicas >= counts.replicas:

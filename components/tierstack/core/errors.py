@@ -35,7 +35,9 @@ declare("missing-key", "A required key must be given.")
 declare("given-twice", "A value must be written in one of its two forms, not in both.")
 declare("wrong-type", "A value must have the type of its key.", wrong='replicas: "3"', right="replicas: 3")
 declare("not-a-choice", "A value must be one of the choices of its key.", wrong="tier: 10k", right="tier: 100k")
-declare("out-of-range", "A number must be in the range of its key.")
+declare(
+    "out-of-range", "A number must be in the range of its key.", wrong="app: {replicas: 0}", right="app: {replicas: 2}"
+)
 declare(
     "unknown-value",
     "What decides which resources there are must be known at preview.",
@@ -47,17 +49,32 @@ declare(
     wrong='TLSArgs(["a"])',
     right='TLSArgs(hostnames=["a"])',
 )
-declare("wrong-platform", "An argument must have a meaning on this kind of platform.")
+declare(
+    "wrong-platform",
+    "An argument must have a meaning on this kind of platform.",
+    wrong="platform: {kind: docker, storage_class: fast}",
+    right="platform: {kind: docker}, kubernetes: {platform: {storage_class: fast}}",
+)
 declare("required-on-platform", "What this kind of platform needs must be given.")
 declare(
     "plaintext-secret",
     "A secret must be encrypted in the configuration, and must not stand in rendered files.",
     why="Whoever reads the repository would have them, and its history keeps them.",
-    wrong="redis: {password: hunter2}",
-    right="pulumi config set --secret --path 'redis.password'",
+    wrong="app: {secrets: {API_KEY: hunter2}}",
+    right="pulumi config set --secret --path 'app.secrets.API_KEY'",
 )
-declare("empty-command", "A command must name a program to run.")
-declare("port-twice", "Two things on one host or proxy cannot listen on one port.")
+declare(
+    "empty-command",
+    "A command must name a program to run.",
+    wrong="app: {roles: {mail: {command: []}}}",
+    right="app: {roles: {mail: {command: [php, mail]}}}",
+)
+declare(
+    "port-twice",
+    "Two things on one host or proxy cannot listen on one port.",
+    wrong="gateway: {http_port: 443, https_port: 443}",
+    right="gateway: {http_port: 80, https_port: 443}",
+)
 
 
 class ArgumentError(pulumi.RunError, ValueError):

@@ -29,8 +29,18 @@ declare(
     right="database: {max_connections: 150, pool_size: 120}",
 )
 declare("database-memory", "Each connection needs memory to sort and join in.", "PostgreSQL: work_mem")
-declare("database-wal-storage", "On Docker, the write-ahead log must fit into the volume of the data.")
-declare("database-poolers", "A database on a Docker host has one pooler.")
+declare(
+    "database-wal-storage",
+    "On Docker, the write-ahead log must fit into the volume of the data.",
+    wrong="database: {storage_gb: 20, wal_storage_gb: 50}",
+    right="database: {storage_gb: 50, wal_storage_gb: 20}",
+)
+declare(
+    "database-poolers",
+    "A database on a Docker host has one pooler.",
+    wrong="platform: {kind: docker}, database: {poolers: 2}",
+    right="platform: {kind: docker}, database: {pool_size: 40}",
+)
 declare("database-parameter", "A setting of the server must be written as in its manual, on one line.")
 declare(
     "database-parameter-owned",

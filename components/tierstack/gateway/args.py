@@ -142,7 +142,12 @@ def _images(args: GatewayArgs) -> list[Diagnostic]:
     return found
 
 
-@rule("bind-address", "A Gateway must listen at an IP address of the host.")
+@rule(
+    "bind-address",
+    "A Gateway must listen at an IP address of the host.",
+    wrong="gateway: {bind_address: localhost}",
+    right="gateway: {bind_address: 127.0.0.1}",
+)
 def _bind_address(value: str) -> list[Diagnostic]:
     if is_ip(value):
         return []

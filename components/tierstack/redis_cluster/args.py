@@ -90,6 +90,8 @@ class RedisClusterArgs:
         "redis-nodes",
         "Redis must have one node, or three on Kubernetes.",
         why="Sentinel decides by majority, and three nodes on one host fail together.",
+        wrong="redis: {nodes: 2}",
+        right="redis: {nodes: 1}",
     )
     def _nodes_problems(self) -> list[Diagnostic]:
         nodes, given = self.size.nodes, self.nodes is not None
@@ -125,7 +127,13 @@ class RedisClusterArgs:
         return []
 
 
-@rule("cluster-domain", "`cluster_domain` must be a domain.", "RFC 1123 §2.1")
+@rule(
+    "cluster-domain",
+    "`cluster_domain` must be a domain.",
+    "RFC 1123 §2.1",
+    wrong="redis: {cluster_domain: Cluster_Local}",
+    right="redis: {cluster_domain: cluster.local}",
+)
 def _cluster_domain(value: str) -> list[Diagnostic]:
     if _DOMAIN.fullmatch(value):
         return []

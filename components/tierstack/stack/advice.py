@@ -24,14 +24,16 @@ declare(
     "",
     Severity.WARNING,
     why="Protection keeps the engine from deleting data. It does not bring back what a disk or a statement destroyed.",
+    wrong="backups: null",
+    right="backups: {}",
 )
 declare(
     "host-memory-unchecked",
     "`platform.memory_mb` should say how much memory the host has.",
     "",
     Severity.ADVICE,
-    right="platform: {memory_mb: 8192}",
     wrong="platform: {kind: docker}",
+    right="platform: {memory_mb: 16384}",
 )
 declare(
     "single-web-container",
@@ -39,8 +41,17 @@ declare(
     "",
     Severity.ADVICE,
     why="A single one is stopped before its successor answers, at every release.",
+    wrong="app: {replicas: 1}",
+    right="app: {replicas: 2}",
 )
-declare("component-unused", "Each database and Redis should be used by an application.", "", Severity.WARNING)
+declare(
+    "component-unused",
+    "Each database and Redis should be used by an application.",
+    "",
+    Severity.WARNING,
+    wrong="app: {redis: none}, redis: {}",
+    right="redis: {}",
+)
 declare(
     "ipv6-one-client",
     "The proxy should tell IPv6 clients apart.",

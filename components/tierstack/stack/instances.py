@@ -14,7 +14,12 @@ from tierstack.stack.sections import SECTIONS
 
 NONE = "none"
 """What a component says that uses none of several."""
-declare("unknown-name", "A component that another names must exist.")
+declare(
+    "unknown-name",
+    "A component that another names must exist.",
+    wrong="app: {database: order}, databases: {orders: {}}",
+    right="app: {database: orders}, databases: {orders: {}}",
+)
 _WITH_LETTER = re.compile(r"[a-z].*")
 
 

@@ -247,7 +247,7 @@ def _proxies(plan: Plan) -> list[Diagnostic]:
     "The containers must fit into the memory of their host, also during a release.",
     why="Where they do not, the kernel kills one of them, usually the database.",
     wrong="platform: {memory_mb: 2048}",
-    right="platform: {memory_mb: 8192}",
+    right="platform: {memory_mb: 16384}",
 )
 def _memory(plan: Plan) -> list[Diagnostic]:
     host = plan.settings.platform.memory_mb

@@ -24,7 +24,12 @@ _SERVER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>[0-9]{1,5}))
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
-@rule("issuer-twice", "Only one of `local_ca`, `acme`, `cluster_issuer` and `given` can sign.")
+@rule(
+    "issuer-twice",
+    "Only one of `local_ca`, `acme`, `cluster_issuer` and `given` can sign.",
+    wrong="tls: {local_ca: {}, cluster_issuer: letsencrypt}",
+    right="tls: {local_ca: {}}",
+)
 def one_issuer(choices: Mapping[str, object]) -> list[Diagnostic]:
     """At most one of the arguments that say who signs."""
     first, *more = [name for name, value in choices.items() if value is not None] or [""]
@@ -35,6 +40,8 @@ def one_issuer(choices: Mapping[str, object]) -> list[Diagnostic]:
     "local-ca-lifetime",
     "A local CA must outlive two certificates, which live for at most 825 days.",
     why="Apple's systems refuse longer ones, and a certificate must not outlive its CA.",
+    wrong="tls: {local_ca: {lifetime_days: 400, ca_lifetime_days: 500}}",
+    right="tls: {local_ca: {lifetime_days: 400, ca_lifetime_days: 800}}",
 )
 def of_local_ca(ca: LocalCAArgs) -> list[Diagnostic]:
     """The lifetimes of a local CA."""

@@ -60,7 +60,12 @@ def ca_path(of: str) -> str:
     return f"{ca_directory(of)}/{CA_FILE}"
 
 
-@rule("ca-generation", "`ca_generation` needs an internal CA on a Docker host.")
+@rule(
+    "ca-generation",
+    "`ca_generation` needs an internal CA on a Docker host.",
+    wrong="database: {tls: disable, ca_generation: 2}",
+    right="database: {ca_generation: 2}",
+)
 def generation_problems(generation: int, mode: TLSMode, kind: PlatformKind) -> list[Diagnostic]:
     """What is wrong with `ca_generation`."""
     if generation != 1 and kind is PlatformKind.KUBERNETES:
