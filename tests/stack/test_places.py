@@ -11,16 +11,18 @@ from tests.stack import test_settings as settings
 from tests.stack import test_several as several
 from tests.stack.changes import put
 from tests.tls import test_wrong_args as tls
-from tierstack.core.diagnostics import Diagnostic
+from tierstack.core.diagnostics import HIDDEN, Diagnostic
 from tierstack.core.places import steps
 
 Case = dict[str, Any]
 
 
-def is_nowhere(written: Mapping[str, Any], path: str) -> bool:
-    """Whether a reader looks for the place in vain. A whole section may be left out: its key is then one to write."""
-    section, *inside = steps(path)
-    return missing_parts(written, path) > (2 if inside and section not in written else 1)
+def is_nowhere(written: Mapping[str, Any], one: Diagnostic) -> bool:
+    """Whether a reader looks for the place in vain. A whole section may be left out: its key is then one to write. A
+    value that is hidden is one that somebody wrote."""
+    section, *inside = steps(one.path)
+    left_out = 0 if one.value is HIDDEN else 2 if inside and section not in written else 1
+    return missing_parts(written, one.path) > left_out
 
 
 def missing_parts(written: object, path: str) -> int:
@@ -60,14 +62,14 @@ def test_every_path_is_one_that_was_written_or_is_missing_there(
     config = copy.deepcopy(base)
     for path, value in case["set"].items():
         put(config, path, value)
-    assert [str(one) for one in problems_of(case) if is_nowhere(config, one.path)] == []
+    assert [str(one) for one in problems_of(case) if is_nowhere(config, one)] == []
 
 
 @pytest.mark.graph
 @pytest.mark.parametrize("case", tls.TABLE["cases"], ids=lambda case: case["name"].replace(" ", "-"))
 def test_every_path_of_tls_is_one_that_was_written_or_is_missing_there(case: Case) -> None:
     given = tls.laid_over(tls.TABLE["bases"][case["base"]], case["given"])
-    assert [str(one) for one in tls.problems_of(case) if is_nowhere(given, one.path)] == []
+    assert [str(one) for one in tls.problems_of(case) if is_nowhere(given, one)] == []
 
 
 def test_what_is_written_is_found() -> None:

@@ -11,7 +11,7 @@ def bound_problems(group: Any, path: str = "") -> list[Diagnostic]:
     """The problems of all numbers outside their ranges in `group`, arguments or settings, and in the groups inside it.
     What a component is handed by another one is judged there."""
     found: list[Diagnostic] = []
-    for name, key in keys_of(type(group)).items():
+    for name, key in keys_of(cast(type[Any], type(group))).items():
         for place, value in _within(f"{path}.{name}" if path else name, getattr(group, name)):
             if key.bounds and not key.bounds.told_by:
                 found += _judged(place, value, key.bounds)

@@ -126,7 +126,8 @@ def _fields(cls: type[Any]) -> dict[str, Key]:
 
 def given_elsewhere(group: Any, kind: str) -> dict[str, object]:
     """What is given in a group that means something on another kind of platform alone, where nothing is the default."""
-    other = (name for name, key in keys_of(type(group)).items() if key.only not in (None, kind) and key.default is None)
+    keys = keys_of(cast(type[Any], type(group))).items()
+    other = (name for name, key in keys if key.only not in (None, kind) and key.default is None)
     return {name: value for name in other if (value := getattr(group, name)) is not None}
 
 
