@@ -95,7 +95,28 @@ def test_merge_keys_and_aliases_are_no_duplicates(project: Checkout) -> None:
         ("tier: 1M\nplatform: {}\n", "`tier`, `platform` at the top level of the file; keys belong below `config:`"),
         ("config:\n  shop:tier: 1M\nshop:app: {}\n", "`shop:app` at the top level"),
         ("config:\n  shop:app:\n\t  web: 1\n", "line 3 begins with a tab; indent with spaces, not tabs"),
-        ("config:\n  shop:app: [\n", "is not YAML: line 3, column 1"),
+        ("config:\n  shop:app: [a, b\n", "is not YAML: line 2: `[` has no `]`; add it"),
+        ("config:\n  shop:app: {a: 1\n", "line 2: `{` has no `}`"),
+        ("config:\n  shop:tier: 'a\n  b: 1\n", "line 2: a quotation mark has no other half"),
+        ("config:\n  a:\n    memory_mb:512\n    b: 1\n", "line 3 has no space after a colon; write `memory_mb: 512`"),
+        (
+            "config:\n  a:\n    - https://shop.example\n    b: 1\n",
+            "line 4 is a key in the column of the list of line 3",
+        ),
+        ("config:\n  a:\n    b\n    c: 1\n", "line 3 has no colon; write `key: value`"),
+        ("config:\n  a: 1\n    b: 2\n", "line 3 is indented below line 2, which has a value"),
+        ("config:\n  a: [*.shop.example]\n", "line 2: a value that begins with * must stand in quotes"),
+        ("config:\n  a: @daily\n", "line 2: a value that begins with @ must stand in quotes"),
+        ("config:\n  a:\n     b: 1\n    c: 2\n", "line 4 is indented otherwise than the keys that it stands among"),
+        ("config:\n  a:\n    - b: 1\n    c: 2\n", "line 4 is a key in the column of the list of line 3"),
+        ("config:\n  shop:tier: 1M\n    b: 2\n", "line 3 is indented below line 2, which has a value"),
+        ("config:\n  # nothing\n  a: b: c\n", "line 3: a second `: ` in one line"),
+        ("config:\n  a: b: c\n", "line 2: a second `: ` in one line"),
+        ("config:\n  a: !x\n", "line 2, column 6: could not determine a constructor for the tag"),
+        (
+            "environments: [shop/prod]\nconfig: {}\n",
+            "nobody reads a key at the top level of the file: `environments`: did you mean `environment`?",
+        ),
         ("- a\n", "is not a map"),
     ],
 )
@@ -104,6 +125,12 @@ def test_what_is_wrong_is_one_line(project: Checkout, text: str, said: str) -> N
     assert said in told
     assert told.startswith("Pulumi.bad.yaml")
     assert "\n" not in told
+
+
+def test_what_holds_anchors_or_is_the_engines_is_no_slip(project: Checkout) -> None:
+    text = "x-config: &a {b: 1}\nmine: 1\nenvironment: [shop/prod]\nencryptionsalt: v1:x\nconfig:\n  shop:a: *a\n"
+    (project.folder / "Pulumi.good.yaml").write_text(text)
+    assert find(project.folder).config("good").values == {"a": {"b": 1}}
 
 
 def test_a_file_that_is_not_text(project: Checkout) -> None:

@@ -45,7 +45,7 @@ def test_every_wrong_shape_is_said_at_once_and_no_rule_runs_before() -> None:
         "  name: is required; write a text [missing-key]",
         "  tier = '10k': is not a choice; write one of `100k`, `1M` [not-a-choice]",
         "  share = 'x': is a text; write a number [wrong-type]",
-        "  inner.size = None: is empty; write a whole number [wrong-type]",
+        "  inner.size: is empty; write a whole number [wrong-type]",
     ]
 
 

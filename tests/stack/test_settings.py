@@ -346,6 +346,53 @@ def test_what_an_ipv6_client_of_a_docker_host_meets_is_said(base: dict[str, Any]
     assert said(trusted_proxies=["192.0.2.0/24"]) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "single", "told"),
+    [
+        (["php", "artisan", "schedule:work"], False, True),
+        (["php", "artisan", "schedule:work"], True, False),
+        (["supercronic", "/srv/crontab"], False, True),
+        (["sh", "-c", "while :; do php artisan schedule:run; sleep 60; done"], False, True),
+        (["celery", "-A", "shop", "beat"], False, True),
+        (["celery", "-A", "shop", "worker"], False, False),
+        (["php", "artisan", "schedule:list"], False, False),
+        (["php", "bin/worker"], False, False),
+    ],
+)
+def test_a_scheduler_of_which_two_may_run(base: dict[str, Any], command: list[str], single: bool, told: bool) -> None:
+    put(base, "app.roles.clock", {"command": command, "single": single})
+    said = [one for one in judge(base, frozenset(), "test", "shop").findings()[0] if one.code == "scheduler-not-single"]
+    assert [one.path for one in said] == (["app.roles.clock"] if told else [])
+
+
+_UNKNOWN = ("cert-manager", "external-secrets")  # addons whose checksum tierstack does not know
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"app.http.max_body_mb": 256}, "must let a client send for 4,096 s, for a body of 256 MiB at 64 KiB/s"),
+        ({"app.http.max_body_mb": 16}, None),
+        (
+            {
+                "app.http.max_body_mb": 256,
+                "addons": {"mode": "install", "checksums": dict.fromkeys(_UNKNOWN, "0" * 64)},
+            },
+            None,
+        ),
+        ({"app.http.max_body_mb": 256, "platform.kind": "docker"}, None),
+    ],
+)
+def test_large_bodies_behind_a_proxy_of_others(base: dict[str, Any], change: dict[str, Any], told: str | None) -> None:
+    for path, value in {"platform.kind": "kubernetes", **change}.items():
+        put(base, path, value)
+    report = judge(base, frozenset(), "test", "shop")
+    assert report.problems == []
+    assert [one for one in report.notes if "must let a client send" in one and (not told or told in one)] == [
+        one for one in report.notes if told and one.startswith("Proxy of the cluster")
+    ]
+
+
 def test_shapes_and_rules_are_told_in_one_round(base: dict[str, Any]) -> None:
     base["app"]["uploads"] = {"path": "/srv/uploads", "storage_gbx": 100}
     base["redis"] = {**base.get("redis", {}), "memory_mb": 1}

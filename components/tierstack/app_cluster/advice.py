@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.options import RoleArgs
-from tierstack.app_cluster.plaintext import is_secret
-from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Severity, declare
+from tierstack.core.diagnostics import MISSING, Diagnostic, Severity, declare
 from tierstack.links import RedisConnection
 
 declare(
@@ -27,16 +26,6 @@ declare(
     wrong="redis: {purpose: cache}, app: {environment: {QUEUE_CONNECTION: redis}}",
     right="redis: {purpose: queue}, app: {environment: {QUEUE_CONNECTION: redis}}",
 )
-declare(
-    "secret-in-environment",
-    "Secrets should be in `secrets`, and not in `environment`.",
-    "",
-    Severity.WARNING,
-    why="The configuration, manifests and `docker inspect` show `environment` to whoever may read them.",
-    wrong="app: {environment: {MAIL_PASSWORD: hunter2}}",
-    right="pulumi config set --secret --path 'app.secrets.MAIL_PASSWORD'",
-)
-
 _SCHEDULER = re.compile(r"(laravel-|symfony-|wp-|task-|job-)?(schedulers?|schedule|cron|crond)(-\d+)?")
 """Names of roles that are schedulers."""
 _SCHEDULES = re.compile(
@@ -55,7 +44,7 @@ _KEEPS = {
 
 def advice(args: AppClusterArgs) -> list[Diagnostic]:
     """What its owner probably did not mean. Needs arguments without problems."""
-    return [*_schedulers(args), *_evicted(args), *_secrets(args)]
+    return [*_schedulers(args), *_evicted(args)]
 
 
 def _schedulers(args: AppClusterArgs) -> Iterator[Diagnostic]:
@@ -104,16 +93,6 @@ def _evicted(args: AppClusterArgs) -> Iterator[Diagnostic]:
 
 def _evicts(link: RedisConnection | None) -> bool:
     return link is not None and link.evicts
-
-
-def _secrets(args: AppClusterArgs) -> Iterator[Diagnostic]:
-    for path, variables in _environments(args):
-        for name, value in variables.items():
-            if is_secret(name, value):
-                wrong = "looks like a secret, and whoever may read the configuration or the container sees it"
-                hint = "move it to `secrets`, encrypted by `pulumi config set --secret --path`"
-                at = f"{path}.{name}"
-                yield Diagnostic(at, HIDDEN, wrong, hint, "secret-in-environment", Severity.WARNING)
 
 
 def _environments(args: AppClusterArgs) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -230,8 +230,8 @@ class MigrationArgs:
     """What a release runs to its end before any of its other containers start."""
 
     command: list[str]
-    """What to run, on the direct connection to the database; it must be safe to repeat. Such as `["php", "artisan",
-    "migrate", "--force"]`."""
+    """What to run, such as `["php", "artisan", "migrate", "--force"]`; it must be safe to repeat. The database itself
+    is at DB_DIRECT_HOST and DB_DIRECT_PORT; DB_HOST is the pooler."""
     timeout_seconds: int = field(default=900, metadata=within(1, 86400, "seconds"))
     """How long it may take, in seconds. 1 to 86400. Default: 900."""
     memory_mb: int = field(default=256, metadata=within(16, 262144, "MiB"))

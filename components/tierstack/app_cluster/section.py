@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tierstack.app_cluster import changes, processes
+from tierstack.app_cluster import changes, limits, processes
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.memory import Reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
@@ -80,6 +80,9 @@ def _largest(args: AppClusterArgs) -> tuple[str, str]:
     counts = args.counts
     if args.http_server:
         return "http_server.memory_mb", f"{counts.replicas} × {args.http_server.memory_mb}"
+    http = args.release.requests
+    if limits.bodies_mb(args.release) > counts.children * counts.child_memory_mb:
+        return "http.max_body_mb", f"{http.max_body_mb} MiB, of which each container of a replica holds four"
     return "php.children", f"{counts.replicas} × {counts.children} children of {counts.child_memory_mb} MiB"
 
 

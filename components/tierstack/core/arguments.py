@@ -27,7 +27,7 @@ from tierstack.core.keys import (
     plain_in,
 )
 from tierstack.core.known import Known
-from tierstack.core.suggestions import in_its_unit, unknown_key
+from tierstack.core.suggestions import in_a_list, in_its_unit, unknown_key
 
 Loaded = tuple[Any, list[Diagnostic]]
 """A value converted, with the problems of its shape."""
@@ -114,7 +114,7 @@ WRONG_KEYWORDS = "_wrong_keywords"
 def _group(group: type[Any], given: object, path: str, secret: bool) -> Loaded:
     if not isinstance(given, group | dict):
         if issubclass(group, Group):
-            return given, [_wrong_type(path, given, group, secret)]
+            return given, [_no_section(path, given, group, secret)]
         return given, [_other(group, given, path, secret)]
     if wrong := wrong_keywords(given):
         return given, [dataclasses.replace(one, path=_at(path, one.path) if one.path else path) for one in wrong]
@@ -239,10 +239,20 @@ def _to_give(group: type[Any], name: str, hint: Any) -> str:
     return f"write {_describe(hint)}{f', such as `{shown}`' if shown else ''}"
 
 
+def _no_section(path: str, given: object, group: type[Group], secret: bool) -> Diagnostic:
+    """The problem of something else where a section belongs: people write nothing, or a switch."""
+    if given is not None and not isinstance(given, bool):
+        return _wrong_type(path, given, group, secret)
+    needed = ", ".join(f"`{name}`" for name, key in group.KEYS.items() if key.required)
+    hint = f"write a section with {needed}" if needed else "write `{}` for its defaults"
+    hint = f"{hint}, or remove the key" if not given else hint
+    return Diagnostic(path, MISSING if given is None else given, f"is {_kind(given)}", hint, "wrong-type")
+
+
 def _wrong_type(path: str, given: object, hint: Any, secret: bool) -> Diagnostic:
     if hint is str and hasattr(given, "as_text"):
         return Diagnostic(path, HIDDEN, f"is {_kind(given)}", cast(Any, given).as_text(), "wrong-type")
-    shown = HIDDEN if secret else given
+    shown = HIDDEN if secret else MISSING if given is None else given
     instead = (None if secret else _as_meant(path, given, hint)) or _describe(hint)
     if hint is str and isinstance(given, int | float):
         instead = f"{instead}, in quotes"
@@ -253,7 +263,12 @@ _SWITCHES = {**dict.fromkeys(("true", "yes", "on"), "true"), **dict.fromkeys(("f
 
 
 def _as_meant(path: str, given: object, hint: Any) -> str | None:
-    """The value of another type that a text most likely means, as it is to be written. None: nothing is likely."""
+    """The value that one of another type most likely means, as it is to be written. None: nothing is likely."""
+    key = path.rpartition(".")[2]
+    if get_origin(hint) is list:
+        (item,) = get_args(hint)
+        fits = isinstance(item, type) and isinstance(given, item) and not isinstance(given, bool) and item in (str, int)
+        return f"a list: `{in_a_list(key, cast(str | int, given))}`" if fits else None
     if not isinstance(given, str):
         return None
     if hint is bool:
@@ -263,7 +278,6 @@ def _as_meant(path: str, given: object, hint: Any) -> str | None:
         return f"`{int(given)}`, without quotes"
     if hint is float and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", given):
         return f"`{given}`, without quotes"
-    key = path.rpartition(".")[2]
     amount = in_its_unit(key, given) if hint in (int, float) else None
     return f"`{key}: {amount}`" if amount else None
 

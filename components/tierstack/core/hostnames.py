@@ -21,6 +21,7 @@ _NEVER_PUBLIC_BELOW = ("home.arpa", "in-addr.arpa", "ip6.arpa")
 """The same for names below these (RFC 8375, and CA/Browser Forum Baseline Requirements section 7.1.2.7.12)."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_QUOTES = re.compile("[\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]")  # also those that word processors put there
 _HOST_OF = re.compile(r"[^:/]*://(?:[^/?#@]*@)?([^:/?#@]+)")
 
 
@@ -66,6 +67,14 @@ def _syntax(path: str, name: str) -> list[Diagnostic]:
         return wrong("is an address of the web", f"write only its host{f', `{host[1]}`' if host else ''}")
     if is_ip(name.strip("[]")):
         return wrong("is an IP address", "write a hostname; for one's own machine, `localhost`")
+    bare = _QUOTES.sub("", name)
+    if bare != name:
+        return wrong("has quotation marks", f"write `{bare or 'shop.example.org'}`")
+    host, colon, port = name.partition(":")
+    if colon and port.strip("/").isdigit():
+        return wrong("has a port", f"write only the host, `{host}`")
+    if "/" in name:
+        return wrong("has a path", f"write only the host, `{name.partition('/')[0]}`")
     if not name.isascii():
         return wrong("is not ASCII", "write its A-label (RFC 5890), which starts with `xn--`")
     if name != name.lower():
@@ -85,7 +94,9 @@ def _syntax(path: str, name: str) -> list[Diagnostic]:
             return wrong(f"has a label of {len(label)} characters", "write labels of at most 63")
         if not _LABEL.fullmatch(label):
             shown = f"the label `{label}`" if label else "an empty label"
-            return wrong(f"has {shown}, which is not letters, digits and inner hyphens (RFC 1123)", "correct it")
+            hyphens = name.replace("_", "-")
+            better = f"write `{hyphens}`" if hyphens != name and not _syntax(path, hyphens) else "correct it"
+            return wrong(f"has {shown}, which is not letters, digits and inner hyphens (RFC 1123)", better)
     return []
 
 

@@ -4,7 +4,9 @@ A key may be misspelled, stand at another level, or be called so by other tools:
 """
 
 import difflib
+import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from tierstack.core.diagnostics import MISSING, Diagnostic
@@ -34,6 +36,14 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "cron": ("schedule",),
     "gracefulshutdown terminationgraceperiodseconds gracetimeout": ("stop_seconds",),
 }
+_OTHER_MEANS = {
+    "single": (
+        ("cron", "crontab", "cronjob", "cronjobs", "schedule"),
+        "let a role with `single: true` run the application's own scheduler (docs/components/app-cluster.md, Jobs at "
+        "fixed times)",
+    )
+}
+"""What others give a key for and we do by other means: where a group has this key, the words, and what to do."""
 _WORDS = {word: keys for words, keys in _OTHER_WORDS.items() for word in words.split()}
 
 
@@ -56,7 +66,10 @@ def unknown_key(
         _in_groups(key, value, inner) or _by_another_word(key, names, inner) or _alike(key, names, inner)
     ) or _ending(key, inner)
     whole = [f"{path}.{one}" if path and "." in one else one for one in guesses[:4]]
-    hint = did_you_mean(whole, value) if whole else f"known keys: {', '.join(names)}"
+    means = next(
+        (hint for beside, (words, hint) in _OTHER_MEANS.items() if beside in names and folded(key) in words), ""
+    )
+    hint = means or (did_you_mean(whole, value) if whole else f"known keys: {', '.join(names)}")
     return Diagnostic(f"{path}.{key}" if path else key, MISSING, "is not a known key", hint, "unknown-key")
 
 
@@ -67,6 +80,31 @@ def did_you_mean(keys: Sequence[str], value: object = MISSING) -> str:
         return f"write `{keys[0]}: {amount}`"
     quoted = [f"`{one}`" for one in keys]
     return f"did you mean {' or '.join([*([', '.join(quoted[:-1])] if len(quoted) > 1 else []), quoted[-1]])}?"
+
+
+_SHELL = re.compile(r"[|&;<>$`*\n]")  # what only a shell understands
+_PLAIN = re.compile(r"[\w./@+=-][\w./@+=:-]*(?<!:)")  # what YAML reads as a text, also within brackets
+_NO_TEXT = re.compile(r"(?i:true|false|null|yes|no|on|off|~|[-+.]?[0-9][0-9._:eEx+-]*|-)")
+
+
+def in_a_list(key: str, value: str | int) -> str:
+    """A single value as the list that its key takes, as it is written: `[shop.example]`; a command in its words."""
+    if not isinstance(value, str):
+        return f"[{value}]"
+    if not key.endswith("command"):
+        words = [one.strip() for one in value.split(",")]
+    elif _SHELL.search(value):
+        words = ["sh", "-c", value]
+    else:
+        try:
+            words = shlex.split(value)
+        except ValueError:  # a quotation mark without its other half
+            words = value.split()
+    return f"[{', '.join(_quoted(one) for one in words if one)}]"
+
+
+def _quoted(word: str) -> str:
+    return word if _PLAIN.fullmatch(word) and not _NO_TEXT.fullmatch(word) else json.dumps(word, ensure_ascii=False)
 
 
 def _last(group: str) -> str:

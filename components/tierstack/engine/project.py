@@ -103,6 +103,13 @@ class Project:
             raise ConfigurationError(
                 f"{path.name}: {shown} at the top level of the file; keys belong below `config:`, indented"
             )
+        # The engine reads nothing else, and says nothing of a slip. `x-…` holds anchors.
+        others_read = {
+            key: nearest(key, _BESIDE) for key in document if key not in _BESIDE and not key.startswith("x-")
+        }
+        if slips := {key: guess for key, guess in others_read.items() if guess}:
+            shown = "; ".join(f"`{key}`: did you mean `{guess}`?" for key, guess in slips.items())
+            raise ConfigurationError(f"{path.name}: nobody reads a key at the top level of the file: {shown}")
         given: Any = {} if document.get("config") is None else document["config"]
         if not isinstance(given, dict):
             raise ConfigurationError(f"{path.name}: `config` is not a map")

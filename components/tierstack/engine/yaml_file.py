@@ -159,8 +159,64 @@ def _said(error: yaml.YAMLError, text: str) -> str:
     for number, line in enumerate(text.splitlines()[: mark.line + 1], 1):
         if "\t" in line[: len(line) - len(line.lstrip())]:
             return f"line {number} begins with a tab; indent with spaces, not tabs"
+    if likely := _likely(str(problem or ""), _at(mark), _at(getattr(error, "context_mark", None)), text.splitlines()):
+        return likely
     context = getattr(error, "context", None)
     return f"line {mark.line + 1}, column {mark.column + 1}: {f'{context}: ' if context else ''}{problem}"
+
+
+Place = tuple[int, int]
+"""Line and column in a file, both from 0."""
+
+
+def _at(mark: Any) -> Place | None:
+    return None if mark is None else (int(mark.line), int(mark.column))
+
+
+_NO_SPACE = re.compile(r"(\s*(?:- )?)([\w:-]*\w):((?!//)\S.*)")
+
+
+def _likely(problem: str, stop: Place | None, start: Place | None, lines: list[str]) -> str | None:
+    """The slip that most likely made the parser stop, in the words of who wrote the file. None: none is likely."""
+    assert stop
+    row, column = stop
+    here, number = lines[row] if row < len(lines) else "", row + 1
+    first, opened = start or (0, 0)
+    if problem == "could not find expected ':'" and start:
+        return _colon(lines, first) or f"line {first + 1} has no colon; write `key: value`"
+    if problem.startswith(("expected alphabetic or numeric", "found character")) and here[column : column + 1]:
+        begins = "*&" if problem.startswith("expected") else "@`%"
+        # After `*` and `&` the parser stands behind the sign.
+        sign = next((one for one in here[max(0, column - 1) : column + 1] if one in begins), None)
+        return sign and f"line {number}: a value that begins with {sign} must stand in quotes"
+    if problem.startswith("mapping values are not allowed"):
+        before = lines[row - 1] if row else ""
+        if row and (glued := _colon(lines, row - 1)):
+            return glued
+        if before.strip() and ":" not in before and not before.lstrip().startswith("#"):
+            return f"line {number - 1} has no colon; write `key: value`"
+        if len(here) - len(here.lstrip()) > len(before) - len(before.lstrip()) and ": " in before:
+            return f"line {number} is indented below line {number - 1}, which has a value; begin both in one column"
+        return f"line {number}: a second `: ` in one line; write a value with `: ` in quotes"
+    if problem.startswith("expected <block end>"):
+        if here[:column].strip():
+            return None
+        if start and lines[first][opened : opened + 2] == "- ":
+            return f"line {number} is a key in the column of the list of line {first + 1}; indent one of them"
+        return f"line {number} is indented otherwise than the keys that it stands among; begin them in one column"
+    if problem.startswith("expected ',' or") and start:
+        bracket = lines[first][opened]
+        return f"line {first + 1}: `{bracket}` has no `{'}' if bracket == '{' else ']'}`; add it"
+    if problem == "found unexpected end of stream" and start:
+        return f"line {first + 1}: a quotation mark has no other half; add it at the end of the value"
+    return None
+
+
+def _colon(lines: list[str], index: int) -> str | None:
+    """What is said of a line such as `memory_mb:512`. None: it is no such line."""
+    line = lines[index].rstrip()
+    glued = None if ": " in line or line.endswith(":") else _NO_SPACE.fullmatch(line)  # `shop:app:` is whole
+    return glued and f"line {index + 1} has no space after a colon; write `{glued[2]}: {glued[3]}`"
 
 
 def _twice(root: Node) -> Iterator[str]:

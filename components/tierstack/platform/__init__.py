@@ -290,8 +290,10 @@ def name_problems(path: str, value: str, longest: int = 63) -> list[Diagnostic]:
     if len(value) > longest:
         return [Diagnostic(path, value, f"has {len(value)} characters", f"write at most {longest}")]
     if not _DNS_LABEL.fullmatch(value):
-        wrong = "is not a DNS label (RFC 1123)"
-        return [Diagnostic(path, value, wrong, "write lower-case letters, digits and hyphens, such as `shop-prod`")]
+        wrong, meant = "is not a DNS label (RFC 1123)", re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")
+        return [
+            Diagnostic(path, value, wrong, f"write lower-case letters, digits and hyphens, such as `{meant or 'shop'}`")
+        ]
     return []
 
 

@@ -108,9 +108,8 @@ class RedisClusterArgs:
                 wrong = "means something only with three nodes on Kubernetes"
                 return [Diagnostic("proxy_image", self.proxy_image, wrong, "remove it")]
         elif nodes == 3 and self.proxy_image is None:
-            return [
-                Diagnostic("proxy_image", MISSING, "is required with three nodes", "give an image of HAProxy by digest")
-            ]
+            wrong = "is required with three Redis nodes"
+            return [Diagnostic("proxy_image", MISSING, wrong, "give an image of HAProxy by digest")]
         return []
 
     @rule("redis-storage", "The volume of a queue must hold its data twice, because a rewrite stands beside it.")

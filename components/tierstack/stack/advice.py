@@ -1,20 +1,23 @@
 """What is allowed in a stack, and rarely meant: warnings and advice, and which of them the settings accept. Pure."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from tierstack.app_cluster import advice as of_application
+from tierstack.app_cluster.plaintext import is_secret
 from tierstack.core import ignores
-from tierstack.core.diagnostics import MISSING, Diagnostic, Ignored, Severity, declare
+from tierstack.core.diagnostics import HIDDEN, MISSING, Diagnostic, Ignored, Severity, declare
 from tierstack.core.errors import ArgumentError
+from tierstack.core.places import path_text, steps
 from tierstack.dns_records.args import at_argument
 from tierstack.platform import DataProtection, PlatformKind
 from tierstack.stack import certificates
 from tierstack.stack.derive import Settings
 from tierstack.stack.memory import host_memory
 from tierstack.stack.plan import Plan
+from tierstack.stack.settings import MASKED, key_of
 
 _IPV6 = "see docs/components/gateway.md, IPv6"
 
@@ -73,6 +76,15 @@ declare(
     right="platform: {kind: docker}, kubernetes: {app: {max_replicas: 20}}",
 )
 declare("policy-port", "The MTA-STS policy should be served at port 443.", "RFC 8461 §3.3", Severity.WARNING)
+declare(
+    "secret-in-environment",
+    "A secret should be among `secrets`, not in `environment`.",
+    "",
+    Severity.WARNING,
+    why="Whoever reads the repository has what stands in `environment`, and so has `docker inspect`.",
+    wrong="app: {environment: {STRIPE_SECRET_KEY: sk_live_…}}",
+    right="pulumi config set --secret --path 'app.secrets.STRIPE_SECRET_KEY'",
+)
 
 
 def advice(plan: Plan) -> list[Diagnostic]:
@@ -98,6 +110,33 @@ def advice(plan: Plan) -> list[Diagnostic]:
     for one, app in plan.apps:
         found += [replace(said, path=f"{one.path}.{said.path}") for said in of_application.advice(app)]
     return found + _unused(plan) + [*_no_effect(plan.settings, plan.platform.kind.value)]
+
+
+def secrets_in_environment(plan: Plan, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Diagnostic]:
+    """Environment variables that most likely hold a secret in plaintext."""
+    found: list[Diagnostic] = []
+    for one, app in plan.apps:
+        groups = {
+            "": app.environment,
+            **{f"roles.{name}.": role.environment for name, role in (app.roles or {}).items()},
+        }
+        for group, variables in groups.items():
+            for name, value in (variables or {}).items():
+                place = key_of(config, *steps(f"{one.path}.{group}environment"), name)
+                # The engine hands encrypted values over as they are, and tells only below which key there are some.
+                encrypted = value == MASKED or (place[0] in secret_keys and MASKED not in str(config[place[0]]))
+                if encrypted or not is_secret(name, value):
+                    continue
+                right = path_text(key_of(config, *steps(one.path), "secrets", name))
+                hint = (
+                    f"write it with `pulumi config set --secret --path '{right}'`, remove it here, "
+                    "and change the secret itself"
+                )
+                message = "looks like a secret, and whoever may read the configuration or the container sees it"
+                found.append(
+                    Diagnostic(path_text(place), HIDDEN, message, hint, "secret-in-environment", Severity.WARNING)
+                )
+    return found
 
 
 def findings(plan: Plan, said: list[Diagnostic]) -> tuple[list[Diagnostic], list[Ignored]]:

@@ -137,22 +137,30 @@ def _judged(
     project: str,
     root: Path,
     lookup: Callable[[str | None], images.Lookup],
+    compared: bool = True,
 ) -> StackReport:
+    """`compared`: whether values of several components are compared with each other."""
     try:
         settings = read(config)
         platform = _platform(settings, stack, project, root)
         found = instances(settings)
         settled = images.Images(settings, platform.kind, found, lookup(platform.docker_host))
     except ArgumentError as error:
-        beside = _beside(config, error.problems, lambda rest: _judged(rest, secret_keys, stack, project, root, lookup))
+
+        def judged(rest: Mapping[str, Any]) -> StackReport:
+            # A default in the place of what is wrong changes every sum.
+            return _judged(rest, secret_keys, stack, project, root, lookup, compared=False)
+
+        beside = _beside(config, error.problems, judged)
         return StackReport(None, error.problems + beside, [], [])
     plan = Plan(ComponentArgs(settings, found, settled, platform, root))
     problems = rules.plaintext_secrets(settings, config, secret_keys) + _ignore_problems(settings) + plan.problems()
-    if not problems:
+    if not problems and compared:
         problems = rules.problems(plan)
     if problems:
         return StackReport(plan, [as_placed(config, one) for one in problems], [], [])
-    return StackReport(plan, [], advice.advice(plan), rules.capacity(plan), rules.notes(plan))
+    said = advice.advice(plan) + advice.secrets_in_environment(plan, config, secret_keys)
+    return StackReport(plan, [], said, rules.capacity(plan), rules.notes(plan))
 
 
 def _ignore_problems(settings: Any) -> list[Diagnostic]:
@@ -189,7 +197,12 @@ def _beside(
     for *parents, last in sorted(places):
         if isinstance(last, int):
             shortened.setdefault(tuple(parents), []).append(last)
-    found = [one for one in judged(rest).problems if not doubtful & set(re.findall(r"\w+", str(one)))]
+    around = {place[:end] for place in places for end in range(len(place))}  # what lost a key may miss it
+    found = [
+        one
+        for one in judged(rest).problems
+        if steps(one.path) not in around and not doubtful & set(re.findall(r"\w+", str(one)))
+    ]
     for place, removed in shortened.items():
         found = [placed for one in found if (placed := _renumbered(one, place, removed))]
     return [one for one in found if one not in shape]

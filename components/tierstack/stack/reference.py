@@ -44,12 +44,20 @@ Editors complete and check it by [pulumi-stack.schema.json](pulumi-stack.schema.
 names: `# yaml-language-server: $schema=docs/pulumi-stack.schema.json`. For a project of another name:
 `python -m tierstack.stack.schema PROJECT`.
 
-**Secrets** are written encrypted, with `pulumi config set --secret --path 'app.secrets.API_KEY'`; one in plaintext
-is an error.
+**Secrets** are written encrypted, and one in plaintext is an error. The state must know the stack, which is so
+once it was applied:
+
+```
+pulumi stack init local                                                    # where it was never applied
+pulumi config set --stack local --secret --path 'app.secrets.API_KEY'      # asks for the value
+```
+
+The command writes `secure: …` into `Pulumi.local.yaml`, and an `encryptionsalt` at its end: commit both. Who runs the
+stack needs the passphrase (`.state/passphrase` where `make setup` made it), or the key of the backend.
 
 **What holds on one kind of platform only** stands below `shop:docker` or `shop:kubernetes`, with the same keys, and is
-laid over the rest. So one line, `platform.kind`, decides where a new stack runs. It moves no data:
-[Move a stack to Kubernetes](move-to-kubernetes.md).
+laid over the rest, also for one of several: `shop:kubernetes: {apps: {admin: {uploads: …}}}`. So one line,
+`platform.kind`, decides where a new stack runs. It moves no data: [Move a stack to Kubernetes](move-to-kubernetes.md).
 
 ## Several applications
 

@@ -15,6 +15,7 @@ from tierstack.core.tier import TIERS, AppSize, Assumptions, Limit, limits
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.platform import PlatformKind
 from tierstack.platform.proxy.sizing import CONNECTION_KB, IDLE_SECONDS, connections
+from tierstack.platform.proxy.traefik import READ_SECONDS, SLOWEST_CLIENT_KB, read_seconds
 from tierstack.stack import certificates
 from tierstack.stack.derive import Settings
 from tierstack.stack.instances import Instance
@@ -109,7 +110,21 @@ def notes(plan: Plan) -> list[str]:
         for one, _ in plan.databases
         if len(plan.users(one)) > 1
     ]
-    return shared + _connections_held(plan)
+    return shared + _connections_held(plan) + _long_requests(plan)
+
+
+def _long_requests(plan: Plan) -> list[str]:
+    """How long a proxy of others must let a client send, where somebody wants large bodies."""
+    if plan.platform.kind is PlatformKind.DOCKER or plan.addons:
+        return []
+    largest = max((app.http.max_body_mb for _, app in plan.apps), default=0)
+    seconds = read_seconds(largest)
+    if seconds <= READ_SECONDS:
+        return []
+    return [
+        f"Proxy of the cluster: must let a client send for {seconds:,} s, for a body of {largest} MiB at "
+        f"{SLOWEST_CLIENT_KB} KiB/s (Traefik: `transport.respondingTimeouts.readTimeout`, by default 60 s)"
+    ]
 
 
 def _connections_held(plan: Plan) -> list[str]:

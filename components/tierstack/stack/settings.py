@@ -149,6 +149,10 @@ def _read_for(kind: str, config: Mapping[str, Any]) -> tuple[Any, list[Diagnosti
     problems = [_meant_elsewhere(one, laid, kind if one.path in over else None) for one in problems]
     problems = [_below(kind, one) if one.path in over else one for one in problems]
     forms = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, laid, overlay, kind)]
+    # Where both forms are there, the one that is not meant lacks keys.
+    both = {steps(one.path)[-1] for one in forms if one.code == "given-twice"}
+    meant_once = {one.key for one in SECTIONS if one.several in both}
+    problems = [one for one in problems if one.code != "missing-key" or not meant_once & set(steps(one.path)[:2])]
     return found, problems + forms
 
 
@@ -243,6 +247,8 @@ def _forms(
     if several in config and section.key in config:
         one, all_of_them = place(section.key), place(several)
         instead = f"write one component at `{section.key}`, or all of them at `{several}`"
+        if one != section.key and all_of_them == several:
+            instead = f"move what is in `{one}` to `{kind}.{several}.NAME`, with the name of one from `{several}`"
         return [Diagnostic(all_of_them, MISSING, f"is given, and `{one}` too", instead, "given-twice")]
     if section.presence is not Presence.REQUIRED:
         return []
