@@ -64,6 +64,7 @@ RUNS: dict[str, Callable[[], Said]] = {
     "core/platforms.yaml": lambda: (platform_of(one["args"]).problems() for one in PLATFORMS["wrong"]),
     "database/wrong_args.yaml": lambda: (database.error_of(one).problems for one in database.CASES),
     "dns/judged_zones.yaml": lambda: map(judged_zones.findings_of, judged_zones.DATA["cases"]),
+    "dns/sibling_zones.yaml": lambda: map(judged_zones.findings_of, judged_zones.SIBLINGS["cases"]),
     "dns/wrong_args.yaml": lambda: (dns_args.args_of(one).zone().findings for one in dns_args.DATA["cases"]),
     "dns/wrong_publish.yaml": _publish,
     "dns/wrong_zones.yaml": lambda: (

@@ -168,3 +168,31 @@ def test_the_lowest_ttl_of_a_set_counts() -> None:
 def test_types_that_belong_to_the_dns_host_are_refused() -> None:
     with pytest.raises(RecordError, match="`SOA` is not a record type"):
         record("@", "SOA", "a. b. 1 2 3 4 5", DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("b\u00fccher IN A 198.51.100.1", "xn--bcher-kva"),
+        ("shop CNAME b\u00fccher.example.", "xn--bcher-kva.example."),
+        ('x IN TXT "b\u00fccher" ; b\u00fccher', None),
+    ],
+)
+def test_a_name_in_its_own_letters_gets_advice(line: str, meant: str | None) -> None:
+    _, found = parse(f"{line}\n", "example.org")
+    assert [(one.code, one.hint) for one in found] == ([("name-letters", f"write `{meant}`")] if meant else [])
+
+
+def test_a_range_whose_values_are_in_quotes_makes_what_bind_makes() -> None:
+    text = '$GENERATE 1-2 t$ TXT "a $ b"\n$GENERATE 1-2 m$ MX "10 mail"\n'
+    sets, found = parse(text, "example.org")
+    assert not found
+    made = {one.key: one.values for one in sets}
+    assert made["m2.example.org MX"] == ("10 mail.example.org.",)
+    assert set(made) == {f"{kind}{n}.example.org {type}" for kind, type in (("t", "TXT"), ("m", "MX")) for n in (1, 2)}
+
+
+def test_a_rare_type_makes_its_name_exist_and_hides_no_slip() -> None:
+    sets, found = parse("box MB mail\nx TXT a MB b\ny A MB \n", "example.org")
+    assert "box.example.org" in {one.name for one in sets}
+    assert [one.path for one in found] == ["line 3"]

@@ -26,6 +26,7 @@ declare(
     "BIMI stands beside a DMARC policy that enforces.",
     "draft-brand-indicators-for-message-identification §7.1",
     ERROR,
+    WARNING,
 )
 declare(
     "bimi-syntax", "A BIMI record is a list of tags.", "draft-brand-indicators-for-message-identification §4.2", ERROR
@@ -98,17 +99,27 @@ def _check_url(tag: str, url: str, endings: tuple[str, ...], subject: str) -> li
 def _check_enforcement(subject: str, dmarc_text: str | None) -> list[Diagnostic]:
     if dmarc_text is None:
         message = "the domain has no DMARC record"
-    elif policy(dmarc_text) == "none":
-        message = "DMARC does not enforce (`p=none`, or `p=quarantine` in test mode)"
-    elif (tags.parse(dmarc_text).get("sp") or "").lower() == "none":
-        message = "DMARC exempts subdomains (`sp=none`)"
+    elif reason := _not_enforced(dmarc_text):
+        message = f"DMARC {reason}"
     else:
         return []
-    return [
-        error(
-            "bimi-not-enforced",
-            subject,
-            message,
-            "bring DMARC to `p=quarantine` or `p=reject` first",
-        )
-    ]
+    return [error("bimi-not-enforced", subject, message, "bring DMARC to `p=quarantine` or `p=reject` first")]
+
+
+def _not_enforced(dmarc_text: str) -> str | None:
+    if policy(dmarc_text) == "none":
+        return "does not enforce (`p=none`, or `p=quarantine` in test mode)"
+    if (tags.parse(dmarc_text).get("sp") or "").lower() == "none":
+        return "exempts subdomains (`sp=none`)"
+    return None
+
+
+def check_above(subject: str, above: str, dmarc_text: str) -> list[Diagnostic]:
+    """What is wrong with the policy of `above`, to which a domain with a logo and a policy of its own belongs. Some
+    receivers do not look at it."""
+    reason = _not_enforced(dmarc_text)
+    if reason is None:
+        return []
+    message = f"DMARC of {above} {reason}, and receivers ask for both policies"
+    fix = f"bring DMARC of {above} to `p=quarantine` or `p=reject`, too"
+    return [warning("bimi-not-enforced", subject, message, fix)]

@@ -119,9 +119,10 @@ def _key(one: RecordSet, names: Names) -> list[Diagnostic]:
     labels = relative(one.name, names.domain).split(".")
     fix = "write it as `<selector>._domainkey`, with the selector of the signer"
     message, say = "a DKIM key stands here, and verifiers look for it below `_domainkey`", error
-    if one.name == names.domain or labels[0] == "_domainkey":
+    all_labels = one.name.split(".")
+    if all_labels[0] == "_domainkey" or (one.name == names.domain and "_domainkey" not in all_labels):
         message = "a DKIM key stands here, without a selector"
-    elif "_domainkey" in labels:
+    elif "_domainkey" in all_labels:
         return []
     elif not any(label.strip("_").replace("-", "") in ("domainkey", "domainkeys") for label in labels):
         if len(labels) > 1 or "dkim" in labels[0]:

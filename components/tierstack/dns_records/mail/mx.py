@@ -51,7 +51,7 @@ def _check_exchange(name: str, subject: str, names: Names) -> list[Diagnostic]:
     if host_names.is_address(name):
         message = f"`{name}` is an address, and a mail exchanger is a host name"
         return [error("mx-address", subject, message, "give the server a name with an A record")]
-    if not names.inside(name):
+    if not names.inside(name) or host_names.no_host(name, names.domain):
         return []
     if names.alias(name):
         message = f"`{name}` is an alias"

@@ -71,6 +71,11 @@ def _slip(part: str, form: re.Pattern[str]) -> Slip:
     return Slip(wrong, f"correct the name before `=` in `{part}`")
 
 
+def remedy(name: str, known: Collection[str]) -> str:
+    """What to do with a tag that is none of `known`. One in capitals was meant, and to remove it would lose it."""
+    return f"write `{name.lower()}`: tags are lower case" if name.lower() in known else "remove it"
+
+
 def split(value: str, by: str = ":") -> list[str]:
     """The items of a value such as `y : s`, without the white space around them."""
     return [one.strip() for one in value.split(by)]

@@ -21,6 +21,21 @@ _CLOUDFLARE_TTL = 300
 """Seconds: what Cloudflare answers where the TTL is automatic (developers.cloudflare.com/dns, "Time to Live")."""
 
 
+_RARE_TYPES = (
+    *("A6", "ATMA", "DOA", "EID", "GID", "MB", "MG", "MINFO", "MR", "NIMLOC", "NXT", "RKEY", "SINK", "TA", "TALINK"),
+    *("UID", "UINFO", "UNSPEC"),
+)
+_RARE = re.compile(rf"\s(?:{'|'.join(_RARE_TYPES)})\s", re.IGNORECASE)
+"""Registered types (IANA, Domain Name System Parameters) whose values the library here cannot read."""
+
+
+def rare_type(entry: str, why: str) -> str | None:
+    """An entry that cannot be read for its rare type, with a value that can be: no rule is about it, and its name
+    exists. None where it is none of those."""
+    match = _RARE.search(entry) if "unknown rdatatype" in why or "generic rdata" in why else None
+    return f"{entry[: match.start()]} TYPE65534 \\# 0" if match else None
+
+
 @dataclass(frozen=True)
 class OwnType:
     """A record of a type that only one DNS host knows. It answers for it with records of other types."""

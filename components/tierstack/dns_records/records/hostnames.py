@@ -117,6 +117,27 @@ def is_address(name: str) -> bool:
     return True
 
 
+def no_host(target: str, domain: str) -> tuple[str, str] | None:
+    """What is wrong with a target that is no name of a host, and what to write; None where it may be one. In a zone
+    file it may have got the domain at its end."""
+    plain = target.replace("\\", "")
+    written = plain.removesuffix(f".{domain}")
+    scheme, mark, rest = plain.partition("://")
+    if mark and scheme.isalpha():
+        name = rest.partition("/")[0]
+        inside = name.removesuffix(f".{domain}")
+        meant = inside if "." in inside else name  # of `https://mail` the domain is a part, too
+        shown = written if "." in written else plain
+        return f"`{shown}` is a URL, and a host name belongs here", f"write `{meant.rstrip('.')}.`"
+    if "@" in written:
+        return f"`{written}` is a mail address, and a host name belongs here", "write the name of the server"
+    head, colon, port = written.rpartition(":")
+    if colon and port.isdigit() and not is_address(written):
+        meant = f"{head.rstrip('.')}." if "." in head else head
+        return f"`{written}` has a port, and DNS has none here", f"write `{meant}`"
+    return None
+
+
 def remedy(target: str, domain: str, otherwise: str) -> str:
     """What to do about a name in the zone that does not exist: it may lack its final dot, or be an address."""
     inside = target.removesuffix(f".{domain}")

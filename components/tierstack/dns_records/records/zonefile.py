@@ -17,6 +17,7 @@ import dns.zonefile
 
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.dns_records.records import dialects
+from tierstack.dns_records.records.hostnames import TARGET_FIELDS
 from tierstack.dns_records.records.model import (
     DEFAULT_TTL,
     FLATTENED,
@@ -24,14 +25,16 @@ from tierstack.dns_records.records.model import (
     Record,
     RecordError,
     RecordSet,
+    absolute,
     canonical_value,
     decode_txt,
     group,
     quoted,
     relative,
 )
-from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
+from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
 
+declare("name-letters", "Names in a zone file are in ASCII, international ones as `xn--…`.", "RFC 5890 §2.3", ADVICE)
 declare("record-value", "The data of a record is what its type asks for.", "RFC 1035 §3.3", ERROR, ignorable=False)
 declare("spf-type", "SPF stands in a TXT record; the type SPF is read by nobody.", "RFC 7208 §3.1", ERROR)
 declare("ttl-mixed", "All records of one set have the same TTL.", "RFC 2181 §5.2", WARNING)
@@ -53,6 +56,7 @@ _FORMS = {
     "NS": "ns1.example.org.",
 }
 """How the value of a type looks, for whoever wrote another."""
+_BESIDE_NAMES = re.compile(r'"(?:\\.|[^"\\])*"|;[^\n]*')
 _MARKS = re.compile(r'\\.|["();]')
 
 
@@ -137,6 +141,8 @@ def read(text: str, domain: str) -> ZoneText:
         directive = entry.split(maxsplit=1)[0].upper() if entry.startswith("$") else ""
         made = _generated(entry) if directive == "$GENERATE" else 0
         problem = _refused(directive, made, generated, closed=closed) or _take(reader, entry)
+        if problem and (rare := dialects.rare_type(entry, problem[0])):
+            problem = _take(reader, rare)
         if problem and (own := dialects.own_type(entry)) and not _take(reader, own.standard):
             zone.findings.append(own.finding(f"line {number}"))
             name, ttl, _ = collector.found.pop()
@@ -146,6 +152,7 @@ def read(text: str, domain: str) -> ZoneText:
             zone.whole = zone.whole and directive != "$INCLUDE"
         else:
             generated += made
+            zone.findings += _own_letters(number, entry, domain)
         if len(zone.findings) >= _MAX_PROBLEMS:
             return ZoneText([], zone.findings)
     records = flattened
@@ -199,8 +206,34 @@ def _depth(line: str, depth: int) -> int:
     return depth
 
 
+class _Generating(dns.tokenizer.Tokenizer):
+    """The tokens of a $GENERATE line. Quotes hold the right side together, and are no part of it: so reads BIND."""
+
+    def get(self, want_leading: bool = False, want_comment: bool = False) -> dns.tokenizer.Token:
+        """The next token, a quoted string as a word."""
+        token = super().get(want_leading, want_comment)
+        return dns.tokenizer.Token(dns.tokenizer.IDENTIFIER, token.value) if token.is_quoted_string() else token
+
+
 def _tokens(entry: str) -> dns.tokenizer.Tokenizer:
-    return dns.tokenizer.Tokenizer(f"{entry}\n", "zone")
+    kind = _Generating if entry[:9].upper() == "$GENERATE" else dns.tokenizer.Tokenizer
+    return kind(f"{entry}\n", "zone")
+
+
+def _own_letters(number: int, entry: str, domain: str) -> list[Diagnostic]:
+    """That a name is written in its own letters: where nobody translates it, its octets are served, and nobody asks for
+    them."""
+    if entry.isascii():
+        return []
+    words = _BESIDE_NAMES.sub("", entry).split()
+    owner = [] if entry[:1].isspace() else words[:1]
+    target = words[-1:] if any(word.upper() in TARGET_FIELDS for word in words[1:-1]) else []
+    found: list[Diagnostic] = []
+    for word in dict.fromkeys(one for one in owner + target if not one.isascii()):
+        meant = relative(absolute(word, domain), domain)  # it was read, so it is a name
+        message = f"`{word}` is not in ASCII letters, which some DNS hosts translate and name servers do not"
+        found.append(advice("name-letters", f"line {number}", message, f"write `{meant}`"))
+    return found
 
 
 def _take(reader: dns.zonefile.Reader, entry: str) -> tuple[str, str] | None:

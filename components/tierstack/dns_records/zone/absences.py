@@ -20,6 +20,7 @@ declare(
     "A domain says who receives its mail, or by a null MX that nobody does.",
     "RFC 5321 §5.1, RFC 7505 §1",
     WARNING,
+    ADVICE,
 )
 declare(
     "null-mx-policy",
@@ -28,29 +29,33 @@ declare(
     WARNING,
 )
 declare("null-mx-sender", "A domain that takes no mail says by SPF that it sends none.", "RFC 7505 §4.2", WARNING)
-declare("spf-absent", "A domain has an SPF record.", "RFC 7208 §3", ERROR)
-
-_REVERSE = (".in-addr.arpa", ".ip6.arpa")
+declare("spf-absent", "A domain has an SPF record.", "RFC 7208 §3", ERROR, ADVICE)
 
 
 def check(names: Names, *, has_keys: bool, complete: bool) -> list[Diagnostic]:
     """What the domain of a zone lacks. `has_keys` says whether the zone holds a DKIM key or an alias to one; `complete`
     that there are no others."""
     domain = names.domain
-    if domain.endswith(_REVERSE):
-        return []  # no mail comes from names of addresses, and no certificate is for one
+    if domain.endswith(".arpa") or any(label.startswith("_") for label in domain.split(".")):
+        return []  # no mail comes from names of addresses, keys or services, and no certificate is for one
     texts, exchangers = names.answer(domain, "TXT"), names.answer(domain, "MX")
     found: list[Diagnostic] = []
     senders = [text for text in texts.values if spf_grammar.is_spf(text)]
+    # A name below another domain is first of all one of its hosts: nothing says that mail comes from it.
+    of_mail = dmarc_discovery.has_nothing_above(domain) or bool(senders) or not exchangers.absent
     if not senders and not texts.unknown and not any(map(spf_grammar.nearly, texts.values)):
         message = "has no SPF record, so anybody may send as it"
         fix = "publish one; `v=spf1 -all` for a domain without mail"
-        found.append(error("spf-absent", domain, message, fix))
+        say = error if of_mail else advice
+        found.append(say("spf-absent", domain, message, fix))
     found += _policy(names)
     if exchangers.absent:
         message = "has no MX, so mail is tried at its web address, and replies are lost"
+        if names.address(domain).absent:
+            message = "has no MX and no address, so replies are lost"
         fix = "name a receiver, or publish the null MX `0 .`"
-        found.append(warning("mx-absent", domain, message, fix))
+        say = warning if of_mail else advice
+        found.append(say("mx-absent", domain, message, fix))
     elif mx.is_null(exchangers.values):
         found += [finding for text in senders for finding in _sender_without_mail(text, names)]
         found += _policy_without_mail(names)

@@ -50,15 +50,17 @@ declare("txt-backslash", "A list of tags has no backslash before `;`.", "RFC 103
 declare("zone-empty", "The zone holds records of the domain.", "RFC 1035 §5.1", ERROR, ignorable=False)
 
 
-def domain_problem(domain: str) -> str | None:
-    """What is wrong with the name of a domain, or None."""
+def domain_problem(domain: str, *, scoped: bool = False) -> str | None:
+    """What is wrong with the name of a domain, or None. `scoped` lets labels begin with `_`, as those of zones do to
+    which keys, policies or services are delegated (RFC 8552)."""
     try:
         name = absolute(domain.rstrip(".") + ".", "invalid.")
     except RecordError as problem:
         return str(problem)
     if "." not in name:
         return f"`{domain}` is not a full domain name"
-    bad = [label for label in name.split(".") if not hygiene.is_host_label(label)]
+    labels = [label.removeprefix("_") if scoped else label for label in name.split(".")]
+    bad = [label for label in labels if not hygiene.is_host_label(label)]
     if bad:
         label = bad[0].replace("\\", "")  # dnspython escapes what is no letter, digit or hyphen
         return f"`{label}` cannot be part of a domain"
@@ -77,9 +79,6 @@ class _Context:
     """The names to which aliases lead."""
     included: Collection[str]
     """The names whose SPF records others include, and nobody takes over as a whole."""
-    policy: str | None
-    """The DMARC policy that holds for the domain; None where there is none."""
-    policy_known: bool
 
 
 def check_sets(
@@ -98,8 +97,7 @@ def check_sets(
     """
     names = default_resolver(sets, domain, live, complete=complete, partly_read=partly_read)
     found = hygiene.check(sets, names)
-    policy, known = dmarc_discovery.effective(names)
-    context = _Context(names, misplaced.alias_targets(sets), _included(sets, names), policy and policy.text, known)
+    context = _Context(names, misplaced.alias_targets(sets), _included(sets, names))
     for one in sets:
         if one.type == "TXT":
             found += _check_txt(one, context)
@@ -111,7 +109,9 @@ def check_sets(
     delegated = [r for one in sets if one.type == "CNAME" and dkim.is_key_name(one.name, domain) for r in one.records()]
     found += dkim.check_keys(keys, delegated, domain)
     found += [finding for selector in selectors for finding in _check_selector(selector, names)]
-    found += mta_sts.check_host(names) + mta_sts.check_together(names)
+    announced = {one.name.removeprefix("_mta-sts.") for one in sets if one.name.startswith("_mta-sts.")}
+    found += [finding for owner in sorted(announced) for finding in mta_sts.check_host(names, owner)]
+    found += mta_sts.check_together(names)
     return found + absences.check(names, has_keys=bool(keys or delegated), complete=complete)
 
 
@@ -166,8 +166,21 @@ def _check_txt(one: RecordSet, context: _Context) -> list[Diagnostic]:
         if twice:
             message = f"has {twice} BIMI records, and receivers then read none"
             found.append(error("bimi-twice", one.key, message, "keep one"))
-        for text in texts:
-            found += bimi.check(text, one.key, context.policy, known=context.policy_known)
+        found += _check_logos(texts, one, context.names)
+    return found
+
+
+def _check_logos(texts: Sequence[str], one: RecordSet, names: Names) -> list[Diagnostic]:
+    """The BIMI records of a name, by the DMARC policy of the domain that they are for."""
+    domain = one.name.partition("._bimi.")[2]
+    policy, known = dmarc_discovery.effective(names, domain)
+    found: list[Diagnostic] = []
+    for text in texts:
+        found += bimi.check(text, one.key, policy and policy.text, known=known)
+    above, _ = dmarc_discovery.effective(names)
+    own = policy is not None and policy.at == domain and domain != names.domain
+    if own and above and any(tags.parse(text).get("l") for text in texts):
+        found += bimi.check_above(one.key, above.at, above.text)
     return found
 
 
@@ -248,7 +261,7 @@ def check_zone(
     snapshot. `selectors` are DKIM selectors that must have a key.
     """
     name = domain.rstrip(".").lower()
-    problem = domain_problem(name)
+    problem = domain_problem(name, scoped=True)
     if problem:
         return [error("domain", "domain", problem, "write a domain such as `example.org`")]
     if not isinstance(zone, str | bytes):

@@ -353,8 +353,9 @@ def _bimi_and_reports(draft: _Draft) -> None:
 
 def _caa(draft: _Draft) -> None:
     spec = draft.spec
-    args = spec.caa
+    args, path = spec.caa, "caa"
     if args is None and spec.certificate:
+        path = "certificate.issuer"
         # Without a policy of its own, the domain is open to the issuer of its certificates and to no other.
         args = CaaArgs(issuers=[spec.certificate.issuer], account_uri=spec.certificate.account_uri)
     if args is None:
@@ -370,7 +371,7 @@ def _caa(draft: _Draft) -> None:
         for issuer in issuers or [""]:
             uri = args.account_uri if issuer and acme else None
             methods = args.validation_methods or [] if issuer and acme else []
-            draft.add("caa", "@", "CAA", caa.build(tag, issuer.lower(), uri, methods))
+            draft.add(path, "@", "CAA", caa.build(tag, issuer.lower(), uri, methods))
     if args.report_to:
         draft.add("caa.report_to", "@", "CAA", f'0 iodef "{names.mail_address(args.report_to)}"')
 

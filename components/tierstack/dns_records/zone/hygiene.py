@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from tierstack.core.diagnostics import Diagnostic
-from tierstack.dns_records.records.hostnames import TARGET_FIELDS, is_address, remedy
+from tierstack.dns_records.records.hostnames import TARGET_FIELDS, is_address, no_host, remedy
 from tierstack.dns_records.records.model import MAX_TTL, TYPES, RecordSet, chunks, fields, host, is_below
 from tierstack.dns_records.resolve.names import Names, Outcome
 from tierstack.dns_records.rules import ADVICE, ERROR, WARNING, advice, declare, error, warning
@@ -50,7 +50,21 @@ declare("name-outside", "Records belong to the zone.", "RFC 1034 §4.2.1", ERROR
 declare("target-address", "A target is a name, not an IP address.", "RFC 1035 §3.3", ERROR)
 declare("target-alias", "Targets of NS and SRV records are not aliases.", "RFC 2181 §10.3, RFC 2782", ERROR)
 declare("target-doubled", "The target of a record does not have the domain twice.", "RFC 1035 §5.1", WARNING)
+declare(
+    "target-form",
+    "A target is the name of a host, without a URL, a port or a mail address.",
+    "RFC 952, RFC 1123 §2.1",
+    ERROR,
+)
 declare("target-no-address", "The target of a service has an address.", "RFC 2782, RFC 9460 §3", ERROR)
+declare(
+    "target-one-label",
+    "A target has more than one label, or no final dot.",
+    "RFC 1035 §5.1",
+    WARNING,
+    wrong="@ MX 10 mail.",
+    right="@ MX 10 mail",
+)
 declare("ttl-long", "A mistake stays in caches for at most a week.", "RFC 8767 §4", WARNING)
 declare("ttl-range", "A TTL is a number from 0 to 2147483647.", "RFC 2181 §8", ERROR)
 declare("ttl-short", "TTLs are long enough for resolvers to keep an answer.", "RFC 1912 §2.2", WARNING)
@@ -243,6 +257,12 @@ def _target(one: RecordSet, target: str, names: Names) -> list[Diagnostic]:
     domain = names.domain
     if not target:  # `.`: there is no such service
         return []
+    if slip := no_host(target, domain):
+        return [error("target-form", one.key, *slip)]
+    if "." not in target and one.type not in ("DNAME", "PTR") and not one.name.startswith("localhost."):
+        message = f"`{target}.` is a name of one label, at the top of the DNS"
+        fix = f"write `{target}` without the final dot for {target}.{domain}, or the whole name"
+        return [warning("target-one-label", one.key, message, fix)]
     doubled = is_below(target, f"{domain}.{domain}") or target == f"{domain}.{domain}"
     if doubled and (one.type != "MX" or not names.address(target).absent):
         message = f"`{target}` has the domain twice: a final dot is missing"

@@ -50,7 +50,7 @@ def check_live(
     policy (`mta_sts_fetch.fetch`); None: it is not looked at.
     """
     name = domain.rstrip(".").lower()
-    if problem := domain_problem(name):
+    if problem := domain_problem(name, scoped=True):
         return [error("domain", "domain", problem, "write a domain such as `example.org`")]
     asked = _Remembering(resolver)
     sets = observe(name, asked, selectors)

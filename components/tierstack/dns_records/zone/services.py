@@ -1,9 +1,10 @@
 """Records of services: SRV (RFC 2782), TLSA (RFC 6698) and SVCB or HTTPS (RFC 9460)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tierstack.core.diagnostics import Diagnostic
+from tierstack.dns_records.mail.misplaced import alias_targets
 from tierstack.dns_records.records.model import RecordSet, fields, host, relative
 from tierstack.dns_records.resolve.names import Names
 from tierstack.dns_records.rules import ERROR, WARNING, declare, error, warning
@@ -20,7 +21,11 @@ _TLSA_FIELDS = (("usage", 3), ("selector", 1), ("matching type", 2))
 
 def check(sets: Sequence[RecordSet], names: Names) -> list[Diagnostic]:
     """What is wrong with the records of services in a zone."""
-    return [finding for one in sets if one.type in _CHECKS for finding in _CHECKS[one.type](one, names)]
+    # What stands at the target of an alias is asked for by the alias' name; an instance by the list of its service
+    # (DNS-SD, RFC 6763 §4.1).
+    listed = {host(value) for one in sets if one.type == "PTR" and one.name.startswith("_") for value in one.values}
+    led_to = alias_targets(sets) | listed
+    return [finding for one in sets if one.type in _CHECKS for finding in _CHECKS[one.type](one, names, led_to)]
 
 
 def _first_labels(name: str, domain: str) -> tuple[str, str]:
@@ -28,18 +33,19 @@ def _first_labels(name: str, domain: str) -> tuple[str, str]:
     return first, rest.partition(".")[0]
 
 
-def _srv(one: RecordSet, names: Names) -> list[Diagnostic]:
+def _srv(one: RecordSet, names: Names, led_to: Collection[str]) -> list[Diagnostic]:
     first, second = _first_labels(one.name, names.domain)
-    if first == "*" or (first.startswith("_") and (second.startswith("_") or second == "*")):
+    if one.name in led_to or first == "*" or (first.startswith("_") and (second.startswith("_") or second == "*")):
         return []
     message = "is not named `_service._protocol`, so no client asks for it"
     return [warning("srv-name", one.key, message, "write a name such as `_imaps._tcp`")]
 
 
-def _tlsa(one: RecordSet, names: Names) -> list[Diagnostic]:
+def _tlsa(one: RecordSet, names: Names, led_to: Collection[str]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     first, second = _first_labels(one.name, names.domain)
-    if not (re.fullmatch(r"_\d{1,5}|\*", first) and second.startswith("_")) and not first.startswith("_tlsa"):
+    named = re.fullmatch(r"_\d{1,5}|\*", first) and second.startswith("_")
+    if not named and not first.startswith("_tlsa") and one.name not in led_to:
         message = "is not named `_port._protocol`, so no client asks for it"
         fix = "write a name such as `_25._tcp.mail`"
         found.append(warning("tlsa-name", one.key, message, fix))
@@ -51,7 +57,7 @@ def _tlsa(one: RecordSet, names: Names) -> list[Diagnostic]:
     return found
 
 
-def _service(one: RecordSet, _names: Names) -> list[Diagnostic]:
+def _service(one: RecordSet, _names: Names, _led_to: Collection[str]) -> list[Diagnostic]:
     for value in one.values:
         priority, target = fields(value)[:2]
         if priority == "0" and host(target) == one.name:
@@ -61,7 +67,7 @@ def _service(one: RecordSet, _names: Names) -> list[Diagnostic]:
     return []
 
 
-_CHECKS: dict[str, Callable[[RecordSet, Names], list[Diagnostic]]] = {
+_CHECKS: dict[str, Callable[[RecordSet, Names, Collection[str]], list[Diagnostic]]] = {
     "HTTPS": _service,
     "SRV": _srv,
     "SVCB": _service,

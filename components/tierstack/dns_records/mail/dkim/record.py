@@ -69,7 +69,7 @@ def key_name(selector: str, domain: str) -> str:
 def is_key_name(name: str, domain: str) -> bool:
     """Whether `name` is one under which DKIM keys of the domain, or of a name in it, stand. A selector begins with no
     `_`: `_adsp` and `_report` hold something else (RFC 5617 §4.2.1, RFC 6651 §3.2)."""
-    return "._domainkey." in name and not name.startswith("_") and is_below(name, domain)
+    return "._domainkey." in name and not name.startswith("_") and (name == domain or is_below(name, domain))
 
 
 def selector_problem(selector: str) -> str | None:
@@ -160,7 +160,7 @@ def check(text: str, subject: str) -> list[Diagnostic]:
                 "dkim-version",
                 subject,
                 "`v=` is not `DKIM1` in the first place",
-                "begin with `v=DKIM1`",
+                _apart(version) or "begin with `v=DKIM1`",
             )
         )
     if version is None:
@@ -173,11 +173,17 @@ def check(text: str, subject: str) -> list[Diagnostic]:
             )
         )
     found += [
-        warning("dkim-unknown-tag", subject, f"the tag `{name}` means nothing", "remove it")
+        warning("dkim-unknown-tag", subject, f"the tag `{name}` means nothing", tags.remedy(name, _KNOWN))
         for name in parsed.names
         if name not in _KNOWN
     ]
     return found + _check_flags(parsed, subject) + _check_key(parsed, subject)
+
+
+def _apart(value: str) -> str | None:
+    """What to write where the next tag runs into a value: `DKIM1 k=rsa`, `rsap=…`. None: it does not."""
+    ran_together = re.match(r"(?:DKIM1|rsa|ed25519)[\s,]*([a-z]\s*=)", value)
+    return f"put a `;` before `{ran_together[1]}`" if ran_together else None
 
 
 def _check_flags(parsed: tags.Tags, subject: str) -> list[Diagnostic]:
@@ -215,12 +221,12 @@ def _check_key(parsed: tags.Tags, subject: str) -> list[Diagnostic]:
                 "dkim-key-type",
                 subject,
                 f"`k={kind}` is not a type of key",
-                "write `k=rsa` or `k=ed25519`",
+                _apart(kind) or "write `k=rsa` or `k=ed25519`",
             )
         ]
     if key is None:
         fix = "add `p=` with the public key"
-        if parsed.names == ["v"]:
+        if parsed.pairs == (("v", "DKIM1"),):
             fix += "; in a zone file put the text in quotes, or `;` begins a comment"
         return [error("dkim-no-key", subject, "has no `p=`", fix)]
     if not key and subject.startswith("*."):
@@ -241,12 +247,15 @@ def _check_key(parsed: tags.Tags, subject: str) -> list[Diagnostic]:
         bits = rsa_bits(octets)
     except (binascii.Error, ValueError) as problem:
         why = str(problem) if isinstance(problem, KeyFormatError) else "is not base64"
+        fix = "copy the key again, whole"
+        if "-----" in key:
+            why, fix = "has the lines of a PEM file around it", "leave out `-----BEGIN …-----` and `-----END …-----`"
         return [
             error(
                 "dkim-key-broken",
                 subject,
                 f"the key in `p=` {why}",
-                "copy the key again, whole",
+                fix,
                 source="RFC 6376 §3.6.1",
             )
         ]

@@ -84,20 +84,37 @@ def _psd(text: str) -> str:
     return (tags.parse(text).get("psd") or "u").lower()
 
 
-def effective(names: Names) -> tuple[Discovered | None, bool]:
-    """The policy that holds for the domain of a zone, and whether that is certain: above the zone only the DNS can
-    tell."""
+class _Inside:
+    """The names of a zone alone, for a domain above which nobody has a policy."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def lookup(self, name: str, type: str) -> list[str]:
+        """What the zone answers; nothing above it."""
+        return self._names.lookup(name, type) if self._names.inside(name) else []
+
+
+def effective(names: Names, domain: str = "") -> tuple[Discovered | None, bool]:
+    """The policy that holds for the domain of a zone, or for a `domain` in it, and whether that is certain: above the
+    zone only the DNS can tell."""
+    domain = domain or names.domain
     try:
-        return discover(names.domain, names), True
+        return discover(domain, names), True
     except LookupUnavailableError:
-        own = names.answer(record_name(names.domain), "TXT")
+        own = names.answer(record_name(domain), "TXT")
         texts = [one for one in own.values if is_dmarc(one)]
         if texts:
-            return (Discovered(names.domain, texts[0]) if len(texts) == 1 else None), True
-        return None, not own.unknown and _has_nothing_above(names.domain)
+            return (Discovered(domain, texts[0]) if len(texts) == 1 else None), True
+    if own.unknown or not has_nothing_above(names.domain):
+        return None, False
+    try:
+        return discover(domain, _Inside(names)), True
+    except LookupUnavailableError:
+        return None, False
 
 
-def _has_nothing_above(domain: str) -> bool:
+def has_nothing_above(domain: str) -> bool:
     """Whether no organization stands above a domain: it is registered right below a registry, as far as its form shows
     (`example.org`, `example.co.uk`)."""
     labels = domain.split(".")

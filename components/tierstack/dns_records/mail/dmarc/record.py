@@ -160,7 +160,8 @@ def _check_values(parsed: tags.Tags, subject: str) -> list[Diagnostic]:
                 fix = f"put a `;` before `{tail[0]}`"
             found.append(error("dmarc-value", subject, f"`{name}={value}` is not a value of `{name}`", fix))
         if name not in _KNOWN and name not in _REMOVED:
-            found.append(warning("dmarc-unknown-tag", subject, f"the tag `{name}` is ignored", "remove it"))
+            fix = tags.remedy(name, _KNOWN)
+            found.append(warning("dmarc-unknown-tag", subject, f"the tag `{name}` is ignored", fix))
     for name in ("rua", "ruf"):
         given = addresses(parsed, name)
         found += [finding for one in given for finding in _check_uri(name, one, subject)]

@@ -141,17 +141,18 @@ def check_policy(
     return found
 
 
-def check_host(names: Names) -> list[Diagnostic]:
-    """Whether the host that serves the policy has an address when the record is there."""
-    announced = names.answer(f"_mta-sts.{names.domain}", "TXT")
-    host = host_name(names.domain)
-    if not names.held(f"_mta-sts.{names.domain}") or (announced.values and not any(map(is_sts, announced.values))):
+def check_host(names: Names, domain: str) -> list[Diagnostic]:
+    """Whether the host that serves the policy of `domain`, the zone's own or one in it, has an address when the record
+    is there."""
+    announced = names.answer(f"_mta-sts.{domain}", "TXT")
+    host = host_name(domain)
+    if not names.inside(domain) or (announced.values and not any(map(is_sts, announced.values))):
         return []
     if not names.address(host).absent or names.alias(host):
         return []
     message = f"nothing serves the policy: {host} has no address"
-    fix = f"add a web host `mta-sts` to {names.domain}"
-    return [error("sts-no-host", f"_mta-sts.{names.domain} TXT", message, fix)]
+    fix = f"add a web host `mta-sts` to {domain}"
+    return [error("sts-no-host", f"_mta-sts.{domain} TXT", message, fix)]
 
 
 def check_together(names: Names) -> list[Diagnostic]:

@@ -29,6 +29,7 @@ _ADDRESSED = re.compile(r"(?P<sign>[-~?]?)\+?(?:ip|a|mx|include|exists|host):(?P
 _MEANT_AS_ENDING = re.compile(r"all\W*$|redirect", re.IGNORECASE)
 _SIGNS = re.compile(r"([-+~?])[-+~?]+(?=[a-z])", re.IGNORECASE)
 _URL = re.compile(r"(?P<start>[-+~?]?[a-z0-9]+[:=])https?://(?P<host>[^/:]+)[^ ]*", re.IGNORECASE)
+_PORT = re.compile(r"(?P<term>[^:]+:[^:]+):\d{1,5}")
 _ENDING = re.compile(r"(?P<term>.*[^-+~?])(?P<all>[-~?+]all)", re.IGNORECASE)
 
 
@@ -153,7 +154,8 @@ def _modifier(word: str) -> tuple[Term, Slip | None]:
 def _mechanism_slip(term: Term, rest: str, v4: str | None, v6: str | None) -> Slip | None:
     start = f"{'' if term.qualifier == '+' else term.qualifier}{term.name}"
     if term.name == "all":
-        return Slip(f"`{term.text}`: `all` takes nothing after it", f"write `{start}`") if rest else None
+        fix = "write `-all` or `~all`" if term.qualifier == "+" else f"write `{start}`"
+        return Slip(f"`{term.text}`: `all` takes nothing after it", fix) if rest else None
     if term.name in ("ip4", "ip6"):
         return _network_slip(term, start)
     if term.name in ("include", "exists", "ptr") and (v4 or v6):
@@ -269,6 +271,8 @@ def _meant(word: str, otherwise: str = "correct the term, or remove it") -> str:
         return f"write `{url['start']}{url['host']}`"
     if _SIGNS.match(word) and _term(single := _SIGNS.sub(r"\1", word))[1] is None:
         return f"keep one sign: write `{single}`"
+    if (port := _PORT.fullmatch(word)) and _term(port["term"])[1] is None:
+        return f"SPF has no ports: write `{port['term']}`"
     ending = _ENDING.fullmatch(word)
     if ending and _term(ending["term"])[0]:
         return f"put a space before `{ending['all']}`"

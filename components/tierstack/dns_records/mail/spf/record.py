@@ -75,7 +75,7 @@ def _check_ending(spf: Spf, subject: str, *, included_only: bool) -> list[Diagno
                 "end the record with `-all` or `~all`",
             )
         )
-    if not every:
+    if not every or every[0].broken:
         return found
     if every[0].qualifier == "+":
         found.append(
