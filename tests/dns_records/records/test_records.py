@@ -175,12 +175,14 @@ def test_types_that_belong_to_the_dns_host_are_refused() -> None:
     [
         ("b\u00fccher IN A 198.51.100.1", "xn--bcher-kva"),
         ("shop CNAME b\u00fccher.example.", "xn--bcher-kva.example."),
+        ("shop CNAME (b\u00fccher.example.)", "xn--bcher-kva.example."),
         ('x IN TXT "b\u00fccher" ; b\u00fccher', None),
     ],
 )
 def test_a_name_in_its_own_letters_gets_advice(line: str, meant: str | None) -> None:
     _, found = parse(f"{line}\n", "example.org")
-    assert [(one.code, one.hint) for one in found] == ([("name-letters", f"write `{meant}`")] if meant else [])
+    assert [one.code for one in found] == (["name-letters"] if meant else [])
+    assert all(meant in one.hint for one in found if meant)
 
 
 def test_a_range_whose_values_are_in_quotes_makes_what_bind_makes() -> None:
@@ -196,3 +198,9 @@ def test_a_rare_type_makes_its_name_exist_and_hides_no_slip() -> None:
     sets, found = parse("box MB mail\nx TXT a MB b\ny A MB \n", "example.org")
     assert "box.example.org" in {one.name for one in sets}
     assert [one.path for one in found] == ["line 3"]
+
+
+@pytest.mark.parametrize("line", ["b\u00fccher{} A 198.51.100.1", "h{} ALIAS lb.example.net."])
+def test_only_lines_that_cannot_be_read_make_a_file_none(line: str) -> None:
+    sets, found = parse("".join(f"{line.format(n)}\n" for n in range(60)), "example.org")
+    assert (len(sets), len(found)) == (60, 60)

@@ -136,7 +136,7 @@ def read(text: str, domain: str) -> ZoneText:
     cloudflare = dialects.is_cloudflare(text)
     reader = dns.zonefile.Reader(_tokens(""), dns.rdataclass.IN, collector, default_ttl=DEFAULT_TTL)
     reader.current_origin = reader.last_name = dns.name.from_text(f"{domain}.")
-    generated = 0
+    generated, unread = 0, 0
     for number, entry, closed in _entries(text):
         directive = entry.split(maxsplit=1)[0].upper() if entry.startswith("$") else ""
         made = _generated(entry) if directive == "$GENERATE" else 0
@@ -148,12 +148,13 @@ def read(text: str, domain: str) -> ZoneText:
             name, ttl, _ = collector.found.pop()
             flattened.append(Record(_owner(name), FLATTENED, "", ttl))
         elif problem:
+            unread += 1
             zone.findings.append(_unreadable(f"line {number}", *problem))
             zone.whole = zone.whole and directive != "$INCLUDE"
         else:
             generated += made
             zone.findings += _own_letters(number, entry, domain)
-        if len(zone.findings) >= _MAX_PROBLEMS:
+        if unread >= _MAX_PROBLEMS:
             return ZoneText([], zone.findings)
     records = flattened
     for name, ttl, rdata in collector.found:
@@ -225,14 +226,17 @@ def _own_letters(number: int, entry: str, domain: str) -> list[Diagnostic]:
     them."""
     if entry.isascii():
         return []
-    words = _BESIDE_NAMES.sub("", entry).split()
+    words = _BESIDE_NAMES.sub("", entry).replace("(", " ").replace(")", " ").split()
     owner = [] if entry[:1].isspace() else words[:1]
     target = words[-1:] if any(word.upper() in TARGET_FIELDS for word in words[1:-1]) else []
     found: list[Diagnostic] = []
     for word in dict.fromkeys(one for one in owner + target if not one.isascii()):
-        meant = relative(absolute(word, domain), domain)  # it was read, so it is a name
+        try:
+            fix = f"write `{relative(absolute(word, domain), domain)}`"
+        except RecordError:
+            fix = "write it as `xn--…`"
         message = f"`{word}` is not in ASCII letters, which some DNS hosts translate and name servers do not"
-        found.append(advice("name-letters", f"line {number}", message, f"write `{meant}`"))
+        found.append(advice("name-letters", f"line {number}", message, fix))
     return found
 
 
