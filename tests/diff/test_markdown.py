@@ -164,7 +164,7 @@ def test_the_first_screen_is_whole_at_900_resources(value: str) -> None:
 
 
 def test_no_change_is_one_line() -> None:
-    said = comment(report(plans.plan(same=40)))
+    said = comment(report(plans.plan(same=40, outputs=({"url": "a"}, {"url": "a"}))))
     assert said == "<!-- tierstack-diff: shop/prod -->\n### ✅ `prod`: no changes\n"
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from tests.diff import plans
+from tierstack.diff.markdown import comment
 from tierstack.diff.model import Operation, Plan, shown_path
 from tierstack.diff.preview import UnreadableError, parsed, read
+from tierstack.diff.report import report
 
 CONTAINER = "docker:index/container:Container"
 THING = "aws:x/thing:Thing"
@@ -67,6 +69,13 @@ def test_a_replacement_whose_reason_the_plan_does_not_show() -> None:
         plans.steps(THING, operation="replace", old={"a": 1}, new={"a": 1}, replaceReasons=["provider"])
     ).changes
     assert change.reasons == ("provider",)
+
+
+@pytest.mark.parametrize(("outputs", "verdict"), [((), "no resource changes"), (({"a": 1}, {"a": 1}), "no changes")])
+def test_a_plan_without_outputs_does_not_say_that_they_stay(outputs: Any, verdict: str) -> None:
+    said = comment(report(plans.plan(outputs=outputs)))
+    assert f"`prod`: {verdict}\n" in said
+    assert ("outputs of the stack, which this form of a preview does not have" in said) == (not outputs)
 
 
 def test_only_the_protection_changes() -> None:

@@ -52,10 +52,12 @@ def test_one_id_is_one_class_and_says_what_to_do() -> None:
 
 def test_a_new_stack_is_no_risk_to_what_was() -> None:
     """Rules look at what changes: everything is new, so nothing is lost, stopped or weakened."""
+    bad_from_the_start = ("pod-less-confined", "host-path-mounted", "docker-socket-mounted")
+    rights = ("rights-of-an-administrator", "rights-to-everything")
     groups = [
         plans.steps(case["type"], f"it-{index}", "create", new=case["new"])
         for index, case in enumerate(cases("rules"))
-        if case.get("new") and case["rule"] not in ("pod-less-confined", "host-path-mounted", "docker-socket-mounted")
+        if case.get("new") and case["rule"] not in (*bad_from_the_start, *rights)
     ]
     found = {one.rule for one in findings(plans.plan(*groups), RULES)}
     assert {one for one in found if not one.endswith("-public")} <= {
@@ -107,6 +109,60 @@ def test_a_renamed_database_names_the_empty_one() -> None:
     made = plans.steps(cluster, "maindb", "create", new={"spec": {"instances": 3}})
     (found,) = findings(plans.plan(gone, made), RULES)
     assert plain(found.what) == "is deleted with all its data, and maindb is created, empty"
+
+
+SERVICE, SCHEDULE = "kubernetes:core/v1:Service", "kubernetes:postgresql.cnpg.io/v1:ScheduledBackup"
+ROUTE, PASSWORD = "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute", "random:index/randomPassword:RandomPassword"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+
+
+def deployment(image: str, name: str) -> dict[str, Any]:
+    """A Deployment with its name in its labels, as most have it."""
+    container = {"name": "app", "image": image, "ports": [{"containerPort": 80}], "env": [{"name": "A", "value": "1"}]}
+    pod = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    selector = {"matchLabels": {"app": name}}
+    return {"metadata": {"name": name}, "spec": {"replicas": 2, "selector": selector, "template": pod}}
+
+
+def backups(database: str, hour: int) -> dict[str, Any]:
+    return {"spec": {"schedule": f"0 0 {hour} * * *", "cluster": {"name": database}}}
+
+
+def route(*hosts: str) -> dict[str, Any]:
+    return {"spec": {"hostnames": [*hosts], "rules": [{"backendRefs": [{"port": 80}]}]}}
+
+
+OTHER = {**deployment("reports:7", "reports"), "spec": {"template": {"spec": {"containers": [{"image": "reports"}]}}}}
+
+
+@pytest.mark.parametrize(
+    ("type_", "old", "new", "told"),
+    [
+        pytest.param(SCHEDULE, backups("db", 0), backups("reports", 0), ["backups-end"], id="of another database"),
+        pytest.param(SCHEDULE, backups("db", 0), backups("db", 6), [], id="of the same database"),
+        pytest.param(DEPLOYMENT, deployment("shop:1", "web"), OTHER, ["workload-deleted"], id="another application"),
+        pytest.param(DEPLOYMENT, deployment("shop:1", "web"), deployment("shop:1", "front"), [], id="renamed"),
+        pytest.param(
+            DEPLOYMENT,
+            deployment("shop:1", "web"),
+            deployment("shop:1", "web"),
+            ["workload-deleted"],
+            id="one object under two names of the program: it is made, and deleted right afterwards",
+        ),
+        pytest.param(
+            SERVICE, {"spec": {}}, {"spec": {"ports": [{"port": 81}]}}, ["service-deleted"], id="another name"
+        ),
+        pytest.param(ROUTE, route("shop.example"), route("admin.example"), ["route-deleted"], id="another host"),
+        pytest.param(ROUTE, route("shop.example"), route("www.shop.example", "shop.example"), [], id="the same host"),
+        pytest.param(PASSWORD, {"length": 20}, {"length": 20}, ["generated-value-deleted"], id="another password"),
+    ],
+)
+def test_what_comes_takes_the_place_of_what_goes_only_if_it_does_the_same(
+    type_: str, old: dict[str, Any], new: dict[str, Any], told: list[str]
+) -> None:
+    plan = plans.plan(plans.steps(type_, "before", "delete", old), plans.steps(type_, "after", "create", new=new))
+    found = [one.rule for one in findings(plan, RULES) if not one.rule.endswith("-public")]
+    assert found == told
 
 
 @pytest.mark.parametrize(

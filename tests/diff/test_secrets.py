@@ -49,6 +49,13 @@ def everything(plan: Plan) -> str:
             {"env": [{"name": "API_TOKEN", "value": "x"}]},
             id="a pod's variable",
         ),
+        pytest.param({"envs": [f"SMTP_PASS={PLAIN}"]}, {"envs": ["SMTP_PASS=x"]}, id="a variable with a short word"),
+        pytest.param({"smtpPass": PLAIN}, {"smtpPass": "another-one"}, id="a property with a short word"),
+        pytest.param(
+            {"c": f"Host=db;Password={PLAIN};A=1"}, {"c": "Password=another-one;A=2"}, id="a list of settings"
+        ),
+        pytest.param({"hook": f"https://x.example/a?token={PLAIN}&b=1"}, {"hook": "https://x.example/a"}, id="a query"),
+        pytest.param({"header": f"Authorization: Bearer 1{PLAIN}"}, {"header": "[secret]"}, id="a header"),
         pytest.param({"key": PEM}, {"key": "none"}, id="a private key in a text"),
         pytest.param({"url": f"postgres://app:{PLAIN}@db/app"}, {"url": "postgres://db/app"}, id="in an address"),
         pytest.param(
@@ -61,6 +68,62 @@ def test_a_secret_is_masked_on_both_sides(old: dict[str, Any], new: dict[str, An
     assert PLAIN not in said
     assert "another-one" not in said
     assert "[secret]" in said or "url" in said
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "ghp_" + "a1" * 18,
+        "glpat-" + "a1" * 10,
+        "xoxb-" + "1" * 12 + "-abc",
+        "sk_live_" + "a1" * 8,
+        f"eyJ{'a' * 9}.eyJ{'b' * 9}.{'c' * 9}",
+        "https://hooks.slack.com/services/T0/B0/" + "x" * 9,
+    ],
+)
+def test_tokens_of_a_known_form_are_secrets_wherever_they_stand(token: str) -> None:
+    said = everything(plans.plan(plans.steps("aws:x/thing:Thing", old={"v": f"a {token} b"}, new={"v": "none"})))
+    assert token not in said
+    assert "[secret]" in said
+
+
+@pytest.mark.parametrize("text", ["basic authentication", "--token=/run/secrets/x", "token=${TOKEN}", "bypass=true"])
+def test_words_about_secrets_are_none(text: str) -> None:
+    said = everything(plans.plan(plans.steps("aws:x/thing:Thing", old={"bypass": text}, new={"bypass": "none"})))
+    assert text in said
+
+
+ADDRESS = "postgres://app:{}@db/app"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more"),
+    [
+        pytest.param({"v": ADDRESS.format(PLAIN)}, {"v": ADDRESS.format("another-one")}, {}, id="in an address"),
+        pytest.param({"v": ["PASSWORD=" + PLAIN]}, {"v": ["PASSWORD=another-one"]}, {}, id="by its name"),
+        pytest.param({"v": "[secret]"}, {"v": "[secret]"}, {"diffReasons": ["v"]}, id="as the provider says"),
+        pytest.param({"v": "[secret]"}, {"v": "[secret]"}, {}, id="where nobody says which"),
+    ],
+)
+def test_a_change_that_is_only_in_a_secret_is_a_change(old: dict[str, Any], new: dict[str, Any], more: Any) -> None:
+    plan = plans.plan(plans.steps("aws:x/thing:Thing", old=old, new=new, **more))
+    (change,) = plan.changes
+    assert [(str(p.old), str(p.new)) for p in change.properties] == [("[secret]", "[secret]")]
+    said = everything(plan)
+    assert PLAIN not in said
+    assert "another-one" not in said
+
+
+def test_what_changes_inside_of_a_secret_list_is_said_not_to_be_judged() -> None:
+    """The provider of Kubernetes marks all containers where one variable is a secret."""
+    state = {"spec": {"template": {"spec": {"containers": "[secret]"}}}}
+    image = "spec.template.spec.containers[0].image"
+    detailed = {image: {"kind": "update"}}
+    one = plans.steps("kubernetes:apps/v1:Deployment", "web", old=state, new=state, detailedDiff=detailed)
+    said = comment(report(plans.plan(one)))
+    assert "`prod`: nothing that can be read here is lost" in said
+    assert "1 change is inside a list or map that is secret as a whole" in said
+    assert f"`{image} of web`" in said
 
 
 def test_values_of_a_kubernetes_secret_are_secret_in_files_too() -> None:

@@ -9,7 +9,7 @@ from tierstack.diff import details
 from tierstack.diff.markdown import LIMIT, MARKER, comment
 from tierstack.diff.model import Change, shown_path
 from tierstack.diff.noise import STACK
-from tierstack.diff.report import Report, summary, verdict
+from tierstack.diff.report import Report, summary, unjudged, verdict
 from tierstack.diff.risk import WORST, Finding, Risk
 from tierstack.diff.texts import plain
 
@@ -77,7 +77,7 @@ def document(report: Report) -> dict[str, Any]:
         "readers": list(plan.readers),
         "tier": {"before": plan.tier[0], "after": plan.tier[1]} if plan.tier else None,
         "left_out": dict(plan.left_out),
-        "notes": [plain(one) for one in plan.notes],
+        "notes": [plain(one) for one in (*plan.notes, *unjudged(plan))],
         "errors": list(plan.errors),
         "warnings": list(plan.warnings),
         "comment": comment(report, LIMIT - _ROOM),

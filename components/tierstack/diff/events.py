@@ -62,7 +62,8 @@ def _step(metadata: Event) -> dict[str, Any]:
     for key, name in (("old", "oldState"), ("new", "newState")):
         if state := cast(dict[str, Any], metadata.get(key) or {}):
             step[name] = {**state, "custom": bool(state.get("custom"))}  # which events leave out where it is false
-    return {**step, "replaceReasons": replaced} if replaced else step
+    differing = [str(key) for key in cast(list[Any], metadata.get("diffs") or [])]
+    return step | ({"replaceReasons": replaced} if replaced else {}) | ({"diffReasons": differing} if differing else {})
 
 
 def _metadata(event: Event) -> Event:

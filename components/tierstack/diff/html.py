@@ -6,7 +6,7 @@ from html import escape
 from tierstack.diff import details
 from tierstack.diff.model import shown_path
 from tierstack.diff.noise import STACK
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unknown, verdict
+from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unjudged, verdict
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, plain, printable, shown
 
@@ -44,7 +44,7 @@ def _body(report: Report) -> Iterator[str]:
     yield from (f"<pre>{escape(error)}</pre>" for error in report.plan.errors)
     if not report.is_empty:
         yield f"<p>{escape(summary(report))}.</p>"
-    notes = filter(None, (*report.plan.notes, unknown(report.plan)))
+    notes = (*report.plan.notes, *unjudged(report.plan))
     yield from (f"<p>{_inline(note)}</p>" for note in notes)
     for risk in report.classes():
         yield f"<h2>{risk.heading}</h2>\n<ul>"

@@ -11,7 +11,7 @@ from html import escape
 from tierstack.diff import details
 from tierstack.diff.model import Change, shown_path
 from tierstack.diff.noise import STACK
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unknown, verdict
+from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unjudged, verdict
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, listed, printable, shown
 
@@ -102,7 +102,8 @@ def _length(text: str) -> int:
 
 
 def _first_screen(report: Report, findings: int, components: int) -> Iterator[str]:
-    symbol = "🛑" if report.plan.errors else "✅" if report.worst is None else _SYMBOLS[report.worst]
+    calm = "❔" if unjudged(report.plan) else "✅"
+    symbol = "🛑" if report.plan.errors else calm if report.worst is None else _SYMBOLS[report.worst]
     yield marker(report)
     yield f"### {symbol} {inline(verdict(report))}"
     yield ""
@@ -148,7 +149,7 @@ def _first_screen(report: Report, findings: int, components: int) -> Iterator[st
 
 
 def _notes(report: Report) -> Iterator[str]:
-    for note in filter(None, (*report.plan.notes, unknown(report.plan))):
+    for note in (*report.plan.notes, *unjudged(report.plan)):
         yield ""
         yield f"> {inline(note)}"
 

@@ -25,10 +25,12 @@ SECRET: Final = Mark("[secret]")
 """A secret: never shown, on neither side."""
 FORMER: Final = Mark("[secret]", "[secret, before]")
 """The same on the old side, where it is, or may be, another one than on the new side."""
+EXPOSED: Final = Mark("[secret, no longer marked]")
+"""On the new side: what was a secret, and is given without that mark. It is still not shown."""
 UNKNOWN: Final = Mark("(known after the update)")
 """It depends on what the update makes."""
 
 
 def is_secret(value: object) -> bool:
     """Whether a value is one that is never shown."""
-    return value is SECRET or value is FORMER
+    return value is SECRET or value is FORMER or value is EXPOSED

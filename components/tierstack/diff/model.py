@@ -50,6 +50,8 @@ class Property:
     """Whether the provider replaces the resource because of it."""
     lines: tuple[str, ...] = ()
     """Of a text of several lines: those that change, each after `-` or `+`."""
+    hidden: bool = False
+    """Whether it is inside of a list or map that is secret as a whole, so that nothing is known of it but its path."""
     derived: bool = False
     """Whether it only follows from other changes: left out where there are others."""
 
@@ -115,6 +117,8 @@ class Plan:
     itself. Not counted."""
     readers: tuple[str, ...] = ()
     """Other stacks that are known to read the outputs of this one."""
+    has_outputs: bool = True
+    """Whether it says what becomes of the outputs of the stack."""
     tier: tuple[str, str] | None = None
     """The size of the stack before and afterwards, where it changes."""
     files: bool = False

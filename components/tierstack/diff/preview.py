@@ -10,10 +10,10 @@ from typing import Any, cast
 from tierstack.diff import beside, events, noise
 from tierstack.diff.compare import properties
 from tierstack.diff.manifests import is_kept
-from tierstack.diff.marks import ABSENT, FORMER, is_secret
+from tierstack.diff.marks import ABSENT, EXPOSED, FORMER, SECRET, is_secret
 from tierstack.diff.model import Change, Component, Item, Operation, Path, Plan, Property, elements, in_order, mapping
 from tierstack.diff.owners import Owners
-from tierstack.diff.secrets import Masker
+from tierstack.diff.secrets import Masker, has_secret
 from tierstack.diff.successors import joined
 
 State = Mapping[str, Any]
@@ -33,6 +33,8 @@ class _Steps:
     new: State = field(default_factory=dict[str, Any])
     detailed: dict[str, str] = field(default_factory=dict[str, str])
     reasons: list[str] = field(default_factory=list[str])
+    differing: list[str] = field(default_factory=list[str])
+    """The properties that the provider calls different, where it says no more."""
 
 
 _REPLACING = frozenset({"replace", "create-replacement", "import-replacement", "read-replacement"})
@@ -105,6 +107,7 @@ def read(document: State) -> Plan:
         beside=tuple(more),
         errors=errors,
         warnings=tuple(_messages(said, "warning", masker)),
+        has_outputs=events.OUTPUTS in document,
         files=any(_renders(state) for one in steps for state in (one.old, one.new)),
     )
 
@@ -125,20 +128,26 @@ def _by_resource(given: Sequence[Mapping[str, Any]]) -> Iterator[_Steps]:
         one.new = cast(State, step.get("newState") or one.new)
         detailed = cast(Mapping[str, Mapping[str, Any]], step.get("detailedDiff") or {})
         one.detailed |= {path: str(diff.get("kind", "update")) for path, diff in detailed.items()}
+        one.differing += [str(key) for key in elements(step.get("diffReasons")) if key not in one.differing]
         one.reasons += [str(key) for key in elements(step.get("replaceReasons")) if key not in one.reasons]
     yield from found.values()
 
 
 def _masked(one: _Steps, masker: Masker) -> tuple[Any, Any, Any]:
     """Inputs before and after, and the outputs before, where the provider compares with them."""
-    is_secret = str((one.new or one.old).get("type", "")).startswith("kubernetes:core/v1:Secret")
+    holds_secrets = _is_a_secret(one)
     before, after = mapping(one.old.get("inputs")), mapping(one.new.get("inputs"))
-    old, new = masker.pair(before, after, secret_values=is_secret)
+    old, new = masker.pair(before, after, secret_values=holds_secrets)
     if not one.detailed:
         return old, new, {}
     hidden = cast(list[str], one.old.get("additionalSecretOutputs") or [])
     outputs = {key: value for key, value in cast(State, one.old.get("outputs") or {}).items() if key not in hidden}
-    return old, new, masker.pair(outputs, after, secret_values=is_secret)[0]
+    return old, new, masker.pair(outputs, after, secret_values=holds_secrets)[0]
+
+
+def _is_a_secret(one: _Steps) -> bool:
+    """Whether it is a Secret of Kubernetes, whose values are all secret."""
+    return str((one.new or one.old).get("type", "")).startswith("kubernetes:core/v1:Secret")
 
 
 def _change(one: _Steps, old: State, new: State, outputs: State, component: Component) -> Change | None:
@@ -150,9 +159,11 @@ def _change(one: _Steps, old: State, new: State, outputs: State, component: Comp
     if operation in (Operation.UPDATE, Operation.REPLACE):
         found = tuple(_properties(one, old, new, outputs))
     if one.old and one.new and operation in (Operation.UPDATE, Operation.SAME):
-        options = tuple(_options(one))
-        found += options
-        operation = Operation.UPDATE if options else operation
+        beside = tuple(_options(one))
+        if operation is Operation.SAME:
+            beside += tuple(each for each in properties(old, new) if each.new is EXPOSED)
+        found += beside
+        operation = Operation.UPDATE if beside else operation
     state = one.new or one.old
     return Change(
         operation=operation,
@@ -170,7 +181,8 @@ def _change(one: _Steps, old: State, new: State, outputs: State, component: Comp
 
 
 def _options(one: _Steps) -> Iterator[Property]:
-    """What changes of what protects the resource: the engine counts that as no change."""
+    """What changes of what protects the resource: the engine counts that as no change, like a secret that is no longer
+    marked as one."""
     for path in (noise.PROTECT, noise.RETAIN):
         was, becomes = (bool(state.get(path[1])) for state in (one.old, one.new))
         if was != becomes:
@@ -208,6 +220,7 @@ def _properties(one: _Steps, old: State, new: State, outputs: State) -> Iterator
     replacing = {_keys(path) for path, kind in one.detailed.items() if kind.endswith("-replace")}
     replacing |= set() if replacing else {(key,) for key in one.reasons}
     seen: set[Path] = set()
+    told: list[Path] = []
     for found in properties(old, new):
         seen.add(found.path)
         forces = any(_related(found.path, path) for path in replacing)
@@ -217,12 +230,25 @@ def _properties(one: _Steps, old: State, new: State, outputs: State) -> Iterator
         if any(_related(path, other) for other in seen):
             continue
         was, becomes = _inside(old, path), _inside(new, path)
+        hidden = is_secret(becomes) and _is_below_a_secret(new, path) and not _is_a_secret(one)
         if is_secret(was) and is_secret(becomes):
             was = FORMER  # the provider sees another value, which nobody else may
         elif was == becomes:
             was = _inside(outputs, path)
         if was != becomes or path in replacing:
-            yield Property(path, was, becomes, path in replacing)
+            told.append(path)
+            yield Property(path, was, becomes, path in replacing, hidden=hidden)
+    raw = properties(mapping(one.old.get("inputs")), mapping(one.new.get("inputs")))
+    masked = [each.path for each in raw if not any(_related(each.path, p) for p in (*seen, *told))]
+    if not (masked or seen or told):
+        # The engine hides both sides, and the provider says at most which property it is.
+        masked = [(key,) for key in one.differing or new if has_secret(mapping(one.new.get("inputs")).get(key))]
+    yield from (Property(path, FORMER, SECRET) for path in masked)
+
+
+def _is_below_a_secret(value: Any, path: Path) -> bool:
+    """Whether a path leads into something that is secret as a whole."""
+    return any(is_secret(_inside(value, path[:length])) for length in range(len(path)))
 
 
 _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[([0-9]+)\]|\.?([^.\[]+)')

@@ -21,6 +21,7 @@ VERBS = {
     Operation.REPLACE: "replace",
     Operation.DELETE: "delete",
 }
+_NO_OUTPUTS = "outputs of the stack, which this form of a preview does not have"
 _FIRST_SCREEN = tuple(one for one in WORST if one is not Risk.INFORMATION)
 
 
@@ -92,11 +93,13 @@ def verdict(report: Report) -> Text:
     if report.plan.errors:
         return fill("{title}: the preview failed", title=report.title)
     if report.is_empty:
-        return fill("{title}: no changes", title=report.title)
+        return fill(f"{{title}}: no {'' if report.plan.has_outputs else 'resource '}changes", title=report.title)
     found = [one for one in _FIRST_SCREEN if one is not Risk.COST and report.of(one)]
     words = [_VERDICTS[one] for one in found[:3]]
     if not words:
-        words = ["costs more"] if report.worst is Risk.COST else ["nothing is lost, stops, opens or protects less"]
+        nothing = "nothing that can be read here" if unjudged(report.plan) else "nothing"
+        calm = f"{nothing} is lost, stops, opens or protects less"
+        words = ["costs more" if report.worst is Risk.COST else calm]
     return fill("{title}: {words}", title=report.title, words=(", ".join(words),))
 
 
@@ -213,7 +216,12 @@ def _money(found: Cost, prices: Prices) -> str:
     return f" A month costs {after:,.2f} {prices.currency} (before: {before:,.2f})."
 
 
-def unknown(plan: Plan) -> Text:
+def unjudged(plan: Plan) -> list[Text]:
+    """What no rule could judge, a sentence for each reason."""
+    return [one for one in (_unknown(plan), _hidden(plan)) if one]
+
+
+def _unknown(plan: Plan) -> Text:
     """Which values the plan does not know yet, in one sentence; empty where it knows all."""
     found = [(one, p) for one in (*plan.changes, *plan.beside) for p in one.properties if p.new is UNKNOWN]
     if not found:
@@ -223,9 +231,24 @@ def unknown(plan: Plan) -> Text:
     return (f"{values} known only during the update (", *listed(names), "): what follows from them is not said here.")
 
 
+def _hidden(plan: Plan) -> Text:
+    """Which changes are inside of what is secret as a whole, in one sentence; empty where none is."""
+    found = [(one, p) for one in (*plan.changes, *plan.beside) for p in one.properties if p.hidden]
+    if not found:
+        return ()
+    changes = counted(len(found), "change is", "changes are")
+    names = [f"{shown_path(p.path)} of {one.name}" for one, p in found]
+    return (
+        f"{changes} inside a list or map that is secret as a whole, because a value in it is (",
+        *listed(names),
+        "): what follows from them is not said here. Give the secret by a reference, and the rest can be read.",
+    )
+
+
 def left_out(plan: Plan) -> str:
     """What is no change to a reader, in one line; empty where nothing was left out."""
-    return ", ".join(f"{count:,} {what}" for what, count in sorted(plan.left_out.items()))
+    parts = [f"{count:,} {what}" for what, count in sorted(plan.left_out.items())]
+    return ", ".join([*parts, *([] if plan.has_outputs or plan.errors else [_NO_OUTPUTS])])
 
 
 def order(changes: Sequence[Change]) -> list[Change]:

@@ -15,6 +15,7 @@ from typing import Any
 from tierstack.core.fixed_fields import shrinks
 from tierstack.core.quantities import quantity
 from tierstack.diff.compare import properties
+from tierstack.diff.likeness import is_renamed
 from tierstack.diff.marks import ABSENT, UNKNOWN
 from tierstack.diff.model import Change, Operation, Plan, Property, at
 from tierstack.diff.texts import Text, fill, listed, plain_or_value, shown
@@ -80,13 +81,17 @@ class Look:
         return at(self.change.new, pattern)
 
     def created_instead(self) -> Change | None:
-        """What the plan creates of the type of what goes, as when something is renamed. None: nothing."""
-        others = [
-            one
-            for one in self.plan.changes
-            if one.operation is Operation.CREATE and one.type == self.change.type and one.name != self.change.name
-        ]
-        return others[0] if others else None
+        """What the plan creates in the place of what goes, as when something is renamed. None: nothing."""
+        others = (
+            one for one in self.plan.changes if one.operation is Operation.CREATE and one.type == self.change.type
+        )
+        return next((one for one in others if is_renamed(self.change, one)), None)
+
+    def stays(self, type_: str) -> Iterator[Change]:
+        """The resources of a type, a pattern, that are there afterwards, as far as the plan lists them."""
+        for one in (*self.plan.unchanged, *self.plan.changes):
+            if one.operation is not Operation.DELETE and _matches(one.type, type_):
+                yield one
 
 
 def always(_: Look) -> bool:

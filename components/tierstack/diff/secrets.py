@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from tierstack.diff.compare import aligned, opened, variables
-from tierstack.diff.marks import ABSENT, FORMER, SECRET, UNKNOWN
+from tierstack.diff.marks import ABSENT, EXPOSED, FORMER, SECRET, UNKNOWN
 from tierstack.diff.model import elements, mapping
 
 _ENGINE_MASK = "[secret]"
@@ -24,7 +24,8 @@ _SHORTEST = 6
 """Characters of a value that is removed from other texts, too: a shorter one would be found in innocent words."""
 _NAME = re.compile(
     r"(?:^|[._-]|(?<=[a-z]))(?:pass(?:word|wd|phrase)|secret|token|api_?key|private_?key(?:_?pem)?|app_?key|"
-    r"signing_?key|encryption_?key|access_?key|credentials?|hmac_?key|client_?secret|kube_?config)$",
+    r"signing_?key|encryption_?key|access_?key|credentials?|hmac_?key|client_?secret|kube_?config)$"
+    r"|[._-](?:pass|pwd)$|(?<=[a-z0-9])(?-i:Pass|Pwd)$",
     re.IGNORECASE,
 )
 """Names of properties and variables whose strings are secrets, marked or not."""
@@ -42,8 +43,26 @@ _IN_TEXT = (
         r"\1 [secret] \2",
     ),
     (re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@"), r"\1:[secret]@"),
+    (
+        # In a list of settings: `Server=db;Password=x`, `https://x?token=y&z`; not where it says where the secret is.
+        re.compile(
+            r"""(?i)(?<![a-z0-9])((?:[a-z]+[_-]?)?(?:password|pwd|token|api_?key|access_?key|account_?key|secret|"""
+            r"""signature|sig)=)(?![${(/"'\s]|\[secret)[^\s"'&;,]{4,}"""
+        ),
+        r"\1[secret]",
+    ),
+    (re.compile(r"(?i)\b(bearer|basic) (?=[a-z._~+/=-]*[0-9])[a-z0-9._~+/=-]{8,}"), r"\1 [secret]"),
+    (
+        # Tokens that their makers gave a form by which they are found: GitHub, GitLab, Slack, Stripe, and JWT.
+        re.compile(
+            r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,}|"
+            r"[sr]k_live_\w{10,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,})"
+        ),
+        "[secret]",
+    ),
+    (re.compile(r"(hooks\.slack\.com/services/)[\w/]+"), r"\1[secret]"),
 )
-"""Secrets that show themselves inside a text: private keys, and passwords in addresses."""
+"""Secrets that show themselves inside a text: private keys, passwords in addresses, tokens of a known form."""
 
 
 class Masker:
@@ -83,7 +102,8 @@ class Masker:
 
     def _walk(self, old: Any, new: Any, name: str) -> tuple[Any, Any]:
         if old is SECRET or new is SECRET or _is_secret(name, old) or _is_secret(name, new):
-            return self._hide_pair(old, new)
+            before, after = self._hide_pair(old, new)
+            return before, EXPOSED if old is SECRET and after is SECRET is not new else after
         if isinstance(old, Mapping) or isinstance(new, Mapping):
             before, after = mapping(old), mapping(new)
             # A map of {name, value}: a variable of a container.
@@ -112,9 +132,10 @@ class Masker:
         before, after = elements(old), elements(new)
         if SECRET in before or SECRET in after:
             # One of them is secret, and nothing says which it was: all that has no equal on the other side may be it.
+            exposed = SECRET in before and SECRET not in after and len(after) >= len(before)
             hidden = [
                 [one if one in other else self._hide(one, mark) for one in side]
-                for side, other, mark in ((before, after, FORMER), (after, before, SECRET))
+                for side, other, mark in ((before, after, FORMER), (after, before, EXPOSED if exposed else SECRET))
             ]
         else:
             pairs = [(was, becomes) for _, was, becomes in aligned(before, after)]

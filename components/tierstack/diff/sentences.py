@@ -68,6 +68,7 @@ _FACTS = (
     _Fact("spec schedule", "schedule {old} → {new}"),
 )
 _MOST_KINDS = 8
+_MOST_NAMES = 4
 _IMAGES = (
     "spec imageName",
     "spec template spec containers * image",
@@ -112,6 +113,8 @@ def _says(changes: Sequence[Change], plan: Plan, stays: bool) -> Text:
 
 def _kinds(changes: Sequence[Change]) -> Text:
     counts: dict[str, int] = {}
+    if len(changes) <= _MOST_NAMES and not any(one.component.name for one in changes):
+        return listed([f"{one.kind} {one.name}" for one in changes], most=_MOST_NAMES)  # no component says whose it is
     inside = [one for one in changes if (one.kind, one.name) != (one.component.kind, one.component.name)]
     for one in inside or changes:
         counts[one.kind] = counts.get(one.kind, 0) + 1

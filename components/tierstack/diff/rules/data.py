@@ -12,7 +12,15 @@ GOES = frozenset({Operation.DELETE})
 REPLACED = frozenset({Operation.REPLACE})
 
 DATABASE = ("kubernetes:postgresql.cnpg.io/*:Cluster",)
-_OTHER_DATABASES = ("kubernetes:*percona.com/*:Percona*", "kubernetes:mysql.oracle.com/*:InnoDBCluster")
+_OTHER_DATABASES = tuple(
+    f"kubernetes:*{word}*/*:*"
+    for word in (
+        *("percona.com", "mysql", "mariadb", "postgres", "acid.zalan.do", "cockroach", "pingcap.com", "yugabyte"),
+        *("mongodb", "redis", "dragonfly", "cassandra", "scylla", "clickhouse", "influxdata", "neo4j", "couchbase"),
+        *("kafka", "rabbitmq", "elasticsearch", "opensearch", "minio", "etcd", "kubedb.com", "ceph.rook.io", "vitess"),
+    )
+)
+"""Words in the groups of operators whose objects hold data."""
 _CLAIMS = ("kubernetes:core/v1:PersistentVolumeClaim", "kubernetes:core/v1:PersistentVolume")
 _GENERATORS = ("random:index/*", "kubernetes:generators.external-secrets.io/*:Password")
 _STORES = tuple(
@@ -30,14 +38,19 @@ _STORES = tuple(
             "able:Table",
             "ileSystem",
             "ileshare",
+            "ataset",
+            "serPool",
         ),
+        *("docdb/cluster", "neptune/cluster", "redshift/cluster", "lasticache/", "emorydb/", "earch/domain"),
+        *("ecretsmanager/secret:", "kms/key:"),
         *("torageAccount", "Vault", "vault", "Repository", "repository", "rds/instance", "rds/cluster", "KeyRing"),
     )
 )
 """Words in the names of types that hold data, as clouds call them."""
 _ABOUT_STORES = (
-    *("attachment", "policy", "acl", "rule", "lifecycle", "record", "user", "grant", "role", "files", "parameter"),
-    *("notification", "website", "configuration", "accessblock", "versioning", "association"),
+    *("attachment", "policy", "acl", "rule", "lifecycle", "record", "grant", "role", "files", "parameter", "client"),
+    *("notification", "website", "configuration", "accessblock", "versioning", "association", "binding"),
+    *("backup", "restore", "schedule", "pooler", "subnetgroup", "securitygroup"),
 )
 """Words in the names of types that only configure such a thing."""
 _DATA_NAMES = ("data", "catalog", "acme", "uploads")
@@ -56,7 +69,17 @@ def _holds_data(look: Look) -> bool:
 def _is_store(look: Look) -> bool:
     change = look.change
     known = change.type.startswith(("kubernetes:", "docker:", "tls:", "random:", "tierstack:", "pulumi"))
-    return not known and not any(word in change.kind.lower() for word in _ABOUT_STORES)
+    return not known and not _is_about_a_store(change.kind)
+
+
+def _is_about_a_store(kind: str) -> bool:
+    name = kind.lower()
+    return any(word in name for word in _ABOUT_STORES) or name.endswith("user")
+
+
+def _is_operators(look: Look) -> bool:
+    """Whether an object of an operator holds data: CloudNativePG has rules of its own."""
+    return "cnpg.io/" not in look.change.type and not _is_about_a_store(look.change.kind)
 
 
 def _anything(_: Look) -> bool:
@@ -123,6 +146,16 @@ def _store(
     )
 
 
+def _is_random(look: Look) -> bool:
+    """Whether the value itself is in the state: of a generator of External Secrets it is in the Secret."""
+    return look.change.type.startswith("random:")
+
+
+def _another_value(look: Look, _: Sequence[Property]) -> Mapping[str, object]:
+    other = look.created_instead()
+    return {"then": fill(", and {other} generates another one", other=other.name) if other else ()}
+
+
 def _major(image: Any) -> str:
     """The major version in the reference of an image, `17` of `…/postgresql:17.6@sha256:…`."""
     tag = str(image).partition("@")[0].rpartition("/")[2].partition(":")[2]
@@ -152,7 +185,19 @@ RULES = (
         "all its data",
         "Keep its name if it was only renamed. Otherwise make a backup, and restore it into the new database first.",
     ),
-    *_store("database", _OTHER_DATABASES, "all its data", "Make a backup, and restore it into what replaces it."),
+    *_store(
+        "database",
+        _OTHER_DATABASES,
+        "all its data",
+        "Make a backup, and restore it into what replaces it.",
+        _is_operators,
+    ),
+    *_store(
+        "definition",
+        ("kubernetes:apiextensions.k8s.io/*:CustomResourceDefinition",),
+        "every object of its kind in the cluster",
+        "Keep it as long as anything of its kind is there, in every namespace.",
+    ),
     *_store("claim", _CLAIMS, "all that is on it", "Copy its files first, or keep what it belongs to."),
     *_store(
         "volume",
@@ -208,9 +253,10 @@ RULES = (
         risk=Risk.IRREVERSIBLE,
         types=_GENERATORS,
         operations=GOES,
-        what="is forgotten with the value that it generated",
-        instead="Keep it while anything still uses its value.",
-        condition=lambda look: look.created_instead() is None,
+        what="is forgotten with the value that it generated{then}",
+        instead="Keep it while anything still uses its value. If it was only renamed, give it an alias.",
+        condition=lambda look: _is_random(look) or look.created_instead() is None,
+        facts=_another_value,
     ),
     Rule(
         id="private-key-replaced",

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tierstack.diff.model import Operation, Property
+from tierstack.diff.likeness import identity
+from tierstack.diff.marks import EXPOSED
+from tierstack.diff.model import Change, Operation, Property, at
+from tierstack.diff.noise import STACK
 from tierstack.diff.risk import Look, Risk, Rule, becomes, leaves, may_be, removed, replaced, smaller
 from tierstack.diff.rules.data import DATABASE, GOES
 
@@ -25,10 +28,19 @@ def _of_database(look: Look, _: Sequence[Property]) -> Mapping[str, object]:
 
 
 def _database_stays(look: Look) -> bool:
-    """Whether the database is still there: without it, nothing is to be backed up."""
+    """Whether the database is still there, and nothing else backs it up: without it, nothing is to be backed up."""
     name = look.old("spec cluster name")
-    gone = [one.name for one in look.plan.changes if one.operation is Operation.DELETE and one.kind == "Cluster"]
-    return look.created_instead() is None and name not in gone
+    gone = [
+        identity(one)[-1] for one in look.plan.changes if one.operation is Operation.DELETE and one.kind == "Cluster"
+    ]
+    others = [at(one.new, "spec cluster name") for one in look.stays(_BACKUP[0])]
+    return name not in others and name not in gone
+
+
+def _is_backup(change: Change) -> bool:
+    """Whether a scheduled job makes backups, by its name: nothing else says so."""
+    names = f"{change.type} {change.name} {at(change.state, 'metadata name')}".lower()
+    return any(word in names for word in ("backup", "dump", "snapshot", "velero", "k8up", "restic"))
 
 
 _KEEP_BACKUPS = "Keep them, or make sure that something else backs it up, and that a restore from it works."
@@ -160,6 +172,54 @@ RULES = (
         condition=lambda look: look.created_instead() is None and not _component_goes(look),
         what="is deleted: draining a node may stop all its pods at once",
         instead="Keep it for what must stay up.",
+    ),
+    Rule(
+        id="disruption-budget-lower",
+        risk=Risk.WEAKENS,
+        types=("kubernetes:policy/*:PodDisruptionBudget",),
+        path="spec minAvailable",
+        test=lambda old, new: smaller(old, new) and new in (0, "0", "0%"),
+        what="protects no pod any more: draining a node may stop all of them at once",
+        instead="Keep at least one available.",
+    ),
+    Rule(
+        id="job-schedule-ends",
+        risk=Risk.WEAKENS,
+        types=("kubernetes:batch/*:CronJob", "kubernetes:velero.io/*:Schedule", "kubernetes:k8up.io/*:Schedule"),
+        operations=GOES,
+        condition=lambda look: look.created_instead() is None and _is_backup(look.change),
+        what="is deleted: what it backed up is not backed up any more",
+        instead=_KEEP_BACKUPS,
+    ),
+    Rule(
+        id="secret-exposed",
+        risk=Risk.WEAKENS,
+        types=("*",),
+        path="**",
+        test=lambda old, new: new is EXPOSED,
+        condition=lambda look: look.change.type != STACK,  # its outputs have a rule of their own
+        what="is given {key} without the mark of a secret: it stands in plaintext in the state, and in previews",
+        instead="Keep it a secret (`pulumi.Output.secret`, `--secret`), unless no secret is in it any more.",
+    ),
+    Rule(
+        id="rights-of-an-administrator",
+        risk=Risk.WEAKENS,
+        types=("kubernetes:rbac.authorization.k8s.io/*:*RoleBinding",),
+        operations=_NEW_OR_CHANGED,
+        path="roleRef name",
+        test=becomes("cluster-admin", "admin", "edit"),
+        what="gives the rights of {new}",
+        instead="Name a role that has only the verbs and resources that are needed.",
+    ),
+    Rule(
+        id="rights-to-everything",
+        risk=Risk.WEAKENS,
+        types=("kubernetes:rbac.authorization.k8s.io/*:*Role",),
+        operations=_NEW_OR_CHANGED,
+        path=("rules * verbs *", "rules * resources *"),
+        test=becomes("*"),
+        what="gives a right to everything (`*`)",
+        instead="Name the verbs and the resources that are needed.",
     ),
     Rule(
         id="pod-policy-lower",

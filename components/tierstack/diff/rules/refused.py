@@ -52,6 +52,18 @@ def _test(of: FixedFields, path: Path) -> Test:
 
 
 def _rules() -> Iterator[Rule]:
+    yield Rule(
+        id="any-shrinks",
+        risk=Risk.REFUSED,
+        types=("*",),
+        operations=_UPDATED,
+        path=tuple(
+            f"** {one}" for one in ("allocatedStorage", "diskSize", "diskSizeGb", "volumeSize", "storageGb", "sizeGb")
+        ),
+        test=lambda old, new: new is not ABSENT and smaller(old, new),
+        what="would shrink ({key}: {old} → {new}): disks grow, and hardly any provider makes them smaller",
+        instead="Keep the size, or move the data to a smaller one beside it.",
+    )
     for one in FIXED_FIELDS:
         for part, path in one.growing.items():
             yield _shrinks(one, part, path)

@@ -1,13 +1,13 @@
 """Rules about what stops, restarts or can no longer be reached, and for how long."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tierstack.diff.marks import ABSENT
+from tierstack.diff.marks import ABSENT, is_secret
 from tierstack.diff.model import Operation, Property, at, elements
 from tierstack.diff.risk import Look, Risk, Rule, becomes, removed, replaced, smaller
 from tierstack.diff.rules.data import DATABASE, GOES, REPLACED
-from tierstack.diff.texts import listed
+from tierstack.diff.texts import fill, listed
 
 _DEPLOYMENT = ("kubernetes:apps/*:Deployment",)
 _STATEFUL_SET = ("kubernetes:apps/*:StatefulSet",)
@@ -38,6 +38,11 @@ def _serves(look: Look) -> bool:
     return any(one.get("ports") for one in elements(at(look.change.state, "spec template spec containers")))
 
 
+def _may_serve(look: Look) -> bool:
+    """Whether anything may connect to its pods: where its containers are secret as a whole, nobody can tell."""
+    return _serves(look) or is_secret(at(look.change.state, "spec template spec containers"))
+
+
 def _changes_pods(look: Look) -> bool:
     return any(one.path[:2] == ("spec", "template") for one in look.change.properties)
 
@@ -62,6 +67,33 @@ def _is_published(look: Look) -> bool:
 
 def _without_successor(look: Look) -> bool:
     return look.created_instead() is None
+
+
+def _names(state: Any, paths: Sequence[str]) -> set[str]:
+    """The names that a route or a certificate has, at any of the paths; `rules *` for those of an Ingress."""
+    found: list[Any] = []
+    for path in paths:
+        lists, _, key = path.partition(" * ")
+        given = elements(at(state, lists))
+        found += [at(one, key) for one in given] if key else given
+    return {str(one) for one in found}
+
+
+def _leaves_names(*paths: str) -> Callable[[Look], bool]:
+    """Whether no other resource of the type has all the names of the one that goes; one that has none is renamed."""
+
+    def condition(look: Look) -> bool:
+        names = _names(look.change.old, paths)
+        kept = {name for one in look.stays(look.change.type) for name in _names(one.new, paths)}
+        return not names <= kept if names else _without_successor(look)
+
+    return condition
+
+
+def _new_name(look: Look, _: Sequence[Property]) -> Mapping[str, object]:
+    """The name of the Service that comes in its place: what uses the old one must use that."""
+    other = look.created_instead()
+    return {"then": fill("; {other} is created, for whatever is told that name", other=other.name) if other else ()}
 
 
 def _old_hosts(look: Look, _: Sequence[Property]) -> Mapping[str, object]:
@@ -114,11 +146,37 @@ RULES = (
         instead="Keep at least one, or remove it with what leads to it.",
     ),
     Rule(
+        id="only-one-pod",
+        risk=Risk.DOWNTIME,
+        types=(*_DEPLOYMENT, *_STATEFUL_SET),
+        path="spec replicas",
+        test=lambda old, new: smaller(old, new) and new == 1,
+        condition=_may_serve,
+        what="has one pod instead of {old}: while it restarts or its node is away, nothing answers",
+        instead="Keep at least two for what must stay up.",
+    ),
+    Rule(
+        id="chart-removed",
+        risk=Risk.DOWNTIME,
+        types=("kubernetes:helm.sh/*:Release",),
+        operations=GOES | REPLACED,
+        what="is uninstalled: all that its chart made goes, and the plan does not list it",
+        instead="Look what is in it (`helm get manifest`), and where its data is.",
+    ),
+    Rule(
+        id="chart-changes",
+        risk=Risk.INFORMATION,
+        types=("kubernetes:helm.sh/*:Release",),
+        path=("version", "chart", "values **", "valueYamlFiles **"),
+        what="changes what its chart makes, which the plan does not list",
+        instead="",
+    ),
+    Rule(
         id="workload-deleted",
         risk=Risk.DOWNTIME,
         types=(*_DEPLOYMENT, *_STATEFUL_SET, "kubernetes:apps/*:DaemonSet"),
         operations=GOES,
-        condition=lambda look: _serves(look) and _without_successor(look),
+        condition=lambda look: _may_serve(look) and _without_successor(look),
         what="is deleted: nothing answers in its place",
         instead="Remove what leads to it first, or keep it.",
     ),
@@ -166,9 +224,9 @@ RULES = (
         risk=Risk.DOWNTIME,
         types=("kubernetes:core/v1:Service",),
         operations=GOES,
-        condition=_without_successor,
-        what="is deleted: its name has no address any more",
-        instead="Remove what uses it first.",
+        facts=_new_name,
+        what="is deleted: its name has no address any more{then}",
+        instead="Remove what uses the name first. If it was only renamed in the program, give it an alias.",
     ),
     Rule(
         id="service-replaced",
@@ -184,7 +242,7 @@ RULES = (
         risk=Risk.DOWNTIME,
         types=_ROUTES,
         operations=GOES,
-        condition=_without_successor,
+        condition=_leaves_names("spec hostnames", "spec rules * host"),
         facts=_old_hosts,
         what="is deleted: requests to its hosts{hosts} reach nothing",
         instead="Remove the DNS records first, or keep the route.",
@@ -229,7 +287,7 @@ RULES = (
         risk=Risk.DOWNTIME,
         types=("kubernetes:cert-manager.io/*:Certificate",),
         operations=GOES,
-        condition=_without_successor,
+        condition=_leaves_names("spec dnsNames"),
         what="is no longer renewed: browsers refuse it once it has expired",
         instead="Remove what shows it first.",
     ),
