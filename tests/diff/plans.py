@@ -93,7 +93,8 @@ def of_case(case: Mapping[str, Any]) -> Plan:
     if "outputs" in case:
         return plan(outputs=case["outputs"])
     beside = [steps(case["type"], "beside", "same", case["beside"])] if "beside" in case else []
-    return plan(steps(case["type"], order=case.get("steps", ()), **given), *beside)
+    made = [steps(case["type"], case["made"], "create", new=case["old"])] if "made" in case else []
+    return plan(steps(case["type"], order=case.get("steps", ()), **given), *beside, *made)
 
 
 def trimmed(given: Mapping[str, Any]) -> State:

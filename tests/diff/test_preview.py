@@ -78,6 +78,27 @@ def test_a_plan_without_outputs_does_not_say_that_they_stay(outputs: Any, verdic
     assert ("outputs of the stack, which this form of a preview does not have" in said) == (not outputs)
 
 
+ENDED = {
+    "severity": "error",
+    "message": "error: Detected that /x/pulumi-resource-a exited prematurely.\n  This is a bug",
+}
+CLOSING = {"severity": "error", "message": "error: rpc error: transport is closing"}
+
+
+@pytest.mark.parametrize(
+    ("said", "failed"),
+    [
+        pytest.param([ENDED], False, id="a plugin ended after the preview"),
+        pytest.param([ENDED, CLOSING], True, id="calls failed because of it"),
+        pytest.param([CLOSING], True, id="another error"),
+    ],
+)
+def test_a_plugin_that_ends_early_is_a_failure_only_with_another_error(said: list[Any], failed: bool) -> None:
+    plan = plans.plan(plans.steps(THING, old={"a": 1}, new={"a": 2}), diagnostics=said)
+    assert bool(plan.errors) is failed
+    assert failed or "exited prematurely" in plan.warnings[0]
+
+
 def test_only_the_protection_changes() -> None:
     plan = plans.plan(plans.steps(THING, operation="same", options=[{"protect": True}, {}], old={"a": 1}, new={"a": 1}))
     assert shapes(plan) == [("update", "it", {"options.protect": (True, False)})]

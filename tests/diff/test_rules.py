@@ -146,7 +146,7 @@ OTHER = {**deployment("reports:7", "reports"), "spec": {"template": {"spec": {"c
             DEPLOYMENT,
             deployment("shop:1", "web"),
             deployment("shop:1", "web"),
-            ["workload-deleted"],
+            ["workload-deleted", "same-object-deleted"],
             id="one object under two names of the program: it is made, and deleted right afterwards",
         ),
         pytest.param(

@@ -87,6 +87,15 @@ def without(found: Iterable[Property]) -> tuple[Property, ...]:
     return tuple(one for one in found if not is_internal(one.path))
 
 
+_ENDED = re.compile(r"^(error: )?Detected that \S+ exited prematurely")
+
+
+def is_end_of_a_plugin(message: str) -> bool:
+    """Whether an error says that a plugin ended before the engine expected it. On a busy machine the engine says so of
+    plugins that it has just asked to end. One that dies earlier makes calls fail, which are errors of their own."""
+    return bool(_ENDED.match(message))
+
+
 def is_idle_message(message: str) -> bool:
     """Whether a warning says nothing about the change."""
     return bool(_IDLE_MESSAGES.match(message))

@@ -90,7 +90,9 @@ def read(document: State) -> Plan:
     said = [one for one in cast(list[State], document.get("diagnostics") or []) if str(one.get("message", "")).strip()]
     summary = cast(Mapping[str, int], document.get("changeSummary") or {})
     project, stack = _place(given)
-    errors = tuple(_messages(said, "error", masker))
+    errors, ended = tuple(_messages(said, "error", masker)), tuple[str, ...]()
+    if all(noise.is_end_of_a_plugin(one) for one in errors):
+        errors, ended = (), errors
     more = [*beside.of_providers(providers)]
     if told := sum(one.type in {each.type for each in more} for one in providers):
         left_out[noise.DEFAULT_PROVIDER] -= told
@@ -106,7 +108,7 @@ def read(document: State) -> Plan:
         left_out=dict(+left_out),
         beside=tuple(more),
         errors=errors,
-        warnings=tuple(_messages(said, "warning", masker)),
+        warnings=(*_messages(said, "warning", masker), *ended),
         has_outputs=events.OUTPUTS in document,
         files=any(_renders(state) for one in steps for state in (one.old, one.new)),
     )

@@ -1,13 +1,14 @@
 """The rules, by what they are about. The order within a class is that of a report."""
 
 from tierstack.diff.risk import Rule
-from tierstack.diff.rules import cost, data, dns, exposure, outputs, protection, refused, running
+from tierstack.diff.rules import cost, data, dns, exposure, naming, outputs, protection, refused, running
 
 RULES: tuple[Rule, ...] = (
     *data.RULES,
     *refused.RULES,
     *dns.RULES,
     *running.RULES,
+    *naming.RULES,
     *outputs.RULES,
     *exposure.RULES,
     *protection.RULES,

@@ -202,6 +202,15 @@ RULES = (
         instead="Keep it a secret (`pulumi.Output.secret`, `--secret`), unless no secret is in it any more.",
     ),
     Rule(
+        id="secret-in-files",
+        risk=Risk.WEAKENS,
+        types=("kubernetes:core/v1:Secret",),
+        operations=frozenset({Operation.CREATE}),
+        condition=lambda look: look.plan.files,
+        what="is written into the rendered files, and its values can be read there",
+        instead="Render an ExternalSecret. With tierstack: `render_to` and `secret_store` of the platform.",
+    ),
+    Rule(
         id="rights-of-an-administrator",
         risk=Risk.WEAKENS,
         types=("kubernetes:rbac.authorization.k8s.io/*:*RoleBinding",),
