@@ -12,8 +12,6 @@ from toolchain import argument_tables
 pytestmark = pytest.mark.pure
 
 PAGES = sorted(argument_tables.PAGES.glob("*.md"))
-BY_HAND = {"DNSRecords"}
-"""Components whose tables are still written by hand; the list may only get shorter."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -25,7 +23,7 @@ def test_the_tables_are_made_from_the_docstrings(page: Path) -> None:
 def test_every_component_has_its_table() -> None:
     text = "".join(page.read_text() for page in PAGES)
     made = {name for name in COMPONENTS if f"<!-- arguments of {name}Args: made by" in text}
-    assert made == set(COMPONENTS) - BY_HAND
+    assert made == set(COMPONENTS)
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -35,11 +35,13 @@ def arguments(name: str) -> type[Any]:
     """The dataclass `name` of the package. Raises ValueError if there is none."""
     package = importlib.import_module("tierstack")
     for module in pkgutil.walk_packages(package.__path__, "tierstack."):
-        if module.name.rpartition(".")[2] in ("args", "options") or module.name == "tierstack.platform":
+        if module.name.rpartition(".")[2] in ("args", "options", "switch") or module.name == "tierstack.platform":
             found = getattr(importlib.import_module(module.name), name, None)
             if dataclasses.is_dataclass(found) and isinstance(found, type):
                 return found
-    raise ValueError(f"{name}: no class of arguments has this name; see components/tierstack/*/args.py and options.py")
+    raise ValueError(
+        f"{name}: no class of arguments has this name; see args.py, options.py and switch.py of the components"
+    )
 
 
 def default(field: "dataclasses.Field[Any]") -> str:
