@@ -1,5 +1,6 @@
 """A report becomes the one comment of its stack, whatever the API does."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.posting.imitation import BOT, PERSON, TOKEN, Api, environment, serving
+from tests.posting.interleaved import Request
 from tierstack.posting.environment import ForgeName, MissingError, place
 from tierstack.posting.github import GitHub
 from tierstack.posting.gitlab import GitLab
@@ -199,6 +201,30 @@ def test_labels_are_those_of_all_stacks(kind: str, api: Api, waits: list[float])
     assert sorted(api.labels) == ["bug", "infra: cost", "infra: data-loss", "infra: downtime"]
     posted(kind, api, waits, f"{PROD}\n2", labels=True)
     assert sorted(api.labels) == ["bug", "infra: downtime"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({PROD: "", STAGING: ""}, {PROD: "data-loss", STAGING: "downtime"}),
+        ({PROD: "cost", STAGING: ""}, {PROD: "", STAGING: "cost"}),
+        ({PROD: "cost", STAGING: "cost"}, {PROD: "", STAGING: ""}),
+        ({PROD: "cost public", STAGING: "weakens"}, {PROD: "weakens", STAGING: "public"}),
+    ],
+    ids=["both come", "one goes, one comes", "both go", "they change places"],
+)
+def test_two_stacks_at_once_undo_no_label_of_each_other(before: dict[str, str], after: dict[str, str]) -> None:
+    """In each order in which the first five requests of both can reach the API, whoever then goes on first."""
+    wanted = {f"infra: {name}" for classes in after.values() for name in classes.split()}
+    wrong: dict[str, set[str]] = {}
+    for places in itertools.combinations(range(10), 5):
+        for last in (PROD, STAGING):
+            order = [PROD if place in places else STAGING for place in range(10)]
+            request = Request(before, [*order, last])
+            request.post_all(after)
+            if request.labelled != wanted:
+                wrong["".join("P" if one is PROD else "S" for one in order)] = request.labelled
+    assert wrong == {}
 
 
 def test_labels_are_not_touched_unasked(kind: str, api: Api, waits: list[float]) -> None:

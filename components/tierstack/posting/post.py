@@ -12,6 +12,8 @@ LABEL = "infra: "
 """What the labels begin with: `infra: data-loss`."""
 MARKER = re.compile(r"<!-- tierstack-diff: [A-Za-z0-9._/-]+ -->")
 """The first line of a report."""
+_MOST_PASSES = 5
+"""Of comparing labels with comments. Each pass after the second means that another stack was posted meanwhile."""
 _CLASSES = re.compile(r"<!-- tierstack-diff-classes:([a-z -]*)-->")
 
 
@@ -89,13 +91,19 @@ def _write(forge: Forge, marker: str, body: str, pause: Callable[[float], None])
 
 
 def _label(forge: Forge) -> None:
-    """The labels are those of all stacks together, because a pull request may have comments of several."""
-    wanted: set[str] = set()
-    for one in forge.own_comments():
-        if MARKER.match(one.body) and (found := _CLASSES.search(one.body)):
-            wanted |= {f"{LABEL}{name}" for name in found[1].split() if name != "information"}
-    there = set(forge.labels())
-    add = sorted(wanted - there)
-    remove = sorted(name for name in there - wanted if name.startswith(LABEL))
-    if add or remove:
+    """The labels are those of all stacks together, because a pull request may have comments of several.
+
+    Another stack may write its comment and its labels at the same moment. Each has written its comment before it reads
+    the others', and reads them again after it has changed a label. So of two, the one who reads last sees both.
+    """
+    for _ in range(_MOST_PASSES):
+        wanted: set[str] = set()
+        for one in forge.own_comments():
+            if MARKER.match(one.body) and (found := _CLASSES.search(one.body)):
+                wanted |= {f"{LABEL}{name}" for name in found[1].split() if name != "information"}
+        there = set(forge.labels())
+        add = sorted(wanted - there)
+        remove = sorted(name for name in there - wanted if name.startswith(LABEL))
+        if not add and not remove:
+            return
         forge.change_labels(add, remove)
