@@ -6,9 +6,20 @@ from html import escape
 from tierstack.diff import details
 from tierstack.diff.model import shown_path
 from tierstack.diff.noise import STACK
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unjudged, verdict
+from tierstack.diff.report import (
+    Report,
+    cost_lines,
+    counts,
+    kept_data,
+    left_out,
+    order,
+    summary,
+    tier_lines,
+    unjudged,
+    verdict,
+)
 from tierstack.diff.risk import Finding, Risk
-from tierstack.diff.texts import Text, counted, plain, printable, shown
+from tierstack.diff.texts import Text, plain, printable, shown
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
@@ -91,7 +102,8 @@ def _finding(one: Finding) -> str:
 def _details(report: Report) -> Iterator[str]:
     for sentence in report.sentences:
         name = sentence.component.name or sentence.component.kind or "others"
-        title = f"<code>{escape(name)}</code>: {counted(len(sentence.changes), 'resource')}"
+        what = "Other changes" if name == "others" else f"Changes of <code>{escape(name)}</code>"
+        title = f"{what}: {counts(sentence.changes)}"
         yield f"<details><summary>{title}</summary>"
         for change in order(sentence.changes):
             verb, what = details.heading(change)

@@ -11,7 +11,18 @@ from html import escape
 from tierstack.diff import details
 from tierstack.diff.model import Change, shown_path
 from tierstack.diff.noise import STACK
-from tierstack.diff.report import Report, cost_lines, kept_data, left_out, order, summary, tier_lines, unjudged, verdict
+from tierstack.diff.report import (
+    Report,
+    cost_lines,
+    counts,
+    kept_data,
+    left_out,
+    order,
+    summary,
+    tier_lines,
+    unjudged,
+    verdict,
+)
 from tierstack.diff.risk import Finding, Risk
 from tierstack.diff.texts import Text, counted, listed, printable, shown
 
@@ -21,6 +32,8 @@ MARKER = re.compile(r"<!-- tierstack-diff: [A-Za-z0-9._/-]+ -->\n")
 """The first line of each comment."""
 _MOST = ((8, 40), (6, 24), (4, 12), (2, 6))
 """Findings of a class, and components, on the first screen: fewer, where all their names and values are long."""
+_EXAMPLES = 3
+"""Findings of a class that has more than the most."""
 _ROOM = 2_000
 """Characters that the first screen leaves to what comes below it."""
 _CLOSING = "\n\n</details>\n"
@@ -161,6 +174,8 @@ def _risk(report: Report, risk: Risk, most: int) -> Iterator[str]:
     yield ""
     if risk is Risk.COST:
         yield from (f"- {inline(one)}" for one in cost_lines(report))
+    # Who sees that many of a class reads the names of the other classes first.
+    most = most if len(found) <= most else min(most, _EXAMPLES)
     for one in found[:most]:
         yield f"- {inline(one.subject)}{inline(one.what)}."
         if any(each.old for each in one.changes) and (because := _because(one)):
@@ -172,6 +187,8 @@ def _risk(report: Report, risk: Risk, most: int) -> Iterator[str]:
 
 
 def _because(one: Finding) -> str:
+    if all(each.type == STACK for each in one.changes) and all(p.lines for p in one.because):
+        return ""  # an output changes because of itself
     parts = [f"{code(shown_path(p.path))} {_change_of(p.old, p.new)}" for p in one.because[:2] if not p.lines]
     parts += [code(shown_path(p.path)) for p in one.because[:2] if p.lines]
     if len(one.because) > 2:
@@ -195,7 +212,8 @@ class _Fold:
 def _details(report: Report) -> Iterator[_Fold]:
     for one in report.sentences:
         name = one.component.name or one.component.kind or "others"
-        title = f"{_html(name)}: {counted(len(one.changes), 'resource')}"
+        what = "Other changes" if name == "others" else f"Changes of {_html(name)}"
+        title = f"{what}: {counts(one.changes)}"
         yield _Fold(name, title, [_of_change(change) for change in order(one.changes)])
     for one in report.plan.beside:
         if one.type == STACK:

@@ -1,7 +1,7 @@
 """A report on a plan, before it is written: what its first screen says, and what the details are."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tierstack.diff.cost import Amount, Cost, Prices, cost
@@ -41,8 +41,7 @@ class Report:
     @property
     def counts(self) -> dict[Operation, int]:
         """How many resources are created, replaced, …; each once."""
-        found = Counter(one.operation for one in self.plan.changes)
-        return {operation: found[operation] for operation in VERBS if found[operation]}
+        return _counts(self.plan.changes)
 
     @property
     def worst(self) -> Risk | None:
@@ -113,9 +112,19 @@ _VERDICTS = {
 }
 
 
+def _counts(changes: Iterable[Change]) -> dict[Operation, int]:
+    found = Counter(one.operation for one in changes)
+    return {operation: found[operation] for operation in VERBS if found[operation]}
+
+
+def counts(changes: Iterable[Change]) -> str:
+    """What becomes of some resources: `1 to create, 2 to update`."""
+    return ", ".join(f"{count:,} to {VERBS[operation]}" for operation, count in _counts(changes).items())
+
+
 def summary(report: Report) -> str:
     """The counts, in one line."""
-    parts = [f"{count:,} to {VERBS[operation]}" for operation, count in report.counts.items()]
+    parts = [found] if (found := counts(report.plan.changes)) else []
     if count := report.changed_outputs:
         parts.append(f"{counted(count, 'output')} of the stack to change")
     if report.plan.unchanged_count:

@@ -124,7 +124,7 @@ RULES = (
         operations=_UPDATED,
         path=_RESTARTS_DATABASE,
         condition=lambda look: _servers(look) > 1,
-        what="restarts server by server with a switchover: writes pause (12.5 s in docs/measurements.md), reads go on",
+        what="restarts server by server with a switchover: writes pause (measured: 12.5 s), reads go on",
         instead="Apply it when few people write.",
     ),
     Rule(
