@@ -22,6 +22,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     folder = tmp_path_factory.mktemp("pages")
     reader = Reader(folder / "shop")
     shutil.copy(wheel(folder), reader.folder)
+    (folder / "tierstack").symlink_to(ROOT)  # a checkout beside the project
     assert reader.follow(page("tutorial.md")) == 8
     return reader
 

@@ -99,6 +99,12 @@ def test_the_diff_of_a_pull_request_is_a_report_for_the_other_job(shop: Checkout
         assert "infra: weakens" in forge.labels
 
 
+def test_a_class_of_risk_stops_the_merge_after_the_report_is_written(shop: Checkout, tmp_path: Path) -> None:
+    script(shop, "diff.sh", "prod", code=3, REPORTS=str(tmp_path), FAIL_ON="data-loss,weakens")
+    assert json.loads((tmp_path / "prod.json").read_text())["result"] == "succeeded"
+    script(shop, "diff.sh", "prod", REPORTS=str(tmp_path), FAIL_ON="data-loss")
+
+
 def test_a_configuration_with_an_error_is_a_report_and_an_error(shop: Checkout) -> None:
     file = shop.folder / "Pulumi.prod.yaml"
     good = file.read_text()
