@@ -40,6 +40,29 @@ def project_of_node(folder: Path) -> Path:
     return folder
 
 
+def project_for_the_engine(folder: Path, plugin: Path) -> dict[str, str]:
+    """The example as a user has it before `pulumi package add`, with `.venv` where the plugin is. Returns the variables
+    by which the engine finds Node.js and npm, which is asked for what it has fetched before first."""
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("bin", "node_modules", "sdks"))
+    shutil.copytree(npm_packages.make() / "node_modules", folder / "node_modules", symlinks=True, copy_function=_linked)
+    (folder / ".venv").symlink_to(plugin.parent.parent)
+    programs = folder.parent / "programs"
+    programs.mkdir()
+    (programs / "node").symlink_to(npm_packages.node())
+    cli = npm_packages.node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    (programs / "npm").write_text(f'#!/bin/sh\nexec "{npm_packages.node()}" "{cli}" "$@"\n')
+    (programs / "npm").chmod(0o755)
+    return {"path": os.pathsep.join([str(programs), os.environ["PATH"]]), "npm_config_prefer_offline": "true"}
+
+
+def _linked(source: str, target: str) -> None:
+    """A hard link where it is possible: npm replaces files and does not write into them."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def node(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return run(folder, npm_packages.node(), *arguments)
 

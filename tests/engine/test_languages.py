@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.languages import compiled, node, project_of_node, run
+from tests.languages import compiled, node, project_for_the_engine, project_of_node, run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -53,8 +53,8 @@ def example() -> dict[str, Any]:
     return program
 
 
-def pulumi(folder: Path, *arguments: str, path: str = "") -> str:
-    done = run(folder, "pulumi", "--non-interactive", "--color=never", *arguments, "--stack=dev", path=path)
+def pulumi(folder: Path, *arguments: str, path: str = "", **more: str) -> str:
+    done = run(folder, "pulumi", "--non-interactive", "--color=never", *arguments, "--stack=dev", path=path, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -205,6 +205,29 @@ class TestTypeScript:
         assert "Traceback" not in said
         assert "Exception" not in said
         assert 'File "' not in said
+
+
+@pytest.mark.node
+def test_a_typescript_project_adds_the_package(tmp_path: Path, python: dict[str, str]) -> None:
+    """By the words of docs/languages.md, with the engine's own generator."""
+    folder = tmp_path / "shop"
+    found = project_for_the_engine(folder, PLUGINS / "pulumi-resource-tierstack")
+    for _ in range(2):
+        done = run(folder, "pulumi", "package", "add", ".venv/bin/pulumi-resource-tierstack", **found)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((folder / "package.json").read_text())["dependencies"]["tierstack"] == "file:sdks/tierstack"
+    made = {"node_modules", "state", "bin", ".venv"}
+    committed = [one for one in folder.rglob("*") if one.is_file() and not made & set(one.relative_to(folder).parts)]
+    here = (str(folder), str(PLUGINS), str(ROOT))
+    assert [one.name for one in committed if any(path in one.read_text() for path in here)] == []
+    done = compiled(folder)
+    assert done.returncode == 0, done.stdout
+    assert run(folder, "pulumi", "stack", "init", "dev").returncode == 0
+    pulumi(folder, "config", "set", "image", IMAGE)
+    assert '"https://shop.example.org"' in pulumi(folder, "preview", **found)
+    pulumi(folder, "up", "--yes", "--skip-preview", **found)
+    assert manifests(folder) == python
+    pulumi(folder, "preview", "--expect-no-changes", **found)
 
 
 def test_the_engine_reads_the_plugins_schema(tmp_path: Path) -> None:
