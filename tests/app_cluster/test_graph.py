@@ -61,6 +61,24 @@ def test_a_plain_dict_gives_the_same() -> None:
     assert one.summary() == made(args("docker")).summary()
 
 
+# Kubernetes -------------------------------------------------------------------------------------------------------
+
+
+def test_each_wildcard_has_a_route_of_its_own() -> None:
+    """Traefik ranks an HTTPRoute by the longest of its hostnames, whichever of them a request has."""
+    hostnames = ["www.shop.example.org", "*.example.org", "*.shop.example.org"]
+    recorder = made(args("kubernetes", hostnames=hostnames))
+    found = {one.inputs["metadata"]["name"]: one for one in recorder.of_type(":HTTPRoute")}
+    names = {name: one.inputs["spec"].pop("hostnames") for name, one in found.items()}
+    assert names == {
+        "web": ["www.shop.example.org"],
+        "web-wildcard.example.org": ["*.example.org"],
+        "web-wildcard.shop.example.org": ["*.shop.example.org"],
+    }
+    assert found["web"].inputs["spec"] == found["web-wildcard.example.org"].inputs["spec"]
+    assert {"web-wildcard.example.org-route", "web-wildcard.shop.example.org-route"} <= set(found["web"].depends_on)
+
+
 # Docker -----------------------------------------------------------------------------------------------------------
 
 

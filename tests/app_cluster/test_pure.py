@@ -173,10 +173,14 @@ def test_only_the_front_controller_runs() -> None:
     [
         *dict.fromkeys(["a.php", "a.PHP", "a.php5", "a.phtml", "a.phar", "a.inc", "a.pht", "a.phps"], True).items(),
         *dict.fromkeys(["a.php~", "a.php.bak", "a.inc.old", "a.php_2024", "a.php-copy", "a.php.txt"], True).items(),
+        *dict.fromkeys(
+            ["#a.php#", "a.php copy", "a.php,v", "a.phpold", "a.php5.gz", "a copy.php", "a.inc$"], True
+        ).items(),
         *dict.fromkeys(["config.yaml~", "a.html.bak", "notes.swp", "a.rej"], True).items(),
         *dict.fromkeys(
             ["a.php.js", "a.inc.css", "a.php.html", "a.txt", "a.included", "phpinfo", "a.bakery"], False
         ).items(),
+        *dict.fromkeys(["Company.Inc.pdf", "a.php.zip", "a.inc.docx", "Inc. 2024.txt", "a.phpdoc.pdf"], False).items(),
     ],
 )
 def test_programs_under_other_endings_are_no_files(name: str, is_program: bool) -> None:

@@ -89,7 +89,8 @@ def test_both_releases_have_web_containers_on_docker() -> None:
 def test_one_file_leads_to_both_releases_on_docker() -> None:
     recorder, (old, new) = made("docker"), names("docker")
     http = proxy_file(recorder)
-    assert list(http["routers"]) == ["web"]
+    assert list(http["routers"]) == ["web", "web_wildcard"]
+    assert {one["service"] for one in http["routers"].values()} == {"web"}
     assert http["services"]["web"]["weighted"]["services"] == [
         {"name": f"web-{old}", "weight": 95},
         {"name": f"web-{new}", "weight": 5},
@@ -146,9 +147,20 @@ def test_both_releases_have_a_deployment_on_kubernetes() -> None:
     assert {"web-service", "web-autoscaler", "web-budget"} <= around
 
 
+ROUTES = {"docker": {"web-route"}, "kubernetes": {"web-route", "web-wildcard.shop.example.org-route"}}
+"""What says which release gets which share."""
+
+
+def _routes(recorder: Recorder) -> list[Registered]:
+    """That of the wildcard, and that of the names: they lead to the same releases."""
+    wildcard, names = recorder.of_type(":HTTPRoute")
+    assert wildcard.inputs["spec"]["rules"] == names.inputs["spec"]["rules"]
+    return [wildcard, names]
+
+
 def test_one_route_leads_to_both_releases_on_kubernetes() -> None:
     recorder, (_, new) = made("kubernetes"), names("kubernetes")
-    (route,) = recorder.of_type(":HTTPRoute")
+    *_, route = _routes(recorder)
     (rule,) = route.inputs["spec"]["rules"]
     assert [(one["name"], one["weight"]) for one in rule["backendRefs"]] == [("web", 95), (f"web-web-{new}", 5)]
     assert {"web", f"web-web-{new}", f"web-web-{new}-service"} <= set(route.depends_on)
@@ -206,7 +218,7 @@ def test_the_proxy_may_reach_the_ports_of_both_releases() -> None:
 def test_weights_change_the_route_alone(on: str) -> None:
     one, two = (made(on, weights).summary() for weights in ((95, 5), (0, 100)))
     assert one.keys() == two.keys(), "a release of weight 0 goes on running"
-    assert [name for name in one if one[name] != two[name]] == ["web-route"]
+    assert {name for name in one if one[name] != two[name]} == ROUTES[on]
 
 
 def test_a_release_of_weight_0_takes_no_request() -> None:
@@ -214,8 +226,8 @@ def test_a_release_of_weight_0_takes_no_request() -> None:
     http = proxy_file(made("docker", (0, 100)))
     assert http["services"]["web"]["weighted"]["services"] == [{"name": f"web-{new}", "weight": 100}]
     assert f"web-{old}" in http["services"]
-    (route,) = made("kubernetes", (0, 100)).of_type(":HTTPRoute")
-    assert [one["weight"] for one in route.inputs["spec"]["rules"][0]["backendRefs"]] == [0, 100]
+    for route in _routes(made("kubernetes", (0, 100))):
+        assert [one["weight"] for one in route.inputs["spec"]["rules"][0]["backendRefs"]] == [0, 100]
 
 
 @pytest.mark.parametrize("on", PLATFORMS)
@@ -229,7 +241,7 @@ def test_a_rollback_takes_the_roles_back_and_starts_no_web_container(on: str) ->
     before, after = forward.summary(), back.summary()
     names_of_both = (before.keys() | after.keys()) - {"web (tierstack:index:Releases)"}
     changed = {name for name in names_of_both if before.get(name) != after.get(name)}
-    assert {name for name in changed if "-worker" not in name} == {"web-migrate", "web-route", "web-scheduler"}
+    assert {name for name in changed if "-worker" not in name} == {"web-migrate", "web-scheduler"} | ROUTES[on]
 
 
 @pytest.mark.parametrize("on", PLATFORMS)

@@ -109,3 +109,18 @@ def test_a_busy_server_of_an_image_stays_in_traffic() -> None:
 
 def test_rule() -> None:
     assert traffic.rule(["a.org", "*.b.org"]) == "Host(`a.org`) || HostRegexp(`^[a-z0-9-]+\\.b\\.org$`)"
+
+
+def test_a_wildcard_is_asked_after_every_name() -> None:
+    """By default Traefik tries the longest rule first (its documentation, "Routers", Priority)."""
+    shop = http(OLD, **HTTP, hostnames=["shop.example.org", "*.example.org"])["routers"]
+    admin = http(OLD, **HTTP, hostnames=["m.example.org"])["routers"]["web"]
+    assert set(shop) == {"web", "web_wildcard"}
+    names, wildcard = shop["web"], shop["web_wildcard"]
+    assert names["rule"] == "Host(`shop.example.org`)"
+    assert wildcard["rule"] == "HostRegexp(`^[a-z0-9-]+\\.example\\.org$`)"
+    for one in (names, admin):
+        assert wildcard["priority"] < one.get("priority", len(one["rule"]))
+    # Beside rule and priority they are the same.
+    differ = ("rule", "priority")
+    assert {k: v for k, v in wildcard.items() if k not in differ} == {k: v for k, v in names.items() if k not in differ}

@@ -45,7 +45,10 @@ def build(name: str, parent: pulumi.Resource, app: Application, releases: Sequen
         web += [on.object(_logical_name(one), parent, one) for one in around]
     web += [on.object(_logical_name(one), parent, one) for one in current.role_scaling()]
     route: list[Object] = [on.object(name_of(one), parent, one) for one in made.middlewares()]
-    routed = on.object(f"{name}-route", parent, made.route(), depends_on=[*route, *web])
+    *wildcards, names = made.routes()
+    # A wildcard that moves out of the route of the names is served by its own before.
+    others = [on.object(f"{name_of(one)}-route", parent, one, depends_on=[*route, *web]) for one in wildcards]
+    routed = on.object(f"{name}-route", parent, names, depends_on=[*route, *web, *others])
     # A release that does not get ready takes no job: the old one keeps its workers and its scheduler.
     for one in current.background():
         on.object(name_of(one), parent, one, depends_on=[routed])

@@ -115,8 +115,13 @@ class App:
             for suffix, spec in specs.items()
         ]
 
-    def route(self) -> Manifest:
-        """The one HTTPRoute, with the share of each release. Its rules are one list, so it has one writer."""
+    def routes(self) -> list[Manifest]:
+        """The HTTPRoute of the names, after one for each wildcard, all with the share of each release.
+
+        Traefik ranks a route by the longest of its hostnames: in one route with a long name, a wildcard would take the
+        names of other applications below its domain. A name below a wildcard is at least as long as that alone. The
+        rules of a route are one list, so it has one writer.
+        """
         headers = [{"name": key, "value": value} for key, value in traffic.security_headers(self.app).items()]
         modifier = {"set": headers, "remove": list(traffic.REMOVED_HEADERS)}
         filters: list[Manifest] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": modifier}]
@@ -130,5 +135,10 @@ class App:
         # One of weight 0 gets no request (Gateway API, HTTPBackendRef), and is there for who looks at the route.
         backends = [routes.backend(one.web_name, _HTTP, weight=one.release.weight) for one in self.releases]
         rule = {"matches": routes.path("/"), "filters": filters, "backendRefs": backends}
-        gateway, hostnames, own = self.gateway, self.app.hostnames, labels(self.name, "web")
-        return routes.http_route(self.name, gateway.name, gateway.section_name, [rule], hostnames=hostnames, labels=own)
+        gateway, own = self.gateway, labels(self.name, "web")
+        names, wildcards = traffic.by_precedence(self.app.hostnames)
+        hostnames = {f"{self.name}-wildcard{one[1:]}": [one] for one in wildcards} | {self.name: names}
+        return [
+            routes.http_route(name, gateway.name, gateway.section_name, [rule], hostnames=those, labels=own)
+            for name, those in hostnames.items()
+        ]

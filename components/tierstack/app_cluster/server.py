@@ -82,13 +82,17 @@ def _real_ip(app: Application) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-# Endings under which a program would be handed out as text: PHP's, also before an editor's or a copy's ending
-# (`index.php~`, `config.inc.bak`), unless what comes last is meant for browsers (`form.php.js`); and such copies of
-# anything. The front controller answers for them, as for any other path that is no file.
+# Endings under which a program would be handed out as text: PHP's, also with whatever a copy, an editor or a version
+# control system put behind them (`index.php~`, `config.inc.bak`, `#x.php#`, `x.php copy`, `x.php,v`, `x.phpold`), but
+# not before the ending of a document or of what is meant for browsers (`form.php.js`, `Company.Inc.pdf`); and such
+# copies of anything. The front controller answers for them, as for any other path that is no file.
 _PROGRAM = r"\.(?:php\d*|phps|pht|phtml|phar|inc)"
-_FOR_BROWSERS = "html?|css|m?js|map|json|png|jpe?g|gif|svg|webp|avif|ico|woff2?"
+_NO_PROGRAM = (
+    "html?|css|m?js|map|json|png|jpe?g|gif|svg|webp|avif|ico|woff2?|pdf|docx?|xlsx?|pptx?|od[tsp]|zip|mp[34]|webm"
+)
 _COPY = r"~|\.(?:bak|old|orig|save|sw[a-p]|rej)"
-_SOURCE = rf"{_PROGRAM}(?:$|(?![^/]*\.(?:{_FOR_BROWSERS})$)[~._-][^/]*$)|(?:{_COPY})$"
+_NOT_AT_THE_END = rf"(?![^/]*\.(?:{_NO_PROGRAM})$)"
+_SOURCE = rf"{_PROGRAM}(?:$|{_NOT_AT_THE_END}[^a-z0-9/][^/]*$)|\.php{_NOT_AT_THE_END}[a-z][^/]*$|(?:{_COPY})$"
 
 
 def nginx(app: Application, release: Release) -> str:

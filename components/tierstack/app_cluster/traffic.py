@@ -13,6 +13,9 @@ from tierstack.app_cluster.release import Release
 from tierstack.platform.proxy.forwarded import client_source
 from tierstack.platform.proxy.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
 
+_AFTER_NAMES = 1
+"""Priority of a router in Traefik below that of any rule: by default it is the length of the rule, and 0 means that."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
@@ -55,14 +58,7 @@ def traefik_file(name: str, app: Application, backends: Sequence[Backend], mirro
                 "mirrors": [{"name": f"{name}-{mirror.release}", "percent": mirror.percent}],
             }
         }
-    assert app.gateway.docker  # the rules ask for it
-    router: dict[str, Any] = {
-        "rule": rule(app.hostnames),
-        "entryPoints": [app.gateway.docker.entry_point],
-        "service": f"{name}-mirrored" if mirror else name,
-        "middlewares": list(middlewares),
-        "tls": {},
-    }
+    routers = _routers(name, app, f"{name}-mirrored" if mirror else name, list(middlewares))
     transport = {
         "maxIdleConnsPerHost": IDLE_TO_SERVER,
         "forwardingTimeouts": {
@@ -75,13 +71,39 @@ def traefik_file(name: str, app: Application, backends: Sequence[Backend], mirro
     return dump(
         {
             "http": {
-                "routers": {name: router},
+                "routers": routers,
                 "middlewares": middlewares,
                 "services": services,
                 "serversTransports": {name: transport},
             }
         }
     )
+
+
+def _routers(name: str, app: Application, service: str, middlewares: list[str]) -> dict[str, Any]:
+    """One for the names, and one of the lowest priority for the wildcards, if there are any.
+
+    Traefik tries the longest rule first unless it is told otherwise, and that of a wildcard is longer than a name's: it
+    would take the names of other applications below its domain.
+    """
+    assert app.gateway.docker  # the rules ask for it
+    names, wildcards = by_precedence(app.hostnames)
+    shared: dict[str, Any] = {
+        "entryPoints": [app.gateway.docker.entry_point],
+        "service": service,
+        "middlewares": middlewares,
+        "tls": {},
+    }
+    routers: dict[str, Any] = {name: {"rule": rule(names), **shared}}
+    if wildcards:
+        routers[f"{name}_wildcard"] = {"rule": rule(wildcards), "priority": _AFTER_NAMES, **shared}
+    return routers
+
+
+def by_precedence(hostnames: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Single names, and wildcards: a name of one application comes before the wildcard of another that covers it."""
+    wildcards = [one for one in hostnames if one.startswith("*.")]
+    return [one for one in hostnames if one not in wildcards], wildcards
 
 
 def rule(hostnames: Sequence[str]) -> str:
