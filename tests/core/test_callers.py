@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pulumi
+import pulumi_docker
 import pulumi_kubernetes
 import pytest
 
@@ -66,6 +67,31 @@ class TestProvider:
 
         made = run_program(program)
         assert not made.of_type("RedisCluster")
+
+    @pytest.mark.parametrize("host", [None, "ssh://deploy@shop1"])
+    @pytest.mark.parametrize("form", ["provider", "list", "parent"])
+    def test_a_docker_provider_is_refused_because_files_do_not_go_through_it(self, form: str, host: str | None) -> None:
+        def program() -> None:
+            mine = pulumi_docker.Provider("mine", host="ssh://deploy@shop2")
+            opts = {
+                "provider": lambda: pulumi.ResourceOptions(provider=mine),
+                "list": lambda: pulumi.ResourceOptions(providers=[mine]),
+                "parent": lambda: pulumi.ResourceOptions(parent=Team(opts=pulumi.ResourceOptions(providers=[mine]))),
+            }[form]()
+            # One line: who reads it needs to know what the provider would not reach, and what to write.
+            message = r"opts: give a docker provider, but files are written .*; remove the provider"
+            with pytest.raises(ts.ArgumentError, match=message) as caught:
+                redis("queue", ts.DockerHost(name="shop", docker_host=host), opts)
+            assert ("set `platform.docker_host`" in str(caught.value)) == (host is None)
+
+        assert not run_program(program).of_type("RedisCluster")
+
+    def test_a_docker_provider_is_no_matter_on_kubernetes(self) -> None:
+        def program() -> None:
+            mine = pulumi_docker.Provider("mine", host="ssh://deploy@shop2")
+            redis("queue", ts.Kubernetes(name="shop", context="eu"), pulumi.ResourceOptions(providers=[mine]))
+
+        assert self.of(program) == {"shop-kubernetes"}
 
     def test_another_package_s_provider_is_no_matter(self) -> None:
         def program() -> None:
@@ -222,11 +248,19 @@ class TestRename:
             "with their data; write 'queue' to keep them under that name, or 'jobs' to replace them"
         )
 
+    @pytest.mark.parametrize("other", [pulumi.Alias(name="jobs"), pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])
+    def test_nor_beside_an_alias_that_keeps_the_name(self, other: pulumi.Alias) -> None:
+        """The state has one of the two, and nobody knows which."""
+        opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="queue"), other])
+        (problem,) = refused(lambda: redis("jobs", K, opts)).problems
+        assert problem.code == "renamed-component"
+
     @pytest.mark.parametrize(
         ("aliases", "more"),
         [
             ([pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)], {}),  # moved, not renamed
-            ([pulumi.Alias(name="queue"), pulumi.Alias(name="jobs")], {}),
+            ([pulumi.Alias(name="jobs", parent=pulumi.ROOT_STACK_RESOURCE), pulumi.Alias(name="jobs")], {}),
+            ([pulumi.Alias(name="queue"), pulumi.Alias(name="jobs")], {"physical_name": "jobs"}),
             ([pulumi.Alias(name="queue")], {"physical_name": "jobs"}),
             ([pulumi.Alias(name="queue")], {"physical_name": "first"}),
         ],

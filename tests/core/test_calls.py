@@ -1,5 +1,6 @@
 """Wrong calls and keywords: one clean error, as for any other mistake."""
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,33 @@ K = ts.Kubernetes(name="shop")
 
 def told(make: Any) -> list[str]:
     return str(refused(make)).split("\n")
+
+
+def test_a_misspelt_attribute_is_told() -> None:
+    args = ts.RedisClusterArgs(platform=K, image=IMAGE)
+    args.memory = 512  # type: ignore[attr-defined]
+    assert told(lambda: ts.RedisCluster("queue", args)) == [
+        'RedisCluster "queue": 1 problem',
+        "  memory: is not a known key; did you mean `memory_mb`? [unknown-key]",
+    ]
+
+
+def test_an_attribute_of_a_subclass_of_args_is_no_mistake() -> None:
+    @dataclasses.dataclass(kw_only=True)
+    class Ours(ts.RedisClusterArgs):
+        team: str = "shop"
+
+    args = Ours(platform=K, image=IMAGE)
+    args.memory_mb = 512
+    assert run_program(lambda: ts.RedisCluster("queue", args)).named("queue", "RedisCluster")
+
+
+@pytest.mark.parametrize("name", ["args", "output"])
+def test_what_stands_in_place_of_a_name_is_not_shown(name: str) -> None:
+    given = {"args": {"secrets": {"APP_KEY": "the-app-key"}}, "output": pulumi.Output.from_input("the-app-key")}[name]
+    said = str(refused(lambda: ts.RedisCluster(given, "queue")))  # type: ignore[arg-type]
+    assert said.startswith("a RedisCluster: 1 problem\n  name = ")
+    assert "the-app-key" not in said
 
 
 def test_the_engine_prints_it_without_a_traceback() -> None:

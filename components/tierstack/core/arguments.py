@@ -43,13 +43,25 @@ def keys_given(group: type[Any], given: object) -> dict[str, object]:
     """What the caller has given, by the names of the keys."""
     keys = keys_of(group)
     if isinstance(given, group):
-        return {name: getattr(given, name) for name in keys}
+        return {name: getattr(given, name) for name in keys} | _beside_fields(given)
     values = {str(key): value for key, value in cast(dict[object, object], given).items()}
     if issubclass(group, Group):
         return values
     # The component host speaks camelCase; a program may.
     others = {camel_case(name): name for name in keys}
     return {others.get(key, key): value for key, value in values.items()}
+
+
+def _beside_fields(given: object) -> dict[str, object]:
+    """What was assigned to an object under names that its class does not have: Python takes a misspelt one without a
+    word, and nothing would ever read it."""
+    own = getattr(given, "__dict__", {})
+    return {name: value for name, value in own.items() if not name.startswith("_") and not _declares(given, name)}
+
+
+def _declares(given: object, name: str) -> bool:
+    fields = {field.name for field in dataclasses.fields(given)} if dataclasses.is_dataclass(given) else set[str]()
+    return name in fields or hasattr(type(given), name)
 
 
 def load_keys(group: type[Any], given: object, path: str = "", secret: bool = False) -> Loaded:

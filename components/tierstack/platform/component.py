@@ -12,7 +12,7 @@ import pulumi
 from tierstack.core.before import Before
 from tierstack.core.calls import prepare
 from tierstack.core.checked import checked
-from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, a_or_an, rule
+from tierstack.core.errors import HIDDEN, MISSING, ArgumentError, Diagnostic, a_or_an, rule
 from tierstack.platform import program
 from tierstack.platform.asked import PhysicalName
 from tierstack.platform.shared import current_run, held, is_hosted, raise_verdict
@@ -55,9 +55,10 @@ class Component(pulumi.ComponentResource):
         Raises ArgumentError with every problem; nothing is registered then.
         """
         cls_name = type(self).__name__
-        subject = f'{cls_name} "{name}"'
         if problems := _call_problems(name, opts):
-            raise ArgumentError(subject, problems)
+            # What stands in the place of the name, such as the arguments, may hold secrets.
+            raise ArgumentError(_subject(cls_name, name), problems)
+        subject = _subject(cls_name, name)
         loaded = checked(args_type, args, subject, lambda args: program.problems(name, args, opts, self.names))
         program.claim(loaded, subject)
         loaded = program.with_judged_images(loaded, subject)
@@ -92,11 +93,16 @@ def merged(base: pulumi.ResourceOptions, extra: pulumi.ResourceOptions | None) -
     return pulumi.ResourceOptions.merge(copy.copy(base), extra)
 
 
+def _subject(cls_name: str, name: object) -> str:
+    return f'{cls_name} "{name}"' if isinstance(name, str) else a_or_an(cls_name)
+
+
 @rule("wrong-call")
 def _call_problems(name: object, opts: object) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if not isinstance(name, str) or not name:
-        found.append(Diagnostic("name", name, "is not a name", "write a text that is not empty"))
+        shown = HIDDEN if isinstance(name, dict | list) else name
+        found.append(Diagnostic("name", shown, "is not a name", "write a text that is not empty"))
     if opts is not None and not isinstance(opts, pulumi.ResourceOptions):
         found.append(Diagnostic("opts", opts, "is not a ResourceOptions", "pass pulumi.ResourceOptions(…)"))
     return found

@@ -160,8 +160,10 @@ def _name(name: str, args: object, platform: Platform, rule: NameRule) -> list[D
 def _renamed(name: str, args: object, opts: pulumi.ResourceOptions | None) -> list[Diagnostic]:
     """An alias keeps the resources of a component, but not the names of its objects: another name replaces these."""
     aliases = cast(list[Any], opts.aliases or []) if opts and getattr(args, "physical_name", ...) is None else []
-    before = [one.rpartition("::")[2] if isinstance(one, str) else getattr(one, "name", ...) for one in aliases]
-    if not before or name in before or not all(isinstance(one, str) for one in before):
+    names = [one.rpartition("::")[2] if isinstance(one, str) else getattr(one, "name", ...) for one in aliases]
+    # Which of several aliases is the one in the state is not known here.
+    before = [one for one in names if isinstance(one, str) and one != name]
+    if not before:
         return []
     wrong = (
         f"is not set, and `aliases` calls this component {before[0]!r}: its objects would be replaced, with their data"
@@ -176,13 +178,26 @@ def _provider(platform: Platform, opts: pulumi.ResourceOptions | None) -> list[D
     given = given_provider(_PACKAGES[platform.kind], opts)
     if given is None:
         return []
-    fields = ("render_to", "context") if platform.kind is PlatformKind.KUBERNETES else ("docker_host",)
-    wrong = f"cannot be combined with the {_PACKAGES[platform.kind]} provider that the component's options give"
+    if platform.kind is PlatformKind.DOCKER:
+        return _docker_provider(platform)
+    wrong = "cannot be combined with the kubernetes provider that the component's options give"
     return [
         Diagnostic(f"platform.{field}", value, wrong, "remove one of the two")
-        for field in fields
+        for field in ("render_to", "context")
         if (value := getattr(platform, field)) is not None
     ]
+
+
+def _docker_provider(platform: Platform) -> list[Diagnostic]:
+    """Files, claims and checks go through the daemon itself, and nobody can ask a provider for its address: containers
+    would be made on one host, and their files on another."""
+    wrong = "give a docker provider, but files are written through the daemon of `platform.docker_host`"
+    instead = "remove the provider from the options of this component and of those around it"
+    if platform.docker_host is None:
+        instead += (
+            "; for another host than that of DOCKER_HOST set `platform.docker_host`, such as `ssh://deploy@shop1`"
+        )
+    return [Diagnostic("opts", MISSING, wrong, instead)]
 
 
 @rule("other-platform")
