@@ -9,6 +9,7 @@ import yaml
 
 from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
+from tierstack.core.errors import ArgumentError
 from tierstack.engine import aim, target
 from tierstack.engine.project import UnreachableError, UsageError
 from tierstack.engine.run import Outcome
@@ -260,6 +261,31 @@ def test_a_preview_of_a_new_stack_makes_it(tierstack: Command, pulumi: Fake) -> 
     assert "--refresh" not in pulumi.calls()[-1]["arguments"]  # nothing is there
     assert "no stack named" not in done.output
     assert "creating web" in done.stdout
+
+
+def _with_images_of_the_host(project: Checkout) -> None:
+    """Right on a Docker host, and wrong as manifests."""
+    path = project.folder / "Pulumi.local.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["config"]["shop:images"] = dict.fromkeys(config["config"]["shop:images"], "sha256:" + "a" * 64)
+    path.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize("verb", ["up", "preview"])
+def test_without_docker_what_manifests_would_need_comes_second(
+    tierstack: Command, pulumi: Fake, project: Checkout, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setitem(aim._ABSENT, target.Target.DOCKER, aim._no_docker)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    _with_images_of_the_host(project)
+    first = tierstack(verb, "-s", "local")
+    assert isinstance(first.exception, ArgumentError)
+    missing = "no Docker daemon answers at tcp://127.0.0.1:1"
+    assert str(first.exception).startswith(f"{missing}; as Kubernetes manifests, the configuration of stack local: ")
+    pulumi.say(stack_export=APPLIED)
+    runs = tierstack(verb, "-s", "local")
+    assert isinstance(runs.exception, UnreachableError)
+    assert f"{missing}, and local runs there." in str(runs.exception)
 
 
 def test_another_stack_that_is_missing_is_the_program_s_matter(tierstack: Command, pulumi: Fake) -> None:

@@ -71,7 +71,7 @@ def aim(project: Project, stack: str, asked: Target | None, *, falls_back: bool 
     if falls_back and (missing := _ABSENT[configured](report.platform)):
         if configured is Target.DOCKER and report.platform.docker_host:
             raise UnreachableError(f"{missing}. {_INSTEAD[configured].format(stack=stack)}")
-        return _aimed(project, stack, Target.RENDER, on(config, Target.RENDER, stack), missing)
+        return _rendered_instead(project, stack, on(config, Target.RENDER, stack), missing)
     return _judged(stack, Aim(configured, config, report))
 
 
@@ -99,9 +99,20 @@ def _aimed(project: Project, stack: str, target: Target, config: StackConfig, re
     return _judged(stack, Aim(target, config, project.check(stack, config), reason))
 
 
+def _rendered_instead(project: Project, stack: str, config: StackConfig, missing: str) -> Aim:
+    """Manifests, because what the configuration names does not answer. Where they cannot be written, that is the first
+    thing to know: nobody asked for manifests, whose needs are others (images by digest, an object storage)."""
+    found = Aim(Target.RENDER, config, project.check(stack, config), missing)
+    if found.report and found.report.problems:
+        refuse_if_applied(project, stack, found)
+    return _judged(stack, found)
+
+
 def _judged(stack: str, found: Aim) -> Aim:
     if found.report and (found.report.problems or found.platform is None):
-        raise ArgumentError(f"configuration of stack {stack}", found.report.problems)
+        subject = f"configuration of stack {stack}"
+        instead = f"{found.reason}; as Kubernetes manifests, the {subject}" if found.reason else subject
+        raise ArgumentError(instead, found.report.problems)
     return found
 
 
