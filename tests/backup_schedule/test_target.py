@@ -66,6 +66,11 @@ def test_what_is_not_empty_is_named(tmp_path: Path) -> None:
     assert "is not empty (.keep)" in said(hidden)
 
 
+def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    to = _link(tmp_path, tmp_path / "gone")
+    assert said(to) == f"is a link to {tmp_path / 'gone'}, which is not there; write a new or an empty directory"
+
+
 def test_the_catalog_is_no_place_for_a_restore(tmp_path: Path) -> None:
     assert "is inside the catalog of the backups" in said(tmp_path / "data", catalog=tmp_path)
 

@@ -88,3 +88,16 @@ def test_nothing_is_called_unused_while_something_is_wrong(config: dict[str, Any
     report = judged(config, {"backups-absent": "x"})
     assert report.problems
     assert "ignore-unused" not in {one.code for one in report.findings()[0]}
+
+
+@pytest.mark.parametrize(
+    ("stop", "longest", "told"), [(None, 60, False), (30, 60, True), (60, 60, False), (90, 60, False)]
+)
+def test_a_stop_that_cuts_requests_off_is_told(
+    config: dict[str, Any], stop: int | None, longest: int, told: bool
+) -> None:
+    put(config, "apps.admin.http", {"request_timeout_seconds": longest})
+    if stop is not None:
+        put(config, "apps.admin.http.stop_seconds", stop)
+    assert (("requests-cut", "apps.admin.http.stop_seconds") in shown(judged(config))) == told
+    assert "requests-cut" not in {code for code, _ in shown(judged(config, {"requests-cut": "short releases"}))}

@@ -15,6 +15,8 @@ def directory_problems(to: Path, catalog: Path) -> list[str]:
     """What forbids a restore into `to`: only a new or an empty directory, outside of any data directory, will do."""
     if not to.is_absolute():
         return [_problem(to, "is not an absolute path", "write one such as `/restore/data`")]
+    if to.is_symlink() and not to.exists():
+        return [_problem(to, f"is a link to {to.readlink()}, which is not there", "write a new or an empty directory")]
     to = to.resolve()
     for above in (to, *to.parents):
         if above == catalog:

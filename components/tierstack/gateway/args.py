@@ -16,6 +16,9 @@ from tierstack.platform.proxy import TRAEFIK_CLASS
 from tierstack.platform.proxy.forwarded import network_problems
 from tierstack.platform.proxy.traefik import READ_SECONDS
 
+_LEAST_MB = 128
+"""Below it a gateway holds no connection, or hardly one (`platform.proxy.sizing`)."""
+
 
 @dataclass(kw_only=True)
 class GatewayArgs:
@@ -44,8 +47,9 @@ class GatewayArgs:
     """Networks (CIDR) of load balancers or a CDN in front, whose X-Forwarded-For is believed. Rate limits and logs then
     count the client that they name. Kubernetes: those that the cluster's proxy trusts (`trusted_proxies` of
     ClusterAddons). None: nobody's."""
-    memory_mb: int = field(default=512, metadata=within(64, 65536, "MiB") | DOCKER_ONLY)
-    """Docker: hard limit in MiB. (MiB - 96) × 1024 ÷ 40 open connections fit into it: 10,649. 64 to 65536."""
+    memory_mb: int = field(default=512, metadata=within(_LEAST_MB, 65536, "MiB") | DOCKER_ONLY)
+    """Docker: hard limit in MiB. 128 to 65536. (MiB - 96) × 1024 ÷ 40 open connections fit into it. Default: 512, which
+    holds 10,649."""
     stop_seconds: int = field(default=30, metadata=within(1, 3600, "seconds") | DOCKER_ONLY)
     """Docker: how long running requests may take when it stops, in seconds. 1 to 3600."""
     read_timeout_seconds: int = field(default=READ_SECONDS, metadata=within(1, 604800, "seconds") | DOCKER_ONLY)

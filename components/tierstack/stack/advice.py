@@ -56,6 +56,15 @@ declare(
     right="redis: {}",
 )
 declare(
+    "requests-cut",
+    "A web container that stops should finish the longest request.",
+    "",
+    Severity.WARNING,
+    why="At each release, requests that still run after `stop_seconds` are answered with 502.",
+    wrong="http: {request_timeout_seconds: 60, stop_seconds: 30}",
+    right="http: {request_timeout_seconds: 60}",
+)
+declare(
     "ipv6-one-client",
     "The proxy should tell IPv6 clients apart.",
     "",
@@ -109,7 +118,7 @@ def advice(plan: Plan) -> list[Diagnostic]:
     ]
     for one, app in plan.apps:
         found += [replace(said, path=f"{one.path}.{said.path}") for said in of_application.advice(app)]
-    return found + _unused(plan) + [*_no_effect(plan.settings, plan.platform.kind.value)]
+    return found + _cut_requests(plan) + _unused(plan) + [*_no_effect(plan.settings, plan.platform.kind.value)]
 
 
 def secrets_in_environment(plan: Plan, config: Mapping[str, Any], secret_keys: frozenset[str]) -> list[Diagnostic]:
@@ -136,6 +145,18 @@ def secrets_in_environment(plan: Plan, config: Mapping[str, Any], secret_keys: f
                 found.append(
                     Diagnostic(path_text(place), HIDDEN, message, hint, "secret-in-environment", Severity.WARNING)
                 )
+    return found
+
+
+def _cut_requests(plan: Plan) -> list[Diagnostic]:
+    """Applications whose releases cut off requests that they admit."""
+    found: list[Diagnostic] = []
+    for one, app in plan.apps:
+        stop, longest = app.http.stop_seconds, app.http.request_timeout_seconds
+        if stop is not None and stop < longest:
+            message = f"{stop} s are less than `request_timeout_seconds` ({longest} s): a release cuts off what is left"
+            hint = f"write at least {longest}, or leave it out"
+            found.append(_warning("requests-cut", f"{one.path}.http.stop_seconds", message, hint))
     return found
 
 
