@@ -19,7 +19,7 @@ def config() -> dict[str, Any]:
     given = yaml.safe_load((CASES / "base.yaml").read_text())
     put(given, "app.environment", {"APP_ENV": "production", "STRIPE_SECRET_KEY": "sk_live_0123456789"})
     put(given, "app.roles.mail", {"command": ["mail"], "environment": {"SMTP_PASSWORD": "hunter2"}})
-    put(given, "docker.app.environment", {"X_TOKEN": "hunter2"})
+    put(given, "docker.app.environment", {"X_TOKEN": "hunter2-hunter2"})
     return given
 
 

@@ -361,8 +361,8 @@ def test_what_an_ipv6_client_of_a_docker_host_meets_is_said(base: dict[str, Any]
 )
 def test_a_scheduler_of_which_two_may_run(base: dict[str, Any], command: list[str], single: bool, told: bool) -> None:
     put(base, "app.roles.clock", {"command": command, "single": single})
-    said = [one for one in judge(base, frozenset(), "test", "shop").findings()[0] if one.code == "scheduler-not-single"]
-    assert [one.path for one in said] == (["app.roles.clock"] if told else [])
+    said = [one for one in judge(base, frozenset(), "test", "shop").findings()[0] if one.code == "scheduler-twice"]
+    assert [one.path for one in said] == (["app.roles.clock.single"] if told else [])
 
 
 _UNKNOWN = ("cert-manager", "external-secrets")  # addons whose checksum tierstack does not know

@@ -59,7 +59,7 @@ def _schedulers(args: AppClusterArgs) -> Iterator[Diagnostic]:
 def is_scheduler(name: str, role: RoleArgs) -> bool:
     """Whether a role starts tasks by the clock: by its command, else by its name."""
     words = [word for argument in role.command for word in re.split(r"[\s;&|()]+", argument)]
-    if any(_SCHEDULES.fullmatch(word) for word in words):
+    if any(_SCHEDULES.fullmatch(word) for word in words) or {"celery", "beat"} <= set(words):
         return True
     return bool(_SCHEDULER.fullmatch(name)) and not any(_CONSUMES.fullmatch(word) for word in words)
 

@@ -91,7 +91,7 @@ class BackupScheduleArgs:
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
     memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB") | DOCKER_ONLY)
     """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
-    drill: DrillArgs | None = None
+    drill: DrillArgs | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: what a restore that is tried must find right, and an alert where none was. None: `tierstack drill` can be
     run, and nothing tells that it was not."""
     physical_name: str | None = None
