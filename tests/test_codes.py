@@ -15,6 +15,7 @@ from tests.core.test_arguments import CASES as SHAPES
 from tests.core.test_platform import CASES as PLATFORMS
 from tests.core.test_platform import platform_of
 from tests.database import test_args as database
+from tests.database.mysql import test_graph as mysql
 from tests.dns_records import test_wrong_args as dns_args
 from tests.dns_records.publish import test_publish_args as publish
 from tests.dns_records.zone import test_judged_zones as judged_zones
@@ -62,6 +63,7 @@ RUNS: dict[str, Callable[[], Said]] = {
     "backup_schedule/wrong.yaml": lambda: map(backup_schedule.problems_of, backup_schedule.TABLE["cases"]),
     "cluster_addons/wrong_args.yaml": lambda: (cluster_addons.error_of(one).problems for one in cluster_addons.CASES),
     "core/platforms.yaml": lambda: (platform_of(one["args"]).problems() for one in PLATFORMS["wrong"]),
+    "database/wrong_mysql_args.yaml": lambda: (mysql.error_of(one).problems for one in mysql.CASES),
     "database/wrong_args.yaml": lambda: (database.error_of(one).problems for one in database.CASES),
     "dns/judged_zones.yaml": lambda: map(judged_zones.findings_of, judged_zones.DATA["cases"]),
     "dns/sibling_zones.yaml": lambda: map(judged_zones.findings_of, judged_zones.SIBLINGS["cases"]),

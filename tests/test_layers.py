@@ -45,7 +45,7 @@ CIRCLES: set[frozenset[str]] = set()
 """Modules that import each other."""
 
 INSIDE = {
-    "database": ("postgresql",),
+    "database": ("postgresql", "mysql"),
     "dns_records": ("rules", "records", "resolve", "mail", "zone", "publish"),
 }
 """Components with inner packages, the lowest first. `options` and `args` stand beside them."""

@@ -147,6 +147,12 @@ class TestLimits:
         assert found[0].name == "database connections"
         assert math.isclose(found[0].requests_per_second, 0.7 * 40 * 1000 / 50)
 
+    def test_a_connection_without_transaction_pooling_is_held_for_the_whole_request(self) -> None:
+        held = t.Assumptions(transaction_pooling=False, background=4)
+        found = {one.name: one for one in t.limits(self.app, self.database, 2, COST, held)}["database connections"]
+        assert found.formula == "36 connections at 70%, 15 ms per request"
+        assert math.isclose(found.requests_per_second, 0.7 * 36 * 1000 / 15)
+
     def test_a_pooler_that_turns_clients_away_is_the_bottleneck(self) -> None:
         tight = dataclasses.replace(self.database, max_client_connections=26)
         found = t.limits(self.app, tight, 2, COST)

@@ -82,6 +82,9 @@ def process(title: str, port: int) -> Process:
 
 
 OTTER = Otter(
+    platforms=frozenset(PlatformKind),
+    transaction_pooling=True,
+    docker_replicas=2,
     server=process("Otter", 4000),
     pooler=process("Raft", 4001),
     data_directory="/var/lib/otter",
@@ -261,9 +264,12 @@ def test_settings_schema_and_reference_have_its_images(otter: DatabaseEngine) ->
     page, keys = markdown(), schema("shop")["definitions"]["Images"]["properties"]
     assert "| `otter` | text | – | `engine: otter`: Otter 8. |" in page
     assert "| `postgres` | text | – | `engine: postgresql`: PostgreSQL" in page
-    assert "Overrides `images.postgres` or `images.otter`." in page
+    assert "Overrides `images.postgres` or `images.mysql` or `images.otter`." in page
     assert keys["otter"]["description"] == "`engine: otter`: Otter 8."
-    shared = "`engine: otter`: Any HAProxy, as Otter's pooler. HAProxy 2.4 or newer; needed for three Redis nodes."
+    ours = "`engine: mysql`: HAProxy 2.4 or newer, with `wget` or `bash`, before MySQL on Docker."
+    shared = (
+        f"{ours} `engine: otter`: Any HAProxy, as Otter's pooler. HAProxy 2.4 or newer; needed for three Redis nodes."
+    )
     assert keys["haproxy"]["description"] == shared
     assert "otter" in schema("shop")["definitions"]["DatabaseWithReplicasSettings"]["properties"]["engine"]["enum"]
 
@@ -285,4 +291,4 @@ def test_a_database_asks_for_the_images_of_its_engine_alone(otter: DatabaseEngin
 
 def test_every_engine_is_known_and_can_be_built() -> None:
     assert set(ENGINES) == set(DatabaseEngine)
-    assert set(database.BUILDERS) == {(engine, kind) for engine in DatabaseEngine for kind in PlatformKind}
+    assert set(database.BUILDERS) == {(engine, kind) for engine, facts in ENGINES.items() for kind in facts.platforms}

@@ -81,12 +81,13 @@ class AppClusterArgs:
     only /tmp."""
     database: DatabaseConnection | None = None
     """Gives DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, and DB_DIRECT_HOST and DB_DIRECT_PORT to the
-    migration; and what clients of its engine read. PostgreSQL: DB_CONNECTION; where it is encrypted, DB_SSLMODE,
-    PGSSLMODE and PGSSLROOTCERT. None: no database, and none of these variables."""
-    persistent_connections: bool = True
+    migration; and what clients of its engine read: DB_CONNECTION, and where it is encrypted DB_SSLMODE, PGSSLMODE and
+    PGSSLROOTCERT (PostgreSQL) or MYSQL_ATTR_SSL_CA (MySQL). None: no database, and none of these variables."""
+    persistent_connections: bool | None = None
     """Whether processes keep their database connections between requests; sets DB_PERSISTENT to `true` or `false`,
     which the application must read (Laravel: `PDO::ATTR_PERSISTENT => env('DB_PERSISTENT')` in the `options` of
-    config/database.php). A new connection for each request costs the pooler ten times the CPU. Default: `true`."""
+    config/database.php). A new connection for each request costs PgBouncer ten times the CPU; a kept one holds a
+    connection of MySQL. None: `true` with PostgreSQL, `false` with MySQL."""
     redis: RedisConnection | None = None
     """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; where it is encrypted, REDIS_SCHEME (`tls`) and REDIS_CAFILE.
     None: these variables are not set."""
@@ -104,6 +105,13 @@ class AppClusterArgs:
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether processes keep their database connections between requests."""
+        if self.persistent_connections is None:
+            return self.database is None or self.database.transaction_pooling
+        return self.persistent_connections
 
     @property
     def counts(self) -> AppCounts:
@@ -133,7 +141,7 @@ class AppClusterArgs:
             outbound=self.outbound,
             secrets=self.secrets or {},
             database=self.database,
-            persistent_connections=self.persistent_connections,
+            persistent_connections=self.keeps_connections,
             redis=self.redis,
             more_redis=self.more_redis or {},
         )

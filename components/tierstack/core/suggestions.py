@@ -31,7 +31,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "ssl cert letsencrypt": ("acme", "tls"),
     "egress": ("outbound",),
     "ingress proxy loadbalancer traefik": ("gateway",),
-    "postgres postgresql": ("database",),
+    "postgres postgresql mysql mariadb": ("database",),
     "valkey": ("redis",),
     "cron": ("schedule",),
     "gracefulshutdown terminationgraceperiodseconds gracetimeout": ("stop_seconds",),

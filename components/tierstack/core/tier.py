@@ -244,6 +244,9 @@ class Assumptions:
     """Processes beside the web containers, each with a connection. None: the tier's workers and a scheduler."""
     persistent_connections: bool = True
     """Whether the application keeps its database connections between requests."""
+    transaction_pooling: bool = True
+    """Whether a request holds a server connection for its queries only. False: for as long as it takes, and each
+    process in the background holds one all the time."""
     gateway_cores: float | None = None
     """Cores that all proxies together may use. None: not counted."""
 
@@ -272,12 +275,14 @@ def limits(
         background = app.workers + 1 if assumed.background is None else assumed.background
         opened = client_connections(replicas, app.children, background)
         admitted = database.poolers * database.max_client_connections
-        connections = server_connections(database.poolers, database.pool_size)
+        connections, held_ms = server_connections(database.poolers, database.pool_size), assumed.query_time_ms
+        if not assumed.transaction_pooling:
+            connections, held_ms = max(0, connections - background), app.service_time_ms
         found += [
             Limit(
                 "database connections",
-                queries_per_second(connections, assumed.query_time_ms),
-                f"{connections} connections {at}, {assumed.query_time_ms:g} ms per request",
+                queries_per_second(connections, held_ms),
+                f"{connections} connections {at}, {held_ms:g} ms per request",
             ),
             Limit(
                 "pooler clients",

@@ -1,4 +1,4 @@
-"""DatabaseWithReplicas: a database server behind its pooler, with streaming replicas."""
+"""DatabaseWithReplicas: a database server behind its pooler, with replicas where the engine and the tier have them."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import pulumi
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.changes import problems_of
+from tierstack.database.mysql.docker import build as mysql_on_docker
 from tierstack.database.postgresql.docker import build as postgresql_on_docker
 from tierstack.database.postgresql.kubernetes import build as postgresql_on_kubernetes
 from tierstack.links import DatabaseConnection, DatabaseEngine
@@ -21,8 +22,9 @@ Builder = Callable[[str, DatabaseWithReplicasArgs, pulumi.Resource], DatabaseCon
 BUILDERS: dict[tuple[DatabaseEngine, PlatformKind], Builder] = {
     (DatabaseEngine.POSTGRESQL, PlatformKind.DOCKER): postgresql_on_docker,
     (DatabaseEngine.POSTGRESQL, PlatformKind.KUBERNETES): postgresql_on_kubernetes,
+    (DatabaseEngine.MYSQL, PlatformKind.DOCKER): mysql_on_docker,
 }
-"""What builds each engine on each kind of platform."""
+"""What builds each engine on each kind of platform that it names."""
 
 
 class DatabaseWithReplicas(Component):
@@ -42,7 +44,7 @@ class DatabaseWithReplicas(Component):
     database: pulumi.Output[str]
     """Name of the database."""
     user: pulumi.Output[str]
-    """User that owns the database."""
+    """User of the application."""
     connection: DatabaseConnection
     """How to reach it: what an AppCluster and a BackupSchedule take as `database`."""
 

@@ -18,20 +18,22 @@ from tierstack.platform.internal_ca import MOST_GENERATIONS, TLSMode, generation
 
 MOST_REPLICAS = 4
 """Standbys of one primary on Kubernetes; each takes the whole log."""
-MOST_DOCKER_REPLICAS = 2
-"""Standbys on one Docker host: more add load on the same disk, and no safety."""
 
 declare(
     "database-connections",
     "The pools must fit into `max_connections`, and each pool into its clients.",
-    "PostgreSQL: max_connections; PgBouncer: default_pool_size",
+    "PostgreSQL and MySQL: max_connections; PgBouncer: default_pool_size; HAProxy: maxconn",
     wrong="database: {max_connections: 100, pool_size: 120}",
     right="database: {max_connections: 150, pool_size: 120}",
 )
-declare("database-memory", "Each connection needs memory to sort and join in.", "PostgreSQL: work_mem")
+declare(
+    "database-memory",
+    "Each connection needs memory to sort and join in.",
+    "PostgreSQL: work_mem; MySQL: How MySQL Uses Memory",
+)
 declare(
     "database-wal-storage",
-    "On Docker, the write-ahead log must fit into the volume of the data.",
+    "On Docker, the log must fit into the volume of the data.",
     wrong="database: {storage_gb: 20, wal_storage_gb: 50}",
     right="database: {storage_gb: 50, wal_storage_gb: 20}",
 )
@@ -40,6 +42,12 @@ declare(
     "A database on a Docker host has one pooler.",
     wrong="platform: {kind: docker}, database: {poolers: 2}",
     right="platform: {kind: docker}, database: {pool_size: 40}",
+)
+declare(
+    "database-platform",
+    "A database must run on a platform that its engine can be built on.",
+    wrong="platform: {kind: kubernetes}, database: {engine: mysql}",
+    right="platform: {kind: docker}, database: {engine: mysql}",
 )
 declare("database-parameter", "A setting of the server must be written as in its manual, on one line.")
 declare(
@@ -52,34 +60,39 @@ declare(
 
 @dataclass(kw_only=True)
 class DatabaseWithReplicasArgs:
-    """A PostgreSQL 17 or newer behind PgBouncer, with streaming replicas where the tier has them."""
+    """A PostgreSQL 17 or newer behind PgBouncer, with streaming replicas where the tier has them; or, on Docker, a
+    MySQL 8.4 or 9.7 behind HAProxy."""
 
     platform: Platform
     """Where it runs."""
     tier: Tier
     """What every size that is left out comes from."""
     engine: DatabaseEngine = DatabaseEngine.POSTGRESQL
-    """`postgresql` (default). Never change it for a database with data: another server cannot read the same files. Make
-    a second DatabaseWithReplicas, and copy the data over."""
+    """`postgresql` (default), or `mysql` (Docker only). Never change it for a database with data: another server cannot
+    read the same files. Make a second DatabaseWithReplicas, and copy the data over."""
     image: pulumi.Input[str]
-    """PostgreSQL image by digest (on Docker also an image id). It runs as user 26, as CloudNativePG's images do.
-    Docker: it needs `sh`, and the programs of PostgreSQL on its PATH. Kubernetes: its tag starts with the version."""
+    """Image of the server by digest (on Docker also an image id). Docker: it needs `sh`, and the programs of the server
+    on its PATH. PostgreSQL runs as user 26, as CloudNativePG's images do, and on Kubernetes its tag starts with the
+    version. MySQL runs as user 999, which must be called `mysql`, as in the official images."""
     pooler_image: pulumi.Input[str] | None = None
-    """PgBouncer 1.21 or newer, by digest. It runs as user 998. Docker: required; it needs `sh`, `pgbouncer` and
-    `pg_isready`. Kubernetes: None is the image of the operator."""
+    """What clients connect to, by digest. Docker: required. PostgreSQL: PgBouncer 1.21 or newer, which runs as user
+    998; on Docker it needs `sh`, `pgbouncer` and `pg_isready`, on Kubernetes None is the image of the operator. MySQL:
+    HAProxy 2.4 or newer, which runs as user 99, with `sh`, and `wget` or `bash`."""
     database: str = "app"
     """Name of the database: lower-case letters, digits and underscores, at most 63."""
     user: str = "app"
-    """Role that owns the database; same letters."""
+    """User of the application, who may change the tables too; same letters. MySQL: at most 32."""
     replicas: int | None = field(default=None, metadata=within(0, MOST_REPLICAS))
-    """Standbys beside the primary. 0 to 4, on Docker 0 to 2. None: from the tier (100k: 0, 1M: 2)."""
+    """Standbys beside the primary. 0 to 4, on Docker 0 to 2; MySQL has none yet. None: from the tier (100k: 0, 1M:
+    2)."""
     poolers: int | None = field(default=None, metadata=within(1, 20))
-    """PgBouncer instances. 1 to 20. None: from the tier; always 1 on Docker."""
+    """Instances of the pooler. 1 to 20. None: from the tier; always 1 on Docker."""
     max_connections: int | None = field(default=None, metadata=within(20, 5000))
     """max_connections of the server. 20 to 5000. None: from the tier. A change restarts the server."""
     pool_size: int | None = field(default=None, metadata=within(1, 5000))
-    """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13. On Kubernetes a
-    single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier."""
+    """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13 (MySQL: − 10). On
+    Kubernetes a single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier.
+    MySQL: as many as `max_connections` leaves, because each connected client holds one."""
     max_client_connections: int | None = field(default=None, metadata=within(1, 20000))
     """Client connections that each pooler accepts. 1 to 20000. None: from the tier."""
     pooler_cpu: float | None = field(default=None, metadata=within(0.05, 1, "cores") | KUBERNETES_ONLY)
@@ -90,8 +103,8 @@ class DatabaseWithReplicasArgs:
     storage_gb: int | None = field(default=None, metadata=within(1, 65536, "GiB"))
     """GiB of each data volume (Kubernetes; a local Docker volume has no size). 1 to 65536. None: from the tier."""
     wal_storage_gb: int | None = field(default=None, metadata=within(2, 65536, "GiB"))
-    """GiB for the write-ahead log, half of which a slow or lost consumer may hold back. Kubernetes: a volume of its
-    own. 2 to 65536. None: from the tier."""
+    """GiB for the log. PostgreSQL: half of it may be held back by a slow or lost consumer; a volume of its own on
+    Kubernetes. MySQL: a quarter for the redo log, half for binary logs. 2 to 65536. None: from the tier."""
     cpu: float | None = field(default=None, metadata=within(0.1, 256, "cores"))
     """Cores of each server. Docker: its weight against other containers. 0.1 to 256. None: from the tier."""
     archive: DatabaseArchiveArgs | None = field(default=None, metadata=KUBERNETES_ONLY)
@@ -103,8 +116,9 @@ class DatabaseWithReplicasArgs:
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
     parameters: dict[str, str] | None = None
-    """Further settings of postgresql.conf, or other values for computed ones (`work_mem`). None: no further ones. A
-    change restarts the server on Docker; on Kubernetes only where the setting needs it."""
+    """Further settings of the server (postgresql.conf, my.cnf), or other values for computed ones (`work_mem`,
+    `innodb_buffer_pool_size`). None: no further ones. A change restarts the server on Docker; on Kubernetes only where
+    the setting needs it."""
     operator_namespace: str | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: namespace of the engine's operator, which must reach the servers. None: `cnpg-system`."""
     physical_name: str | None = None
@@ -113,12 +127,14 @@ class DatabaseWithReplicasArgs:
 
     def size(self) -> DatabaseSize:
         """The sizes that hold: those given, else those of the tier."""
-        size = TIERS[self.tier].database
+        size, engine = TIERS[self.tier].database, self.data_engine
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(size)}
         chosen = {name: value for name, value in given.items() if value is not None}
         if self.platform.kind is PlatformKind.DOCKER:
             chosen["poolers"] = 1
-        return dataclasses.replace(size, **chosen)
+            chosen.setdefault("replicas", min(size.replicas, engine.docker_replicas))
+        size = dataclasses.replace(size, **chosen)
+        return size if "pool_size" in chosen else dataclasses.replace(size, pool_size=engine.pool_size(size))
 
     @property
     def namespace_of_operator(self) -> str:
@@ -134,6 +150,8 @@ class DatabaseWithReplicasArgs:
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong, empty when all is well."""
         names = self.data_engine.names
+        if self.platform.kind not in self.data_engine.platforms:
+            return [*self.platform.problems(), self._not_there()]
         return [
             *self.platform.problems(),
             *self._image_problems(),
@@ -145,6 +163,13 @@ class DatabaseWithReplicasArgs:
             *self._parameter_problems(),
             *generation_problems(self.ca_generation, self.tls, self.platform.kind),
         ]
+
+    def _not_there(self) -> Diagnostic:
+        engine = self.data_engine
+        there = " or ".join(sorted(f"`{kind.value}`" for kind in engine.platforms))
+        other = " or ".join(f"`{one.value}`" for one, facts in ENGINES.items() if self.platform.kind in facts.platforms)
+        wrong = f"{engine.server.title} is not available on {self.platform.kind.value} yet, only on {there}"
+        return Diagnostic("engine", self.engine.value, wrong, f"use {other}, or {there}", "database-platform")
 
     def _image_problems(self) -> list[Diagnostic]:
         kind, engine = self.platform.kind, self.data_engine
@@ -169,7 +194,7 @@ class DatabaseWithReplicasArgs:
     @rule(
         "database-name",
         "Names of database and user must be plain ones that nothing else uses.",
-        "PostgreSQL: Lexical Structure",
+        "PostgreSQL: Lexical Structure; MySQL: Schema Object Names",
         wrong="database: {database: my-shop}",
         right="database: {database: my_shop}",
     )
@@ -197,7 +222,8 @@ class DatabaseWithReplicasArgs:
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
                 instead = "remove it, and raise `pool_size` where needed"
                 found.append(Diagnostic("poolers", self.poolers, wrong, instead, "database-poolers"))
-        return found + name_problems("operator_namespace", self.namespace_of_operator)
+        given = self.operator_namespace
+        return found + (name_problems("operator_namespace", given) if given is not None else [])
 
     @rule(
         "database-replicas",
@@ -213,9 +239,14 @@ class DatabaseWithReplicasArgs:
             wrong = f"the {self.tier.value} tier has a single server, whose safety is its backups"
             instead = f"write `tier` = `{Tier.USERS_1M.value}` for standbys, or remove `replicas`"
             return [Diagnostic("replicas", self.replicas, wrong, instead)]
-        if self.platform.kind is PlatformKind.DOCKER and self.replicas > MOST_DOCKER_REPLICAS:
-            wrong = f"a Docker host has at most {MOST_DOCKER_REPLICAS} standbys: they share its disk and its fate"
-            instead = f"write a number from 0 to {MOST_DOCKER_REPLICAS}, or move to a Kubernetes platform"
+        engine = self.data_engine
+        if self.platform.kind is PlatformKind.DOCKER and self.replicas > engine.docker_replicas:
+            most = engine.docker_replicas
+            wrong = f"a Docker host has at most {most} standbys: they share its disk and its fate"
+            instead = f"write a number from 0 to {most}, or move to a Kubernetes platform"
+            if not most:
+                wrong = f"standbys of {engine.server.title} are not available on a Docker host yet"
+                instead = "remove it: the safety of a single server is its backups"
             return [Diagnostic("replicas", self.replicas, wrong, instead)]
         return []
 

@@ -14,7 +14,7 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 
-from tierstack.database.args import MOST_DOCKER_REPLICAS, DatabaseWithReplicasArgs
+from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.engine import CHECK_MB, SECRETS, Process
 from tierstack.links import DatabaseConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
@@ -93,7 +93,7 @@ class Ground:
 
     def pooler(self, command: list[str], config: Files, primary: docker.Container) -> docker.Container:
         """What clients connect to."""
-        process = self.engine.pooler
+        process, tls = self.engine.pooler, self.tls
         service = Service(
             image=self.args.pooler_image or "",
             command=command,
@@ -105,7 +105,7 @@ class Ground:
             memory_mb=self.engine.pooler_memory_mb(self.size),
             mounts=[
                 Mount(volume=config.volume, path=process.directory, read_only=True),
-                *(self.tls.mounts(self.tls.pooler) if self.tls else []),
+                *(tls.mounts(tls.pooler) if tls and tls.pooler else []),
             ],
             health=self._health(process),
             stop_signal=process.stop_signal,
@@ -144,6 +144,7 @@ class Ground:
             network=self.network.name,
             direct_network=self.direct_network.name,
             container=self.host.name(f"{self.name}-primary"),
+            transaction_pooling=self.engine.transaction_pooling,
             backup_user=backup_user,
             backup_password=_secret(passwords[backup_user]),
             ca=self.tls.authority.trusted if self.tls else None,
@@ -222,7 +223,8 @@ class _Encryption:
     """Certificates of the servers and the pooler, and how they are changed under traffic.
 
     A server with another certificate is believed by the pooler only when that has read what it trusts again, so this
-    comes first; all of it is done to whichever containers run, and a new one starts with all of it.
+    comes first; all of it is done to whichever containers run, and a new one starts with all of it. A pooler that
+    passes encrypted connections on has no certificate: that of the servers has its name too.
     """
 
     def __init__(self, host: Host, name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> None:
@@ -233,16 +235,17 @@ class _Encryption:
         trusts = fingerprint(self.authority.bundle)
         told = self._reload("pooler", {"ca": trusts}, [self.authority.written], suffix="-trust")
         # The names of all standbys that there may be: one more is no reason for another certificate.
-        standbys = [f"{name}-replica-{index + 1}" for index in range(MOST_DOCKER_REPLICAS)]
-        self.server = self.authority.server(
-            f"{name}-server-tls", [f"{name}-rw", f"{name}-ro", *standbys], server, after=[told]
+        standbys = [f"{name}-replica-{index + 1}" for index in range(self.engine.docker_replicas)]
+        names, passed_on = [f"{name}-rw", f"{name}-ro", *standbys], self.engine.pooler.reload is None
+        if passed_on:
+            names.append(f"{name}-pooler")
+        self.server = self.authority.server(f"{name}-server-tls", names, server, after=told)
+        self.pooler = (
+            None if passed_on else self.authority.server(f"{name}-pooler-tls", [f"{name}-pooler"], pooler, after=told)
         )
-        self.pooler = self.authority.server(f"{name}-pooler-tls", [f"{name}-pooler"], pooler, after=[told])
-        self.fingerprints: dict[str, pulumi.Input[str]] = {
-            "ca": trusts,
-            "server": self.server.fingerprint,
-            "pooler": self.pooler.fingerprint,
-        }
+        self.fingerprints: dict[str, pulumi.Input[str]] = {"ca": trusts, "server": self.server.fingerprint}
+        if self.pooler:
+            self.fingerprints["pooler"] = self.pooler.fingerprint
 
     def mounts(self, own: ServerCertificate | None = None) -> list[Mount]:
         """What a client sees, and a server beside it."""
@@ -252,14 +255,20 @@ class _Encryption:
     def reloaded(self, containers: list[docker.Container], replicas: int) -> list[pulumi.Resource]:
         """Let every server that runs read its new certificate."""
         servers = ["primary", *(f"replica-{index + 1}" for index in range(replicas))]
-        shown = dict.fromkeys(servers, self.server.fingerprint) | {"pooler": self.pooler.fingerprint}
-        return [self._reload(one, {"certificate": known}, containers) for one, known in shown.items()]
+        shown = dict.fromkeys(servers, self.server.fingerprint)
+        if self.pooler:
+            shown["pooler"] = self.pooler.fingerprint
+        return [
+            reload for one, known in shown.items() for reload in self._reload(one, {"certificate": known}, containers)
+        ]
 
     def _reload(
         self, container: str, triggers: dict[str, pulumi.Input[str]], after: Sequence[pulumi.Resource], suffix: str = ""
-    ) -> pulumi.Resource:
+    ) -> list[pulumi.Resource]:
         process = self.engine.pooler if container == "pooler" else self.engine.server
-        return self.host.reload(
+        if process.reload is None:
+            return []
+        reload = self.host.reload(
             f"{self.name}-{container}{suffix}-reload",
             self.parent,
             container=f"{self.name}-{container}",
@@ -267,6 +276,7 @@ class _Encryption:
             triggers=triggers,
             depends_on=after,
         )
+        return [reload]
 
 
 def _user(process: Process) -> str:

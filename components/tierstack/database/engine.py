@@ -10,10 +10,11 @@ ask a `DataEngine`; none of them knows an engine by name. To add one, write a fo
 | `database/<engine>/docker.py` | `build(name, args, parent)`: its containers, on the `Ground` of `database/docker.py` |
 | `database/<engine>/kubernetes.py` | `build(name, args, parent)`: the objects of an operator that exists |
 | `database/engines.py` | one line: which `DataEngine` it is |
-| `database/__init__.py` | its two `build` functions in `BUILDERS` |
+| `database/__init__.py` | its `build` functions in `BUILDERS`, one for each platform in `DataEngine.platforms` |
 
-Both `build` functions return a `DatabaseConnection` with the same fields filled in, so that consumers ask the link and
-never the engine. What else in the package lists engines or their objects, and is asked to know the new one:
+Arguments refuse an engine on a platform that it does not name. All `build` functions return a `DatabaseConnection` with
+the same fields filled in, so that consumers ask the link and never the engine. What else in the package lists engines
+or their objects, and is asked to know the new one:
 
 - `cluster_addons/catalog.py`: its operator; `platform/asked.py`, `engine/parts.py` and `core/fixed_fields.py`: the
   kinds of the operator's objects, the names that they take, which of them hold data, and what of them never changes;
@@ -56,8 +57,9 @@ class Process:
     """Where it finds its configuration, absolute."""
     stop_signal: str
     """Signal on which it ends soonest without losing anything: `SIGINT`."""
-    reload: tuple[str, ...]
-    """Command in its container that lets it read its certificates again without a restart."""
+    reload: tuple[str, ...] | None
+    """Command in its container that lets it read its certificates again without a restart. None: it has none, and
+    passes encrypted connections on, so that the certificate of the server carries its name."""
 
     @property
     def owner(self) -> tuple[int, int]:
@@ -97,10 +99,17 @@ class ParameterRules:
 class DataEngine(ABC):
     """The facts and formulas of one engine. The fields are facts; the methods answer for a size or a user."""
 
+    platforms: frozenset[PlatformKind]
+    """Where it can be built."""
     server: Process
     """The server itself."""
     pooler: Process
     """What clients connect to."""
+    transaction_pooling: bool
+    """Whether a client of the pooler holds a connection of the server only during a transaction. False: for as long as
+    it is connected. The pool then bounds the connected clients, and others wait."""
+    docker_replicas: int
+    """Standbys that one Docker host may have."""
     data_directory: str
     """Docker: where the data volume is mounted in the server's container."""
     operators: tuple[str, ...]
@@ -126,6 +135,10 @@ class DataEngine(ABC):
         """The major version that the tag of `image` names. None: it names none."""
         number = re.match(r"[0-9]+", tag_of(image) or "")
         return int(number[0]) if number else None
+
+    def pool_size(self, size: DatabaseSize) -> int:
+        """Server connections of a pooler where none are given. `size`: with those of the tier."""
+        return size.pool_size
 
     @abstractmethod
     def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:

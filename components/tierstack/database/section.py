@@ -36,6 +36,7 @@ def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
         direct_network=network,
         client_labels=labels,
         direct_client_labels=labels,
+        transaction_pooling=engine.transaction_pooling,
         backup_user="backup" if docker else None,
         backup_password=secret if docker else None,
         archive=None if docker else archive,

@@ -17,6 +17,8 @@ class DatabaseEngine(Enum):
 
     POSTGRESQL = "postgresql"
     """PostgreSQL behind PgBouncer; on Kubernetes by CloudNativePG."""
+    MYSQL = "mysql"
+    """MySQL behind HAProxy; on Docker."""
 
 
 @dataclass(kw_only=True)
@@ -46,7 +48,7 @@ class DatabaseConnection:
     """Variables that a client of this engine needs besides host, port, database, user and password: the name of its
     driver, and with `ca` how it verifies the server. They are not secret."""
     host: pulumi.Input[str]
-    """Host of the pooler (transaction mode): what an application uses."""
+    """Host of the pooler: what an application uses."""
     port: pulumi.Input[str]
     """Port of the pooler, as text."""
     direct_host: pulumi.Input[str]
@@ -56,9 +58,9 @@ class DatabaseConnection:
     database: str
     """Name of the database."""
     user: str
-    """Role that owns the database."""
+    """User of the application, who may change the database's tables too."""
     password: SecretRef
-    """Password of the role."""
+    """Its password."""
     network: pulumi.Input[str] | None = None
     """Docker: network in which the pooler answers."""
     direct_network: pulumi.Input[str] | None = None
@@ -69,8 +71,11 @@ class DatabaseConnection:
     """Kubernetes: labels a pod must carry to be let through to the pooler."""
     direct_client_labels: dict[str, str] | None = None
     """Kubernetes: labels a pod must carry to be let through to the primary itself."""
+    transaction_pooling: bool = True
+    """Whether a client holds a connection of the server only during a transaction. False: it holds one for as long as
+    it is connected, so an application keeps none between requests."""
     backup_user: str | None = None
-    """Docker: role that backups connect as. None on Kubernetes, where the operator does it."""
+    """Docker: user that backups connect as. None on Kubernetes, where the operator does it."""
     backup_password: SecretRef | None = None
     """Docker: its password."""
     archive: DatabaseArchive | None = None

@@ -34,6 +34,7 @@ declare(
 def problems(plan: Plan) -> list[Diagnostic]:
     """Everything that is wrong between components whose own arguments are right."""
     found = [problem for one, args in plan.databases for problem in _connections(plan, one, args)]
+    found += [problem for one, args in plan.databases for problem in _held(plan, one, args)]
     found += _hostnames(plan)
     found += _records(plan)
     found += certificates.problems(plan)
@@ -93,13 +94,14 @@ def _capacity(plan: Plan, of: Instance, app: AppClusterArgs) -> list[Limit]:
     assumed = Assumptions(
         web_cpu=app.release.web.cpu,
         background=app.counts.background,
-        persistent_connections=app.persistent_connections,
+        persistent_connections=app.keeps_connections,
         # The cluster's own proxy, and the cores of a Docker host, are not known.
         gateway_cores=addons.replicas * addons.traefik_cpu if addons else None,
     )
     if database is None:
         return limits(sized, None, app.counts.replicas, None, assumed)
     args: DatabaseWithReplicasArgs = plan.args(database)
+    assumed = replace(assumed, transaction_pooling=args.data_engine.transaction_pooling)
     return limits(sized, args.size(), app.counts.replicas, args.data_engine.pooler_cost, assumed)
 
 
@@ -130,11 +132,11 @@ def _long_requests(plan: Plan) -> list[str]:
 def _connections_held(plan: Plan) -> list[str]:
     if plan.platform.kind is not PlatformKind.DOCKER:
         addons = plan.addons
-        return [_held("Each proxy", addons.traefik_memory_mb)] if addons else []
-    return [_held("Gateway", plan.gateway.memory_mb)]
+        return [_open_connections("Each proxy", addons.traefik_memory_mb)] if addons else []
+    return [_open_connections("Gateway", plan.gateway.memory_mb)]
 
 
-def _held(name: str, memory_mb: int) -> str:
+def _open_connections(name: str, memory_mb: int) -> str:
     held = connections(memory_mb)
     return (
         f"{name}: {held:,} open connections ({memory_mb} MiB, {CONNECTION_KB} KiB each), "
@@ -145,11 +147,11 @@ def _held(name: str, memory_mb: int) -> str:
 @rule(
     "database-clients",
     "The pooler must admit the connections that its applications open.",
-    "PgBouncer: max_client_conn",
-    why="Above the limit PgBouncer refuses clients, which the application sees as a database that is down.",
+    "PgBouncer: max_client_conn; HAProxy: maxconn",
+    why="Above the limit PgBouncer refuses clients and HAProxy lets them wait: the database seems to be down.",
 )
 def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -> list[Diagnostic]:
-    """PgBouncer refuses clients above its limit."""
+    """The pooler admits no more clients than its limit."""
     clients = {one: database_clients(app) for one, app in plan.users(of)}
     size, opened = database.size(), sum(one.count for one in clients.values())
     admitted = size.poolers * size.max_client_connections
@@ -161,6 +163,31 @@ def _connections(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -
     children = ", ".join(f"`{app.path}.{one.key}`" for app, one in clients.items())
     instead = f"write at least {-(-opened // size.poolers)}, or fewer {children} or replicas"
     return [Diagnostic(f"{of.path}.max_client_connections", size.max_client_connections, wrong, instead)]
+
+
+@rule(
+    "database-pool-held",
+    "Where each client holds a connection of the server, the pool must be larger than what is held all the time.",
+    "HAProxy: maxconn; PHP: persistent connections",
+    why="Whoever finds no free connection waits for one, and nobody gives one back.",
+    wrong="database: {engine: mysql, pool_size: 40}, app: {persistent_connections: true}",
+    right="database: {engine: mysql, pool_size: 40}",
+)
+def _held(plan: Plan, of: Instance, database: DatabaseWithReplicasArgs) -> list[Diagnostic]:
+    """A pooler without transaction mode ties a client to a connection until it leaves."""
+    if database.data_engine.transaction_pooling:
+        return []
+    users = list(plan.users(of))
+    keeping = [app for app, args in users if args.keeps_connections]
+    held = sum(database_clients(args).count if app in keeping else args.counts.background for app, args in users)
+    # Requests that come and go share what is left.
+    least, size = held + (len(keeping) < len(users)), database.size()
+    pool = size.poolers * size.pool_size
+    if not users or pool >= least:
+        return []
+    wrong = f"is a pool of {pool}, and its applications hold {held} connections all the time"
+    instead = f"write at least {least}" + "".join(f", or remove `{app.path}.persistent_connections`" for app in keeping)
+    return [Diagnostic(f"{of.path}.pool_size", size.pool_size, wrong, instead)]
 
 
 def _names(plan: Plan) -> list[tuple[str, str]]:

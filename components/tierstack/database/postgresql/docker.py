@@ -7,7 +7,9 @@ import pulumi_random as random
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.docker import LOGIN_SECONDS, RECOVERY_SECONDS, Files, Ground
 from tierstack.database.engine import SECRETS
-from tierstack.database.postgresql import files, login
+from tierstack.database.login import command
+from tierstack.database.postgresql import files
+from tierstack.database.postgresql.login import PSQL
 from tierstack.database.postgresql.scram import salt_of, verifier
 from tierstack.links import DatabaseConnection
 
@@ -39,7 +41,7 @@ class _PostgreSQL:
         # As long as the pooler lets a client wait for a server (query_wait_timeout).
         target += f" connect_timeout=30 {files.verifying(self.args.tls)} passfile={SECRETS}/pgpass"
         asked = [self.ground.host.name(f"{self.ground.name}-{part}") for part in ("pooler", "primary")]
-        proof = login.command(target, asked, LOGIN_SECONDS)
+        proof = command(PSQL, target, asked, LOGIN_SECONDS)
         secrets = self._pgpass("check-secrets", user)
         servers = [primary, *replicas]
         return self.ground.connection(servers, pooler, proof, secrets, self.passwords, files.BACKUP_ROLE)

@@ -98,8 +98,11 @@ _POOLER = Process(
 )
 
 POSTGRESQL = _PostgreSQL(
+    platforms=frozenset(PlatformKind),
     server=_SERVER,
     pooler=_POOLER,
+    transaction_pooling=True,
+    docker_replicas=2,
     data_directory="/var/lib/postgresql/data",
     operators=("cloudnative-pg",),
     archive_operators=("barman-cloud",),

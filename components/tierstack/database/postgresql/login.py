@@ -1,65 +1,21 @@
-"""The login that proves an update on a Docker host, as a shell script. Pure.
+"""How PostgreSQL's client logs in through PgBouncer. Pure."""
 
-A failed try says little by itself: on a host that does other work, a server may need minutes for what takes it a second
-alone, and what fails at once fails many times a second. So tries are not counted. The script goes on until a login
-works, until the same refusal has stood for a while, or until the time is over in which a server may recover.
-"""
+from tierstack.database.login import Client
 
-from collections.abc import Sequence
-
-REFUSED_SECONDS = 60
-"""How long one and the same refusal is tried again: servers and poolers read changed users and certificates within
-seconds, on a busy host within a minute, and waiting for longer mends no password."""
-REFUSALS = (
-    "password authentication failed",
-    "SASL authentication failed",
-    "no pg_hba.conf entry",
-    "certificate verify failed",
-    "does not match host name",
-    "does not support SSL",
-    "SSL required",
-    "no such database",
-    "does not exist",
+PSQL = Client(
+    program='psql "$1"',
+    query='-Xqwtc "SELECT 1"',
+    # What libpq, PostgreSQL and PgBouncer say. A pooler without a server says `query_wait_timeout`.
+    refusals=(
+        "password authentication failed",
+        "SASL authentication failed",
+        "no pg_hba.conf entry",
+        "certificate verify failed",
+        "does not match host name",
+        "does not support SSL",
+        "SSL required",
+        "no such database",
+        "does not exist",
+    ),
 )
-"""What libpq, PostgreSQL and PgBouncer say where somebody answered, and the answer is no. Everything else is no answer:
-no name, no connection, a timeout, a server that starts, a pooler without a server (`query_wait_timeout`)."""
-
-_SCRIPT = """\
-begun=$(date +%s) since=$begun tries=0 before= silent=
-while :; do
-    tries=$((tries + 1))
-    said=$(psql "$1" -Xqwtc "SELECT 1" 2>&1) && exit
-    now=$(date +%s)
-    case $said in
-    REFUSALS) [ "$said" = "$before" ] || since=$now ;;
-    *) since=$now ;;
-    esac
-    before=$said
-    [ $((now - since)) -lt "$3" ] || break
-    [ $((now - begun)) -lt "$2" ] || { silent=yes; break; }
-    sleep 1
-done
-echo "$tries logins in $((now - begun)) s, and none worked: psql \\"$1\\". The last answer:"
-echo "$said"
-if [ "$silent" ]; then
-    echo "The servers do not answer yet, or the host is too busy. See what they wait for with $4."
-else
-    echo "The same refusal for $((now - since)) s. See what the servers say of it with $4."
-fi
-echo "Then update again: what was made is kept."
-exit 2
-"""
-
-
-def command(target: str, containers: Sequence[str], seconds: int) -> list[str]:
-    """The command that logs in with the connection string `target`, which holds no password.
-
-    `containers`: those whose logs a reader is sent to. `seconds`: how long no answer is no verdict.
-    """
-    logs = ", ".join(f"`docker logs {name}`" for name in containers)
-    return ["/bin/sh", "-c", script(), "login", target, str(seconds), str(REFUSED_SECONDS), logs]
-
-
-def script() -> str:
-    """Arguments: connection string, seconds without an answer, seconds of one refusal, what shows the logs."""
-    return _SCRIPT.replace("REFUSALS", "|".join(f'*"{text}"*' for text in REFUSALS))
+"""Its target is a connection string."""
