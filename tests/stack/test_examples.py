@@ -38,6 +38,9 @@ def codes(given: dict[str, Any]) -> set[str]:
         if several in given:
             shared = base.pop(one, {})
             given = {**given, several: {name: laid_over(shared, part) for name, part in given[several].items()}}
+    if given.get("database", {}).get("engine") == "mysql":
+        base["images"] |= {"mysql": f"registry.example/mysql:8.4@sha256:{'8' * 64}"}
+        base.pop("backups", None)  # BackupSchedule backs up PostgreSQL alone
     report = judge(laid_over(base, given), frozenset(), "test", "shop", lookup=lambda _: lambda _: None)  # no image
     return {one.code for one in report.problems} or {one.code for one in report.findings()[0]}
 
