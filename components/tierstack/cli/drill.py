@@ -35,7 +35,7 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
     if stack is None:
         raise click.UsageError("Missing option '--stack' / '-s'.")
     name, found = backups_of(cwd, stack, backups)
-    result = drill.run(found, name, _silent if json else show.say)
+    result = drill.run(found, name, show.progress(json=json))
     if json:
         show.as_json({"stack": stack, **result.as_entry()})
     else:
@@ -70,7 +70,3 @@ def history(stack: str, backups: str | None, json: bool, cwd: Path) -> None:
         for line in drill.history(drills) or [f"no drill yet: `tierstack drill -s {stack}` makes one"]:
             show.say(line)
     show.end(ok=bool(drills) and drills[-1]["result"] == ledger.GOOD)
-
-
-def _silent(_text: str) -> None:
-    """Who reads JSON reads no progress."""

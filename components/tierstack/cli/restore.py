@@ -81,7 +81,7 @@ def run(
         return
     if not yes and not json and show.at_terminal() and not click.confirm("Restore?"):
         show.end(ok=False)
-    tell = _silent if json else show.say
+    tell = show.progress(json=json)
     began = now()
     if in_place:
         restoring.put_in_place(found, beside, to, tell)
@@ -107,7 +107,3 @@ def _refuse_existing(found: Backups, aside: str) -> None:
             f"there is a volume or container {aside} already. Remove it (docker rm -f {aside} && docker volume rm "
             f"{aside}), or give another name with --aside"
         )
-
-
-def _silent(_text: str) -> None:
-    """Who reads JSON reads no progress."""

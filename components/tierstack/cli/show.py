@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -28,6 +28,11 @@ def warn(text: str) -> None:
 def _color() -> bool | None:
     """Whether styles are kept (https://no-color.org). None: where a terminal shows them."""
     return False if os.environ.get("NO_COLOR") else None
+
+
+def progress(*, json: bool) -> Callable[[str], None]:
+    """What tells progress: who reads JSON reads none."""
+    return (lambda _text: None) if json else say
 
 
 def good(text: str) -> str:
