@@ -359,6 +359,63 @@ def test_options_of_posting_go_with_it(tierstack: Command, preview: Any, argumen
         tierstack("diff", *source, *arguments, catch_exceptions=False)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given", "said"),
+    [
+        (["-"], "", "standard input is empty: what should have written it failed"),
+        (["-"], "error: no credentials", "standard input is no preview"),
+        (["absent.json"], "", "absent.json cannot be read"),
+        (["--rendered", "absent", "absent"], "", "absent is not a directory"),
+    ],
+)
+def test_an_old_comment_does_not_stand_where_there_is_no_preview(
+    tierstack: Command,
+    github: Api,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    given: str,
+    said: str,
+) -> None:
+    """`pulumi preview --json | tierstack diff - --post github`, where the preview failed: it names no stack."""
+
+    def pushed(commit: str) -> None:
+        event = tmp_path / "event.json"
+        event.write_text(json.dumps({"pull_request": {"head": {"sha": commit}}}))
+        monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+
+    def post_failure() -> None:
+        with pytest.raises(UsageError, match=said):
+            tierstack("diff", *arguments, "--post", "github", "--labels", input=given, catch_exceptions=False)
+
+    prod, dev = json.dumps(BUCKET), json.dumps(BUCKET).replace(":prod:", ":dev:")
+    pushed("1" * 40)
+    for report in (dev, prod):
+        tierstack("diff", "-", "--post", "github", "--labels", input=report)
+    github.add("LGTM")
+    pushed("2" * 40)
+    tierstack("diff", "-", "--post", "github", "--labels", input=prod)
+    for _ in range(2):  # the same job may run again
+        post_failure()
+        of_dev, of_prod, other = github.bodies()
+        assert of_dev.splitlines()[:2] == ["<!-- tierstack-diff: shop/dev -->", "### 🛑 `dev`: the preview failed"]
+        assert said in of_dev
+        assert "<sub>For commit 222222222222.</sub>" in of_dev
+        assert "data is lost" in of_prod
+        assert (other, github.labels) == ("LGTM", ["infra: data-loss"])
+    pushed("3" * 40)
+    post_failure()
+    assert all("the preview failed" in body for body in github.bodies()[:2])
+    assert github.labels == []
+
+
+def test_a_failure_that_cannot_be_posted(tierstack: Command, github: Api) -> None:
+    github.fail("GET .*/comments", 403, times=3)
+    with pytest.raises(UsageError, match="standard input is empty"):
+        tierstack("diff", "-", "--post", "github", input="", catch_exceptions=False)
+    assert github.comments == []
+
+
 def test_an_old_comment_does_not_stand_where_no_preview_could_run(
     tierstack: Command, repository: Checkout, pulumi: Fake, github: Api
 ) -> None:

@@ -152,7 +152,7 @@ def run(
         )
     if post is None and (labels or pull_request is not None or report is not None):
         raise UsageError("--labels, --pull-request and --report go with --post; add `--post github` or `--post gitlab`")
-    posted = posting.to(post, pull_request, labels=labels) if post else None
+    request = posting.pull_request(post, pull_request, labels=labels) if post else None
     if report:
         if reader or output or prices or title or json or format is not Format.MARKDOWN:
             raise UsageError(
@@ -164,7 +164,10 @@ def run(
         try:
             plan = _plan(preview, rendered, stack, base, title, cwd)
         except UsageError as error:
-            if not (posted and stack):
+            if not request:
+                raise
+            if not stack:
+                request.post_failure(str(error))
                 raise
             plan = Plan((), project=find(cwd).name, stack=stack, errors=(str(error),))
         plan = replace(plan, readers=_readers(reader, plan))
@@ -174,7 +177,7 @@ def run(
             file.write_text(_written(made, _BY_SUFFIX.get(file.suffix, Format.MARKDOWN), limit=None), encoding="utf-8")
         print(_written(made, Format.JSON if json else format), end="", flush=True)
         result = written(made)
-    _end(result, fail_on, posted(result) if posted else 0)
+    _end(result, fail_on, request.post(result) if request else 0)
 
 
 def _plan(
@@ -254,13 +257,17 @@ def _planned(printed: str, ok: bool, failed: Plan) -> Plan:
 
 
 def _read(preview: Path) -> Plan:
+    given = str(preview) == "-"
+    name = "standard input" if given else str(preview)
     try:
-        text = sys.stdin.read() if str(preview) == "-" else preview.read_text(encoding="utf-8")
+        text = sys.stdin.read() if given else preview.read_text(encoding="utf-8")
+        if not text.strip():
+            raise UnreadableError("is empty: what should have written it failed; see its own messages")
         return read(parsed(text))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{preview} cannot be read: {error}") from None
+        raise UsageError(f"{name} cannot be read: {error}") from None
     except UnreadableError as error:
-        raise UsageError(f"{preview} {error}") from None
+        raise UsageError(f"{name} {error}") from None
 
 
 def _readers(files: Sequence[Path], plan: Plan) -> tuple[str, ...]:

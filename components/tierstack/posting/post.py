@@ -10,11 +10,14 @@ from tierstack.posting.http import TRIES, UnansweredError
 
 LABEL = "infra: "
 """What the labels begin with: `infra: data-loss`."""
-MARKER = re.compile(r"<!-- tierstack-diff: [A-Za-z0-9._/-]+ -->")
+MARKER = re.compile(r"<!-- tierstack-diff: ([A-Za-z0-9._/-]+) -->")
 """The first line of a report."""
 _MOST_PASSES = 5
 """Of comparing labels with comments. Each pass after the second means that another stack was posted meanwhile."""
 _CLASSES = re.compile(r"<!-- tierstack-diff-classes:([a-z -]*)-->")
+_COMMIT = re.compile(r"<sub>For commit (\w+)\.</sub>\s+<!-- tierstack-diff-classes:[a-z -]*-->\s*\Z")
+_SHORT = 12
+"""Characters of a commit in a comment."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,32 @@ def post(
 ) -> None:
     """Make `report` the comment of its stack, and with `labels` label what the comments of all stacks say."""
     marker = report.partition("\n")[0]
-    body = f"{report.rstrip()}\n\n"
-    if commit:
-        body += f"<sub>For commit {commit[:12]}.</sub>\n"
-    body += f"<!-- tierstack-diff-classes: {' '.join(classes)} -->\n"
-    _write(forge, marker, body, pause)
+    _write(forge, marker, _body(report, classes, commit), pause)
     if labels:
         _label(forge)
+
+
+def post_failure(forge: Forge, failure: Callable[[str], str], *, commit: str = "", labels: bool = False) -> None:
+    """Where there is no preview, and nobody knows of which stack: `failure`, called with the name in the first line,
+    replaces each comment that is for another commit, so that none stands as if it were current."""
+    for one in [*forge.own_comments()]:
+        if (marker := MARKER.match(one.body)) and not (commit and _commit(one.body) == commit[:_SHORT]):
+            forge.update(one.id, _body(failure(marker[1]), (), commit))
+    if labels:
+        _label(forge)
+
+
+def _body(report: str, classes: Sequence[str], commit: str) -> str:
+    body = f"{report.rstrip()}\n\n"
+    if commit:
+        body += f"<sub>For commit {commit[:_SHORT]}.</sub>\n"
+    return body + f"<!-- tierstack-diff-classes: {' '.join(classes)} -->\n"
+
+
+def _commit(body: str) -> str:
+    """The commit that a comment is for. Only its end counts: whatever is above it comes from the plan."""
+    found = _COMMIT.search(body)
+    return found[1] if found else ""
 
 
 def _write(forge: Forge, marker: str, body: str, pause: Callable[[float], None]) -> None:
