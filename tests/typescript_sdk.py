@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import tierstack
-from tierstack.component_host import COMPONENTS, ComponentHost
+from tierstack.component_host import ComponentHost, public_components
 
 _PREFIX = "#/types/tierstack:index:"
 _RUNTIME = """
@@ -28,7 +27,7 @@ for (const [name, outputs] of Object.entries(%s)) {
 
 def write(folder: Path) -> None:
     """Write the package into `folder`: what Node.js runs, and the declarations that TypeScript compiles against."""
-    schema = json.loads(ComponentHost([getattr(tierstack, name) for name in COMPONENTS]).schema or "")
+    schema = json.loads(ComponentHost([*public_components()]).schema or "")
     name, version = schema["language"]["nodejs"]["packageName"], schema["version"]
     folder = folder / name
     folder.mkdir(parents=True)

@@ -114,10 +114,9 @@ def sbom(version: str, packages: dict[str, str], sums: dict[str, list[str]], whe
 
 def schema() -> str:
     """The package schema that programs in other languages read."""
-    from tierstack import component_host
+    from tierstack.component_host import ComponentHost, public_components
 
-    names = [getattr(importlib.import_module(NAME), name) for name in component_host.COMPONENTS]
-    return json.dumps(json.loads(component_host.ComponentHost(names).schema or "{}"), indent=2) + "\n"
+    return json.dumps(json.loads(ComponentHost([*public_components()]).schema or "{}"), indent=2) + "\n"
 
 
 def own_version() -> str:

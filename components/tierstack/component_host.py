@@ -28,20 +28,6 @@ from tierstack.core.known import opened
 from tierstack.platform.component import PACKAGE, Component
 from tierstack.platform.shared import Run, hosted
 
-COMPONENTS = (
-    "AppCluster",
-    "BackupSchedule",
-    "ClusterAddons",
-    "DatabaseWithReplicas",
-    "DNSRecords",
-    "Gateway",
-    "MtaStsHost",
-    "ObjectStorage",
-    "RedisCluster",
-    "TLS",
-)
-"""The components that other languages get."""
-
 _LINKS = {f"#/types/{PACKAGE}:index:{name}" for name, _ in inspect.getmembers(links, dataclasses.is_dataclass)}
 _PEP_440 = re.compile(r"(\d+\.\d+\.\d+)(?:\.?(a|b|rc|dev)(\d+))?")
 _PRE_RELEASES = {"a": "alpha", "b": "beta", "rc": "rc", "dev": "dev"}
@@ -179,8 +165,15 @@ def _as_map(link: Any) -> dict[str, Any]:
     }
 
 
+def public_components() -> list[type[Component]]:
+    """The components among the public names, which are those that other languages get."""
+    package = importlib.import_module(PACKAGE)
+    public = (getattr(package, name) for name in package.__all__)
+    found = [one for one in public if isinstance(one, type) and issubclass(one, Component)]
+    # A type that several take is described where it comes first, so the schema depends on the order.
+    return sorted(found, key=lambda one: one.__name__.lower())
+
+
 def main_of_plugin() -> None:
     """The program `pulumi-resource-tierstack`: serves all components to the engine that starts it, until it ends."""
-    package = importlib.import_module(PACKAGE)
-    served: list[type[Component]] = [getattr(package, name) for name in COMPONENTS]
-    main(ComponentHost([*served]), sys.argv[1:])
+    main(ComponentHost([*public_components()]), sys.argv[1:])

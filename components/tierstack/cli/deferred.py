@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
@@ -21,22 +22,8 @@ else:
 
 T = TypeVar("T")
 
-PACKAGES = frozenset(
-    f"tierstack.{name}"
-    for name in (
-        "app_cluster",
-        "backup_schedule",
-        "cluster_addons",
-        "database",
-        "dns_records",
-        "gateway",
-        "mta_sts_host",
-        "object_storage",
-        "redis_cluster",
-        "tls",
-    )
-)
-"""Packages with a component in their `__init__`."""
+PACKAGES = frozenset(f"tierstack.{file.parent.name}" for file in Path(__file__).parents[1].glob("*/args.py"))
+"""Packages with a component in their `__init__`: those that have its arguments."""
 LIBRARIES = frozenset(
     {"importlib.metadata", "pulumi", "dns.resolver", "tierstack.platform.claim", "tierstack.platform.ready"}
 )
