@@ -15,7 +15,7 @@ PARALLEL  := -n $(JOBS) --dist worksteal
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated docs release doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated docs prepare release doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -96,7 +96,15 @@ outdated: setup ## pinned versions that are behind or have known vulnerabilities
 docs: ## the documentation as a static site in build/docs/, every link checked
 	@$(or $(wildcard .venv/bin/python),$(PYTHON)) -m toolchain.docs
 
-release: setup ## dist/: wheel, JSON schema, SBOM, notes and checksums of the version in pyproject.toml
+# The upgrade is judged by the record of the release before, which the last line replaces; between them the environment
+# gets the new version.
+prepare: setup ## VERSION=1.2.3: the commit that a release is made of: version, changelog, recorded release
+	@$(ENV) pytest -q tests/test_upgrade.py
+	@$(ENV) python -m toolchain.release --prepare $(VERSION)
+	@$(SETUP)
+	@$(ENV) python -m tests.releases
+
+release: setup ## dist/: wheel, sdist, JSON schema, SBOM, notes and checksums of the version in pyproject.toml
 	@$(ENV) python -m toolchain.release
 
 doctor: ## what is found, what is missing and how to get it (ARGS=--json)

@@ -1,4 +1,4 @@
-"""What a release consists of, in dist/: wheel, JSON schema, SBOM, notes and checksums. See CONTRIBUTING.md."""
+"""What a release consists of, in dist/: wheel, sdist, JSON schema, SBOM, notes and checksums. See CONTRIBUTING.md."""
 
 import datetime
 import hashlib
@@ -17,6 +17,8 @@ from typing import Any
 from toolchain import place
 
 NAME = "tierstack"
+_VERSION = re.compile(r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
+"""The versions of Python that the engine can have, too."""
 
 
 def notes(changelog: str, version: str) -> str:
@@ -38,6 +40,29 @@ def ready(changelog: str, version: str, tags: Iterable[str]) -> None:
     notes(changelog, version)
     if f"v{version}" in tags:
         raise ValueError(f"the tag v{version} exists: set another `version` in pyproject.toml")
+
+
+def numbered(pyproject: str, version: str) -> str:
+    """A pyproject.toml with another `version`. Raises ValueError where that is none, or none that comes later."""
+    from packaging.version import Version
+
+    own = tomllib.loads(pyproject)["project"]["version"]
+    if not _VERSION.fullmatch(version):
+        raise ValueError(f"VERSION = {version!r}: is not a version; write three numbers, such as 1.2.3 or 1.2.3rc1")
+    if Version(version) <= Version(own):
+        raise ValueError(f"VERSION = {version}: does not come after {own}, which pyproject.toml has; raise it")
+    changed = pyproject.replace(f'\nversion = "{own}"\n', f'\nversion = "{version}"\n', 1)
+    if tomllib.loads(changed)["project"]["version"] != version:
+        raise ValueError("pyproject.toml: no line `version = …` below [project]; write it by itself")
+    return changed
+
+
+def dated(changelog: str, version: str, day: str) -> str:
+    """A changelog whose unreleased entries are those of `version`. Raises ValueError where there are none."""
+    before, heading, after = changelog.partition("## [Unreleased]\n")
+    if not heading or not after.partition("\n## ")[0].strip():
+        raise ValueError("CHANGELOG.md: no entries below `## [Unreleased]`; say there what the version brings")
+    return f"{before}{heading}\n## [{version}] - {day}\n{after}"
 
 
 def needs(name: str, extras: Iterable[str] = ()) -> set[str]:
@@ -130,13 +155,28 @@ def check() -> None:
     ready((place.ROOT / "CHANGELOG.md").read_text(), own_version(), listed.stdout.split())
 
 
+def prepare(version: str) -> None:
+    """Write the version into pyproject.toml and CHANGELOG.md. Raises ValueError and writes nothing where it cannot."""
+    project, changelog = place.ROOT / "pyproject.toml", place.ROOT / "CHANGELOG.md"
+    day = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    texts = {
+        project: numbered(project.read_text(), version),
+        changelog: dated(changelog.read_text(), version, day),
+    }
+    for file, text in texts.items():
+        file.write_text(text)
+
+
 def write(dist: Path) -> str:
-    """Fill `dist` and return the version. Raises ValueError for a changelog that is not ready."""
+    """Fill `dist` and return the version. Raises ValueError for a changelog or an environment that is not ready."""
     version = own_version()
     text = notes((place.ROOT / "CHANGELOG.md").read_text(), version)
+    if (installed := importlib.metadata.version(NAME)) != version:
+        raise ValueError(f"the environment has tierstack {installed}, and pyproject.toml {version}: run `make setup`")
     shutil.rmtree(dist, ignore_errors=True)
     dist.mkdir()
-    build = ["uv", "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", dist, place.ROOT]
+    # Without a name of what to build, the wheel is made of the sdist: that holds all that a wheel needs.
+    build = ["uv", "build", "-q", "--no-build-isolation", "--python", sys.executable, "-o", dist, place.ROOT]
     subprocess.run(build, check=True)
     (dist / ".gitignore").unlink(missing_ok=True)
     (dist / "NOTES.md").write_text(text)
@@ -152,8 +192,12 @@ def write(dist: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`--check` builds nothing: only whether the version can be published."""
+    """`--check` builds nothing: only whether the version can be published. `--prepare VERSION` sets it."""
     try:
+        if arguments[:1] == ["--prepare"]:
+            prepare(" ".join(arguments[1:]))
+            place.say(f"pyproject.toml and CHANGELOG.md have version {own_version()}.")
+            return 0
         if arguments == ["--check"]:
             check()
             place.say(f"Version {own_version()} can be published.")
