@@ -99,7 +99,7 @@ _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
 )
 @click.option(
     "--post",
-    type=click.Choice(ForgeName, case_sensitive=False),
+    **options.choice(ForgeName),
     help="Make the report the stack's one comment on the pull request. Token: GITHUB_TOKEN or GITLAB_TOKEN.",
 )
 @click.option(
@@ -114,8 +114,8 @@ _BY_SUFFIX = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON}
 @click.option("--title", default="", metavar="NAME", help="Name of the stack in the report.")
 @click.option(
     "--format",
-    type=click.Choice(Format, case_sensitive=False),
-    default=Format.MARKDOWN,
+    **options.choice(Format),
+    default=Format.MARKDOWN.value,
     help="Form on standard output. Default: markdown.",
 )
 @options.json

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ def examples(*commands: str) -> str:
 def a_path(*, dash: bool = False) -> click.Path:
     """The type of an option that names a file or a directory. `dash`: `-` is the standard input."""
     return click.Path(path_type=Path, allow_dash=dash)
+
+
+def choice(kind: type[Enum]) -> dict[str, Any]:
+    """The type of an option that is one of `kind`, whose values are words. click knows enumerations from 8.2 on."""
+
+    def value_of(_context: click.Context, _parameter: click.Parameter, word: str | Enum | None) -> Enum | None:
+        return None if word is None else kind(word)
+
+    return {"type": click.Choice([one.value for one in kind], case_sensitive=False), "callback": value_of}
 
 
 def _stacks(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -77,6 +87,6 @@ def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callab
 json = json_of(show.failed)
 platform = click.option(
     "--platform",
-    type=click.Choice(Target, case_sensitive=False),
+    **choice(Target),
     help="Where the stack runs. Default: as configured. Only for a program that exports a stack.",
 )

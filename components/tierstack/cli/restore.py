@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,13 @@ from tierstack.recovery.stacks import backups_of
 _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/backup-schedule.md)"
 
 
-class _Moment(click.ParamType["datetime"]):
+if TYPE_CHECKING:
+    _OfMoments = click.ParamType["datetime"]
+else:
+    _OfMoments = click.ParamType  # no generic in older versions of click
+
+
+class _Moment(_OfMoments):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:

@@ -30,8 +30,8 @@ class Format(Enum):
 @options.platform
 @click.option(
     "--format",
-    type=click.Choice(Format, case_sensitive=False),
-    default=Format.SVG,
+    **options.choice(Format),
+    default=Format.SVG.value,
     help="How it is written. Default: svg.",
 )
 @click.option("--output", "-o", type=options.a_path(), metavar="FILE", help="Default: standard output.")
