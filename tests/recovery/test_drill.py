@@ -55,21 +55,36 @@ def test_only_whole_lines_were_acknowledged() -> None:
 
 def test_rows_after_the_moment_do_not_count() -> None:
     found = result()
-    drill.measure(found, rows(20), set(range(1, 21)), NOON)
+    drill.measure(found, rows(20), rows(20), NOON)
     assert (found.rows_acknowledged, found.rows_lost, found.rpo_seconds) == (10, 0, 0)
 
 
 def test_what_is_lost_is_told_in_rows_and_seconds() -> None:
     found = result()
-    drill.measure(found, rows(20), {1, 2, 3, 4, 5, 6}, NOON)
+    drill.measure(found, rows(20), rows(6), NOON)
+    assert not found.hole
     assert (found.rows_acknowledged, found.rows_lost) == (10, 4)
     assert found.rpo_seconds == pytest.approx(0.4)  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_nothing_that_came_back_is_a_loss_of_all_that_was_written() -> None:
     found = result()
-    drill.measure(found, rows(20), set(), NOON)
+    drill.measure(found, rows(20), [], NOON)
     assert (found.rows_lost, found.rpo_seconds) == (10, 0.9)
+
+
+def test_rows_of_the_drill_before_have_the_same_ids_and_are_not_back() -> None:
+    found = result()
+    yesterday = [drill.Row(row.id, row.at - 86400) for row in rows(20)]
+    drill.measure(found, rows(20), yesterday, NOON)
+    assert found.rows_lost == 10
+
+
+def test_a_row_that_is_missing_before_others_is_a_hole() -> None:
+    found = result()
+    drill.measure(found, rows(20), [row for row in rows(20) if row.id != 5], NOON)
+    assert (found.rows_lost, found.rpo_seconds, found.hole) == (1, 0, True)
+    assert drill.faults(found, AT) == ["a row is missing before one that came back: the write-ahead log has a hole"]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,11 @@ def test_nothing_that_came_back_is_a_loss_of_all_that_was_written() -> None:
         ({"checks": {"orders": True}}, []),
         ({"checks": {"orders": False}}, ["check `orders` is not true"]),
         ({"rows_acknowledged": 0}, ["no row was written before the restore began: nothing says what would be lost"]),
+        (
+            {"rows_lost": 10, "rpo_seconds": 3.5},
+            ["no row of this drill came back: WAL does not arrive, and the loss reaches further back than the RPO"],
+        ),
+        ({"unreadable": "invalid page"}, ["a table cannot be read: invalid page"]),
         ({"rpo_seconds": 60.0}, []),
         ({"rpo_seconds": 61.5}, ["writes of 61.5 s are lost; at most 60 s may be"]),
         ({"rto_seconds": 3600.0}, []),

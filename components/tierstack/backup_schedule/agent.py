@@ -324,6 +324,9 @@ def restore(to: Path, at: datetime | None) -> int:
         when = f"--time = {status.stamp(at)}: no base backup had ended by then" if at else "there is no base backup"
         print(f"{when}; base backups ended at: {ends}")
         return 1
+    if too_small := target.room_problems(to, start.size_bytes, target.segments_since(CATALOG / SERVER, start.begin)):
+        print("\n".join(too_small))
+        return 2
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     still_open = to.parent / f"{to.name}.open"
     say(f"what was received by now is restored: {copy_received(still_open)}")

@@ -51,7 +51,7 @@ def commands(source: Source, *, aside: str, postgres_image: str, time: str | Non
     The running database, its volume and the catalog are left as they are; `docker rm -f` and `docker volume rm` of
     `aside` remove the restored one.
     """
-    as_root = ["docker", "run", "--rm", "--user", "0:0", *_CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
+    as_root = [*_step(aside), "--user", "0:0", *_CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
     return [
         Step("make a new volume", ["docker", "volume", "create", aside]),
         # A new volume belongs to root.
@@ -69,7 +69,7 @@ def in_place_commands(
     network, so that no application sees a database that is not there yet.
     """
     data, before = f"{TARGET}/pgdata", f"{TARGET}/pgdata.before"
-    shell = ["docker", "run", "--rm", *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image]
+    shell = _shell(source, volume, aside)
     promoted = 'psql -h /tmp -U postgres -d postgres -qAtc "SELECT pg_is_in_recovery()"'
     return [
         Step("stop the database", ["docker", "stop", container]),
@@ -90,17 +90,45 @@ def in_place_commands(
     ]
 
 
+def reserve_in_place(source: Source, *, volume: str, aside: str) -> list[str]:
+    """The command before `in_place_commands`: an empty `pgdata.before`, onto which the data is then moved.
+
+    It fails where there is one, so that what `undo_in_place` puts back is never the data of an earlier restore, and so
+    that of two restores at once only one goes on.
+    """
+    return [*_shell(source, volume, aside), "mkdir", f"{TARGET}/pgdata.before"]
+
+
 def undo_in_place(source: Source, *, volume: str, container: str, aside: str) -> list[list[str]]:
-    """The commands after an `in_place_commands` that failed: the old data back in its place, and the database started.
-    Each may find nothing to do, and fail."""
+    """The commands after an `in_place_commands` that failed or was interrupted: the old data back in its place, and the
+    database started. Only after a `reserve_in_place` that succeeded.
+
+    First whatever still writes into the volume is ended: a step goes on when the client that began it is killed, and so
+    does a stop.
+    """
     data = f"{TARGET}/pgdata"
-    shell = ["docker", "run", "--rm", *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image, "sh", "-c"]
-    back = f"if [ -d {data}.before ]; then rm -rf {data} {data}.open && mv -T {data}.before {data}; fi"
-    return [["docker", "rm", "--force", aside], [*shell, back], ["docker", "start", container]]
+    put_back = f"rm -rf {data} {data}.open && mv -T {data}.before {data}"
+    # Empty: the data was not moved yet.
+    back = f"rmdir {data}.before 2>/dev/null || if [ -d {data}.before ]; then {put_back}; fi"
+    return [
+        ["docker", "rm", "--force", aside],
+        ["docker", "stop", container],
+        [*_shell(source, volume, aside), "sh", "-c", back],
+        ["docker", "start", container],
+    ]
 
 
 _CONFINED = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 _UNPRIVILEGED = ["--user", "26:26", "--read-only", "--tmpfs", "/tmp", "--init"]
+
+
+def _step(aside: str) -> list[str]:
+    """The beginning of a step in a container with the name of the restore: `docker rm --force` ends it."""
+    return ["docker", "run", "--rm", "--name", aside]
+
+
+def _shell(source: Source, volume: str, aside: str) -> list[str]:
+    return [*_step(aside), *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image]
 
 
 def _mounted(volume: str) -> list[str]:
@@ -110,7 +138,7 @@ def _mounted(volume: str) -> list[str]:
 def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
     """Restore into `data` of a volume, and start PostgreSQL on it."""
     confined = [*_UNPRIVILEGED, *_CONFINED]
-    restoring = ["docker", "run", "--rm", *confined, *_agent(source), *_mounted(volume), source.image]
+    restoring = [*_step(aside), *confined, *_agent(source), *_mounted(volume), source.image]
     running = ["docker", "run", "--detach", "--name", aside, *confined, *_mounted(volume), image]
     return [
         Step(RESTORE, [*restoring, *PYTHON, "restore", "--to", data, *(["--time", time] if time else [])]),

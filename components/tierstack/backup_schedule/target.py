@@ -3,11 +3,15 @@
 The agent in the container runs this very file. It imports the standard library only.
 """
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tierstack.backup_schedule.status import stamp
+from tierstack.backup_schedule.status import FULL_BYTES, stamp
 
+SEGMENT_BYTES = 16 * 2**20
+"""Size of a segment of WAL: PostgreSQL's default, with which the component makes its servers."""
+_MIB = 2**20
 _SHOWN = 4  # names of a directory that a message lists
 
 
@@ -53,6 +57,24 @@ def time_problems(at: datetime | None, now: datetime, received: datetime | None)
     if received is not None and at > received:
         return [f"--time = {stamp(at)}: is after the last WAL, which arrived at {stamp(received)}; {instead}"]
     return []
+
+
+def room_problems(to: Path, base_bytes: int, segments: int) -> list[str]:
+    """What forbids a restore of a base backup and of so many segments of WAL into `to`: a disk that it would fill. The
+    running database is often on the same one, and stops writing when that is full."""
+    above = next(one for one in (to, *to.parents) if one.exists())
+    needed, free = base_bytes + segments * SEGMENT_BYTES + FULL_BYTES, shutil.disk_usage(above).free
+    if free >= needed:
+        return []
+    wrong = f"has {free // _MIB:,} MiB free, and the restore needs about {needed // _MIB:,} MiB"
+    return [_problem(to, wrong, "add disk, or restore to a volume on another one")]
+
+
+def segments_since(server: Path, began: datetime) -> int:
+    """Segments of WAL that a server of Barman's has received or archived since a base backup began. In the archive they
+    are compressed, and a restore unpacks them."""
+    held = [*server.glob("streaming/*"), *server.glob("wals/*/*")]
+    return sum(one.is_file() and one.stat().st_mtime >= began.timestamp() for one in held)
 
 
 def last_received(server: Path) -> datetime | None:

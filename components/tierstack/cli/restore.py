@@ -73,7 +73,7 @@ def run(
     if in_place and not replace_data and not plan:
         raise UsageError("--in-place replaces what the database holds now. To mean it, add --replace-data")
     _, found = backups_of(cwd, stack, backups)
-    beside = aside or f"{found.at.catalog}-aside"
+    beside = aside or f"{found.at.catalog}-{'in-place' if in_place else 'aside'}"
     planned = restoring.planned(to, found.status(), found.drills(), now())
     into = f"in the place of {found.server}" if in_place else f"into the new volume {beside}"
     lines = planned.lines(now(), into)

@@ -9,7 +9,7 @@ from typing import Any
 from tierstack.backup_schedule import ledger, restore
 from tierstack.backup_schedule.recovery import OnDocker
 from tierstack.engine.project import UsageError
-from tierstack.recovery import restoring
+from tierstack.recovery import restoring, signals
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
@@ -20,16 +20,23 @@ _PREPARE = """\
 CREATE SCHEMA IF NOT EXISTS tierstack_drill;
 CREATE TABLE IF NOT EXISTS tierstack_drill.clock (id bigint PRIMARY KEY, at timestamptz NOT NULL);
 TRUNCATE tierstack_drill.clock;
+INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, extract(epoch FROM at);
 """
 _INSERT = """\
 INSERT INTO tierstack_drill.clock SELECT {}, clock_timestamp() FROM pg_sleep(0.05)
 RETURNING id, extract(epoch FROM at);
 """
-_KEPT = "SELECT id FROM tierstack_drill.clock"
-_TABLES = (
-    "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables "
-    "WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'tierstack_drill') ORDER BY 1"
-)
+_KEPT = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
+# PostgreSQL quotes the names, and its client runs what comes out. Partitions are counted, not the tables above them.
+_COUNTS = """\
+SELECT format('SELECT count(*) FROM ONLY %I.%I', nspname, relname)
+FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND relispopulated
+AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'tierstack_drill') ORDER BY nspname, relname \\gexec
+"""
+_UNLOGGED = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
+_OPTIONS = "-c statement_timeout=0 -c transaction_timeout=0 -c enable_indexonlyscan=off"
+"""The database may have limits for its clients; and an index alone says nothing of its table."""
 _MOMENT = re.compile(r"what was received by now is restored: (\S+)")
 
 
@@ -65,6 +72,10 @@ class Result:
     """Rows that the database had acknowledged by the moment."""
     rows_lost: int | None = None
     """Those of them that did not come back."""
+    hole: bool = False
+    """Whether a row is missing before one that came back."""
+    unreadable: str | None = None
+    """What PostgreSQL said of a table that could not be read."""
     tables: int | None = None
     """Tables that were read from one end to the other."""
     rows: int | None = None
@@ -94,7 +105,8 @@ def run(backups: Backups, name: str, tell: Tell) -> Result:
         database=backups.at.database,
     )
     try:
-        _carry_out(backups, aside, result, tell)
+        with signals.ending_as_interrupts():
+            _carry_out(backups, aside, result, tell)
         result.why = faults(result, backups.at)
         result.result = ledger.BAD if result.why else ledger.GOOD
     except CommandError as error:
@@ -103,14 +115,15 @@ def run(backups: Backups, name: str, tell: Tell) -> Result:
         result.why = ["it was interrupted"]
         raise
     finally:
-        restoring.remove(backups.host, aside)
-        result.ended_at = _stamp(now())
-        backups.record(result.as_entry())
+        with signals.held_back():
+            restoring.remove(backups.host, aside)
+            result.ended_at = _stamp(now())
+            backups.record(result.as_entry())
     return result
 
 
 def _refuse_beside_another(host: Host, aside: str) -> None:
-    if host.succeeds(["docker", "inspect", aside]) and restoring.runs(host, aside):
+    if restoring.begun(host, aside):
         raise UsageError(f"another drill of these backups runs: container {aside}. To end it: docker rm -f {aside}")
     restoring.remove(host, aside)  # what an interrupted one left
 
@@ -122,9 +135,8 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
     if not base:
         raise CommandError("there is no base backup yet, or the agent does not run: see `tierstack status`")
     result.base_backup, result.size_bytes = base["id"], base["size_bytes"]
-    live = ["docker", "exec", "-i", backups.server, "psql", "-h", "/tmp", "-U", "postgres", "-d", at.database]
-    live += ["-qAt", "-v", "ON_ERROR_STOP=1"]
-    host.run(live, _PREPARE)
+    live = _client(backups.server, at.database)
+    first = acknowledged(host.run(live, _PREPARE))
     writer = host.start(live, _inserts())
     try:
         tell("rows are written with a clock, and restored aside:")
@@ -140,8 +152,8 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
         raise CommandError("the agent is older than this command: `tierstack up` first")
     moment = datetime.fromisoformat(found[1])
     result.moment = _stamp(moment)
-    kept = {int(one) for one in _asked(backups, aside, _KEPT).split()}
-    measure(result, acknowledged(printed), kept, moment)
+    kept = acknowledged(_asked(backups, aside, _KEPT))
+    measure(result, [*first, *acknowledged(printed)], kept, moment)
     _look(backups, aside, result, tell)
 
 
@@ -160,12 +172,19 @@ def acknowledged(printed: str) -> list[Row]:
     return rows
 
 
-def measure(result: Result, rows: Sequence[Row], kept: "set[int]", moment: datetime) -> None:
-    """What a loss at the moment would have cost, by the database's own clock, which is that of the agent's host."""
+def measure(result: Result, rows: Sequence[Row], kept: Sequence[Row], moment: datetime) -> None:
+    """What a loss at the moment would have cost, by the database's own clock, which is that of the agent's host.
+
+    A row is back where its time is too: a restore that ends before this drill holds the rows of the one before, which
+    have the same ids.
+    """
     before = [row for row in rows if row.at <= moment.timestamp()]
-    back = [row for row in before if row.id in kept]
+    back = [row for row in before if row in set(kept)]
     result.rows_acknowledged = len(before)
     result.rows_lost = len(before) - len(back)
+    result.hole = (
+        bool(back) and max(row.id for row in back) > min((row.id for row in before if row not in back), default=0) > 0
+    )
     if before:
         newest = max(row.at for row in back) if back else min(row.at for row in before)
         result.rpo_seconds = round(max(row.at for row in before) - newest, 3)
@@ -173,24 +192,44 @@ def measure(result: Result, rows: Sequence[Row], kept: "set[int]", moment: datet
 
 def _look(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
     """Read every table, and ask what the configuration asks."""
-    tables = _asked(backups, aside, _TABLES).splitlines()
-    result.tables, result.rows = len(tables), 0
-    for table in tables:
-        count = f"SELECT count(*) FROM {table}"  # noqa: S608  # a name that PostgreSQL quoted
-        result.rows += int(_asked(backups, aside, count))
+    try:
+        counts = [int(one) for one in backups.host.run(_client(aside, backups.at.database), _COUNTS).split()]
+    except CommandError as error:
+        if not restoring.runs(backups.host, aside):
+            raise
+        result.unreadable = str(error)
+        return
+    result.tables, result.rows = len(counts), sum(counts)
     tell(f"  read {result.tables} tables, {result.rows:,} rows")
+    if unlogged := int(_asked(backups, aside, _UNLOGGED)):
+        tell(f"  {unlogged} of them are UNLOGGED: PostgreSQL brings those back empty, from any backup")
     for name, statement in backups.at.checks.items():
         result.checks[name] = _asked(backups, aside, statement).strip() == "t"
         tell(f"  check {name}: {'true' if result.checks[name] else 'not true'}")
 
 
 def _asked(backups: Backups, aside: str, statement: str) -> str:
-    return backups.host.run(restore.query(aside, backups.at.database, statement))
+    return backups.host.run(_client(aside, backups.at.database), statement)
+
+
+def _client(container: str, database: str) -> list[str]:
+    """PostgreSQL's client in a server's container, which reads statements."""
+    given = ["docker", "exec", "-i", "-e", f"PGOPTIONS={_OPTIONS}", container]
+    return [*given, "psql", "-h", "/tmp", "-U", "postgres", "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1"]
 
 
 def faults(result: Result, at: OnDocker) -> list[str]:
     """What is wrong with what a drill found."""
     found = [f"check `{name}` is not true" for name, ok in result.checks.items() if not ok]
+    if result.unreadable:
+        found.append(f"a table cannot be read: {result.unreadable}")
+    if result.hole:
+        found.append("a row is missing before one that came back: the write-ahead log has a hole")
+    if result.rows_acknowledged and result.rows_lost == result.rows_acknowledged:
+        # How far back the loss reaches, the rows of a few seconds cannot say.
+        found.append(
+            "no row of this drill came back: WAL does not arrive, and the loss reaches further back than the RPO"
+        )
     if not result.rows_acknowledged:
         found.append("no row was written before the restore began: nothing says what would be lost")
     if (result.rpo_seconds or 0) > at.max_lost_seconds:

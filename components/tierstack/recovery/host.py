@@ -19,7 +19,8 @@ class CommandError(UsageError):
 
 @dataclass(frozen=True)
 class Host:
-    """A Docker host."""
+    """A Docker host. Its commands have sessions of their own: a Ctrl-C reaches the command that runs them, which then
+    decides what has to be put back, and not Docker's client in the middle of that."""
 
     address: str | None
     """Of its daemon. None: that of the environment."""
@@ -45,7 +46,9 @@ class Host:
 
     def run(self, command: Sequence[str], stdin: str | None = None) -> str:
         """What a command prints. Raises CommandError where it fails."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, input=stdin)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, input=stdin, start_new_session=True
+        )
         if done.returncode:
             said = (done.stdout + done.stderr).strip()[-_SHOWN:]
             raise CommandError(f"`{_short(command)}` failed with exit code {done.returncode}: {said}")
@@ -53,7 +56,7 @@ class Host:
 
     def succeeds(self, command: Sequence[str]) -> bool:
         """Whether a command succeeds; what it prints is of no interest."""
-        return not subprocess.run(command, env=self.environment, capture_output=True).returncode
+        return not subprocess.run(command, env=self.environment, capture_output=True, start_new_session=True).returncode
 
     def start(self, command: Sequence[str], stdin: str) -> "subprocess.Popen[str]":
         """A command that goes on beside the next ones and reads `stdin`."""
@@ -64,6 +67,7 @@ class Host:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         assert process.stdin
         process.stdin.write(stdin)

@@ -1,5 +1,7 @@
 """A restore: what it will do, and its steps."""
 
+import contextlib
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,8 @@ from typing import Any
 
 from tierstack.backup_schedule import ledger, restore
 from tierstack.engine.project import UsageError
-from tierstack.recovery.found import Backups
+from tierstack.recovery import signals
+from tierstack.recovery.found import DATA, Backups
 from tierstack.recovery.host import CommandError, Host
 
 _MIB = 2**20
@@ -83,9 +86,10 @@ def run(host: Host, steps: Sequence[restore.Step], tell: Tell) -> dict[str, str]
     return said
 
 
-def await_promotion(host: Host, aside: str, database: str) -> None:
+def await_promotion(host: Host, aside: str) -> None:
     """Wait until the restored server has replayed everything and takes writes. Raises CommandError where it ended."""
-    asks = restore.query(aside, database, "SELECT pg_is_in_recovery()")
+    # Not that of the shop: at the moment that was asked for there may have been none.
+    asks = restore.query(aside, "postgres", "SELECT pg_is_in_recovery()")
     while True:
         try:
             if host.run(asks).strip() == "f":
@@ -95,6 +99,17 @@ def await_promotion(host: Host, aside: str, database: str) -> None:
                 log = host.run(["docker", "logs", "--tail", "20", aside])
                 raise CommandError(f"the restored PostgreSQL ended: {log or 'see `docker logs`'}") from None
         time.sleep(0.2)
+
+
+def begun(host: Host, container: str) -> bool:
+    """Whether a container is there and has not ended: a busy daemon takes seconds from making it to running it."""
+    try:
+        return host.run(["docker", "inspect", "--format", "{{.State.Status}}", container]).strip() in (
+            "created",
+            "running",
+        )
+    except CommandError:
+        return False
 
 
 def runs(host: Host, container: str) -> bool:
@@ -115,25 +130,68 @@ def put_aside(backups: Backups, aside: str, to: datetime | None, tell: Tell) -> 
     """Restore into a new volume and a container of the same name; what the steps printed. The running database is not
     touched."""
     steps = restore.commands(backups.at.source, aside=aside, postgres_image=backups.postgres_image(), time=_text(to))
-    said = run(backups.host, steps, tell)
-    began = time.monotonic()
-    await_promotion(backups.host, aside, backups.at.database)
+    try:
+        with signals.ending_as_interrupts():
+            said = run(backups.host, steps, tell)
+            began = time.monotonic()
+            await_promotion(backups.host, aside)
+    except KeyboardInterrupt:  # a step goes on when the client that began it is killed
+        with signals.held_back():
+            remove(backups.host, aside)
+        raise
     tell(f"  replay the write-ahead log: {time.monotonic() - began:.1f} s")
     return said
 
 
 def put_in_place(backups: Backups, aside: str, to: datetime | None, tell: Tell) -> None:
-    """Restore in the place of the database. Where that fails, its own data is put back, and it is started again."""
-    at = backups.at
+    """Restore in the place of the database. Where that fails, or is interrupted, its own data is put back, and it is
+    started again. Raises UsageError, with nothing touched, where an earlier restore left its `pgdata.before`."""
+    at, host = backups.at, backups.host
     names = {"volume": backups.data_volume(), "container": backups.server, "aside": aside}
     steps = restore.in_place_commands(at.source, **names, postgres_image=backups.postgres_image(), time=_text(to))
+    with signals.ending_as_interrupts():
+        with signals.held_back():
+            _reserve(backups, names["volume"], aside)
+        try:
+            run(host, steps, tell)
+        except BaseException:  # an interrupt too: a database that stays stopped is worse than one that was not restored
+            with signals.held_back():
+                _undo(backups, names, tell)
+            raise
+
+
+def _reserve(backups: Backups, volume: str, aside: str) -> None:
+    """Make sure that a `pgdata.before` will be that of this restore."""
+    if backups.host.succeeds(["docker", "inspect", aside]):
+        raise UsageError(
+            f"another restore in place runs, or was killed: container {aside}. If none runs: docker rm -f {aside}"
+        )
     try:
-        run(backups.host, steps, tell)
-    except BaseException:  # an interrupt too: a database that stays stopped is worse than one that was not restored
-        tell("  it failed: the old data goes back")
-        for command in restore.undo_in_place(at.source, **names):
-            backups.host.succeeds(command)
-        raise
+        backups.host.run(restore.reserve_in_place(backups.at.source, volume=volume, aside=aside))
+    except CommandError as error:
+        if "File exists" not in str(error):
+            raise
+        raise UsageError(
+            f"volume {volume} holds `pgdata.before`, the data that an earlier restore replaced. Nothing was changed. "
+            f"When nobody needs it: docker exec {backups.server} rm -r {DATA}/pgdata.before"
+        ) from None
+
+
+def _undo(backups: Backups, names: Mapping[str, str], tell: Tell) -> None:
+    """Put the old data back, and say whether that worked; who listens may be gone already."""
+    commands = restore.undo_in_place(backups.at.source, **names)
+    failed = [command for command in commands if not backups.host.succeeds(command)]
+    server = names["container"]
+    lines = ["  it failed: the old data goes back"]
+    # Only the first may fail: there may be no container to remove.
+    if failed[:1] == commands[:1]:
+        failed = failed[1:]
+    if failed or not runs(backups.host, server):
+        lines.append(f"  {server} was not brought back. Its data is in {names['volume']}, as pgdata.before or pgdata.")
+        lines += [f"  by hand: {shlex.join(command)}" for command in commands]
+    with contextlib.suppress(OSError):  # a pipe that Ctrl-C ended too, a terminal that was closed
+        for line in lines:
+            tell(line)
 
 
 def _text(to: datetime | None) -> str | None:

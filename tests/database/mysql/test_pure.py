@@ -53,6 +53,12 @@ def test_the_tiers(tier: Tier, pool: int, redo: int) -> None:
     assert found["innodb_redo_log_capacity"] == f"{redo}M"
 
 
+@pytest.mark.parametrize(("memory_mb", "packet"), [(768, "16M"), (2048, "32M"), (4096, "64M"), (65536, "64M")])
+def test_a_large_statement_fits_into_memory(memory_mb: int, packet: str) -> None:
+    size = dataclasses.replace(SIZE, memory_mb=memory_mb)
+    assert sizing.server_settings(size)["max_allowed_packet"] == packet
+
+
 @given(sizes())
 def test_the_pool_leaves_the_reserved_connections(size: DatabaseSize) -> None:
     pool = sizing.pool_size(size)
