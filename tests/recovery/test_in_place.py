@@ -34,8 +34,8 @@ class Volume(Host):
             self.end()
         if "{{json .Mounts}}" in said:
             return '[{"Name": "data", "Destination": "/var/lib/postgresql/data"}]'
-        if "{{.State.Running}}" in said:
-            return "true" if self.ran[-2].endswith("start shop-db-primary") else "false"
+        if "{{.State.Status}}" in said:
+            return "running" if self.ran[-2].endswith("start shop-db-primary") else "exited"
         if "data:/restore" not in said or "--detach" in command:
             return ""
         if " restore --to " in said:

@@ -77,7 +77,7 @@ def _evicted(args: AppClusterArgs) -> Iterator[Diagnostic]:
         if role.queue and _evicts(stores.get(role.queue.redis or "")):
             path = f"roles.{name}.queue.list_name"
             yield said(path, role.queue.list_name, "jobs", role.queue.redis or "")
-    for path, variables in _environments(args):
+    for path, variables in environments(args):
         for key, which in _KEEPS.items():
             if variables.get(key, "").lower() != "redis":
                 continue
@@ -95,7 +95,7 @@ def _evicts(link: RedisConnection | None) -> bool:
     return link is not None and link.evicts
 
 
-def _environments(args: AppClusterArgs) -> Iterator[tuple[str, Mapping[str, str]]]:
+def environments(args: AppClusterArgs) -> Iterator[tuple[str, Mapping[str, str]]]:
     """The variables of all processes, and those of single roles, with their places."""
     yield "environment", args.environment or {}
     yield from ((f"roles.{name}.environment", role.environment or {}) for name, role in (args.roles or {}).items())

@@ -10,7 +10,7 @@ from tierstack.engine.parts import is_on_docker
 from tierstack.engine.project import Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.run import Engine, engine
 from tierstack.engine.target import Target, on
-from tierstack.platform import Platform, daemon
+from tierstack.platform import Platform, claim, daemon
 from tierstack.stack.protocol import CheckReport
 
 
@@ -89,7 +89,7 @@ def refuse_if_applied(project: Project, stack: str, found: Aim) -> None:
 
 
 _INSTEAD = {
-    Target.DOCKER: "Start Docker, or set `platform.docker_host` or DOCKER_HOST; "
+    Target.DOCKER: f"{claim.TO_REACH}; "
     "to write Kubernetes manifests instead: `tierstack up -s {stack} --platform render`.",
     Target.KUBERNETES: "Set KUBECONFIG; to write manifests instead: `tierstack up -s {stack} --platform render`.",
 }
@@ -119,8 +119,7 @@ def _judged(stack: str, found: Aim) -> Aim:
 def _no_docker(platform: Platform) -> str | None:
     if daemon.answers(platform.docker_host):
         return None
-    address = platform.docker_host or os.environ.get("DOCKER_HOST") or "the default socket"
-    return f"no Docker daemon answers at {address}"
+    return claim.unanswered(platform.docker_host)
 
 
 def _no_cluster(_platform: Platform) -> str | None:

@@ -177,7 +177,7 @@ _NO_SPACE = re.compile(r"(\s*(?:- )?)([\w:-]*\w):((?!//)\S.*)")
 
 
 def _likely(problem: str, stop: Place | None, start: Place | None, lines: list[str]) -> str | None:
-    """The slip that most likely made the parser stop, in the words of who wrote the file. None: none is likely."""
+    """The mistake that most likely made the parser stop, in the terms of the file. None: no likely one is known."""
     assert stop
     row, column = stop
     here, number = lines[row] if row < len(lines) else "", row + 1

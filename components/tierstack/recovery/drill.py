@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tierstack.backup_schedule import ledger, restore
 from tierstack.backup_schedule.recovery import OnDocker
+from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring, signals
 from tierstack.recovery.found import Backups, now
@@ -99,7 +100,7 @@ def run(backups: Backups, name: str, tell: Tell) -> Result:
     _refuse_beside_another(backups.host, aside)
     result = Result(
         result=ledger.NOT_VERIFIED,
-        began_at=_stamp(began),
+        began_at=stamp(began),
         ended_at="",
         backups=name,
         database=backups.at.database,
@@ -117,7 +118,7 @@ def run(backups: Backups, name: str, tell: Tell) -> Result:
     finally:
         with signals.held_back():
             restoring.remove(backups.host, aside)
-            result.ended_at = _stamp(now())
+            result.ended_at = stamp(now())
             backups.record(result.as_entry())
     return result
 
@@ -151,7 +152,7 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
     if not found:
         raise CommandError("the agent is older than this command: `tierstack up` first")
     moment = datetime.fromisoformat(found[1])
-    result.moment = _stamp(moment)
+    result.moment = stamp(moment)
     kept = acknowledged(_asked(backups, aside, _KEPT))
     measure(result, [*first, *acknowledged(printed)], kept, moment)
     _look(backups, aside, result, tell)
@@ -179,12 +180,12 @@ def measure(result: Result, rows: Sequence[Row], kept: Sequence[Row], moment: da
     have the same ids.
     """
     before = [row for row in rows if row.at <= moment.timestamp()]
-    back = [row for row in before if row in set(kept)]
+    there = set(kept)
+    back = [row for row in before if row in there]
+    lost = [row for row in before if row not in there]
     result.rows_acknowledged = len(before)
-    result.rows_lost = len(before) - len(back)
-    result.hole = (
-        bool(back) and max(row.id for row in back) > min((row.id for row in before if row not in back), default=0) > 0
-    )
+    result.rows_lost = len(lost)
+    result.hole = bool(back) and max(row.id for row in back) > min((row.id for row in lost), default=0) > 0
     if before:
         newest = max(row.at for row in back) if back else min(row.at for row in before)
         result.rpo_seconds = round(max(row.at for row in before) - newest, 3)
@@ -254,7 +255,3 @@ def _line(one: Mapping[str, Any]) -> str:
 
 def _figure(seconds: float | None) -> str:
     return "?" if seconds is None else f"{seconds:g} s"
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")

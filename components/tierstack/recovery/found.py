@@ -9,10 +9,11 @@ from typing import Any
 from tierstack.backup_schedule import agent, ledger, recovery
 from tierstack.backup_schedule.restore import catalog_of
 from tierstack.core.errors import nearest
+from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.engine.project import UsageError
 from tierstack.recovery.host import CommandError, Host
 
-DATA = "/var/lib/postgresql/data"
+DATA = POSTGRESQL.data_directory
 """Where the server has its volume."""
 TYPE = "tierstack:index:BackupSchedule"
 

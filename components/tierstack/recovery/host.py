@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tierstack.engine.project import UnreachableError, UsageError
+from tierstack.platform import claim, daemon
 
 _SHOWN = 1500  # characters of what a command printed that a message repeats: the end, where the cause is
 
@@ -34,15 +35,8 @@ class Host:
         """Raise UnreachableError where commands cannot be run."""
         if shutil.which("docker") is None:
             raise UnreachableError("Docker's command-line client (`docker`) is not on the PATH: install it")
-        done = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            where = self.address or os.environ.get("DOCKER_HOST") or "the default socket"
-            raise UnreachableError(f"no Docker daemon answers at {where}: {done.stderr.strip()[-_SHOWN:]}")
+        if not daemon.answers(self.address):
+            raise UnreachableError(f"{claim.unanswered(self.address)}. {claim.TO_REACH}")
 
     def run(self, command: Sequence[str], stdin: str | None = None) -> str:
         """What a command prints. Raises CommandError where it fails."""

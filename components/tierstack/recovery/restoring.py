@@ -103,21 +103,20 @@ def await_promotion(host: Host, aside: str) -> None:
 
 def begun(host: Host, container: str) -> bool:
     """Whether a container is there and has not ended: a busy daemon takes seconds from making it to running it."""
-    try:
-        return host.run(["docker", "inspect", "--format", "{{.State.Status}}", container]).strip() in (
-            "created",
-            "running",
-        )
-    except CommandError:
-        return False
+    return _state(host, container) in ("created", "running")
 
 
 def runs(host: Host, container: str) -> bool:
     """Whether a container is there and runs."""
+    return _state(host, container) == "running"
+
+
+def _state(host: Host, container: str) -> str | None:
+    """`created`, `running`, `exited` and so on (Docker Engine API). None: there is no such container."""
     try:
-        return host.run(["docker", "inspect", "--format", "{{.State.Running}}", container]).strip() == "true"
+        return host.run(["docker", "inspect", "--format", "{{.State.Status}}", container]).strip()
     except CommandError:
-        return False
+        return None
 
 
 def remove(host: Host, aside: str) -> None:

@@ -125,13 +125,9 @@ def secrets_in_environment(plan: Plan, config: Mapping[str, Any], secret_keys: f
     """Environment variables that most likely hold a secret in plaintext."""
     found: list[Diagnostic] = []
     for one, app in plan.apps:
-        groups = {
-            "": app.environment,
-            **{f"roles.{name}.": role.environment for name, role in (app.roles or {}).items()},
-        }
-        for group, variables in groups.items():
-            for name, value in (variables or {}).items():
-                place = key_of(config, *steps(f"{one.path}.{group}environment"), name)
+        for path, variables in of_application.environments(app):
+            for name, value in variables.items():
+                place = key_of(config, *steps(f"{one.path}.{path}"), name)
                 # The engine hands encrypted values over as they are, and tells only below which key there are some.
                 encrypted = value == MASKED or (place[0] in secret_keys and MASKED not in str(config[place[0]]))
                 if encrypted or not is_secret(name, value):

@@ -106,7 +106,8 @@ def primary_sh(size: DatabaseSize) -> str:
     """Start script of the server."""
     ask = " ".join(local("mysql", SUPERUSER))
     return f"""\
-# Starts the server: makes its files if there are none, then serves. Beside it, binary logs are kept within their room.
+# Starts the server: makes its files if there are none, then serves. A loop beside it deletes the oldest binary logs
+# once they exceed their limit.
 set -eu
 umask 077
 data={DATA}

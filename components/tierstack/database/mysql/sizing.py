@@ -64,7 +64,7 @@ def connection_buffer_kb(size: DatabaseSize) -> int:
 
 
 def binary_log_mb(size: DatabaseSize) -> int:
-    """MiB of binary logs that are kept: half of the log's room."""
+    """MiB of binary logs that are kept: half of `wal_storage_gb`."""
     return size.wal_storage_gb * 1024 // 2
 
 
@@ -72,9 +72,9 @@ def server_settings(size: DatabaseSize, further: dict[str, str] | None = None) -
     """Settings of my.cnf for a server of this size, with the `further` ones laid over them.
 
     - innodb_buffer_pool_size, innodb_buffer_pool_instances: see `buffer_pool_mb`.
-    - innodb_redo_log_capacity: a quarter of the log's room, from 128 MiB to 8 GiB (larger means fewer checkpoints and a
-      longer recovery).
-    - max_binlog_size: 1/32 of the log's room, from 16 MiB to 512 MiB; what is kept, see `binary_log_mb`.
+    - innodb_redo_log_capacity: a quarter of `wal_storage_gb`, from 128 MiB to 8 GiB (larger means fewer checkpoints
+      and a longer recovery).
+    - max_binlog_size: 1/32 of `wal_storage_gb`, from 16 MiB to 512 MiB; what is kept, see `binary_log_mb`.
     - sort_buffer_size, join_buffer_size: see `connection_buffer_kb`.
     - max_allowed_packet: 1/64 of memory, from 16 MiB to the server's 64 MiB. A statement takes about ten times its size
       (measured with 9.7: 250 MiB for 24 MiB), and a larger one would end the server, with all clients, by its limit.

@@ -36,7 +36,7 @@ def server_settings(size: DatabaseSize, further: dict[str, str] | None = None) -
     - work_mem: a quarter of memory divided by the connections that can run at once; hash tables may take twice that
       (hash_mem_multiplier). At least 1 MiB.
     - maintenance_work_mem: 1/16 of memory, from 32 MiB to 1 GiB; three autovacuum workers may each take it.
-    - max_wal_size: a quarter of the log's room, from 512 MiB to 8 GiB (larger means fewer checkpoints and a longer
+    - max_wal_size: a quarter of `wal_storage_gb`, from 512 MiB to 8 GiB (larger means fewer checkpoints and a longer
       recovery). max_slot_wal_keep_size: half of it, so that an abandoned slot cannot fill the volume.
     """
     memory, wal_mb = size.memory_mb, size.wal_storage_gb * 1024
