@@ -30,6 +30,10 @@ from toolchain.pins import load as load_pins
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))? ?=*$")
+UNGREEN = re.compile(r"^(?:FAILED|ERROR) (?:tests/\S+|collecting .*)(?: - .*)?$")
+"""A line of pytest's short summary: which test, and the first line of what was wrong."""
+TOLD = 20
+"""Such lines in the summary at most: what prints this run may keep its end alone."""
 CAPABILITIES = {"SYS_ADMIN": 21, "NET_ADMIN": 12}
 """What root needs to start containers: linux/capability.h."""
 POLITE_SECONDS = 60
@@ -52,16 +56,29 @@ class Result:
     outcome: str
     detail: str
     seconds: float = 0.0
+    tests: tuple[str, ...] = ()
+    """The tests that were not green, each with what was wrong."""
 
     def __str__(self) -> str:
         took = f" ({self.seconds / 60:.0f} min)" if self.seconds >= 60 else ""
-        return f"{self.outcome:<8} {self.name}{took}: {self.detail}"
+        more = [f"and {len(self.tests) - TOLD} more"] if len(self.tests) > TOLD else []
+        lines = [f"{self.outcome:<8} {self.name}{took}: {self.detail}", *self.tests[:TOLD], *more]
+        return "\n         ".join(lines)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a program's output, without colours."""
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines()]
 
 
 def closing_line(text: str) -> str:
     """The last line in which pytest says how many tests passed, or ""."""
-    lines = (re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines())
-    return next((line for line in reversed(list(lines)) if CLOSING.match(line)), "")
+    return next((line for line in reversed(_lines(text)) if CLOSING.match(line)), "")
+
+
+def ungreen(text: str) -> tuple[str, ...]:
+    """The tests that pytest says failed, each with its reason, shortened."""
+    return tuple(dict.fromkeys(line[:300] for line in _lines(text) if UNGREEN.match(line)))
 
 
 def counts(line: str) -> Counter[str]:
@@ -126,8 +143,8 @@ class Run:
         """Minutes until the run has to be over."""
         return self.plan.minutes["total"] - self.seconds() / 60
 
-    def add(self, name: str, outcome: str, detail: str, seconds: float = 0.0) -> None:
-        self.results.append(Result(name, outcome, detail, seconds))
+    def add(self, name: str, outcome: str, detail: str, seconds: float = 0.0, tests: tuple[str, ...] = ()) -> None:
+        self.results.append(Result(name, outcome, detail, seconds, tests))
 
     def command(self, *command: str, minutes: float) -> tuple[int | None, str]:
         """Exit code (None: out of time) and output of a command; its output is passed on as it comes.
@@ -165,7 +182,7 @@ class Run:
         else:  # it never came to tests
             detail = next((one.strip() for one in reversed(said.splitlines()) if one.strip()), f"exit code {code}")
         good = code == 0 and (not tests or counts(line)["passed"] > 0)
-        self.add(name, PASSED if good else FAILED, detail, time.monotonic() - began)
+        self.add(name, PASSED if good else FAILED, detail, time.monotonic() - began, () if good else ungreen(said))
         return good
 
     def set_up(self, *groups: str, minutes: float) -> str:

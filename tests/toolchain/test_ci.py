@@ -209,6 +209,28 @@ def test_the_last_lines_say_what_was_not_run_and_the_very_last_is_pytest_s() -> 
     assert failed[-1] == "===== 8 passed, 2 deselected, 1 error in 125.50s (0:02:05) ====="
 
 
+def test_the_summary_names_the_tests_that_were_not_green_and_why() -> None:
+    said = (
+        "\x1b[31mFAILED\x1b[0m tests/a/test_b.py::test_c - AssertionError: 1 != 2\n"
+        "ERROR tests/d/test_e.py::test_f - tests.kills.Timeout: 60 s\n"
+        "ERROR: a line of a program's own\n"
+        "== 1 failed, 5 passed, 1 error in 2.00s =="
+    )
+    tests = ci.ungreen(said)
+    assert tests == (
+        "FAILED tests/a/test_b.py::test_c - AssertionError: 1 != 2",
+        "ERROR tests/d/test_e.py::test_f - tests.kills.Timeout: 60 s",
+    )
+    told = str(Result("docker", FAILED, ci.closing_line(said), 61, tests)).splitlines()
+    assert told == [
+        "FAILED   docker (1 min): == 1 failed, 5 passed, 1 error in 2.00s ==",
+        *(f"         {t}" for t in tests),
+    ]
+    many = str(Result("docker", FAILED, "x", tests=tuple(f"FAILED tests/{n}" for n in range(25)))).splitlines()
+    assert len(many) == 22
+    assert many[-1].strip() == "and 5 more"
+
+
 def test_a_failed_set_up_of_system_packages_names_the_reason(run: ci.Run, program: Program) -> None:
     program("apt-get", "echo unable to locate >&2; exit 100")
     with pytest.raises(SetupError, match="unable to locate"):

@@ -113,15 +113,21 @@ def held(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     The SDK sends no registration before the program's own code has ended, or calls a function of a provider. What is
     constructed later, as in an `apply`, waits for its own names alone.
     """
-    run = current_run()
-
-    async def passed() -> list[pulumi.Resource]:
-        raise_verdict(run)
-        return []
-
     # As an option it leaves no trace in the state.
-    waiting = pulumi.ResourceOptions(depends_on=pulumi.Output.from_input(passed()))
+    waiting = pulumi.ResourceOptions(depends_on=[cast(Any, _Verdict(current_run()))])
     return pulumi.ResourceOptions.merge(copy.copy(opts or pulumi.ResourceOptions()), waiting)
+
+
+class _Verdict:
+    """Nothing to depend on, or an error. Not a coroutine: Python complains of one that nobody came to await, as where
+    the program has failed before."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __await__(self) -> Generator[None, None, None]:
+        raise_verdict(self._run)
+        yield from ()
 
 
 def raise_verdict(run: Run) -> None:
