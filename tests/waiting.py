@@ -1,8 +1,11 @@
 """Waiting for what another process does, and a free port to listen on: what tests of real servers share."""
 
+import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
@@ -23,8 +26,34 @@ def until(
     return answer
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens; another process may take it before the caller does."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port of 127.0.0.1 on which nobody listens, another one at each call.
+
+    It is none that the kernel gives to whoever asks for any: every program of the engine does, and took one that a
+    container was about to listen on.
+    """
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(LOWEST_PORT, _dynamic_ports()[0])
+        if port in _given:
+            continue
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
+    raise AssertionError("no free port")
+
+
+LOWEST_PORT = 10_000
+"""Below it are the ports of well-known servers, which may start at any moment."""
+
+
+def _dynamic_ports() -> tuple[int, int]:
+    """The ports that a socket gets which asks for none, of ip(7); IANA's on a system that does not tell."""
+    try:
+        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    except OSError:
+        return 49152, 65535
+    return max(int(low), LOWEST_PORT + 1000), int(high)

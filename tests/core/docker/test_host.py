@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import Stack, containers_of, docker_client, image
+from tests.waiting import free_port
 from tierstack.platform import files
 
 SECRET = "Geheim-4711"
@@ -22,10 +23,9 @@ SECRET = "Geheim-4711"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The program, up; later tests change it in the order in which they stand here."""
     client = docker_client()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {"NAME": f"t-{uuid.uuid4().hex[:8]}", "IMAGE": image("php:8.4"), "SECRET": SECRET, "PORT": str(port)}
+    environment = {
+        "NAME": f"t-{uuid.uuid4().hex[:8]}", "IMAGE": image("php:8.4"), "SECRET": SECRET, "PORT": str(free_port())
+    }  # fmt: skip
     stack = Stack(tmp_path_factory.mktemp("host"), environment=environment)
     name = environment["NAME"]
     try:
@@ -173,9 +173,10 @@ def test_every_update_fails_until_the_container_is_healthy(stack: Stack, change:
 
 def test_a_start_that_failed_is_tried_again(stack: Stack, change: Any) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        port = free_port()
+        other.bind(("127.0.0.1", port))
         other.listen()
-        change("PORT", str(other.getsockname()[1]))
+        change("PORT", str(port))
         assert "address already in use" in stack.up(check=False)
         assert "address already in use" in stack.up(check=False)
     stack.up()
