@@ -11,7 +11,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PINS_FILE = HERE / "pins.toml"
-GROUPS = ("core", "test", "images", "cluster")
+GROUPS = ("core", "test", "images", "cluster", "database")
 
 # No cgo: no C compiler needed, and binaries that run in any image. No profile: a profile in one main
 # package would recompile everything below it. No DWARF: nobody debugs these, and compiling is faster.
