@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.dns_records.publish import test_publish_args as publish
 from tests.dns_records.zone import test_judged_zones as judged_zones
 from tests.dns_records.zone import test_wrong_zones as wrong_zones
 from tests.gateway import test_args as gateway
+from tests.migration import cases as migration
 from tests.mta_sts_host import test_args as mta_sts_host
 from tests.object_storage import test_object_storage as object_storage
 from tests.redis_cluster import test_wrong_args as redis_cluster
@@ -35,6 +37,7 @@ from tierstack.dns_records import DNSRecordsArgs
 from tierstack.dns_records import rules as dns_rules
 from tierstack.dns_records.publish import args as publish_args
 from tierstack.dns_records.zone.check import check_zone
+from tierstack.migration.lexer import Engine
 from tierstack.stack import rulebook
 
 pytestmark = pytest.mark.graph
@@ -58,6 +61,11 @@ def _publish() -> Said:
         yield args.problems()
 
 
+def _migration(engine: Engine) -> Said:
+    for case in migration.cases(engine):
+        yield [one.diagnostic for one in migration.judged(case).findings]
+
+
 RUNS: dict[str, Callable[[], Said]] = {
     "app_cluster/wrong_args.yaml": _app_cluster,
     "backup_schedule/wrong.yaml": lambda: map(backup_schedule.problems_of, backup_schedule.TABLE["cases"]),
@@ -73,6 +81,7 @@ RUNS: dict[str, Callable[[], Said]] = {
         check_zone(wrong_zones.zone_of(one), wrong_zones.DOMAIN) for one in wrong_zones.DATA["cases"]
     ),
     "gateway/wrong_args.yaml": lambda: (gateway.error_of(one).problems for one in gateway.CASES),
+    **{f"migration/{one}.yaml": partial(_migration, one) for one in Engine},
     "mta_sts_host/wrong_args.yaml": lambda: (mta_sts_host.error_of(one).problems for one in mta_sts_host.CASES),
     "object_storage/wrong.yaml": lambda: map(object_storage.problems_of, object_storage.TABLE["cases"]),
     "redis_cluster/wrong.yaml": lambda: map(redis_cluster.problems_of, redis_cluster.TABLE["cases"]),

@@ -21,6 +21,7 @@ _VERBS = (
     "down",
     "topology",
     "rule",
+    "migration",
     "dns",
     "certificates",
 )

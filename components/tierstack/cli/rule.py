@@ -55,7 +55,7 @@ def _all(json: bool) -> None:
 
 
 def _explain(rule: Rule) -> None:
-    accepted = "can be accepted with `ignore`" if rule.ignorable else "cannot be ignored"
+    accepted = rule.accepted or ("can be accepted with `ignore`" if rule.ignorable else "cannot be ignored")
     about = f"({', '.join(rule.severities)}; {accepted})"
     show.say(f"{show.bold(rule.code)} {show.dim(about)}")
     show.say(f"  {rule.guards}")

@@ -50,6 +50,8 @@ class Rule:
     """An example of what it refuses. Empty: there is none."""
     right: str = ""
     """The same, as it should be. Empty: there is none."""
+    accepted: str = ""
+    """How what it says can be accepted, as a clause. Empty: by `ignore` alone, or not at all."""
     module: str
     """Where it is declared."""
 
@@ -66,6 +68,7 @@ def declare(
     why: str = "",
     wrong: str = "",
     right: str = "",
+    accepted: str = "",
     module: str | None = None,
 ) -> Rule:
     """Add a rule. Without `severities` it gives errors. `ignorable` None: where it never gives an error. `module` None:
@@ -82,6 +85,7 @@ def declare(
         why=why,
         wrong=wrong,
         right=right,
+        accepted=accepted,
         module=module or calling_module(),
     )
     return _RULES[code]

@@ -1,0 +1,167 @@
+"""The guard: statements in, findings out (pure)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tierstack.core.diagnostics import Diagnostic, Severity, declared
+from tierstack.migration import allowed as allowing
+from tierstack.migration import rules
+from tierstack.migration.allowed import PREFIX, Allowance
+from tierstack.migration.changes import (
+    AddColumn,
+    Change,
+    ChangeColumn,
+    Constraint,
+    DropColumn,
+    Harmless,
+    Rename,
+    SetNotNull,
+    Setting,
+    Transaction,
+)
+from tierstack.migration.declared import ACCEPTED
+from tierstack.migration.findings import Finding, Look
+from tierstack.migration.lexer import Engine, Statement
+from tierstack.migration.reader import read
+from tierstack.migration.tables import LARGE_ROWS, Tables
+
+_EXCLUSIVE = (AddColumn, DropColumn, ChangeColumn, SetNotNull, Rename, Constraint)
+_ONCE = frozenset({"migration-lock-timeout"})
+"""What is said of the first statement alone: it is about all of them."""
+
+
+@dataclass
+class Verdict:
+    """What the guard says of all statements."""
+
+    findings: list[Finding] = field(default_factory=list[Finding])
+    allowed: list[Finding] = field(default_factory=list[Finding])
+    """Findings that somebody accepts, each with a reason."""
+    problems: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    """What is wrong with what is allowed."""
+    statements: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stops the migration."""
+        every = [*(one.diagnostic for one in self.findings), *self.problems]
+        return not any(one.severity is Severity.ERROR for one in every)
+
+    @property
+    def not_judged(self) -> int:
+        """How many statements no reader knows."""
+        return sum(one.diagnostic.code == f"{PREFIX}not-judged" for one in self.findings)
+
+
+def codes() -> list[str]:
+    """The rules that can be allowed."""
+    return sorted(code for code, rule in declared().items() if rule.accepted == ACCEPTED)
+
+
+def judge(
+    pending: Sequence[Statement],
+    engine: Engine,
+    *,
+    before: Iterable[Statement] = (),
+    rows: Mapping[str, int] | None = None,
+    large: int = LARGE_ROWS,
+    by_file: bool = False,
+    allow: Mapping[str, str] | None = None,
+    option: str = "--allow",
+) -> Verdict:
+    """Judge the pending statements.
+
+    `before`: statements that made the tables as they are, such as a dump of the schema; they are not judged.
+    `rows`: how many rows the tables have, by name; a table that is not named counts as large.
+    `large`: rows from which a table is large.
+    `by_file`: what one file makes is not new to the next, because some of the files may have run long ago.
+    `allow`: RULE or RULE@TABLE or RULE@TABLE.COLUMN → the reason; `option`: where that was given.
+    """
+    guard = _Guard(engine, Tables(rows, large), by_file)
+    for statement in before:
+        for change in read(statement, engine):
+            guard.tables.apply(change, None)
+    given, problems = allowing.given(allow or {}, option, codes())
+    verdict = Verdict(statements=len(pending), problems=problems)
+    for statement in pending:
+        guard.look_at(statement, given, verdict)
+    verdict.problems += allowing.unused([*given, *guard.in_comments])
+    return verdict
+
+
+def _weight(finding: Finding) -> int:
+    """What stops the migration comes first."""
+    return [*Severity].index(finding.diagnostic.severity)
+
+
+class _Guard:
+    def __init__(self, engine: Engine, tables: Tables, by_file: bool) -> None:
+        self.engine, self.tables, self.by_file = engine, tables, by_file
+        self.in_comments: list[Allowance] = []
+        self.said: set[str] = set()
+        self.settings: dict[str, str] = {}
+        self.begun = False
+        self.group = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        """A transaction ends, and its locks with it."""
+        self.locked: set[str] = set()
+        self.added: set[str] = set()
+
+    def look_at(self, statement: Statement, given: Sequence[Allowance], verdict: Verdict) -> None:
+        """Judge one statement, and take note of what it changes."""
+        if statement.group != self.group:
+            self.group = statement.group
+            self._forget()
+        where = f"{statement.where}:{statement.line}"
+        here, problems = allowing.in_comments(statement.comments, where, codes())
+        self.in_comments += here
+        verdict.problems += problems
+        for change in read(statement, self.engine):
+            for finding in sorted(rules.judge(change, self._look(statement)), key=_weight):
+                self._add(finding, [*here, *given], verdict)
+            self._note(change, statement)
+
+    def _look(self, statement: Statement) -> Look:
+        framework = "framework" if statement.transaction else ""
+        return Look(
+            statement=statement,
+            engine=self.engine,
+            tables=self.tables,
+            scope=self._scope(statement),
+            transaction="begin" if self.begun else framework,
+            locked=frozenset(self.locked),
+            added=frozenset(self.added),
+            settings=frozenset(self.settings.items()),
+        )
+
+    def _scope(self, statement: Statement) -> str:
+        return statement.where if self.by_file else ""
+
+    def _add(self, finding: Finding, allowances: Sequence[Allowance], verdict: Verdict) -> None:
+        code = finding.diagnostic.code
+        covering = [one for one in allowances if one.covers(code, finding.subject)]
+        if covering:
+            for one in covering:
+                one.used = True
+            verdict.allowed.append(replace(finding, reason=covering[0].reason, allowed_by=covering[0].where))
+        elif code not in _ONCE or code not in self.said:
+            self.said.add(code)
+            verdict.findings.append(finding)
+
+    def _note(self, change: Change, statement: Statement) -> None:
+        match change:
+            case Transaction():
+                self.begun = change.begins
+                self._forget()
+            case Setting():
+                self.settings[change.name] = change.value
+            case _:
+                in_one = self.begun or statement.transaction
+                exclusive = isinstance(change, _EXCLUSIVE) or (isinstance(change, Harmless) and change.exclusive)
+                if in_one and exclusive:
+                    self.locked.add(change.table.lower())
+                if in_one and isinstance(change, Constraint):
+                    self.added.add(change.name)
+        self.tables.apply(change, self._scope(statement))

@@ -1,0 +1,307 @@
+"""What statements of PostgreSQL alone change (pure).
+
+Locks and rewrites: PostgreSQL, ALTER TABLE, CREATE INDEX, Explicit Locking; tests/migration/docker asks a real server.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tierstack.migration import postgresql_objects as objects
+from tierstack.migration.changes import (
+    AddColumn,
+    Change,
+    ChangeColumn,
+    Column,
+    Concurrent,
+    Constraint,
+    DropColumn,
+    Harmless,
+    Lock,
+    Rename,
+    Rewrite,
+    SetNotNull,
+    Validate,
+)
+from tierstack.migration.columns import column, references, type_of
+from tierstack.migration.cursor import Cursor, NotReadError, written
+from tierstack.migration.lexer import Engine
+
+_ENGINE = Engine.POSTGRESQL
+
+
+def alter_table(cursor: Cursor) -> Iterable[Change]:
+    """ALTER TABLE, with all its actions."""
+    cursor.take("if", "exists")
+    cursor.take("only")
+    table = cursor.name()
+    cursor.take("*")
+    if cursor.take("rename"):
+        return [_rename(cursor, table)]
+    found: list[Change] = []
+    while True:
+        found.append(_action(cursor, table))
+        if not cursor.take(","):
+            return found
+
+
+def _rename(cursor: Cursor, table: str) -> Change:
+    if cursor.take("to"):
+        return Rename(table=table, what="table", old=table, new=cursor.name())
+    if cursor.take("constraint"):
+        cursor.part()
+        cursor.want("to")
+        cursor.part()
+        return Harmless(table=table, exclusive=True)
+    cursor.take("column")
+    old = cursor.part()
+    cursor.want("to")
+    return Rename(table=table, what="column", old=old, new=cursor.part())
+
+
+def _action(cursor: Cursor, table: str) -> Change:
+    if cursor.take("add"):
+        return _add(cursor, table)
+    if cursor.take("alter"):
+        return _alter(cursor, table)
+    if cursor.take("drop"):
+        return _drop(cursor, table)
+    if cursor.take("validate", "constraint"):
+        return Validate(table=table, name=cursor.part())
+    if cursor.take("attach", "partition"):
+        part = cursor.name()
+        cursor.skip()
+        return Lock(
+            table=part,
+            what="ATTACH PARTITION reads the whole of the partition under ACCESS EXCLUSIVE",
+            remedy="add a CHECK as the bounds say to the partition, NOT VALID, and validate it, before",
+            severe=False,
+        )
+    if cursor.take("detach", "partition"):
+        part = cursor.name()
+        if cursor.take_any("concurrently", "finalize"):
+            return Concurrent(table=table, what="DETACH PARTITION CONCURRENTLY")
+        return Lock(
+            table=table,
+            what=f"DETACH PARTITION takes ACCESS EXCLUSIVE, and the rows of {part} are gone from {table}",
+            remedy="write DETACH PARTITION … CONCURRENTLY, once no release reads those rows",
+        )
+    if cursor.take("set", "schema"):
+        return Rename(table=table, what="table", old=table, new=f"{cursor.part()}.{table.rpartition('.')[2]}")
+    for words, what in _REWRITES.items():
+        if cursor.take(*words.split()):
+            if words.endswith(("tablespace", "method")):
+                cursor.part()
+            return Rewrite(table=table, what=what)
+    for words in _MOMENTS:
+        if cursor.take(*words.split()):
+            cursor.until()
+            return Harmless(table=table, exclusive=words != "set (" and words not in _WEAK)
+    raise NotReadError(cursor.rest())
+
+
+_REWRITES = {
+    "set logged": "SET LOGGED writes the table to the log",
+    "set unlogged": "SET UNLOGGED writes the table anew, and its rows are lost in a crash",
+    "set tablespace": "SET TABLESPACE copies the table",
+    "set access method": "SET ACCESS METHOD writes the table anew",
+}
+_WEAK = frozenset({"cluster on", "set without cluster"})
+_MOMENTS = (
+    *("owner to", "replica identity", "cluster on", "set without cluster", "set without oids"),
+    *("enable trigger", "enable always trigger", "enable replica trigger", "inherit", "no inherit"),
+    "reset",
+    "set",
+)
+
+
+def _add(cursor: Cursor, table: str) -> Change:
+    named = cursor.take("constraint")
+    name = cursor.part() if named else ""
+    if named or cursor.sees_any(frozenset({"check", "foreign", "primary", "exclude"})) or _sees_unique(cursor):
+        return _constraint(cursor, table, name)
+    cursor.take("column")
+    cursor.take("if", "not", "exists")
+    return AddColumn(table=table, column=column(cursor, _ENGINE, cursor.part()))
+
+
+def _sees_unique(cursor: Cursor) -> bool:
+    return cursor.sees("unique", "(") or cursor.sees("unique", "using") or cursor.sees("unique", "nulls")
+
+
+def _constraint(cursor: Cursor, table: str, name: str) -> Change:
+    start = cursor.at
+    kind = cursor.take_any("check", "foreign key", "unique", "primary key", "exclude", "not null")
+    columns: tuple[str, ...] = ()
+    target = not_null = ""
+    index = False
+    if kind == "check":
+        inside = cursor.group()
+        not_null = _asks_for_a_value(inside)
+    elif kind == "foreign key":
+        columns = cursor.columns()
+        cursor.want("references")
+        target = cursor.name()
+        references(cursor)
+    elif kind in ("unique", "primary key"):
+        if cursor.take("nulls"):
+            cursor.take("not")
+            cursor.want("distinct")
+        if cursor.take("using", "index"):
+            cursor.part()
+            index = True
+        else:
+            columns = cursor.columns()
+            if cursor.take("include"):
+                cursor.group()
+    elif kind == "not null":
+        columns = (cursor.part(),)
+    elif kind != "exclude":
+        raise NotReadError(cursor.rest())
+    end = cursor.at
+    valid = True
+    while not cursor.ended and not cursor.sees(","):
+        if cursor.take("not", "valid"):
+            valid = False
+        elif kind == "exclude" or cursor.take("with") or cursor.take("where"):
+            cursor.until()
+        elif cursor.take("using", "index", "tablespace"):
+            cursor.part()
+        elif not cursor.take_any(*_AFTER_A_CONSTRAINT):
+            raise NotReadError(cursor.rest())
+    return Constraint(
+        table=table,
+        kind=kind,
+        name=name,
+        valid=valid,
+        index=index,
+        columns=columns,
+        references=target,
+        not_null=not_null,
+        text=written(cursor.tokens[start:end]),
+    )
+
+
+_AFTER_A_CONSTRAINT = (
+    *("deferrable", "not deferrable", "initially deferred", "initially immediate", "no inherit", "not enforced"),
+    "enforced",
+)
+
+
+def _asks_for_a_value(inside: tuple[object, ...]) -> str:
+    """The column of `column IS NOT NULL`, alone or in more parentheses. Empty: the CHECK asks for something else."""
+    cursor = Cursor(inside)  # type: ignore[arg-type]
+    while cursor.sees("("):
+        cursor = Cursor(cursor.group())
+    try:
+        name = cursor.part()
+    except NotReadError:
+        return ""
+    return name if cursor.take("is", "not", "null") and cursor.ended else ""
+
+
+def _alter(cursor: Cursor, table: str) -> Change:
+    if cursor.take("constraint"):
+        cursor.part()
+        cursor.until()
+        return Harmless(table=table, exclusive=True)
+    cursor.take("column")
+    name = cursor.part()
+    if cursor.take("set", "data", "type") or cursor.take("type"):
+        return _type(cursor, table, name)
+    if cursor.take("set", "not", "null"):
+        return SetNotNull(table=table, column=name)
+    if cursor.take("set", "expression"):
+        cursor.until()
+        return Rewrite(table=table, what="SET EXPRESSION computes the column anew")
+    for words in ("drop default", "drop not null", "drop expression", "drop identity"):
+        if cursor.take(*words.split()):
+            cursor.take("if", "exists")
+            return Harmless(table=table, exclusive=True)
+    if cursor.take("set", "default") or cursor.take("add", "generated"):
+        cursor.until()
+        return Harmless(table=table, exclusive=True)
+    if cursor.take("set") or cursor.take("reset"):
+        if not cursor.until():
+            raise NotReadError("the end")
+        return Harmless(table=table, exclusive=True)
+    raise NotReadError(cursor.rest())
+
+
+def _type(cursor: Cursor, table: str, name: str) -> Change:
+    new = type_of(cursor, _ENGINE)
+    if cursor.take("collate"):
+        cursor.name()
+    using = False
+    if cursor.take("using"):
+        using = _is_cast(cursor.until(), name, new)
+    return ChangeColumn(table=table, column=Column(name=name, type=new), using=using)
+
+
+def _is_cast(tokens: tuple[object, ...], name: str, new: str) -> bool:
+    """Whether USING computes something else than a cast to the new type."""
+    text = written(tokens).replace('"', "").strip("()")  # type: ignore[arg-type]
+    return text not in (f"{name}::{new}", name, f"{name})::{new}")
+
+
+def _drop(cursor: Cursor, table: str) -> Change:
+    if cursor.take("constraint"):
+        cursor.take("if", "exists")
+        cursor.part()
+        cursor.take_any("cascade", "restrict")
+        return Harmless(table=table, exclusive=True)
+    cursor.take("column")
+    cursor.take("if", "exists")
+    name = cursor.part()
+    cursor.take_any("cascade", "restrict")
+    return DropColumn(table=table, column=name)
+
+
+STATEMENTS: Mapping[str, Callable[[Cursor], Iterable[Change]]] = {
+    "alter table": alter_table,
+    "create index": lambda cursor: objects.create_index(cursor, unique=False),
+    "create unique index": lambda cursor: objects.create_index(cursor, unique=True),
+    "drop index": objects.drop_index,
+    "alter type": objects.alter_type,
+    "alter view": objects.alter_view("view"),
+    "alter materialized view": objects.alter_view("materialized view"),
+    "alter sequence": objects.alter_view("sequence"),
+    "alter index": objects.alter_index,
+    **{f"alter {what}": objects.alter_other(what) for what in objects.OTHERS},
+    "refresh materialized view": objects.refresh,
+    "reindex": objects.reindex,
+    "vacuum": objects.vacuum,
+    "cluster": objects.cluster,
+    "create materialized view": objects.table_of_data,
+    "create unlogged table": objects.table_of_data,
+    "create temp table": objects.table_of_data,
+    "copy": objects.copy,
+    "drop owned by": objects.drop_owned,
+}
+HARMLESS = (
+    *("create sequence", "create extension", "create type", "create domain", "create policy", "create aggregate"),
+    *("create or replace function", "create or replace procedure", "create or replace trigger", "create cast"),
+    *("create constraint trigger", "create event trigger", "create publication", "create subscription"),
+    *("create statistics", "create collation", "create operator", "create rule", "create or replace rule"),
+    *(
+        "create text search",
+        "create foreign data wrapper",
+        "create server",
+        "create foreign table",
+        "create user mapping",
+    ),
+    *("create group", "create recursive view", "create or replace recursive view", "create temp view"),
+    *("comment on", "reset", "discard", "listen", "notify", "unlisten", "checkpoint", "abort"),
+    *("alter default privileges", "alter extension", "alter publication", "alter statistics", "security label"),
+)
+DROPS = {
+    "drop materialized view": "materialized view",
+    "drop type": "type",
+    "drop domain": "domain",
+    "drop sequence": "sequence",
+    "drop extension": "extension",
+    "drop policy": "policy",
+    "drop rule": "rule",
+    "drop aggregate": "aggregate",
+    "drop publication": "publication",
+    "drop foreign table": "foreign table",
+    "drop owned": "objects of a role",
+}

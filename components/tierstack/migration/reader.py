@@ -1,0 +1,276 @@
+"""From a statement to what it changes (pure). What is not known to the last token is `Unknown`: never harmless."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+
+from tierstack.migration import mysql, postgresql
+from tierstack.migration.changes import (
+    Change,
+    Column,
+    CreateTable,
+    Drop,
+    Empty,
+    Harmless,
+    Lock,
+    Revoke,
+    Setting,
+    Transaction,
+    Unknown,
+    UpdateAll,
+)
+from tierstack.migration.columns import column
+from tierstack.migration.cursor import Cursor, NotReadError, parts, written
+from tierstack.migration.lexer import Engine, Kind, Statement
+
+Reader = Callable[[Cursor, Engine], Iterable[Change]]
+
+_WRITES = frozenset({"insert", "update", "delete", "merge", "truncate", "drop", "alter", "create"})
+_KNOWN_CALLS = frozenset(
+    {
+        *("setval", "set_config", "currval", "nextval", "exists", "count", "max", "min", "sum", "coalesce", "version"),
+        *("now", "current_setting", "pg_advisory_lock", "pg_advisory_unlock", "pg_advisory_xact_lock", "database"),
+        *("pg_try_advisory_lock", "pg_catalog.set_config", "pg_catalog.setval", "schema", "current_database"),
+        *("get_lock", "release_lock", "last_insert_id", "found_rows", "row_count", "to_regclass", "concat", "if"),
+        *("current_schema", "cast", "length", "lower", "upper", "greatest", "least", "nullif", "pg_sleep", "sleep"),
+        *("values", "in", "as", "over", "and", "or", "not", "on", "using", "between", "when", "then", "else", "any"),
+        *("pg_get_serial_sequence", "user", "current_user", "connection_id", "ifnull", "information_schema"),
+    }
+)
+"""Functions that change no table; of another one, a SELECT without FROM may be there for what it does."""
+
+
+def read(statement: Statement, engine: Engine) -> list[Change]:
+    """All that a statement changes."""
+    if statement.unread:
+        return [Unknown(why=statement.unread)]
+    cursor = Cursor(statement.tokens)
+    try:
+        found = [*_by_first_word(cursor, engine)]
+        cursor.end()
+    except NotReadError as problem:
+        return [Unknown(why=f"at `{_short(str(problem))}`")]
+    return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _by_first_word(cursor: Cursor, engine: Engine) -> Iterable[Change]:
+    for words, reader in _READERS[engine].items():
+        if cursor.take(*words.split()):
+            return reader(cursor, engine)
+    raise NotReadError(cursor.rest())
+
+
+def _harmless(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    cursor.skip()
+    return [Harmless()]
+
+
+def _begin(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    cursor.skip()
+    return [Transaction(begins=True)]
+
+
+def _finish(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    if any(one.is_("to") for one in cursor.tokens):  # ROLLBACK TO SAVEPOINT
+        cursor.skip()
+        return [Harmless()]
+    cursor.skip()
+    return [Transaction(begins=False)]
+
+
+def _query(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    """SELECT, VALUES, WITH, EXPLAIN: a query changes nothing, unless a function or a part of it does."""
+    tokens = cursor.tokens
+    begins = frozenset({"(", ")", "explain", "analyze"})
+    if any(
+        one.kind is Kind.WORD and one.text in _WRITES and before.text in begins
+        for before, one in itertools.pairwise(tokens)
+    ):
+        raise NotReadError("a query that also writes")
+    if not any(one.is_("from") for one in tokens):
+        for one, after in itertools.pairwise(tokens):
+            if after.is_("(") and one.kind in (Kind.WORD, Kind.NAME) and one.text not in _KNOWN_CALLS:
+                raise NotReadError(f"{one.text}(…), which may do anything")
+    cursor.skip()
+    return [Harmless()]
+
+
+def _delete(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    if not cursor.take("from"):
+        raise NotReadError(cursor.rest())  # DELETE of several tables
+    cursor.take("only")
+    table = cursor.name()
+    some = any(one.is_("where") or one.is_("limit") for one in cursor.tokens)
+    cursor.skip()
+    return [Harmless(table=table) if some else Empty(table=table, what="DELETE without WHERE")]
+
+
+def _update(cursor: Cursor, engine: Engine) -> Iterable[Change]:
+    if engine is Engine.POSTGRESQL:
+        cursor.take("only")
+    else:
+        cursor.take("ignore")
+    table = cursor.name()
+    some = any(one.is_("where") or one.is_("limit") for one in cursor.tokens)
+    while not cursor.ended and not cursor.sees("set"):
+        cursor.next()
+    cursor.take("set")
+    assigned = cursor.rest()
+    cursor.skip()
+    return [Harmless(table=table) if some else UpdateAll(table=table, assigned=assigned)]
+
+
+def _truncate(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    cursor.take("table")
+    cursor.take("only")
+    tables = cursor.names()
+    cursor.take("*")
+    while cursor.take_any("restart identity", "continue identity", "cascade", "restrict"):
+        pass
+    return [Empty(table=one, what="TRUNCATE") for one in tables]
+
+
+def _set(cursor: Cursor, engine: Engine) -> Iterable[Change]:
+    made: list[Change] = []
+    # MySQL sets several at once; a comma of PostgreSQL is in a value.
+    several = parts(cursor.tokens[cursor.at :]) if engine is Engine.MYSQL else [tuple(cursor.tokens[cursor.at :])]
+    for tokens in several:
+        inner = Cursor(tokens)
+        inner.take_any("session", "local", "global", "persist")
+        if inner.take("transaction") or inner.take("names") or inner.take("time", "zone") or inner.take("role"):
+            made.append(Harmless())
+            continue
+        if inner.take("constraints") or inner.take("characteristics") or inner.take("character", "set"):
+            made.append(Harmless())
+            continue
+        name = inner.name().removeprefix("@@").removeprefix("session.").removeprefix("global.")
+        if not inner.take_any("=", ":=", "to"):
+            raise NotReadError(inner.rest() or "the end")
+        made.append(Setting(name=name, value=inner.rest().strip("'\"").lower()))
+    cursor.skip()
+    return made or [Harmless()]
+
+
+def _create_table(cursor: Cursor, engine: Engine) -> Iterable[Change]:
+    cursor.take("if", "not", "exists")
+    table = cursor.name()
+    if not cursor.sees("("):  # AS, LIKE, PARTITION OF: a new table all the same
+        cursor.skip()
+        return [CreateTable(table=table)]
+    columns = [one for part in parts(cursor.group()) if (one := _column_of(Cursor(part), engine))]
+    cursor.skip()
+    return [CreateTable(table=table, columns=tuple(columns))]
+
+
+_NO_COLUMN = frozenset(
+    {"constraint", "primary", "unique", "foreign", "check", "exclude", "like", "key", "index", "fulltext", "spatial"}
+)
+
+
+def _column_of(cursor: Cursor, engine: Engine) -> Column | None:
+    if cursor.ended or cursor.sees_any(_NO_COLUMN):
+        return None
+    try:
+        return column(cursor, engine, cursor.part())
+    except NotReadError:  # the table is new: nothing is judged by it
+        return None
+
+
+def _drop(what: str, effect: Callable[[str], Change] | None = None) -> Reader:
+    def reader(cursor: Cursor, engine: Engine) -> Iterable[Change]:
+        cursor.take("if", "exists")
+        names: list[str] = []
+        while True:
+            names.append(cursor.name())
+            if cursor.sees("("):  # the arguments of a function
+                cursor.group()
+            if not cursor.take(","):
+                break
+        if cursor.take("on") or cursor.take("using"):
+            cursor.name()
+        cursor.take_any("cascade", "restrict")
+        return [effect(one) if effect else Drop(table=one, what=what) for one in names]
+
+    return reader
+
+
+def _revoke(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+    text = written(cursor.tokens)
+    cursor.skip()
+    return [Revoke(table=text)]
+
+
+def _lock(cursor: Cursor, engine: Engine) -> Iterable[Change]:
+    cursor.take_any("tables", "table")
+    if engine is Engine.POSTGRESQL:
+        cursor.take("only")
+    table = cursor.name()
+    mode = cursor.rest()
+    cursor.skip()
+    return [Lock(table=table, what=f"a lock by hand ({mode or 'access exclusive mode'})", remedy="leave it out")]
+
+
+_COMMON: Mapping[str, Reader] = {
+    "begin": _begin,
+    "start transaction": _begin,
+    "commit": _finish,
+    "end": _finish,
+    "rollback": _finish,
+    "savepoint": _harmless,
+    "release": _harmless,
+    "select": _query,
+    "values": _query,
+    "(": _query,
+    "with": _query,
+    "explain": _query,
+    "show": _harmless,
+    "insert": _harmless,
+    "replace": _harmless,
+    "delete": _delete,
+    "update": _update,
+    "truncate": _truncate,
+    "set": _set,
+    "analyze": _harmless,
+    "grant": _harmless,
+    "revoke": _revoke,
+    "create table": _create_table,
+    "create temporary table": _create_table,
+    "create or replace view": _harmless,
+    "create view": _harmless,
+    "create schema": _harmless,
+    "create database": _harmless,
+    "create role": _harmless,
+    "create user": _harmless,
+    "create trigger": _harmless,
+    "create function": _harmless,
+    "create procedure": _harmless,
+    "drop table": _drop("table"),
+    "drop view": _drop("view"),
+    "drop database": _drop("database"),
+    "drop schema": _drop("schema"),
+    "drop function": _drop("function"),
+    "drop procedure": _drop("procedure"),
+    "drop trigger": _drop("trigger"),
+    "drop role": _drop("role"),
+    "drop user": _drop("user"),
+    "lock": _lock,
+    "unlock tables": _harmless,
+}
+
+
+def _for(engine: Engine) -> Mapping[str, Reader]:
+    own = postgresql if engine is Engine.POSTGRESQL else mysql
+    made: dict[str, Reader] = {}
+    for words, reader in own.STATEMENTS.items():
+        made[words] = lambda cursor, _engine, reader=reader: reader(cursor)
+    for words in own.HARMLESS:
+        made[words] = _harmless
+    for words, what in own.DROPS.items():
+        made[words] = _drop(what)
+    return dict(sorted({**_COMMON, **made}.items(), key=lambda pair: -len(pair[0].split())))
+
+
+_READERS = {engine: _for(engine) for engine in Engine}
