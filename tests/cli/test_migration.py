@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tierstack.cli.migration import run
+from tierstack.cli.app import command
 from tierstack.engine.project import UsageError
 
 
 def check(*arguments: str | Path, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(run, ["check", *map(str, arguments)], input=stdin)
+    return CliRunner().invoke(command, ["migration", "check", *map(str, arguments)], input=stdin)
 
 
 def refused(*arguments: str | Path, stdin: str | None = None) -> str:

@@ -126,7 +126,9 @@ def test_every_verb_is_in_the_help_and_shows_how_it_is_called() -> None:
     told = runner.invoke(command, ["--help"]).stdout
     for verb in command.list_commands(click.Context(command)):
         assert f"\n  {verb} " in told
-        (usage, *_) = runner.invoke(command, [verb, "-h"], prog_name="tierstack").stdout.splitlines()
+        answer = runner.invoke(command, [verb, "-h"], prog_name="tierstack")
+        assert answer.exit_code == 0, f"{verb}: {answer.exception!r} {answer.output}"
+        (usage, *_) = answer.stdout.splitlines()
         assert usage.startswith(f"Usage: tierstack {verb} ")
     assert "..." not in told.partition("Commands:")[2]
 
