@@ -35,8 +35,9 @@ def free_port() -> int:
     It is none that the kernel gives to whoever asks for any: every program of the engine does, and took one that a
     container was about to listen on.
     """
+    above = _first_dynamic_port()
     for _ in range(1000):
-        port = random.SystemRandom().randrange(LOWEST_PORT, _dynamic_ports()[0])
+        port = random.SystemRandom().randrange(LOWEST_PORT, above)
         if port in _given:
             continue
         with socket.socket() as one, contextlib.suppress(OSError):
@@ -50,10 +51,11 @@ LOWEST_PORT = 10_000
 """Below it are the ports of well-known servers, which may start at any moment."""
 
 
-def _dynamic_ports() -> tuple[int, int]:
-    """The ports that a socket gets which asks for none, of ip(7); IANA's on a system that does not tell."""
+def _first_dynamic_port() -> int:
+    """The lowest of the ports that the kernel gives to a socket which asks for any: ip(7), ip_local_port_range; IANA's
+    where the system does not tell."""
     try:
-        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+        low = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]
     except OSError:
-        return 49152, 65535
-    return max(int(low), LOWEST_PORT + 1000), int(high)
+        return 49152
+    return max(int(low), LOWEST_PORT + 1000)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.cli.conftest import Command
-from tierstack.cli import dns
+from tierstack.cli import dns, options
 from tierstack.dns_records.mail.spf.lookups import LookupUnavailableError
 from tierstack.dns_records.rules import error
 from tierstack.engine.project import UsageError
@@ -32,7 +32,7 @@ def test_a_zone_file(tierstack: Command, tmp_path: Path) -> None:
 
 def test_standard_input(tierstack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     # The runner of the tests has a standard input of its own.
-    monkeypatch.setattr(dns, "sys", SimpleNamespace(stdin=io.TextIOWrapper(io.BytesIO(WRONG.encode()))))
+    monkeypatch.setattr(options, "sys", SimpleNamespace(stdin=io.TextIOWrapper(io.BytesIO(WRONG.encode()))))
     assert "spf-pass-all" in tierstack("dns", "check", "example.org", "--zone", "-").stdout
 
 

@@ -1,7 +1,6 @@
 """`tierstack dns`: what is wrong with a domain's records, and what the DNS says of the names that they depend on."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,7 +60,7 @@ def check(
     """What is wrong with the web and mail records of a domain, each with its rule and its remedy."""
     accepted = _accepted(ignore)
     if zone is not None:
-        found = check_zone(_octets(zone), domain, _kept(answers) if answers else None, list(selector))
+        found = check_zone(options.octets(zone), domain, _kept(answers) if answers else None, list(selector))
     elif answers is not None:
         raise UsageError("--answers goes with --zone: without a zone file the DNS itself is asked")
     else:
@@ -103,7 +102,7 @@ def snapshot(domain: str, out: Path, zone: Path | None) -> None:
     if zone is None:
         check_live(domain, asked)
     else:
-        check_zone(_octets(zone), domain, asked)
+        check_zone(options.octets(zone), domain, asked)
     if not asked.answers:
         raise UsageError("the DNS gave no answer: check the network")
     asked.write(out, datetime.now(UTC).date().isoformat())
@@ -124,14 +123,6 @@ def _accepted(given: Sequence[str]) -> dict[str, str]:
 def _as_option(one: Diagnostic) -> Diagnostic:
     """What is said of a key of `ignore`, at the option that gave it."""
     return dataclasses.replace(one, path=f"--ignore {one.path.removeprefix('ignore.')}")
-
-
-def _octets(zone: Path) -> bytes:
-    """A zone file as it stands; `-` is the standard input."""
-    try:
-        return sys.stdin.buffer.read() if str(zone) == "-" else zone.read_bytes()
-    except OSError as problem:
-        raise UsageError(f"{zone} cannot be read: {problem.strerror}") from None
 
 
 def _kept(path: Path) -> KeptAnswers:

@@ -1,6 +1,5 @@
 """`tierstack migration check`: what pending migrations would do to a running release and to full tables."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,12 @@ from tierstack.core.diagnostics import Diagnostic, Severity
 from tierstack.core.errors import nearest
 from tierstack.engine.project import UsageError
 from tierstack.migration import guard, sources
+from tierstack.migration.cursor import shortened
 from tierstack.migration.findings import Finding
 from tierstack.migration.guard import Verdict
 from tierstack.migration.lexer import Engine, Statement
 from tierstack.migration.tables import LARGE_ROWS
 
-_LEVELS = {Severity.ERROR: show.bad, Severity.WARNING: show.notice, Severity.ADVICE: show.dim}
 _INDENT = " " * 9
 
 
@@ -187,10 +186,7 @@ def _text(path: Path) -> str:
             f"{path} is PHP; give what it would run: php artisan migrate --pretend | tierstack migration check -"
         )
     try:
-        octets = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return octets.decode()
-    except OSError as problem:
-        raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
+        return options.octets(path).decode()
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not text in UTF-8") from None
 
@@ -248,19 +244,14 @@ def _tell(verdict: Verdict, engine: Engine, left_out: Sequence[str]) -> None:
 
 
 def _finding(one: Finding, *, again: bool) -> None:
-    level = one.diagnostic.severity
-    show.say(f"{_LEVELS[level](f'{level.value:<8}')} {one.diagnostic.line}")
+    show.findings([one.diagnostic], [])
     if not again:
         group = f"{one.statement.group}: " if one.statement.group else ""
-        show.say(f"{_INDENT}{show.dim('SQL ')} {group}{_short(one.statement.text)}")
+        show.say(f"{_INDENT}{show.dim('SQL ')} {group}{shortened(one.statement.text, 200)}")
     if one.lock:
         show.say(f"{_INDENT}{show.dim('Lock')} {one.lock}")
     for number, step in enumerate(one.steps, 1):
         show.say(f"{_INDENT}{show.dim(f'{number:>3}.')} {step}")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _sum(verdict: Verdict, engine: Engine) -> str:

@@ -1,6 +1,7 @@
 """Options that several verbs have."""
 
 import functools
+import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -26,6 +27,14 @@ def examples(*commands: str) -> str:
 def a_path(*, dash: bool = False) -> click.Path:
     """The type of an option that names a file or a directory. `dash`: `-` is the standard input."""
     return click.Path(path_type=Path, allow_dash=dash)
+
+
+def octets(path: Path) -> bytes:
+    """What a file holds; `-` is the standard input. Raises UsageError where it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
 
 
 def choice(kind: type[Enum]) -> dict[str, Any]:

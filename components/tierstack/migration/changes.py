@@ -208,3 +208,10 @@ class Concurrent(Change):
     """Something else that PostgreSQL runs outside of a transaction alone."""
 
     what: str
+
+
+def is_exclusive(change: Change) -> bool:
+    """PostgreSQL: whether a change takes ACCESS EXCLUSIVE on its table."""
+    if isinstance(change, Harmless):
+        return change.exclusive
+    return isinstance(change, AddColumn | DropColumn | ChangeColumn | SetNotNull | Rename | Constraint)

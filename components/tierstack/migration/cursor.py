@@ -133,3 +133,8 @@ def written(tokens: Sequence[Token]) -> str:
         glued = not text or text[-1] in "(.:" or piece[0] in "(),.:;[]" or text[-1] == "["
         text += piece if glued else f" {piece}"
     return text
+
+
+def shortened(text: str, length: int) -> str:
+    """`text`, cut to so many characters with an ellipsis as the last one."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -3,20 +3,22 @@
 An example is SQL of PostgreSQL, unless it begins with `-- mysql`.
 """
 
-from tierstack.core.diagnostics import Severity, declare
+import functools
+
+from tierstack.core import diagnostics
+from tierstack.core.diagnostics import Severity
 
 ACCEPTED = "can be allowed for a statement, with a reason"
 _PG_ALTER = "PostgreSQL: ALTER TABLE, Notes"
 _PG_LOCKS = "PostgreSQL: Explicit Locking"
 _MY_DDL = "MySQL: Online DDL Operations"
+declare = functools.partial(diagnostics.declare, ignorable=False, accepted=ACCEPTED)
 
 
 declare(
     "migration-not-judged",
     "Each statement must be one that the guard can judge.",
     "",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="What is not understood may do anything, and is never counted as harmless.",
     wrong="DO $$ BEGIN EXECUTE 'DROP TABLE orders'; END $$;",
     right="COMMENT ON TABLE orders IS 'one row an order';",
@@ -25,8 +27,6 @@ declare(
     "migration-drop-object",
     "Nothing that a running release uses may be dropped.",
     "",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The release that still runs fails at its next use, and what a table held is gone.",
     wrong="DROP TABLE carts;",
     right="DROP TRIGGER carts_touch ON carts;",
@@ -35,8 +35,6 @@ declare(
     "migration-drop-column",
     "A column that a running release uses may not be dropped.",
     _PG_ALTER,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The release that still runs names the column in its queries, and each of them fails.",
     wrong="ALTER TABLE orders DROP COLUMN note;",
     right="ALTER TABLE orders ALTER COLUMN note DROP NOT NULL;",
@@ -45,8 +43,6 @@ declare(
     "migration-rename",
     "A table, column or other object that a running release uses may not be renamed.",
     "",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The release that still runs asks for the old name, and the new one for the new name: one of them fails.",
     wrong="ALTER TABLE orders RENAME COLUMN note TO remark;",
     right="ALTER TABLE orders ADD COLUMN remark text;",
@@ -55,8 +51,6 @@ declare(
     "migration-type-change",
     "The type of a column may only change where no row is written anew and the old release can read it.",
     f"{_PG_ALTER}; {_MY_DDL}",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The server copies the table while nobody writes, and the old release may be refused.",
     wrong="ALTER TABLE orders ALTER COLUMN id TYPE bigint;",
     right="ALTER TABLE orders ADD COLUMN id_new bigint;",
@@ -65,8 +59,6 @@ declare(
     "migration-required-column",
     "A new column must have a default or take NULL.",
     _PG_ALTER,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The release that still runs inserts rows without it and is refused; on PostgreSQL the statement itself fails.",
     wrong="ALTER TABLE orders ADD COLUMN channel text NOT NULL;",
     right="ALTER TABLE orders ADD COLUMN channel text NOT NULL DEFAULT 'web';",
@@ -75,8 +67,6 @@ declare(
     "migration-set-not-null",
     "NOT NULL must be preceded by a validated CHECK.",
     _PG_ALTER,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The server reads all rows under ACCESS EXCLUSIVE: nobody reads or writes the table meanwhile.",
     wrong="ALTER TABLE orders ALTER COLUMN channel SET NOT NULL;",
     right=(
@@ -89,8 +79,6 @@ declare(
     "migration-index",
     "An index on a large table must be built while writes go on.",
     f"PostgreSQL: CREATE INDEX, Building Indexes Concurrently; {_MY_DDL}",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="Writes wait until the index is built.",
     wrong="CREATE INDEX orders_email ON orders (email);",
     right="CREATE INDEX CONCURRENTLY orders_email ON orders (email);",
@@ -100,8 +88,6 @@ declare(
     "An index should be dropped without a queue of queries behind it.",
     "PostgreSQL: DROP INDEX",
     Severity.WARNING,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="DROP INDEX needs ACCESS EXCLUSIVE: it waits for the longest transaction, and all queries wait for it.",
     wrong="DROP INDEX orders_email;",
     right="DROP INDEX CONCURRENTLY orders_email;",
@@ -112,8 +98,6 @@ declare(
     _PG_LOCKS,
     Severity.ERROR,
     Severity.WARNING,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="CONCURRENTLY fails in a transaction, and a lock that an earlier statement took is held until its end.",
     wrong="BEGIN;\nCREATE INDEX CONCURRENTLY orders_email ON orders (email);\nCOMMIT;",
     right="CREATE INDEX CONCURRENTLY orders_email ON orders (email);",
@@ -122,8 +106,6 @@ declare(
     "migration-foreign-key",
     "A foreign key on a large table must be added without reading it under a lock that stops writes.",
     f"{_PG_ALTER}; {_MY_DDL}",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="Writes to the table wait until all rows are compared; on PostgreSQL writes to the other table wait, too.",
     wrong="ALTER TABLE orders ADD CONSTRAINT orders_user FOREIGN KEY (user_id) REFERENCES users (id);",
     right="ALTER TABLE orders ADD CONSTRAINT orders_user FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID;",
@@ -132,8 +114,6 @@ declare(
     "migration-check",
     "A CHECK on a large table must be added without reading it under a lock.",
     f"{_PG_ALTER}; {_MY_DDL}",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="PostgreSQL lets nobody read or write until all rows are compared; MySQL copies the table.",
     wrong="ALTER TABLE orders ADD CONSTRAINT total_positive CHECK (total >= 0);",
     right="ALTER TABLE orders ADD CONSTRAINT total_positive CHECK (total >= 0) NOT VALID;",
@@ -142,8 +122,6 @@ declare(
     "migration-unique",
     "A UNIQUE, PRIMARY KEY or EXCLUDE constraint must use an index that was built before.",
     _PG_ALTER,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The server builds the index under ACCESS EXCLUSIVE: nobody reads or writes the table meanwhile.",
     wrong="ALTER TABLE users ADD CONSTRAINT users_email UNIQUE (email);",
     right=(
@@ -157,8 +135,6 @@ declare(
     f"{_PG_ALTER}; {_MY_DDL}",
     Severity.ERROR,
     Severity.WARNING,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="Writes wait until the copy is done; where they go on, the copy takes as much space and lag again.",
     wrong="ALTER TABLE orders ADD COLUMN token uuid DEFAULT gen_random_uuid();",
     right="ALTER TABLE orders ADD token uuid;\nALTER TABLE orders ALTER token SET DEFAULT gen_random_uuid();",
@@ -167,8 +143,6 @@ declare(
     "migration-rows-lost",
     "A migration may not delete all rows of a table that was there before.",
     "",
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The rows are gone when the statement ends, and a rollback of the release does not bring them back.",
     wrong="TRUNCATE orders;",
     right="DELETE FROM orders WHERE created_at < '2020-01-01';",
@@ -179,8 +153,6 @@ declare(
     "",
     Severity.WARNING,
     Severity.ERROR,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="Each row stays locked until the statement ends, and PostgreSQL writes all of them a second time.",
     wrong="UPDATE orders SET channel = 'web';",
     right="UPDATE orders SET channel = 'web' WHERE id BETWEEN 1 AND 10000 AND channel IS NULL;",
@@ -191,8 +163,6 @@ declare(
     f"{_PG_LOCKS}; MySQL: LOCK TABLES",
     Severity.ERROR,
     Severity.WARNING,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="All who need the table wait until the lock is released, and their requests with them.",
     wrong="LOCK TABLE orders IN ACCESS EXCLUSIVE MODE;",
     right="REINDEX TABLE CONCURRENTLY orders;",
@@ -202,8 +172,6 @@ declare(
     "A right that a running release uses should stay.",
     "",
     Severity.WARNING,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="The release that still runs is refused at its next query.",
     wrong="REVOKE INSERT ON orders FROM shop;",
     right="GRANT INSERT ON orders TO shop;",
@@ -213,8 +181,6 @@ declare(
     "What needs ACCESS EXCLUSIVE should give up soon when it does not get it.",
     "PostgreSQL: lock_timeout",
     Severity.ADVICE,
-    ignorable=False,
-    accepted=ACCEPTED,
     why="While it waits for one long transaction, all queries of the table queue behind it.",
     wrong="ALTER TABLE orders ADD COLUMN remark text;",
     right="SET lock_timeout = '2s';\nALTER TABLE orders ADD COLUMN remark text;",

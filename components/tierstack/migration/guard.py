@@ -7,25 +7,13 @@ from tierstack.core.diagnostics import Diagnostic, Severity, declared
 from tierstack.migration import allowed as allowing
 from tierstack.migration import rules
 from tierstack.migration.allowed import PREFIX, Allowance
-from tierstack.migration.changes import (
-    AddColumn,
-    Change,
-    ChangeColumn,
-    Constraint,
-    DropColumn,
-    Harmless,
-    Rename,
-    SetNotNull,
-    Setting,
-    Transaction,
-)
+from tierstack.migration.changes import Change, Constraint, Setting, Transaction, is_exclusive
 from tierstack.migration.declared import ACCEPTED
 from tierstack.migration.findings import Finding, Look
 from tierstack.migration.lexer import Engine, Statement
 from tierstack.migration.reader import read
 from tierstack.migration.tables import LARGE_ROWS, Tables
 
-_EXCLUSIVE = (AddColumn, DropColumn, ChangeColumn, SetNotNull, Rename, Constraint)
 _ONCE = frozenset({"migration-lock-timeout"})
 """What is said of the first statement alone: it is about all of them."""
 
@@ -81,7 +69,7 @@ def judge(
     for statement in before:
         for change in read(statement, engine):
             guard.tables.apply(change, None)
-    given, problems = allowing.given(allow or {}, option, codes())
+    given, problems = allowing.given(allow or {}, option, guard.codes)
     verdict = Verdict(statements=len(pending), problems=problems)
     for statement in pending:
         guard.look_at(statement, given, verdict)
@@ -97,6 +85,7 @@ def _weight(finding: Finding) -> int:
 class _Guard:
     def __init__(self, engine: Engine, tables: Tables, by_file: bool) -> None:
         self.engine, self.tables, self.by_file = engine, tables, by_file
+        self.codes = codes()
         self.in_comments: list[Allowance] = []
         self.said: set[str] = set()
         self.settings: dict[str, str] = {}
@@ -115,7 +104,7 @@ class _Guard:
             self.group = statement.group
             self._forget()
         where = f"{statement.where}:{statement.line}"
-        here, problems = allowing.in_comments(statement.comments, where, codes())
+        here, problems = allowing.in_comments(statement.comments, where, self.codes)
         self.in_comments += here
         verdict.problems += problems
         for change in read(statement, self.engine):
@@ -159,8 +148,7 @@ class _Guard:
                 self.settings[change.name] = change.value
             case _:
                 in_one = self.begun or statement.transaction
-                exclusive = isinstance(change, _EXCLUSIVE) or (isinstance(change, Harmless) and change.exclusive)
-                if in_one and exclusive:
+                if in_one and is_exclusive(change):
                     self.locked.add(change.table.lower())
                 if in_one and isinstance(change, Constraint):
                     self.added.add(change.name)

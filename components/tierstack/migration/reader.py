@@ -19,7 +19,7 @@ from tierstack.migration.changes import (
     UpdateAll,
 )
 from tierstack.migration.columns import column
-from tierstack.migration.cursor import Cursor, NotReadError, parts, written
+from tierstack.migration.cursor import Cursor, NotReadError, parts, shortened, written
 from tierstack.migration.lexer import Engine, Kind, Statement
 
 Reader = Callable[[Cursor, Engine], Iterable[Change]]
@@ -48,12 +48,8 @@ def read(statement: Statement, engine: Engine) -> list[Change]:
         found = [*_by_first_word(cursor, engine)]
         cursor.end()
     except NotReadError as problem:
-        return [Unknown(why=f"at `{_short(str(problem))}`")]
+        return [Unknown(why=f"at `{shortened(str(problem), 40)}`")]
     return found
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _by_first_word(cursor: Cursor, engine: Engine) -> Iterable[Change]:

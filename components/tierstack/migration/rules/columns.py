@@ -4,15 +4,22 @@ from collections.abc import Iterator
 
 from tierstack.migration.changes import AddColumn, ChangeColumn, Default
 from tierstack.migration.findings import Finding, Look
-from tierstack.migration.rules.base import exclusive, gh_ost, is_postgresql, of, rebuilt, rewritten
+from tierstack.migration.rules.base import (
+    copying,
+    exclusive,
+    gh_ost,
+    is_postgresql,
+    nobody,
+    of,
+    rebuilt,
+    rewritten,
+)
 from tierstack.migration.rules.constraints import built_index, checked, compared
 from tierstack.migration.types import Effect, effect
 
 
 @of(ChangeColumn)
 def _change_column(change: ChangeColumn, look: Look) -> Iterator[Finding]:
-    if look.is_new(change.table):
-        return
     table, name, new = look.quoted(change.table), look.quoted(change.column.name), change.column.type
     old = look.tables.column(change.table, change.column.name)
     does = effect(old, change.column, look.engine, using=change.using)
@@ -25,13 +32,12 @@ def _change_column(change: ChangeColumn, look: Look) -> Iterator[Finding]:
         return
     was = f"from {old.type} " if old else ""
     writes = "writes" if old else "may write"
-    nobody = "nobody reads or writes it" if is_postgresql(look) else "nobody writes to it"
     if old and not is_postgresql(look) and change.column.not_null and not old.not_null:
         yield look.say(
             "migration-set-not-null",
             f"makes {name} of {table} NOT NULL: the release that still runs may write NULL and is refused, and rows "
             "with NULL fail the statement",
-            "first stop writing NULL, and fill what is there",
+            "stop writing NULL first, and fill the rows that hold NULL",
             subject=subject,
             lock="a rebuild of the table; writes go on",
             steps=[
@@ -54,20 +60,16 @@ def _change_column(change: ChangeColumn, look: Look) -> Iterator[Finding]:
     yield look.say(
         "migration-type-change",
         f"changes the type of {name} of {table} {was}to {new}: the server {writes} the whole table "
-        f"({look.tables.size(change.table)}) anew while {nobody}{unknown}",
+        f"({look.tables.size(change.table)}) anew while {nobody(look)}{unknown}",
         "add a column of the new type, and move over",
         subject=subject,
-        lock=exclusive(look, table, "until the copy is done")
-        if is_postgresql(look)
-        else f"ALGORITHM=COPY: {table} can be read and not written until the copy is done",
+        lock=exclusive(look, table, "until the copy is done") if is_postgresql(look) else copying(table),
         steps=steps,
     )
 
 
 @of(AddColumn)
 def _add_column(change: AddColumn, look: Look) -> Iterator[Finding]:
-    if look.is_new(change.table):
-        return
     column = change.column
     table, name, subject = look.quoted(change.table), look.quoted(column.name), f"{change.table}.{column.name}"
     if column.not_null and column.default is Default.NONE and not column.fills_itself and not column.primary:

@@ -6,12 +6,14 @@ from tierstack.core.diagnostics import Severity
 from tierstack.migration.changes import Constraint, SetNotNull, Validate
 from tierstack.migration.findings import Finding, Look
 from tierstack.migration.rules.base import (
+    copying,
     exclusive,
     gh_ost,
     is_postgresql,
     left_behind,
     of,
     rebuilt,
+    validated_later,
     without_transaction,
 )
 
@@ -72,7 +74,7 @@ def compared(look: Look, of: str, references: str, subject: str, text: str, name
             f"adds a foreign key to {table} ({size}): the server copies the table, and writes to it wait meanwhile",
             "add it without comparing the rows, after looking for rows that break it",
             subject=subject,
-            lock=f"ALGORITHM=COPY: {table} can be read and not written until the copy is done",
+            lock=copying(table),
             steps=[
                 f"look: SELECT count(*) FROM {table} LEFT JOIN {other} ON … WHERE … IS NULL; must be 0",
                 f"SET SESSION foreign_key_checks = 0; ALTER TABLE {table} {alter}, ALGORITHM=INPLACE, LOCK=NONE; "
@@ -87,11 +89,7 @@ def compared(look: Look, of: str, references: str, subject: str, text: str, name
         "add it NOT VALID, and validate it on its own",
         subject=subject,
         lock=f"SHARE ROW EXCLUSIVE on {table} and {other}, until all rows are compared: reads go on, writes wait",
-        steps=[
-            f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {text} NOT VALID;",
-            f"in a transaction of its own, while writes go on: ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
-            *without_transaction(look),
-        ],
+        steps=validated_later(look, table, constraint, text),
     )
 
 
@@ -103,7 +101,7 @@ def checked(look: Look, of: str, text: str, subject: str, name: str) -> Iterator
             f"adds a CHECK to {table} ({size}): the server copies the table, and writes to it wait meanwhile",
             "copy the table online, or add it NOT ENFORCED",
             subject=subject,
-            lock=f"ALGORITHM=COPY: {table} can be read and not written until the copy is done",
+            lock=copying(table),
             steps=[gh_ost(look, of, f"ADD {text}")],
         )
         return
@@ -114,11 +112,7 @@ def checked(look: Look, of: str, text: str, subject: str, name: str) -> Iterator
         "add it NOT VALID, and validate it on its own",
         subject=subject,
         lock=exclusive(look, table, "until all rows are compared"),
-        steps=[
-            f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {text} NOT VALID;",
-            f"in a transaction of its own, while writes go on: ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};",
-            *without_transaction(look),
-        ],
+        steps=validated_later(look, table, constraint, text),
     )
 
 
@@ -126,7 +120,7 @@ def checked(look: Look, of: str, text: str, subject: str, name: str) -> Iterator
 def _set_not_null(change: SetNotNull, look: Look) -> Iterator[Finding]:
     known = look.tables.column(change.table, change.column)
     ready = change.column.lower() in look.tables.of(change.table).filled or (known and known.not_null)
-    if look.is_new(change.table) or ready:
+    if ready:
         return
     table, name = look.quoted(change.table), look.quoted(change.column)
     check = look.quoted(f"{change.column}_given")

@@ -5,21 +5,15 @@ from collections.abc import Iterator
 
 from tierstack.core.diagnostics import Severity
 from tierstack.migration.changes import (
-    AddColumn,
     Change,
-    ChangeColumn,
     Concurrent,
-    Constraint,
     CreateIndex,
-    DropColumn,
     DropIndex,
     DropPrimaryKey,
-    Harmless,
     Lock,
-    Rename,
     Rewrite,
-    SetNotNull,
     UpdateAll,
+    is_exclusive,
 )
 from tierstack.migration.findings import Finding, Look
 from tierstack.migration.rules.base import (
@@ -34,7 +28,7 @@ from tierstack.migration.rules.base import (
 )
 
 
-@of(CreateIndex)
+@of(CreateIndex, new_tables=True)
 def _create_index(change: CreateIndex, look: Look) -> Iterator[Finding]:
     table = look.quoted(change.table)
     if change.concurrently:
@@ -65,7 +59,7 @@ def _create_index(change: CreateIndex, look: Look) -> Iterator[Finding]:
     )
 
 
-@of(DropIndex)
+@of(DropIndex, new_tables=True)
 def _drop_index(change: DropIndex, look: Look) -> Iterator[Finding]:
     if not is_postgresql(look):
         return
@@ -84,7 +78,7 @@ def _drop_index(change: DropIndex, look: Look) -> Iterator[Finding]:
     )
 
 
-@of(Concurrent)
+@of(Concurrent, new_tables=True)
 def _concurrent(change: Concurrent, look: Look) -> Iterator[Finding]:
     yield from outside(look, change.what, change.table)
 
@@ -149,8 +143,6 @@ def _update_all(change: UpdateAll, look: Look) -> Iterator[Finding]:
 
 @of(Lock)
 def _lock(change: Lock, look: Look) -> Iterator[Finding]:
-    if change.table and look.is_new(change.table):
-        return
     yield look.say(
         "migration-lock",
         change.what,
@@ -163,11 +155,8 @@ def _lock(change: Lock, look: Look) -> Iterator[Finding]:
 
 @of(Change)
 def _lock_timeout(change: Change, look: Look) -> Iterator[Finding]:
-    exclusive = isinstance(change, AddColumn | DropColumn | ChangeColumn | SetNotNull | Rename | Constraint) or (
-        isinstance(change, Harmless) and change.exclusive
-    )
     limited = any(name == "lock_timeout" and value not in ("0", "default") for name, value in look.settings)
-    if not is_postgresql(look) or not exclusive or limited or look.is_new(change.table) or not change.table:
+    if not is_postgresql(look) or not is_exclusive(change) or limited or not change.table:
         return
     yield look.say(
         "migration-lock-timeout",

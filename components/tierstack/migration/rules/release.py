@@ -10,7 +10,7 @@ _NOT_NAMED = frozenset({"trigger", "rule", "policy", "temporary table"})
 """What no query names."""
 
 
-@of(Unknown)
+@of(Unknown, new_tables=True)
 def _unknown(change: Unknown, look: Look) -> Iterator[Finding]:
     yield look.say(
         "migration-not-judged",
@@ -22,7 +22,7 @@ def _unknown(change: Unknown, look: Look) -> Iterator[Finding]:
 
 @of(Drop)
 def _drop(change: Drop, look: Look) -> Iterator[Finding]:
-    if look.is_new(change.table) or change.what in _NOT_NAMED:
+    if change.what in _NOT_NAMED:
         return
     name = look.quoted(change.table)
     holds = change.what in ("table", "schema", "database", "materialized view", "foreign table", "tablespace")
@@ -47,8 +47,6 @@ def _drop(change: Drop, look: Look) -> Iterator[Finding]:
 
 @of(DropColumn)
 def _drop_column(change: DropColumn, look: Look) -> Iterator[Finding]:
-    if look.is_new(change.table):
-        return
     table, column = look.quoted(change.table), look.quoted(change.column)
     loosen = (
         f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL;"
@@ -72,8 +70,6 @@ def _drop_column(change: DropColumn, look: Look) -> Iterator[Finding]:
 
 @of(Rename)
 def _rename(change: Rename, look: Look) -> Iterator[Finding]:
-    if look.is_new(change.table):
-        return
     old, new, table = look.quoted(change.old), look.quoted(change.new), look.quoted(change.table)
     if change.what == "column":
         known = look.tables.column(change.table, change.old)
@@ -112,8 +108,6 @@ def _rename(change: Rename, look: Look) -> Iterator[Finding]:
 
 @of(Empty)
 def _empty(change: Empty, look: Look) -> Iterator[Finding]:
-    if look.is_new(change.table):
-        return
     table = look.quoted(change.table)
     yield look.say(
         "migration-rows-lost",
@@ -129,7 +123,7 @@ def _empty(change: Empty, look: Look) -> Iterator[Finding]:
     )
 
 
-@of(Revoke)
+@of(Revoke, new_tables=True)
 def _revoke(change: Revoke, look: Look) -> Iterator[Finding]:
     yield look.say(
         "migration-revoke",
