@@ -34,6 +34,8 @@ UNGREEN = re.compile(r"^(?:FAILED|ERROR) (?:tests/\S+|collecting .*)(?: - .*)?$"
 """A line of pytest's short summary: which test, and the first line of what was wrong."""
 TOLD = 20
 """Such lines in the summary at most: what prints this run may keep its end alone."""
+MAKE_ITSELF = re.compile(r"^make(?:\[\d+\])?: ")
+"""What make says of a recipe that failed: its number, and never why."""
 CAPABILITIES = {"SYS_ADMIN": 21, "NET_ADMIN": 12}
 """What root needs to start containers: linux/capability.h."""
 POLITE_SECONDS = 60
@@ -56,13 +58,13 @@ class Result:
     outcome: str
     detail: str
     seconds: float = 0.0
-    tests: tuple[str, ...] = ()
-    """The tests that were not green, each with what was wrong."""
+    lines: tuple[str, ...] = ()
+    """The tests that were not green, each with what was wrong; or the last output of a step that ran no test."""
 
     def __str__(self) -> str:
         took = f" ({self.seconds / 60:.0f} min)" if self.seconds >= 60 else ""
-        more = [f"and {len(self.tests) - TOLD} more"] if len(self.tests) > TOLD else []
-        lines = [f"{self.outcome:<8} {self.name}{took}: {self.detail}", *self.tests[:TOLD], *more]
+        more = [f"and {len(self.lines) - TOLD} more"] if len(self.lines) > TOLD else []
+        lines = [f"{self.outcome:<8} {self.name}{took}: {self.detail}", *self.lines[:TOLD], *more]
         return "\n         ".join(lines)
 
 
@@ -79,6 +81,12 @@ def closing_line(text: str) -> str:
 def ungreen(text: str) -> tuple[str, ...]:
     """The tests that pytest says failed, each with its reason, shortened."""
     return tuple(dict.fromkeys(line[:300] for line in _lines(text) if UNGREEN.match(line)))
+
+
+def last_words(text: str) -> tuple[str, ...]:
+    """The end of a program's output, shortened, without what make says of itself."""
+    lines = [line[:300] for line in _lines(text) if line and not MAKE_ITSELF.match(line)]
+    return tuple(lines[-TOLD:])
 
 
 def counts(line: str) -> Counter[str]:
@@ -143,8 +151,8 @@ class Run:
         """Minutes until the run has to be over."""
         return self.plan.minutes["total"] - self.seconds() / 60
 
-    def add(self, name: str, outcome: str, detail: str, seconds: float = 0.0, tests: tuple[str, ...] = ()) -> None:
-        self.results.append(Result(name, outcome, detail, seconds, tests))
+    def add(self, name: str, outcome: str, detail: str, seconds: float = 0.0, lines: tuple[str, ...] = ()) -> None:
+        self.results.append(Result(name, outcome, detail, seconds, lines))
 
     def command(self, *command: str, minutes: float) -> tuple[int | None, str]:
         """Exit code (None: out of time) and output of a command; its output is passed on as it comes.
@@ -174,15 +182,16 @@ class Run:
         print(f"\n=== {name}: {' '.join(command)}", flush=True)
         began, allowed = time.monotonic(), min(minutes, self.left())
         code, said = self.command(*command, minutes=allowed)
-        line = closing_line(said)
+        line, end = closing_line(said), last_words(said)
         if code is None:
             detail = f"not finished after {allowed:.0f} min" + (f"; {line}" if line else "")
         elif line:
             detail = line
         else:  # it never came to tests
-            detail = next((one.strip() for one in reversed(said.splitlines()) if one.strip()), f"exit code {code}")
+            detail = end[-1] if end else f"exit code {code}"
         good = code == 0 and (not tests or counts(line)["passed"] > 0)
-        self.add(name, PASSED if good else FAILED, detail, time.monotonic() - began, () if good else ungreen(said))
+        why = () if good else ungreen(said) or ((end if code is None else end[:-1]) if not line else ())
+        self.add(name, PASSED if good else FAILED, detail, time.monotonic() - began, why)
         return good
 
     def set_up(self, *groups: str, minutes: float) -> str:
@@ -315,6 +324,8 @@ class Run:
         if not has_docker:
             self.add("cluster", NOT_RUN, "its images need Docker")
         elif self.attempt("cluster", self.cluster_programs):
+            # One that was left behind may be half alive, such as after a restart of the machine: the proof begins anew.
+            self.command("make", "cluster-down", minutes=5)
             self.cluster = True
             if self.short_form("cluster"):
                 suites.append("cluster")

@@ -111,6 +111,7 @@ def test_name_servers_are_installed_where_that_is_allowed(
         ("echo '== 2 deselected in 0.10s =='", FAILED, "== 2 deselected in 0.10s =="),
         ("echo no rule to make it; exit 2", FAILED, "no rule to make it"),
         ("exit 0", FAILED, "exit code 0"),
+        ("echo no space left; echo 'make: *** [Makefile:81: cluster] Error 1'; exit 2", FAILED, "no space left"),
     ],
 )  # fmt: skip
 def test_a_step_passes_when_tests_passed_and_nothing_else_failed(
@@ -226,9 +227,19 @@ def test_the_summary_names_the_tests_that_were_not_green_and_why() -> None:
         "FAILED   docker (1 min): == 1 failed, 5 passed, 1 error in 2.00s ==",
         *(f"         {t}" for t in tests),
     ]
-    many = str(Result("docker", FAILED, "x", tests=tuple(f"FAILED tests/{n}" for n in range(25)))).splitlines()
+    many = str(Result("docker", FAILED, "x", lines=tuple(f"FAILED tests/{n}" for n in range(25)))).splitlines()
     assert len(many) == 22
     assert many[-1].strip() == "and 5 more"
+
+
+def test_the_summary_has_the_last_output_of_a_step_that_ran_no_test(run: ci.Run) -> None:
+    script = "echo 3 nodes; echo; echo 'nodes: not ready after 120 s; the end of its log:'; echo no memory; exit 1"
+    run.step("cluster", "/bin/sh", "-c", f"{script} >&2", minutes=1)
+    assert str(run.results[0]).splitlines() == [
+        "FAILED   cluster: no memory",
+        "         3 nodes",
+        "         nodes: not ready after 120 s; the end of its log:",
+    ]
 
 
 def test_a_failed_set_up_of_system_packages_names_the_reason(run: ci.Run, program: Program) -> None:
