@@ -209,7 +209,7 @@ def test_before_three_become_one_the_first_must_have_everything() -> None:
 @pytest.mark.parametrize("protection", list(DataProtection))
 @pytest.mark.parametrize("purpose", list(RedisPurpose))
 def test_data_is_protected_and_a_cache_is_not(protection: DataProtection, purpose: RedisPurpose) -> None:
-    keep = purpose is RedisPurpose.QUEUE
+    keep = purpose is not RedisPurpose.CACHE
     for platform, volume in ((DockerHost, "redis-data"), (Kubernetes, "redis-data-0")):
         one = args(platform(name="shop", data_protection=protection), purpose=purpose)
         options = registered(one).named(volume).options

@@ -89,13 +89,13 @@ class AppClusterArgs:
     config/database.php). A new connection for each request costs PgBouncer ten times the CPU; a kept one holds a
     connection of MySQL. None: `true` with PostgreSQL, `false` with MySQL."""
     redis: RedisConnection | None = None
-    """Gives REDIS_HOST, REDIS_PORT and REDIS_PASSWORD; where it is encrypted, REDIS_SCHEME (`tls`) and REDIS_CAFILE.
-    None: these variables are not set."""
+    """Gives REDIS_HOST, REDIS_PORT, REDIS_PASSWORD; REDIS_USERNAME where it has a user for applications; where it is
+    encrypted, REDIS_SCHEME (`tls`) and REDIS_CAFILE. None: these variables are not set."""
     more_redis: dict[str, RedisConnection] | None = None
     """Further Redis stores by name, a DNS label. The name is part of the variables: `cache` gives REDIS_CACHE_HOST,
-    REDIS_CACHE_PORT and REDIS_CACHE_PASSWORD, and REDIS_CACHE_SCHEME and REDIS_CACHE_CAFILE where it is encrypted.
-    Laravel reads them in the connection `cache` below `redis` in config/database.php, with `env('REDIS_CACHE_HOST')`
-    and so on; plain PHP with `getenv('REDIS_CACHE_HOST')`. None: no further ones."""
+    REDIS_CACHE_PORT and so on, as `redis` gives REDIS_HOST.
+    Laravel reads them in the connection `cache` below `redis` in config/database.php, with `env('REDIS_CACHE_HOST')`;
+    plain PHP with `getenv('REDIS_CACHE_HOST')`. None: no further ones."""
     service_time_ms: float | None = field(default=None, metadata=within(0.1, 3600000, "ms"))
     """Mean time in ms that a request occupies a child, for `tierstack check`. 0.1 to 3600000. None: 15, until you
     measure yours."""

@@ -79,11 +79,12 @@ def _database(link: DatabaseConnection, persistent: bool) -> Connected:
 
 
 def _redis(path: str, of: str, prefix: str, link: RedisConnection) -> Connected:
+    encrypted = {f"{prefix}_SCHEME": "tls", f"{prefix}_CAFILE": ca_path(of)} if link.ca else {}
     return Connected(
         path=path,
         of=of,
         link=link,
-        plain={f"{prefix}_SCHEME": "tls", f"{prefix}_CAFILE": ca_path(of)} if link.ca else {},
+        plain={**encrypted, **({f"{prefix}_USERNAME": link.user} if link.user else {})},
         late={f"{prefix}_HOST": link.host, f"{prefix}_PORT": link.port},
         password=f"{prefix}_PASSWORD",
     )

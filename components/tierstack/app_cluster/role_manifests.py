@@ -106,6 +106,7 @@ class Roles(Pods):
             "metadata": {
                 "address": pulumi.Output.concat(redis.host, f".{self.app.platform.name}.svc:", redis.port),
                 "enableTLS": "true" if redis.ca else "false",
+                **({"username": redis.user} if redis.user else {}),
                 "listName": queue.list_name,
                 "listLength": str(queue.jobs_per_worker),
                 "databaseIndex": str(queue.database_index),

@@ -19,7 +19,9 @@ class RedisConnection:
     port: pulumi.Input[str]
     """Port, as text."""
     password: SecretRef
-    """Password of the default user."""
+    """Password of `user`."""
+    user: str | None = None
+    """Name of the ACL user that clients log in as. None: the default user, who has no name to send."""
     network: pulumi.Input[str] | None = None
     """Docker: network in which it answers."""
     client_labels: dict[str, str] | None = None

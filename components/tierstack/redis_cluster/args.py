@@ -13,14 +13,25 @@ from tierstack.core.tier import TIERS, RedisSize, Tier
 from tierstack.platform import Platform, PlatformKind, image_problems
 from tierstack.platform.internal_ca import MOST_GENERATIONS, TLSMode, generation_problems
 
+APPLICATION_USER = "app"
+"""ACL user that applications log in as."""
+
 
 class RedisPurpose(Enum):
     """What a Redis is for; it decides what happens when the memory is full and when the server stops."""
 
     QUEUE = "queue"
-    """Queues and sessions: every write is kept (AOF, synced each second), and a full memory refuses writes."""
+    """Queues: every write is kept (AOF, synced each second), and a full memory refuses writes."""
+    SESSION = "session"
+    """Sessions: every write is kept (AOF, synced each second), and a full memory drops what expires soonest. Keys
+    without a time to live stay."""
     CACHE = "cache"
     """Cache: nothing is written to disk, and a full memory drops what was least recently used."""
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what was written is kept on disk, and so is data to protect."""
+        return self is not RedisPurpose.CACHE
 
 
 @dataclass(kw_only=True)
@@ -36,14 +47,19 @@ class RedisClusterArgs:
     proxy_image: pulumi.Input[str] | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes with three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary."""
     purpose: RedisPurpose = RedisPurpose.QUEUE
-    """`queue` (default) keeps what it is given; `cache` may drop it. A shop that needs both makes two."""
+    """`queue` (default) keeps what it is given; `session` drops what expires soonest when its memory is full; `cache`
+    may drop everything. A shop that needs several makes one of each."""
+    application_user: bool = True
+    """Whether applications log in as the user `app`, who can read and write all keys and can administer nothing. False:
+    they are the default user, who can do everything: for a client that sends no user name. Default: true."""
     nodes: int | None = field(default=None, metadata=within(1, 3, told_by="redis-nodes"))
     """1: a single node. 3: one primary, two replicas, three Sentinels (Kubernetes). None: from the tier."""
     memory_mb: int | None = field(default=None, metadata=within(16, 65536, "MiB"))
     """maxmemory in MiB, 16 to 65536; the container gets half as much again and 32 MiB. None: from the tier."""
     storage_gb: int | None = field(default=None, metadata=within(1, 4096, "GiB"))
-    """GiB of each data volume (Kubernetes; a Docker volume has no size). At least twice the memory for the purpose
-    `queue`, because the append-only file is rewritten beside the old one. 1 to 4096. None: from the tier."""
+    """GiB of each data volume (Kubernetes; a Docker volume has no size). At least twice the memory for the purposes
+    `queue` and `session`, because the append-only file is rewritten beside the old one. 1 to 4096. None: from the
+    tier."""
     failover_after_ms: int = field(default=3000, metadata=within(1000, 60000, "ms"))
     """How long in ms, 1000 to 60000, the primary may be silent before the Sentinels replace it. Shorter reacts
     sooner, and more often to what was only a pause. Default: 3000 (Sentinel's own is 30000)."""
@@ -112,14 +128,17 @@ class RedisClusterArgs:
             return [Diagnostic("proxy_image", MISSING, wrong, "give an image of HAProxy by digest")]
         return []
 
-    @rule("redis-storage", "The volume of a queue must hold its data twice, because a rewrite stands beside it.")
+    @rule(
+        "redis-storage",
+        "The volume of a queue or of sessions must hold its data twice, because a rewrite stands beside it.",
+    )
     def _storage_problems(self) -> list[Diagnostic]:
         size = self.size
         if self.platform.kind is PlatformKind.DOCKER:
             if self.storage_gb is not None:
                 return [Diagnostic("storage_gb", self.storage_gb, "means nothing for a Docker volume", "remove it")]
             return []
-        if self.purpose is RedisPurpose.QUEUE and size.storage_gb >= 1 and size.storage_gb * 1024 < 2 * size.memory_mb:
+        if self.purpose.is_durable and size.storage_gb >= 1 and size.storage_gb * 1024 < 2 * size.memory_mb:
             wrong = f"is too small for {size.memory_mb} MiB of data and a rewrite of the append-only file beside it"
             least = -(-2 * size.memory_mb // 1024)
             return [Diagnostic("storage_gb", size.storage_gb, wrong, f"write at least {least}")]

@@ -12,7 +12,7 @@ from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directo
 from tierstack.platform.internal_ca.docker import Authority, ServerCertificate
 from tierstack.platform.revision import ANNOTATION, revision_of
 from tierstack.redis_cluster import node
-from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
+from tierstack.redis_cluster.args import APPLICATION_USER, RedisClusterArgs, RedisPurpose
 
 PASSWORD_LENGTH = 32
 _OWNER = (node.UID, node.UID)
@@ -36,7 +36,7 @@ def service(
     certificates: Sequence[Mount] = (),
     revision: pulumi.Input[str] = "",
 ) -> Service:
-    """The container of the node. `revision`: that of its password."""
+    """The container of the node. `revision`: that of its passwords."""
     content = "".join(f"{path}\n{text}" for path, text in sorted(files(args).items()))
     return Service(
         image=args.image,
@@ -65,17 +65,17 @@ def service(
 def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisConnection:
     """A node in a network of its own, its data in a protected volume and its password in a file of another one."""
     on = host(args.platform, parent)
-    password = random.RandomPassword(
-        f"{name}-password", length=PASSWORD_LENGTH, special=False, opts=pulumi.ResourceOptions(parent=parent)
-    ).result
+    passwords = {node.PASSWORD_FILE: _password(f"{name}-password", parent)}
+    if args.application_user:
+        passwords[node.APPLICATION_FILE] = _password(f"{name}-app-password", parent)
     network = on.network(f"{name}-network", parent, internal=True)
-    data = on.volume(f"{name}-data", parent, data=args.purpose is RedisPurpose.QUEUE)
+    data = on.volume(f"{name}-data", parent, data=args.purpose.is_durable)
     config = on.volume(f"{name}-config", parent, data=False)
     written = on.files(
         f"{name}-files",
         parent,
         volume=config,
-        files={**files(args), "password": password},
+        files={**files(args), **passwords},
         image=args.image,
         owner=_OWNER,
     )
@@ -84,7 +84,7 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         authority = Authority(name, parent, on, generation=args.ca_generation, image=args.image, owner=_OWNER)
         certificate = authority.server(f"{name}-server-tls", [name], _OWNER)
     mounts = _certificates(authority, certificate)
-    digits = revision_of({"password": password})
+    digits = revision_of(passwords)
     made = service(name, args, network.name, data.name, written.volume, mounts, digits)
     container = on.container(name, parent, made)
     if certificate:
@@ -97,10 +97,17 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
         host=on.after([container])[0].urn.apply(lambda _: name),
         port=str(node.TLS_PORT if authority else node.PORT),
         ca=authority.trusted if authority else None,
-        password=SecretRef(value=pulumi.Output.secret(password), revision=digits),
+        user=APPLICATION_USER if args.application_user else None,
+        password=SecretRef(value=pulumi.Output.secret(list(passwords.values())[-1]), revision=digits),
         network=network.name,
         place=args.platform.place,
     )
+
+
+def _password(name: str, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """Letters and digits, made once."""
+    opts = pulumi.ResourceOptions(parent=parent)
+    return random.RandomPassword(name, length=PASSWORD_LENGTH, special=False, opts=opts).result
 
 
 def _certificates(authority: Authority | None, certificate: ServerCertificate | None) -> list[Mount]:

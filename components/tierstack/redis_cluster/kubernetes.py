@@ -23,7 +23,7 @@ from tierstack.platform.kubernetes.gitops import Step
 from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.plan import Planned, in_order, with_labels
 from tierstack.redis_cluster import handover, node, policies, services, topology, workloads
-from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
+from tierstack.redis_cluster.args import APPLICATION_USER, RedisClusterArgs, RedisPurpose
 from tierstack.redis_cluster.policies import client_labels, labels
 from tierstack.redis_cluster.topology import Topology
 
@@ -61,12 +61,12 @@ def sentinel_files(among: Topology) -> dict[str, str]:
 
 def proxy_files(purpose: RedisPurpose, among: Topology, tls: TLSMode = TLSMode.DISABLE) -> dict[str, str]:
     """The files of HAProxy."""
-    required = purpose is RedisPurpose.QUEUE
-    return {"haproxy.cfg": topology.haproxy_config(among, replica_required=required, tls=tls)}
+    return {"haproxy.cfg": topology.haproxy_config(among, replica_required=purpose.is_durable, tls=tls)}
 
 
-def plan(name: str, args: RedisClusterArgs, secret: SecretRef) -> list[Planned]:
-    """Everything, in order. Nodes and Sentinels wait for each other, so that the engine starts them together; the
+def plan(name: str, args: RedisClusterArgs, secret: SecretRef, application: SecretRef | None = None) -> list[Planned]:
+    """Everything, in order. `secret`: the password of the default user; `application`: that of the applications' own.
+    Nodes and Sentinels wait for each other, so that the engine starts them together; the
     endpoint comes last, when there is something behind it."""
     three, encrypted = args.size.nodes == 3, args.tls is not TLSMode.DISABLE
     store, config = labels(name, "store"), config_map(f"{name}-node", node_files(name, args))
@@ -81,14 +81,16 @@ def plan(name: str, args: RedisClusterArgs, secret: SecretRef) -> list[Planned]:
         *with_labels(_around_nodes(name, args, config), labels(name, "node")),
         *with_labels(_sentinels(name, args, secret) if three else [], labels(name, "sentinel")),
         *with_labels(alone, store),
-        *with_labels([_nodes(name, args, secret, config, [*certified[-1:], *alone])], labels(name, "node")),
+        *with_labels(
+            [_nodes(name, args, (secret, application), config, [*certified[-1:], *alone])], labels(name, "node")
+        ),
         *with_labels(_proxy(name, args, secret) if three else [], labels(name, "proxy")),
         *with_labels([Planned(name, services.endpoint(name, three, args.tls), (behind,))], store),
     ]
 
 
 def _around_nodes(name: str, args: RedisClusterArgs, config: Manifest) -> list[Planned]:
-    kept = args.purpose is RedisPurpose.QUEUE
+    kept = args.purpose.is_durable
     spec = claim_spec(args.size.storage_gb, args.platform.storage_class)
     return [
         Planned(f"{name}-node-config", config),
@@ -103,14 +105,14 @@ def _around_nodes(name: str, args: RedisClusterArgs, config: Manifest) -> list[P
 
 
 def _nodes(
-    name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest, before: Sequence[Planned]
+    name: str, args: RedisClusterArgs, passwords: workloads.Passwords, config: Manifest, before: Sequence[Planned]
 ) -> Planned:
     """The nodes, with the claims, files, names and rules that they need, and after what else comes `before`."""
     claims = [f"{name}-data-{index}" for index in range(args.size.nodes)]
     around = [f"{name}-node-{what}" for what in ("config", "service", "network-policy")]
     return Planned(
         f"{name}-node",
-        workloads.nodes(name, args, secret, config),
+        workloads.nodes(name, args, passwords, config),
         (*around, *claims, *(one.name for one in before)),
         # The template of the claims is immutable, and its size that of the day on which the StatefulSet was made.
         options={"ignore_changes": ["spec.volumeClaimTemplates"]},
@@ -159,13 +161,15 @@ def build(name: str, parent: pulumi.Resource, args: RedisClusterArgs) -> RedisCo
     """Register everything."""
     on = cluster(args.platform, parent)
     password = on.generated_secret(f"{name}-password", parent)
-    done = on.apply(parent, plan(name, args, password), step=Step.DATA)
+    application = on.generated_secret(f"{name}-app", parent) if args.application_user else None
+    done = on.apply(parent, plan(name, args, password, application), step=Step.DATA)
     return RedisConnection(
         evicts=args.purpose is RedisPurpose.CACHE,
         host=done[name].urn.apply(lambda _: name),
         port=str(policies.client_ports(args.tls)[-1]),
         ca=None if args.tls is TLSMode.DISABLE else TrustedCA(secret_name=certificates.ca_secret(name)),
-        password=password,
+        user=APPLICATION_USER if application else None,
+        password=application or password,
         client_labels=client_labels(name),
         place=args.platform.place,
         endpoint_labels=labels(name, "proxy" if args.size.nodes == 3 else "node"),

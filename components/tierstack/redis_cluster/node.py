@@ -1,14 +1,14 @@
 """One node: its configuration and the scripts that start and check it, the same on both platforms.
 
-In the container, /etc/redis holds redis.conf, start.sh, health.sh and password, read-only; /data is the volume; the
-configuration with the password in it is written to /tmp, which is memory.
+In the container, /etc/redis holds redis.conf, start.sh, health.sh, password and app-password, read-only; /data is the
+volume; the configuration with the passwords in it is written to /tmp, which is memory.
 """
 
 from collections.abc import Mapping
 
 from tierstack.core.memory import Reserved
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
-from tierstack.redis_cluster.args import RedisPurpose
+from tierstack.redis_cluster.args import APPLICATION_USER, RedisPurpose
 
 PORT = 6379
 TLS_PORT = 6380
@@ -21,6 +21,18 @@ UID = 999
 SERVER = '"$(command -v valkey-server || command -v redis-server)"'
 CLIENT = '"$(command -v valkey-cli || command -v redis-cli)"'
 _CERTIFICATE, _KEY = f"{SERVER_DIRECTORY}/{CERTIFICATE}", f"{SERVER_DIRECTORY}/{KEY}"
+
+
+PASSWORD_FILE, APPLICATION_FILE = "password", "app-password"
+"""Files of CONFIG_DIR: the password of the default user, and that of APPLICATION_USER where there is one."""
+APPLICATION_RIGHTS = (
+    "~* &* +@all -@admin -@dangerous "
+    # Dangerous for their cost or for what they delete, and used by applications: caches that are cleared, queues that
+    # count their workers, monitoring pages.
+    "+flushdb +info +keys +sort +sort_ro +client|list +role"
+)
+"""ACL rules: all keys and channels, all commands but those of two categories (valkey.io/topics/acl). Refused are CONFIG,
+ACL, SHUTDOWN, DEBUG, MONITOR, REPLICAOF, FLUSHALL, SAVE and their like."""
 
 
 def container_memory_mb(memory_mb: int) -> int:
@@ -54,9 +66,9 @@ def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool, tls: TLSM
         # A stop waits so long for replicas to have everything; the platform allows more than that.
         "shutdown-timeout": "10",
     }
-    if purpose is RedisPurpose.QUEUE:
+    if purpose.is_durable:
         lines |= {
-            "maxmemory-policy": "noeviction",
+            "maxmemory-policy": "volatile-ttl" if purpose is RedisPurpose.SESSION else "noeviction",
             "appendonly": "yes",
             "appendfsync": "everysec",
             "aof-use-rdb-preamble": "yes",
@@ -84,18 +96,41 @@ LOAD_SECONDS = 600
 """How long a node may load its data, or wait for Sentinels, before it counts as one that does not start: 10 minutes."""
 
 
+_APPLICATION = f"{CONFIG_DIR}/{APPLICATION_FILE}"
+_FOREIGN = f"""\
+# A snapshot begins with the name and version of its format. Valkey reads REDIS0001 to REDIS0011 (Redis up to 7.2), and
+# Redis none of VALKEY. A server that is given another one stops with words that name neither.
+server=$(basename {SERVER})
+for file in {DATA_DIR}/dump.rdb {DATA_DIR}/appendonlydir/*.rdb; do
+    [ -f "$file" ] || continue
+    case "$server:$(head -c 9 "$file")" in
+    valkey-server:REDIS000? | valkey-server:REDIS001[01] | valkey-server:VALKEY* | redis-server:REDIS*) ;;
+    valkey-server:REDIS*)
+        echo "error: $file was written by Redis 7.4 or newer, and Valkey cannot read it. Nothing was changed."
+        echo "Give the image of Redis again, or move the data to a new RedisCluster with Valkey."
+        exit 1 ;;
+    redis-server:VALKEY*)
+        echo "error: $file was written by Valkey 9 or newer, and Redis cannot read it. Nothing was changed."
+        echo "Give the image of Valkey again, or move the data to a new RedisCluster with Redis."
+        exit 1 ;;
+    esac
+done
+"""
+
+
 def start_script(join: str = "") -> str:
     """Start of a node; `join` is what makes it one of several (see topology)."""
     return f"""\
 #!/bin/sh
-# The password reaches the server in a file of memory, never on a command line.
+# Passwords reach the server in a file of memory, never on a command line.
 set -eu
 umask 077
-export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
+{_FOREIGN}export REDISCLI_AUTH="$(cat {CONFIG_DIR}/{PASSWORD_FILE})"
 {{
     cat {CONFIG_DIR}/redis.conf
     echo "requirepass $REDISCLI_AUTH"
     echo "masterauth $REDISCLI_AUTH"
+    [ ! -f {_APPLICATION} ] || echo "user {APPLICATION_USER} on >$(cat {_APPLICATION}) {APPLICATION_RIGHTS}"
 }} >{RUN_CONFIG}
 {join}unset REDISCLI_AUTH
 exec {SERVER} {RUN_CONFIG}

@@ -6,7 +6,7 @@ from tierstack.links import RedisConnection, SecretRef, TrustedCA
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import TLSMode
 from tierstack.redis_cluster import changes
-from tierstack.redis_cluster.args import RedisClusterArgs, RedisPurpose
+from tierstack.redis_cluster.args import APPLICATION_USER, RedisClusterArgs, RedisPurpose
 
 
 def _placeholder(args: RedisClusterArgs) -> RedisConnection:
@@ -16,6 +16,7 @@ def _placeholder(args: RedisClusterArgs) -> RedisConnection:
         evicts=args.purpose is RedisPurpose.CACHE,
         host="redis",
         port="6379",
+        user=APPLICATION_USER if args.application_user else None,
         password=SecretRef(value="secret") if docker else SecretRef(secret_name="secret", key="password"),
         network="network" if docker else None,
         client_labels=labels,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pulumi
+
 from tierstack.links import SecretRef
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode
 from tierstack.platform.internal_ca import kubernetes as certificates
@@ -11,7 +13,7 @@ from tierstack.platform.kubernetes.config import name_of
 from tierstack.platform.kubernetes.gitops import BEFORE_SCALE_IN
 from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.quantities import resources
-from tierstack.platform.revision import ANNOTATION
+from tierstack.platform.revision import ANNOTATION, combined
 from tierstack.redis_cluster import handover, node, topology
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.redis_cluster.policies import client_ports, labels
@@ -37,7 +39,11 @@ _DNS_CONFIG = {
 }
 
 
-def nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest) -> Manifest:
+Passwords = tuple[SecretRef, SecretRef | None]
+"""Of the default user, and of the applications' own where they have one."""
+
+
+def nodes(name: str, args: RedisClusterArgs, passwords: Passwords, config: Manifest) -> Manifest:
     """The StatefulSet of one node or three: the same but for its numbers."""
     encrypted = args.tls is not TLSMode.DISABLE
     health = _run("health.sh")
@@ -68,8 +74,8 @@ def nodes(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
             name,
             "node",
             container,
-            [*_volumes(config, secret), *([_certificate(name)] if encrypted else [])],
-            secret=secret,
+            [*_volumes(config, *passwords), *([_certificate(name)] if encrypted else [])],
+            revision=_revision(*passwords),
             # Two of three on one node would be a majority that the loss of that node takes away.
             affinity=placement.never_together(labels(name, "node")),
         ),
@@ -104,7 +110,7 @@ def sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Mani
             "sentinel",
             container,
             _volumes(config, secret),
-            secret=secret,
+            revision=secret.revision,
             affinity=placement.never_together(labels(name, "sentinel")),
         ),
         replicas=args.size.nodes,
@@ -134,10 +140,11 @@ def proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
         # Endpoints are taken out of the Service while it still answers.
         lifecycle=probes.leave(5),
     )
+    mounted = [volumes.config("config", name_of(config))]
     return workload.deployment(
         f"{name}-proxy",
         labels(name, "proxy"),
-        _pod(name, "proxy", container, [volumes.config("config", name_of(config))], uid=_PROXY_UID, secret=secret),
+        _pod(name, "proxy", container, mounted, uid=_PROXY_UID, revision=secret.revision),
         strategy=workload.rolling(unavailable=0, surge=1),
         replicas=2,
         revisionHistoryLimit=3,
@@ -173,19 +180,18 @@ def _pod(
     container: Manifest,
     mounted: list[Manifest],
     uid: int = node.UID,
-    secret: SecretRef | None = None,
+    revision: pulumi.Input[str] | None = None,
     **fields: Any,
 ) -> Manifest:
-    """The template of the pods of a part: `node`, `sentinel`, `proxy` or `handover`. `secret`: what they read at their
-    start, so that another one restarts them."""
-    digits = secret.revision if secret else None
+    """The template of the pods of a part: `node`, `sentinel`, `proxy` or `handover`. `revision`: of the passwords that
+    they read at their start, so that another one restarts them."""
     return workload.pod(
         labels(name, part),
         [container],
         security=workload.user(uid),
         volumes=mounted,
         stop_seconds=_STOP_SECONDS,
-        annotations={ANNOTATION: digits} if digits is not None else None,
+        annotations={ANNOTATION: revision} if revision is not None else None,
         dnsConfig=_DNS_CONFIG,
         topologySpreadConstraints=placement.spread(labels(name, part)),
         **workload.NO_TOKEN,
@@ -198,11 +204,17 @@ def _run(script: str, *arguments: str) -> Manifest:
     return probes.command(["/bin/sh", f"{node.CONFIG_DIR}/{script}", *arguments])
 
 
-def _volumes(config: Manifest, secret: SecretRef) -> list[Manifest]:
-    """The files and the password in one directory, because the password is a file, not a variable; and /tmp."""
-    sources = [
+def _revision(secret: SecretRef, application: SecretRef | None) -> pulumi.Input[str] | None:
+    """One revision of both passwords. None where they are generated in the cluster."""
+    return secret.revision if application is None or secret.revision is None else combined([secret, application])
+
+
+def _volumes(config: Manifest, secret: SecretRef, application: SecretRef | None = None) -> list[Manifest]:
+    """The files and the passwords in one directory, because a password is a file, not a variable; and /tmp."""
+    passwords = {node.PASSWORD_FILE: secret, node.APPLICATION_FILE: application}
+    sources: list[Manifest] = [
         {"configMap": {"name": name_of(config)}},
-        volumes.secret_file(secret.secret_name, secret.key, "password"),
+        *(volumes.secret_file(one.secret_name, one.key, path) for path, one in passwords.items() if one),
     ]
     return [volumes.projected("config", sources), volumes.memory("tmp", _TMP_MB)]
 

@@ -19,6 +19,7 @@ platform = DockerHost(name="{platform}", data_protection=DataProtection.{protect
 redis = RedisCluster("redis", RedisClusterArgs(
     platform=platform, image="{image}", memory_mb={memory}, tls=TLSMode("{tls}"), ca_generation={generation},
 ))
+pulumi.export("user", redis.connection.user)
 pulumi.export("password", redis.connection.password.value)
 pulumi.export("network", redis.connection.network)
 """
@@ -61,7 +62,7 @@ def ask(stack: Stack, *words: str, password: str | None = None, tls: tuple[str, 
     outputs = stack.outputs()
     output = docker_client().containers.run(
         image("valkey:8.1"),
-        ["valkey-cli", "-h", "redis", *tls, *words],
+        ["valkey-cli", "-h", "redis", "--user", outputs["user"], *tls, *words],
         network=outputs["network"],
         volumes={f"{PLATFORM}-redis-ca": {"bind": "/run/tierstack/ca/redis", "mode": "ro"}} if tls else {},
         environment={"REDISCLI_AUTH": outputs["password"] if password is None else password},
@@ -83,6 +84,25 @@ def test_it_answers_with_its_password_only(stack: Stack) -> None:
     assert "NOAUTH" in ask(stack, "GET", "key", password="")
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["INFO", "KEYS *", "FLUSHDB", "SORT list", "CLIENT LIST", "CLIENT SETNAME worker-1", "EVAL return(1) 0", "ROLE",
+     "SUBSCRIBE orders", "XADD stream * a 1", "WAIT 0 1", "SCAN 0", "SELECT 1", "BLPOP none 0.01", "MEMORY USAGE key"],
+)  # fmt: skip
+def test_applications_may_use_it(stack: Stack, words: str) -> None:
+    assert "NOPERM" not in ask(stack, *words.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["CONFIG GET maxmemory", "CONFIG SET appendonly no", "ACL LIST", "ACL SETUSER app +@all", "SHUTDOWN NOSAVE", "DEBUG SLEEP 1",
+     "MONITOR", "REPLICAOF NO ONE", "FLUSHALL", "CLIENT KILL TYPE normal", "CLIENT PAUSE 10", "SLOWLOG GET", "BGREWRITEAOF",
+     "MODULE LIST", "FAILOVER", "MIGRATE host 6379 key 0 10"],
+)  # fmt: skip
+def test_applications_may_not_administer_it(stack: Stack, words: str) -> None:
+    assert "NOPERM" in ask(stack, *words.split())
+
+
 def test_nothing_changes_without_a_change(stack: Stack) -> None:
     stack.unchanged()
 
@@ -96,7 +116,9 @@ def test_the_password_is_nowhere_in_clear(stack: Stack) -> None:
     shown += [file.read_text(errors="replace") for file in (stack.folder / "state").rglob("*") if file.is_file()]
     shown.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout)
     assert not any(password in text for text in shown)
-    assert container.exec_run(["stat", "-c", "%a %u", "/etc/redis/password"]).output.decode().split() == ["400", "999"]
+    for file in ("password", "app-password"):
+        said = container.exec_run(["stat", "-c", "%a %u", f"/etc/redis/{file}"]).output.decode()
+        assert said.split() == ["400", "999"]
 
 
 def test_what_was_written_survives_a_kill_and_a_change_of_size(stack: Stack) -> None:
@@ -108,7 +130,7 @@ def test_what_was_written_survives_a_kill_and_a_change_of_size(stack: Stack) -> 
     assert ask(stack, "GET", "kept") == "yes"
     stack.write(program(memory=96))
     stack.up()
-    assert ask(stack, "CONFIG", "GET", "maxmemory").split()[-1] == str(96 * 1024 * 1024)
+    assert f"maxmemory:{96 * 1024 * 1024}" in ask(stack, "INFO", "memory").split()
     assert ask(stack, "GET", "kept") == "yes"
     assert docker_client().containers.get(f"{PLATFORM}-redis").id != container.id
 
