@@ -31,8 +31,8 @@ APPLICATION_RIGHTS = (
     # count their workers, monitoring pages.
     "+flushdb +info +keys +sort +sort_ro +client|list +role"
 )
-"""ACL rules: all keys and channels, all commands but those of two categories (valkey.io/topics/acl). Refused are CONFIG,
-ACL, SHUTDOWN, DEBUG, MONITOR, REPLICAOF, FLUSHALL, SAVE and their like."""
+"""ACL rules: all keys and channels, all commands but those of two categories (valkey.io/topics/acl). Refused are
+CONFIG, ACL, SHUTDOWN, DEBUG, MONITOR, REPLICAOF, FLUSHALL, SAVE and their like."""
 
 
 def container_memory_mb(memory_mb: int) -> int:
