@@ -52,6 +52,7 @@ CONNECTIONS = [
     k8s.core.v1.EnvVarArgs(name="PGSSLROOTCERT", value="/run/tierstack/ca/database/ca.crt"),
     k8s.core.v1.EnvVarArgs(name="REDIS_CAFILE", value="/run/tierstack/ca/redis/ca.crt"),
     k8s.core.v1.EnvVarArgs(name="REDIS_SCHEME", value="tls"),
+    k8s.core.v1.EnvVarArgs(name="REDIS_USERNAME", value="app"),
 ]
 CA_MOUNTS = [
     k8s.core.v1.VolumeMountArgs(name=f"{kind}-ca", mount_path=f"/run/tierstack/ca/{kind}", read_only=True)

@@ -81,7 +81,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
         k8s.core.v1.EnvVarArgs(
             name="REDIS_PASSWORD",
             value_from=k8s.core.v1.EnvVarSourceArgs(
-                secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(name=f"redis-{number}-password", key="password")
+                secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(name=f"redis-{number}-app", key="password")
             ),
         ),
     ]
@@ -197,7 +197,7 @@ def jobs(number: str, opts: pulumi.ResourceOptions) -> None:
                                     name="REDIS_PASSWORD",
                                     value_from=k8s.core.v1.EnvVarSourceArgs(
                                         secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(
-                                            name=f"redis-{number}-password", key="password"
+                                            name=f"redis-{number}-app", key="password"
                                         )
                                     ),
                                 ),

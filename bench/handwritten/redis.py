@@ -40,16 +40,6 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
 
     nodes = part_of("node")
     clients = Peer(pod_selector=pods(**{f"tierstack.dev/redis-client.redis-{number}": "true"}))
-    k8s.apiextensions.CustomResource(
-        f"redis-{number}-password-generator",
-        api_version="generators.external-secrets.io/v1alpha1",
-        kind="Password",
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench", name=f"redis-{number}-password", labels=marks, annotations=KEPT
-        ),
-        spec={"symbols": 0, "noUpper": False, "digits": 8, "length": 32, "allowRepeat": True},
-        opts=opts,
-    )
     k8s.core.v1.ConfigMap(
         f"redis-{number}-node-config",
         metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -120,33 +110,44 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
         ),
         opts=opts,
     )
-    k8s.apiextensions.CustomResource(
-        f"redis-{number}-password",
-        api_version="external-secrets.io/v1",
-        kind="ExternalSecret",
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            namespace="bench", name=f"redis-{number}-password", labels=marks, annotations=KEPT
-        ),
-        spec={
-            "target": {
-                "name": f"redis-{number}-password",
-                "template": {"type": "Opaque", "data": {"password": "{{ .password }}"}},
-            },
-            "dataFrom": [
-                {
-                    "sourceRef": {
-                        "generatorRef": {
-                            "kind": "Password",
-                            "apiVersion": "generators.external-secrets.io/v1alpha1",
-                            "name": f"redis-{number}-password",
+    for user in ("password", "app"):
+        k8s.apiextensions.CustomResource(
+            f"redis-{number}-{user}-generator",
+            api_version="generators.external-secrets.io/v1alpha1",
+            kind="Password",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace="bench", name=f"redis-{number}-{user}", labels=marks, annotations=KEPT
+            ),
+            spec={"symbols": 0, "noUpper": False, "digits": 8, "length": 32, "allowRepeat": True},
+            opts=opts,
+        )
+        k8s.apiextensions.CustomResource(
+            f"redis-{number}-{user}",
+            api_version="external-secrets.io/v1",
+            kind="ExternalSecret",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace="bench", name=f"redis-{number}-{user}", labels=marks, annotations=KEPT
+            ),
+            spec={
+                "target": {
+                    "name": f"redis-{number}-{user}",
+                    "template": {"type": "Opaque", "data": {"password": "{{ .password }}"}},
+                },
+                "dataFrom": [
+                    {
+                        "sourceRef": {
+                            "generatorRef": {
+                                "kind": "Password",
+                                "apiVersion": "generators.external-secrets.io/v1alpha1",
+                                "name": f"redis-{number}-{user}",
+                            }
                         }
                     }
-                }
-            ],
-            "refreshPolicy": "CreatedOnce",
-        },
-        opts=opts,
-    )
+                ],
+                "refreshPolicy": "CreatedOnce",
+            },
+            opts=opts,
+        )
     k8s.apps.v1.StatefulSet(
         f"redis-{number}-node",
         metadata=metadata,
@@ -196,6 +197,12 @@ def redis(number: str, opts: pulumi.ResourceOptions) -> None:
                                         secret=k8s.core.v1.SecretProjectionArgs(
                                             name=f"redis-{number}-password",
                                             items=[k8s.core.v1.KeyToPathArgs(key="password", path="password")],
+                                        )
+                                    ),
+                                    k8s.core.v1.VolumeProjectionArgs(
+                                        secret=k8s.core.v1.SecretProjectionArgs(
+                                            name=f"redis-{number}-app",
+                                            items=[k8s.core.v1.KeyToPathArgs(key="password", path="app-password")],
                                         )
                                     ),
                                 ],

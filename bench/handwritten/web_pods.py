@@ -118,7 +118,7 @@ def template(number: str, selector: k8s.meta.v1.LabelSelectorArgs) -> k8s.core.v
                             name="REDIS_PASSWORD",
                             value_from=k8s.core.v1.EnvVarSourceArgs(
                                 secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(
-                                    name=f"redis-{number}-password", key="password"
+                                    name=f"redis-{number}-app", key="password"
                                 )
                             ),
                         ),
