@@ -26,9 +26,15 @@ class Column:
     default_text: str = ""
     fills_itself: bool = False
     """Whether the server numbers or computes it: identity, serial, AUTO_INCREMENT, generated."""
+    updates_itself: bool = False
+    """MySQL: whether it has ON UPDATE."""
     stored: bool = False
     """Whether it is generated and kept in the row."""
     virtual: bool = False
+    charset: str = ""
+    """MySQL: the character set. Empty: that of its table, until `Tables` looks it up."""
+    collation: str = ""
+    """Empty: that of its type (PostgreSQL), of its character set or its table (MySQL)."""
     unique: bool = False
     primary: bool = False
     references: str = ""
@@ -36,6 +42,18 @@ class Column:
     check: bool = False
     placed: bool = False
     """Whether it has FIRST or AFTER."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A condition that all rows meet where its columns are as it says. Without columns: always."""
+
+    nulls: tuple[str, ...] = ()
+    """Columns that hold NULL in each row."""
+    values: tuple[str, ...] = ()
+    """Columns that hold no NULL."""
+    numbers: tuple[str, ...] = ()
+    """Columns that the server numbers from 1 on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +70,8 @@ class Harmless(Change):
 
     exclusive: bool = False
     """PostgreSQL: whether it needs ACCESS EXCLUSIVE, for which it queues."""
+    writes: tuple[str, ...] = ()
+    """Columns that it fills in some rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +84,11 @@ class Unknown(Change):
 @dataclass(frozen=True, kw_only=True)
 class CreateTable(Change):
     columns: tuple[Column, ...] = ()
-    references: tuple[str, ...] = ()
+    parts: tuple["Constraint | CreateIndex", ...] = ()
+    """Constraints and indexes that stand beside the columns."""
+    partitioned: bool = False
+    charset: str = ""
+    collation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +122,8 @@ class ChangeColumn(Change):
     """Another definition of a column. PostgreSQL: the type alone."""
 
     column: Column
+    type_alone: bool = False
+    """PostgreSQL: all else about the column stays."""
     using: bool = False
     """Whether USING computes more than a cast."""
     renamed: bool = False
@@ -107,6 +133,36 @@ class ChangeColumn(Change):
 @dataclass(frozen=True, kw_only=True)
 class SetNotNull(Change):
     column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropNotNull(Change):
+    column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetDefault(Change):
+    column: str
+    default: Default
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropDefault(Change):
+    """`what` is `default`, `identity` or `expression`; `if_exists`: there may be none."""
+
+    column: str
+    what: str = "default"
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charset(Change):
+    """MySQL: the character set of columns that come later; `convert`: also of those that are there."""
+
+    charset: str = ""
+    collation: str = ""
+    convert: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +189,17 @@ class Validate(Change):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DropConstraint(Change):
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenameConstraint(Change):
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DropPrimaryKey(Change):
     pass
 
@@ -142,6 +209,13 @@ class CreateIndex(Change):
     name: str = ""
     unique: bool = False
     concurrently: bool = False
+    if_not_exists: bool = False
+    only: bool = False
+    """PostgreSQL: ON ONLY, without the partitions of the table."""
+    names: frozenset[str] = frozenset()
+    """All names in it, in lower case: columns, and functions of them."""
+    computed: bool = False
+    """Whether it has an expression or a condition."""
     kind: str = ""
     """MySQL: `fulltext` or `spatial`; empty: an ordinary one."""
     text: str = ""
@@ -164,9 +238,10 @@ class Rewrite(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class Empty(Change):
-    """All rows go: TRUNCATE, DELETE without WHERE, a partition that is dropped."""
+    """All rows go: TRUNCATE, DELETE of all rows, a partition that is dropped."""
 
     what: str
+    where: Filter = Filter()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +249,7 @@ class UpdateAll(Change):
     """Every row is changed by one statement."""
 
     assigned: str = ""
+    where: Filter = Filter()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,20 +263,62 @@ class Lock(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class Revoke(Change):
+    what: str = "takes a right away"
+    severe: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(Change):
+    """Something that all who use the server feel."""
+
+    what: str
+    remedy: str
+    severe: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused(Change):
+    """A statement that the server does not take."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restart(Change):
+    """A sequence (`table`) that begins anew. `to`: the number; empty: its first."""
+
+    to: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateType(Change):
     pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddValue(Change):
+    """A value more of an enumeration (`table`), in its quotes."""
+
+    value: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transaction(Change):
     begins: bool
+    undone: bool = False
+    """Whether it ends by ROLLBACK."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting(Change):
-    """A variable of the session, such as `lock_timeout` or `foreign_key_checks`."""
+    """A variable of the session, such as `lock_timeout` or `foreign_key_checks`. `name` may be `all`."""
 
     name: str
     value: str
+    """Empty: its default."""
+    local: bool = False
+    """Whether it holds until the transaction ends, and not at all outside of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,8 +328,12 @@ class Concurrent(Change):
     what: str
 
 
+_EXCLUSIVE = (
+    *(AddColumn, DropColumn, ChangeColumn, SetNotNull, DropNotNull, SetDefault, DropDefault, Rename, Constraint),
+    *(DropConstraint, RenameConstraint),
+)
+
+
 def is_exclusive(change: Change) -> bool:
     """PostgreSQL: whether a change takes ACCESS EXCLUSIVE on its table."""
-    if isinstance(change, Harmless):
-        return change.exclusive
-    return isinstance(change, AddColumn | DropColumn | ChangeColumn | SetNotNull | Rename | Constraint)
+    return change.exclusive if isinstance(change, Harmless) else isinstance(change, _EXCLUSIVE)

@@ -114,7 +114,7 @@ class _Reader:
             tokens = cursor.until(_ATTRIBUTES[self.engine])
             self.found |= {"default": default_of(tokens, self.engine), "default_text": written(tokens)}
         elif cursor.take("primary", "key") or (self.engine is Engine.MYSQL and cursor.take("key")):
-            self.found["primary"] = True
+            self.found |= {"primary": True, "not_null": True}
             self._index_parameters()
         elif cursor.take("unique"):
             self.found["unique"] = True
@@ -152,6 +152,7 @@ class _Reader:
                 token = cursor.next()
             if token.kind is Kind.OTHER:
                 raise NotReadError(token.text)
+            self.found["collation"] = unquoted(token)
         elif cursor.take("generated", "always", "as", "identity") or cursor.take(
             "generated", "by", "default", "as", "identity"
         ):
@@ -181,13 +182,11 @@ class _Reader:
                 raise NotReadError(cursor.rest())
             if cursor.sees("("):
                 cursor.group()
-        elif (
-            cursor.take("character", "set")
-            or cursor.take("charset")
-            or cursor.take("comment")
-            or cursor.take("engine_attribute")
-            or cursor.take("srid")
-        ):
+            self.found["updates_itself"] = True
+        elif cursor.take_any("character set", "charset"):
+            cursor.take("=")
+            self.found["charset"] = unquoted(cursor.next())
+        elif cursor.take_any("comment", "engine_attribute", "srid"):
             cursor.take("=")
             cursor.next()
         elif cursor.take("first"):
@@ -199,6 +198,11 @@ class _Reader:
             cursor.part()
         elif not cursor.take_any("visible", "invisible"):
             raise NotReadError(cursor.rest())
+
+
+def unquoted(token: Token) -> str:
+    """The name of a character set or collation: a word, a name, or a string."""
+    return token.text if token.kind is Kind.NAME else token.text.strip("'\"").lower()
 
 
 def references(cursor: Cursor) -> None:

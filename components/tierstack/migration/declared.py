@@ -76,12 +76,31 @@ declare(
     ),
 )
 declare(
+    "migration-drop-default",
+    "A default that a running release relies on must stay.",
+    f"{_PG_ALTER}; MySQL: ALTER TABLE, MODIFY",
+    Severity.ERROR,
+    Severity.WARNING,
+    why="The release that still runs inserts rows without the column. MODIFY and CHANGE drop what they do not repeat.",
+    wrong="ALTER TABLE orders ADD channel text NOT NULL DEFAULT 'web';\nALTER TABLE orders ALTER channel DROP DEFAULT;",
+    right="ALTER TABLE orders ADD channel text NOT NULL DEFAULT 'web';",
+)
+declare(
     "migration-index",
     "An index on a large table must be built while writes go on.",
     f"PostgreSQL: CREATE INDEX, Building Indexes Concurrently; {_MY_DDL}",
     why="Writes wait until the index is built.",
     wrong="CREATE INDEX orders_email ON orders (email);",
     right="CREATE INDEX CONCURRENTLY orders_email ON orders (email);",
+)
+declare(
+    "migration-invalid-index",
+    "A build of an index that may be repeated must drop what an earlier one left behind.",
+    "PostgreSQL: CREATE INDEX, Building Indexes Concurrently",
+    Severity.WARNING,
+    why="A build that fails leaves an INVALID index under the name, and IF NOT EXISTS is content with it.",
+    wrong="CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_email ON orders (email);",
+    right="DROP INDEX CONCURRENTLY IF EXISTS orders_email;\nCREATE INDEX CONCURRENTLY orders_email ON orders (email);",
 )
 declare(
     "migration-drop-index",
@@ -168,10 +187,37 @@ declare(
     right="REINDEX TABLE CONCURRENTLY orders;",
 )
 declare(
+    "migration-sequence-restart",
+    "A sequence may not give a number a second time.",
+    "PostgreSQL: ALTER SEQUENCE",
+    Severity.ERROR,
+    Severity.WARNING,
+    why="The release that still runs inserts a row with a number that is taken, and is refused.",
+    wrong="ALTER SEQUENCE invoice_numbers RESTART;",
+    right="SELECT setval('invoice_numbers', (SELECT max(number) FROM invoices));",
+)
+declare(
+    "migration-server",
+    "A migration may not change the server for everybody.",
+    "",
+    why="Other applications, replicas and backups use it too, and a rollback of the release leaves it changed.",
+    wrong="ALTER DATABASE shop SET default_transaction_read_only = on;",
+    right="SET statement_timeout = '30s';",
+)
+declare(
+    "migration-refused",
+    "A statement must be one that the server takes.",
+    "PostgreSQL: DROP INDEX; CREATE INDEX",
+    why="The migration stops there, and what came before it stays.",
+    wrong="DROP INDEX CONCURRENTLY orders_email, orders_total;",
+    right="DROP INDEX CONCURRENTLY orders_email;\nDROP INDEX CONCURRENTLY orders_total;",
+)
+declare(
     "migration-revoke",
-    "A right that a running release uses should stay.",
+    "A right or a login that a running release uses should stay.",
     "",
     Severity.WARNING,
+    Severity.ERROR,
     why="The release that still runs is refused at its next query.",
     wrong="REVOKE INSERT ON orders FROM shop;",
     right="GRANT INSERT ON orders TO shop;",

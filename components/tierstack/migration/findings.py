@@ -56,6 +56,8 @@ class Look:
     added: frozenset[str] = frozenset()
     """Constraints that the transaction added."""
     settings: frozenset[tuple[str, str]] = frozenset()
+    values: frozenset[str] = frozenset()
+    """Values of enumerations, in their quotes, that the transaction added to types that were there before."""
 
     def is_new(self, table: str) -> bool:
         """Whether this migration made the table itself."""

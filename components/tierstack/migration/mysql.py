@@ -2,30 +2,31 @@
 tests/migration/docker asks a real server for each."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
+from tierstack.migration import mysql_objects as objects
 from tierstack.migration.changes import (
     AddColumn,
     Change,
     ChangeColumn,
+    Charset,
     Constraint,
     CreateIndex,
-    Drop,
     DropColumn,
+    DropConstraint,
+    DropDefault,
     DropIndex,
     DropPrimaryKey,
     Empty,
     Harmless,
     Rename,
     Rewrite,
+    SetDefault,
 )
-from tierstack.migration.columns import column, references
+from tierstack.migration.columns import column, default_of, references, unquoted
 from tierstack.migration.cursor import Cursor, NotReadError, parts, written
-from tierstack.migration.lexer import Engine
+from tierstack.migration.lexer import Engine, Kind
 
 _ENGINE = Engine.MYSQL
-_METADATA = (Rewrite, ChangeColumn)
-"""What ALGORITHM=INSTANT rules out: the server refuses the statement instead."""
 
 
 def alter_table(cursor: Cursor) -> Iterable[Change]:
@@ -42,7 +43,7 @@ def alter_table(cursor: Cursor) -> Iterable[Change]:
             lock = cursor.part()
         elif not cursor.take(","):
             found += _action(cursor, table)
-    return _at_once(_as_asked(_with_keys(found), table, algorithm, lock), table)
+    return _at_once(objects.as_asked(_with_keys(found), table, algorithm, lock), table)
 
 
 def _at_once(found: list[Change], table: str) -> list[Change]:
@@ -53,19 +54,6 @@ def _at_once(found: list[Change], table: str) -> list[Change]:
     blocks = any(one.blocks for one in rewrites)
     what = "; ".join(dict.fromkeys(one.what for one in rewrites if one.blocks or not blocks))
     return [*(one for one in found if one not in rewrites), Rewrite(table=table, what=what, blocks=blocks)]
-
-
-def _as_asked(found: list[Change], table: str, algorithm: str, lock: str) -> list[Change]:
-    """The changes, by the algorithm and the lock that the statement asks for; the server refuses what it cannot do."""
-    if algorithm == "instant":
-        found = [one for one in found if not isinstance(one, _METADATA)]
-    elif algorithm == "inplace" and lock == "none":
-        found = [replace(one, blocks=False) if isinstance(one, Rewrite) else one for one in found]
-    if algorithm == "copy":
-        found.append(Rewrite(table=table, what="ALGORITHM=COPY copies the table"))
-    elif lock in ("shared", "exclusive"):
-        found.append(Rewrite(table=table, what=f"LOCK={lock.upper()} stops writes until the statement ends"))
-    return found or [Harmless(table=table)]
 
 
 def _with_keys(found: list[Change]) -> list[Change]:
@@ -102,7 +90,7 @@ def _add(cursor: Cursor, table: str) -> list[Change]:
         if cursor.take("using"):
             cursor.part()
         columns = cursor.columns()
-        _index_options(cursor)
+        objects.index_options(cursor)
         return [Constraint(table=table, kind="primary key", name=name, columns=columns)]
     if cursor.take("foreign", "key"):
         if not cursor.sees("("):
@@ -128,26 +116,25 @@ def _add(cursor: Cursor, table: str) -> list[Change]:
     return [AddColumn(table=table, column=column(cursor, _ENGINE, cursor.part()))]
 
 
+def part_of_table(cursor: Cursor, table: str) -> Constraint | CreateIndex | None:
+    """A constraint or an index in the parentheses of CREATE TABLE. None: it is not read."""
+    try:
+        (found,) = _add(cursor, table)
+    except (NotReadError, ValueError):  # the table is new: nothing is judged by it
+        return None
+    return found if isinstance(found, Constraint | CreateIndex) else None
+
+
 def _index(cursor: Cursor, table: str, *, unique: bool = False, kind: str = "") -> CreateIndex:
     cursor.take_any("index", "key")
     start = cursor.at
     name = "" if cursor.sees("(") or cursor.sees("using") else cursor.part()
     if cursor.take("using"):
         cursor.part()
-    cursor.group()
-    _index_options(cursor)
-    return CreateIndex(table=table, name=name, unique=unique, kind=kind, text=written(cursor.tokens[start : cursor.at]))
-
-
-def _index_options(cursor: Cursor) -> None:
-    while True:
-        if cursor.take("using") or cursor.take("with", "parser"):
-            cursor.part()
-        elif cursor.take("comment") or cursor.take("key_block_size"):
-            cursor.take("=")
-            cursor.next()
-        elif not cursor.take_any("visible", "invisible"):
-            return
+    names = frozenset(one.text.lower() for one in cursor.group() if one.kind in (Kind.WORD, Kind.NAME))
+    objects.index_options(cursor)
+    text = written(cursor.tokens[start : cursor.at])
+    return CreateIndex(table=table, name=name, unique=unique, kind=kind, names=names, text=text)
 
 
 def _add_partition(cursor: Cursor, table: str) -> list[Change]:
@@ -165,8 +152,7 @@ def _drop(cursor: Cursor, table: str) -> list[Change]:
     if cursor.take_any("index", "key"):
         return [DropIndex(table=table, name=cursor.part())]
     if cursor.take_any("foreign key", "constraint", "check"):
-        cursor.part()
-        return [Harmless(table=table)]
+        return [DropConstraint(table=table, name=cursor.part())]
     if cursor.take("partition"):
         return [Empty(table=table, what=f"DROP PARTITION {', '.join(cursor.names())}")]
     cursor.take("column")
@@ -213,11 +199,14 @@ def _alter(cursor: Cursor, table: str) -> list[Change]:
         cursor.want("enforced")
         return [Constraint(table=table, kind="check")]
     cursor.take("column")
-    cursor.part()
-    if not cursor.take("drop", "default") and not cursor.take_any("set visible", "set invisible"):
-        cursor.want("set", "default")
-        cursor.until()
-    return [Harmless(table=table)]
+    name = cursor.part()
+    if cursor.take("drop", "default"):
+        return [DropDefault(table=table, column=name)]
+    if cursor.take_any("set visible", "set invisible"):
+        return [Harmless(table=table)]
+    cursor.want("set", "default")
+    text = cursor.until()
+    return [SetDefault(table=table, column=name, default=default_of(text, _ENGINE), text=written(text))]
 
 
 def _rest_of_partitions(what: str) -> Callable[[Cursor, str], list[Change]]:
@@ -239,10 +228,12 @@ def _exchange(cursor: Cursor, table: str) -> list[Change]:
 
 def _convert(cursor: Cursor, table: str) -> list[Change]:
     cursor.take_any("character set", "charset")
-    cursor.next()
-    if cursor.take("collate"):
-        cursor.next()
-    return [Rewrite(table=table, what="CONVERT TO CHARACTER SET copies the table")]
+    charset = unquoted(cursor.next())
+    collation = unquoted(cursor.next()) if cursor.take("collate") else ""
+    return [
+        Rewrite(table=table, what="CONVERT TO CHARACTER SET copies the table"),
+        Charset(table=table, charset=charset, collation=collation, convert=True),
+    ]
 
 
 def _order(cursor: Cursor, table: str) -> list[Change]:
@@ -297,11 +288,8 @@ _PLAIN_OPTIONS = frozenset(
 
 
 def _option(cursor: Cursor, table: str) -> Change:
-    cursor.take("default")
-    if cursor.take_any("character set", "charset", "collate"):
-        cursor.take("=")
-        cursor.next()
-        return Harmless(table=table)  # of columns that come later
+    if charset := objects.charset(cursor):
+        return Charset(table=table, charset=charset[0], collation=charset[1])
     name = cursor.part()
     if name in _REBUILDING or name in _PLAIN_OPTIONS:
         cursor.take("=")
@@ -313,81 +301,6 @@ def _option(cursor: Cursor, table: str) -> Change:
     raise NotReadError(cursor.rest())
 
 
-def _create_index(unique: bool = False, kind: str = "") -> Callable[[Cursor], Iterable[Change]]:
-    def reader(cursor: Cursor) -> Iterable[Change]:
-        start = cursor.at
-        name = cursor.part()
-        if cursor.take("using"):
-            cursor.part()
-        cursor.want("on")
-        table = cursor.name()
-        cursor.group()
-        _index_options(cursor)
-        text = f"{name} {written(cursor.tokens[start : cursor.at]).partition(table)[2].strip()}"
-        made = CreateIndex(table=table, name=name, unique=unique, kind=kind, text=text)
-        return [made, *_asked(cursor, table)]
-
-    return reader
-
-
-def _asked(cursor: Cursor, table: str) -> list[Change]:
-    """ALGORITHM and LOCK after an index."""
-    algorithm = lock = ""
-    while not cursor.ended:
-        word = cursor.take_any("algorithm", "lock")
-        if not word:
-            raise NotReadError(cursor.rest())
-        cursor.take("=")
-        asked = cursor.part()
-        algorithm, lock = (asked, lock) if word == "algorithm" else (algorithm, asked)
-    return [one for one in _as_asked([], table, algorithm, lock) if not isinstance(one, Harmless)]
-
-
-def _drop_index(cursor: Cursor) -> Iterable[Change]:
-    name = cursor.part()
-    cursor.want("on")
-    table = cursor.name()
-    if name == "primary":
-        return [DropPrimaryKey(table=table)]
-    return [DropIndex(table=table, name=name), *_asked(cursor, table)]
-
-
-def _rename_tables(cursor: Cursor) -> Iterable[Change]:
-    found: list[Change] = []
-    while True:
-        old = cursor.name()
-        cursor.want("to")
-        found.append(Rename(table=old, what="table", old=old, new=cursor.name()))
-        if not cursor.take(","):
-            return found
-
-
-def _optimize(cursor: Cursor) -> Iterable[Change]:
-    cursor.take_any("local", "no_write_to_binlog")
-    cursor.want("table")
-    return [Rewrite(table=one, what="OPTIMIZE TABLE writes the table anew", blocks=False) for one in cursor.names()]
-
-
-def _drop_tablespace(cursor: Cursor) -> Iterable[Change]:
-    name = cursor.part()
-    cursor.skip()
-    return [Drop(table=name, what="tablespace")]
-
-
-STATEMENTS: Mapping[str, Callable[[Cursor], Iterable[Change]]] = {
-    "alter table": alter_table,
-    "create index": _create_index(),
-    "create unique index": _create_index(unique=True),
-    "create fulltext index": _create_index(kind="fulltext"),
-    "create spatial index": _create_index(kind="spatial"),
-    "drop index": _drop_index,
-    "rename table": _rename_tables,
-    "optimize": _optimize,
-    "drop tablespace": _drop_tablespace,
-}
-HARMLESS = (
-    *("use", "flush", "create definer", "create algorithm", "create sql security", "create event", "alter database"),
-    *("alter schema", "alter user", "check table", "describe", "desc", "reset", "create or replace definer"),
-    *("create or replace algorithm", "alter event", "load data", "drop temporary table"),
-)
-DROPS = {"drop event": "event"}
+STATEMENTS: Mapping[str, Callable[[Cursor], Iterable[Change]]] = {"alter table": alter_table, **objects.STATEMENTS}
+HARMLESS = objects.HARMLESS
+DROPS = objects.DROPS

@@ -13,15 +13,23 @@ from tierstack.migration.changes import (
     Column,
     Concurrent,
     Constraint,
+    CreateIndex,
+    Default,
     DropColumn,
+    DropConstraint,
+    DropDefault,
+    DropNotNull,
     Harmless,
     Lock,
     Rename,
+    RenameConstraint,
+    Restart,
     Rewrite,
+    SetDefault,
     SetNotNull,
     Validate,
 )
-from tierstack.migration.columns import column, references, type_of
+from tierstack.migration.columns import column, default_of, references, type_of
 from tierstack.migration.cursor import Cursor, NotReadError, written
 from tierstack.migration.lexer import Engine
 
@@ -40,17 +48,23 @@ def alter_table(cursor: Cursor) -> Iterable[Change]:
     while True:
         found.append(_action(cursor, table))
         if not cursor.take(","):
-            return found
+            return _at_once(found)
+
+
+def _at_once(found: list[Change]) -> list[Change]:
+    """The actions of one statement: what allows NULL comes first, and a default that is given anew is not lost."""
+    given = [one.column for one in found if isinstance(one, SetDefault)]
+    kept = [one for one in found if not (isinstance(one, DropDefault) and one.column in given)]
+    return sorted(kept, key=lambda one: not isinstance(one, DropNotNull))
 
 
 def _rename(cursor: Cursor, table: str) -> Change:
     if cursor.take("to"):
         return Rename(table=table, what="table", old=table, new=cursor.name())
     if cursor.take("constraint"):
-        cursor.part()
+        name = cursor.part()
         cursor.want("to")
-        cursor.part()
-        return Harmless(table=table, exclusive=True)
+        return RenameConstraint(table=table, old=name, new=cursor.part())
     cursor.take("column")
     old = cursor.part()
     cursor.want("to")
@@ -117,7 +131,7 @@ def _add(cursor: Cursor, table: str) -> Change:
     named = cursor.take("constraint")
     name = cursor.part() if named else ""
     if named or cursor.sees_any(frozenset({"check", "foreign", "primary", "exclude"})) or _sees_unique(cursor):
-        return _constraint(cursor, table, name)
+        return constraint(cursor, table, name)
     cursor.take("column")
     cursor.take("if", "not", "exists")
     return AddColumn(table=table, column=column(cursor, _ENGINE, cursor.part()))
@@ -127,7 +141,16 @@ def _sees_unique(cursor: Cursor) -> bool:
     return cursor.sees("unique", "(") or cursor.sees("unique", "using") or cursor.sees("unique", "nulls")
 
 
-def _constraint(cursor: Cursor, table: str, name: str) -> Change:
+def part_of_table(cursor: Cursor, table: str) -> Constraint | CreateIndex | None:
+    """A constraint in the parentheses of CREATE TABLE. None: it is none, or not read."""
+    try:
+        return constraint(cursor, table, cursor.part() if cursor.take("constraint") else "")
+    except NotReadError:  # the table is new: nothing is judged by it
+        return None
+
+
+def constraint(cursor: Cursor, table: str, name: str) -> Constraint:
+    """A constraint of a table, from its kind on."""
     start = cursor.at
     kind = cursor.take_any("check", "foreign key", "unique", "primary key", "exclude", "not null")
     columns: tuple[str, ...] = ()
@@ -153,13 +176,14 @@ def _constraint(cursor: Cursor, table: str, name: str) -> Change:
             if cursor.take("include"):
                 cursor.group()
     elif kind == "not null":
-        columns = (cursor.part(),)
+        not_null = cursor.part()
+        columns = (not_null,)
     elif kind != "exclude":
         raise NotReadError(cursor.rest())
     end = cursor.at
     valid = True
     while not cursor.ended and not cursor.sees(","):
-        if cursor.take("not", "valid"):
+        if cursor.take("not", "valid") or cursor.take("not", "enforced"):
             valid = False
         elif kind == "exclude" or cursor.take("with") or cursor.take("where"):
             cursor.until()
@@ -181,8 +205,7 @@ def _constraint(cursor: Cursor, table: str, name: str) -> Change:
 
 
 _AFTER_A_CONSTRAINT = (
-    *("deferrable", "not deferrable", "initially deferred", "initially immediate", "no inherit", "not enforced"),
-    "enforced",
+    *("deferrable", "not deferrable", "initially deferred", "initially immediate", "no inherit", "enforced"),
 )
 
 
@@ -212,13 +235,23 @@ def _alter(cursor: Cursor, table: str) -> Change:
     if cursor.take("set", "expression"):
         cursor.until()
         return Rewrite(table=table, what="SET EXPRESSION computes the column anew")
-    for words in ("drop default", "drop not null", "drop expression", "drop identity"):
-        if cursor.take(*words.split()):
-            cursor.take("if", "exists")
-            return Harmless(table=table, exclusive=True)
-    if cursor.take("set", "default") or cursor.take("add", "generated"):
+    if cursor.take("drop", "not", "null"):
+        return DropNotNull(table=table, column=name)
+    if cursor.take("drop") and (what := cursor.take_any("default", "identity", "expression")):
+        return DropDefault(table=table, column=name, what=what, if_exists=cursor.take("if", "exists"))
+    if cursor.take("set", "default"):
+        text = cursor.until()
+        default = default_of(text, _ENGINE)
+        if default is Default.NONE:
+            return DropDefault(table=table, column=name)
+        return SetDefault(table=table, column=name, default=default, text=written(text))
+    if cursor.take("add", "generated"):
         cursor.until()
         return Harmless(table=table, exclusive=True)
+    if cursor.sees("restart") or cursor.sees("set", "restart"):
+        cursor.take_any("restart", "set restart")
+        cursor.take("with")
+        return Restart(table=f"{table}.{name}", to=written(cursor.until()) if not cursor.ended else "")
     if cursor.take("set") or cursor.take("reset"):
         if not cursor.until():
             raise NotReadError("the end")
@@ -228,12 +261,14 @@ def _alter(cursor: Cursor, table: str) -> Change:
 
 def _type(cursor: Cursor, table: str, name: str) -> Change:
     new = type_of(cursor, _ENGINE)
+    collation = ""
     if cursor.take("collate"):
-        cursor.name()
+        collation = cursor.name().rpartition(".")[2]
     using = False
     if cursor.take("using"):
         using = _is_cast(cursor.until(), name, new)
-    return ChangeColumn(table=table, column=Column(name=name, type=new), using=using)
+    changed = Column(name=name, type=new, collation=collation)
+    return ChangeColumn(table=table, column=changed, type_alone=True, using=using)
 
 
 def _is_cast(tokens: tuple[object, ...], name: str, new: str) -> bool:
@@ -245,9 +280,9 @@ def _is_cast(tokens: tuple[object, ...], name: str, new: str) -> bool:
 def _drop(cursor: Cursor, table: str) -> Change:
     if cursor.take("constraint"):
         cursor.take("if", "exists")
-        cursor.part()
+        name = cursor.part()
         cursor.take_any("cascade", "restrict")
-        return Harmless(table=table, exclusive=True)
+        return DropConstraint(table=table, name=name)
     cursor.take("column")
     cursor.take("if", "exists")
     name = cursor.part()
@@ -263,7 +298,7 @@ STATEMENTS: Mapping[str, Callable[[Cursor], Iterable[Change]]] = {
     "alter type": objects.alter_type,
     "alter view": objects.alter_view("view"),
     "alter materialized view": objects.alter_view("materialized view"),
-    "alter sequence": objects.alter_view("sequence"),
+    "alter sequence": objects.alter_sequence,
     "alter index": objects.alter_index,
     **{f"alter {what}": objects.alter_other(what) for what in objects.OTHERS},
     "refresh materialized view": objects.refresh,
@@ -275,12 +310,20 @@ STATEMENTS: Mapping[str, Callable[[Cursor], Iterable[Change]]] = {
     "create temp table": objects.table_of_data,
     "copy": objects.copy,
     "drop owned by": objects.drop_owned,
+    "create type": objects.create_type,
+    "create rule": objects.create_rule,
+    "create or replace rule": objects.create_rule,
+    "reset": objects.reset,
+    "discard": objects.reset,
+    "alter role": objects.alter_login,
+    "alter user": objects.alter_login,
+    "alter database": objects.alter_database,
 }
 HARMLESS = (
-    *("create sequence", "create extension", "create type", "create domain", "create policy", "create aggregate"),
+    *("create sequence", "create extension", "create domain", "create policy", "create aggregate"),
     *("create or replace function", "create or replace procedure", "create or replace trigger", "create cast"),
     *("create constraint trigger", "create event trigger", "create publication", "create subscription"),
-    *("create statistics", "create collation", "create operator", "create rule", "create or replace rule"),
+    *("create statistics", "create collation", "create operator"),
     *(
         "create text search",
         "create foreign data wrapper",
@@ -289,7 +332,7 @@ HARMLESS = (
         "create user mapping",
     ),
     *("create group", "create recursive view", "create or replace recursive view", "create temp view"),
-    *("comment on", "reset", "discard", "listen", "notify", "unlisten", "checkpoint", "abort"),
+    *("comment on", "listen", "notify", "unlisten", "checkpoint"),
     *("alter default privileges", "alter extension", "alter publication", "alter statistics", "security label"),
 )
 DROPS = {
@@ -303,5 +346,4 @@ DROPS = {
     "drop aggregate": "aggregate",
     "drop publication": "publication",
     "drop foreign table": "foreign table",
-    "drop owned": "objects of a role",
 }

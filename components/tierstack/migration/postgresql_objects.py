@@ -3,16 +3,24 @@
 from collections.abc import Callable, Iterable
 
 from tierstack.migration.changes import (
+    AddValue,
     Change,
     Concurrent,
     CreateIndex,
     CreateTable,
+    CreateType,
+    Drop,
     DropIndex,
-    Empty,
     Harmless,
     Lock,
+    Refused,
     Rename,
+    Restart,
+    Revoke,
     Rewrite,
+    Server,
+    Setting,
+    Unknown,
 )
 from tierstack.migration.cursor import Cursor, NotReadError, written
 from tierstack.migration.lexer import Kind
@@ -20,26 +28,53 @@ from tierstack.migration.lexer import Kind
 
 def create_index(cursor: Cursor, *, unique: bool) -> Iterable[Change]:
     concurrently = cursor.take("concurrently")
-    cursor.take("if", "not", "exists")
+    if_not_exists = cursor.take("if", "not", "exists")
     start = cursor.at
     name = "" if cursor.sees("on") else cursor.name()
     cursor.want("on")
-    cursor.take("only")
+    only = cursor.take("only")
     table = cursor.name()
     if cursor.take("using"):
         cursor.part()
-    cursor.group()
+    inside = cursor.group()
     cursor.skip()
-    text = written(cursor.tokens[start:])
-    return [CreateIndex(table=table, name=name, unique=unique, concurrently=concurrently, text=text)]
+    rest = cursor.tokens[start:]
+    made = CreateIndex(
+        table=table,
+        name=name,
+        unique=unique,
+        concurrently=concurrently,
+        if_not_exists=if_not_exists,
+        only=only,
+        names=frozenset(one.text.lower() for one in rest if one.kind in (Kind.WORD, Kind.NAME)),
+        computed=any(one.is_("(") for one in inside) or any(one.is_("where") for one in rest),
+        text=written(rest),
+    )
+    return [made]
 
 
 def drop_index(cursor: Cursor) -> Iterable[Change]:
     concurrently = cursor.take("concurrently")
     cursor.take("if", "exists")
     names = cursor.names()
-    cursor.take_any("cascade", "restrict")
-    return [DropIndex(name=one, concurrently=concurrently) for one in names]
+    cascade = cursor.take_any("cascade", "restrict") == "cascade"
+    found: list[Change] = [DropIndex(name=one, concurrently=concurrently) for one in names]
+    if concurrently and (len(names) > 1 or cascade):
+        what = "several indexes" if len(names) > 1 else "an index with CASCADE"
+        steps = "; ".join(f"DROP INDEX CONCURRENTLY {one}" for one in names)
+        found.append(Refused(what=f"DROP INDEX CONCURRENTLY drops no {what}", remedy=f"write {steps}"))
+    return found
+
+
+def create_type(cursor: Cursor) -> Iterable[Change]:
+    name = cursor.name()
+    cursor.skip()
+    return [CreateType(table=name)]
+
+
+def create_rule(cursor: Cursor) -> Iterable[Change]:
+    cursor.skip()
+    return [Unknown(why="a rule does something else or more than the statements that a release sends")]
 
 
 def alter_type(cursor: Cursor) -> Iterable[Change]:
@@ -50,7 +85,12 @@ def alter_type(cursor: Cursor) -> Iterable[Change]:
         old = cursor.next().text
         cursor.want("to")
         return [Rename(table=name, what="value", old=old, new=cursor.next().text)]
-    if cursor.take("add", "value") or cursor.take("owner", "to"):
+    if cursor.take("add", "value"):
+        cursor.take("if", "not", "exists")
+        value = cursor.next().text
+        cursor.skip()
+        return [AddValue(table=name, value=value)]
+    if cursor.take("owner", "to"):
         cursor.skip()
         return [Harmless()]
     raise NotReadError(cursor.rest())
@@ -69,7 +109,7 @@ def alter_view(what: str) -> Callable[[Cursor], Iterable[Change]]:
             return [Rename(table=name, what="column", old=old, new=cursor.part())]
         if cursor.take("set", "schema"):
             return [Rename(table=name, what=what, old=name, new=f"{cursor.part()}.{name.rpartition('.')[2]}")]
-        if what == "sequence" or cursor.take("owner", "to") or cursor.take("alter") or cursor.take("set"):
+        if cursor.take("owner", "to") or cursor.take("alter") or cursor.take("set"):
             cursor.skip()
             return [Harmless()]
         raise NotReadError(cursor.rest())
@@ -77,7 +117,97 @@ def alter_view(what: str) -> Callable[[Cursor], Iterable[Change]]:
     return reader
 
 
-OTHERS = ("function", "procedure", "schema", "database", "role", "user", "policy", "trigger")
+def alter_sequence(cursor: Cursor) -> Iterable[Change]:
+    start = cursor.at
+    cursor.take("if", "exists")
+    name = cursor.name()
+    if cursor.sees("rename") or cursor.sees("set", "schema") or cursor.sees("owner", "to"):
+        cursor.at = start
+        return alter_view("sequence")(cursor)
+    found: list[Change] = [Harmless()]
+    while not cursor.ended:
+        if cursor.take("restart"):
+            cursor.take("with")
+            negative = cursor.take("-")
+            number = not cursor.ended and cursor.tokens[cursor.at].kind is Kind.NUMBER
+            found.append(Restart(table=name, to=f"{'-' if negative else ''}{cursor.next().text}" if number else ""))
+        elif cursor.take("no", "cycle"):
+            pass
+        elif cursor.take("cycle"):
+            found.append(Restart(table=name))
+        else:
+            cursor.next()
+    return found
+
+
+_SETTINGS_OF_READERS = frozenset({"search_path", "role", "session_authorization", "default_transaction_read_only"})
+"""Settings of a login without which a release finds no table or may not write."""
+_MORE_RIGHTS = frozenset(
+    {
+        *("with", "login", "superuser", "createdb", "createrole", "inherit", "replication", "bypassrls", "connection"),
+        "limit",
+    }
+)
+
+
+def alter_login(cursor: Cursor) -> Iterable[Change]:
+    """ALTER ROLE and ALTER USER."""
+    name = cursor.name()
+    if cursor.take("rename", "to"):
+        return [Rename(table=name, what="role", old=name, new=cursor.name())]
+    if cursor.take("in", "database"):
+        cursor.part()
+    if cursor.sees("set") or cursor.sees("reset"):
+        return [_setting_of(cursor, f"role {name}")]
+    words = [one.text for one in cursor.tokens[cursor.at :]]
+    unlimited = words[words.index("limit") + 1 :][:2] == ["-", "1"] if "limit" in words else True
+    takes = [one for one in words if one not in _MORE_RIGHTS and not one.isdigit() and one != "-"]
+    cursor.skip()
+    if not takes and unlimited:
+        return [Harmless()]
+    what = takes[0].upper() if takes else "CONNECTION LIMIT"
+    return [Revoke(table=name, what=f"changes the login {name} ({what})", severe=True)]
+
+
+def alter_database(cursor: Cursor) -> Iterable[Change]:
+    name = cursor.name()
+    if cursor.take("rename", "to"):
+        return [Rename(table=name, what="database", old=name, new=cursor.name())]
+    if cursor.take("set", "tablespace"):
+        cursor.part()
+        what = f"SET TABLESPACE copies database {name}, and nobody may be connected meanwhile"
+        return [Server(what=what, remedy="do it in a planned downtime")]
+    if cursor.sees("set") or cursor.sees("reset"):
+        return [_setting_of(cursor, f"database {name}")]
+    if any(one.is_("allow_connections") or one.is_("connection") for one in cursor.tokens[cursor.at :]):
+        what = f"limits who can connect to database {name}"
+        cursor.skip()
+        return [Revoke(table=name, what=what, severe=True)]
+    if cursor.take_any("owner to", "with", "is_template", "refresh collation version"):
+        cursor.skip()
+        return [Harmless()]
+    raise NotReadError(cursor.rest())
+
+
+def _setting_of(cursor: Cursor, owner: str) -> Change:
+    """ALTER ROLE … SET and ALTER DATABASE … SET, which hold for sessions that begin later."""
+    resets = cursor.next().is_("reset")
+    setting = cursor.name()
+    cursor.skip()
+    if setting in _SETTINGS_OF_READERS or (resets and setting == "all"):
+        what = f"changes {setting} of {owner} for all sessions that begin later, also those of the release that runs"
+        return Server(what=what, remedy="set it in the session or in the connection of the new release")
+    return Harmless()
+
+
+def reset(cursor: Cursor) -> Iterable[Change]:
+    """RESET and DISCARD: settings go back to their defaults."""
+    names = [one.text for one in cursor.tokens[cursor.at :]]
+    cursor.skip()
+    return [Setting(name=".".join(one for one in names if one != "."), value="")]
+
+
+OTHERS = ("function", "procedure", "schema", "policy", "trigger")
 
 
 def alter_other(what: str) -> Callable[[Cursor], Iterable[Change]]:
@@ -166,6 +296,6 @@ def copy(cursor: Cursor) -> Iterable[Change]:
 
 
 def drop_owned(cursor: Cursor) -> Iterable[Change]:
-    name = cursor.name()
-    cursor.skip()
-    return [Empty(table=name, what="DROP OWNED")]
+    names = cursor.names()
+    cursor.take_any("cascade", "restrict")
+    return [Drop(table=one, what="objects of role") for one in names]

@@ -1,17 +1,20 @@
 """From a statement to what it changes (pure). What is not known to the last token is `Unknown`: never harmless."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tierstack.migration import mysql, postgresql
+from tierstack.migration import mysql, mysql_objects, postgresql
 from tierstack.migration.changes import (
     Change,
     Column,
+    Constraint,
+    CreateIndex,
     CreateTable,
     Drop,
     Empty,
     Harmless,
     Lock,
+    Restart,
     Revoke,
     Setting,
     Transaction,
@@ -19,8 +22,10 @@ from tierstack.migration.changes import (
     UpdateAll,
 )
 from tierstack.migration.columns import column
+from tierstack.migration.conditions import rows_of
 from tierstack.migration.cursor import Cursor, NotReadError, parts, shortened, written
-from tierstack.migration.lexer import Engine, Kind, Statement
+from tierstack.migration.lexer import Engine, Kind, Statement, Token
+from tierstack.migration.session import set_variables
 
 Reader = Callable[[Cursor, Engine], Iterable[Change]]
 
@@ -37,6 +42,14 @@ _KNOWN_CALLS = frozenset(
     }
 )
 """Functions that change no table; of another one, a SELECT without FROM may be there for what it does."""
+
+_ACTING_CALLS = frozenset(
+    {
+        *("pg_terminate_backend", "pg_cancel_backend", "pg_drop_replication_slot", "pg_switch_wal", "pg_reload_conf"),
+        *("drop_chunks", "lo_unlink", "dblink_exec", "pg_promote", "pg_wal_replay_pause"),
+    }
+)
+"""Functions that do something to others, also where a SELECT calls them for each row of a table."""
 
 
 def read(statement: Statement, engine: Engine) -> list[Change]:
@@ -73,11 +86,12 @@ def _finish(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
     if any(one.is_("to") for one in cursor.tokens):  # ROLLBACK TO SAVEPOINT
         cursor.skip()
         return [Harmless()]
+    undone = cursor.tokens[0].is_("rollback") or cursor.tokens[0].is_("abort")
     cursor.skip()
-    return [Transaction(begins=False)]
+    return [Transaction(begins=False, undone=undone)]
 
 
-def _query(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
+def _query(cursor: Cursor, engine: Engine) -> Iterable[Change]:
     """SELECT, VALUES, WITH, EXPLAIN: a query changes nothing, unless a function or a part of it does."""
     tokens = cursor.tokens
     begins = frozenset({"(", ")", "explain", "analyze"})
@@ -86,12 +100,29 @@ def _query(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
         for before, one in itertools.pairwise(tokens)
     ):
         raise NotReadError("a query that also writes")
-    if not any(one.is_("from") for one in tokens):
-        for one, after in itertools.pairwise(tokens):
-            if after.is_("(") and one.kind in (Kind.WORD, Kind.NAME) and one.text not in _KNOWN_CALLS:
-                raise NotReadError(f"{one.text}(…), which may do anything")
+    reads = any(one.is_("from") for one in tokens)
+    for one, after in itertools.pairwise(tokens):
+        called = after.is_("(") and one.kind in (Kind.WORD, Kind.NAME)
+        if called and (one.text in _ACTING_CALLS or (not reads and one.text not in _KNOWN_CALLS)):
+            raise NotReadError(f"{one.text}(…), which may do anything")
+    call = _call(Cursor(tokens[cursor.at :]))
     cursor.skip()
-    return [Harmless()]
+    return [call or Harmless()]
+
+
+def _call(cursor: Cursor) -> Change | None:
+    """What a SELECT of one function with literals does: `set_config`, `setval`. None: nothing that matters here."""
+    cursor.take("pg_catalog", ".")
+    word = cursor.take_any("set_config", "setval")
+    if not word or not cursor.sees("("):
+        return None
+    arguments = [one[0] for one in parts(cursor.group()) if len(one) == 1]
+    if word == "set_config" and len(arguments) == 3:
+        name, value, local = (one.text.strip("'").lower() for one in arguments)
+        return Setting(name=name, value=value, local=local == "true")
+    if word == "setval" and len(arguments) > 1 and arguments[1].kind is Kind.NUMBER:
+        return Restart(table=arguments[0].text.strip("'"), to=arguments[1].text)
+    return None
 
 
 def _delete(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
@@ -99,9 +130,8 @@ def _delete(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
         raise NotReadError(cursor.rest())  # DELETE of several tables
     cursor.take("only")
     table = cursor.name()
-    some = any(one.is_("where") or one.is_("limit") for one in cursor.tokens)
-    cursor.skip()
-    return [Harmless(table=table) if some else Empty(table=table, what="DELETE without WHERE")]
+    where = rows_of(cursor)
+    return [Empty(table=table, what="DELETE of all rows", where=where) if where else Harmless(table=table)]
 
 
 def _update(cursor: Cursor, engine: Engine) -> Iterable[Change]:
@@ -110,13 +140,21 @@ def _update(cursor: Cursor, engine: Engine) -> Iterable[Change]:
     else:
         cursor.take("ignore")
     table = cursor.name()
-    some = any(one.is_("where") or one.is_("limit") for one in cursor.tokens)
     while not cursor.ended and not cursor.sees("set"):
         cursor.next()
     cursor.take("set")
-    assigned = cursor.rest()
-    cursor.skip()
-    return [Harmless(table=table) if some else UpdateAll(table=table, assigned=assigned)]
+    start = cursor.at
+    where = rows_of(cursor)
+    assigned = _before_where(cursor.tokens[start:])
+    if where:
+        return [UpdateAll(table=table, assigned=written(assigned), where=where)]
+    names = [one[0].text.lower() for one in parts(assigned) if len(one) > 1 and one[1].is_("=")]
+    return [Harmless(table=table, writes=tuple(names))]
+
+
+def _before_where(tokens: Sequence[Token]) -> Sequence[Token]:
+    """What an UPDATE assigns."""
+    return Cursor(tokens).until(frozenset({"where", "limit", "order", "returning", "from"}), commas=False)
 
 
 def _truncate(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
@@ -129,36 +167,44 @@ def _truncate(cursor: Cursor, _engine: Engine) -> Iterable[Change]:
     return [Empty(table=one, what="TRUNCATE") for one in tables]
 
 
-def _set(cursor: Cursor, engine: Engine) -> Iterable[Change]:
-    made: list[Change] = []
-    # MySQL sets several at once; a comma of PostgreSQL is in a value.
-    several = parts(cursor.tokens[cursor.at :]) if engine is Engine.MYSQL else [tuple(cursor.tokens[cursor.at :])]
-    for tokens in several:
-        inner = Cursor(tokens)
-        inner.take_any("session", "local", "global", "persist")
-        if inner.take("transaction") or inner.take("names") or inner.take("time", "zone") or inner.take("role"):
-            made.append(Harmless())
-            continue
-        if inner.take("constraints") or inner.take("characteristics") or inner.take("character", "set"):
-            made.append(Harmless())
-            continue
-        name = inner.name().removeprefix("@@").removeprefix("session.").removeprefix("global.")
-        if not inner.take_any("=", ":=", "to"):
-            raise NotReadError(inner.rest() or "the end")
-        made.append(Setting(name=name, value=inner.rest().strip("'\"").lower()))
-    cursor.skip()
-    return made or [Harmless()]
-
-
 def _create_table(cursor: Cursor, engine: Engine) -> Iterable[Change]:
     cursor.take("if", "not", "exists")
     table = cursor.name()
     if not cursor.sees("("):  # AS, LIKE, PARTITION OF: a new table all the same
         cursor.skip()
         return [CreateTable(table=table)]
-    columns = [one for part in parts(cursor.group()) if (one := _column_of(Cursor(part), engine))]
+    inside = parts(cursor.group())
+    columns = [one for part in inside if (one := _column_of(Cursor(part), engine))]
+    found = [one for part in inside if (one := _part_of(Cursor(part), engine, table))]
+    charset, collation = _charset_of(cursor) if engine is Engine.MYSQL else ("", "")
+    partitioned = any(one.is_("partition") for one in cursor.tokens[cursor.at :])
     cursor.skip()
-    return [CreateTable(table=table, columns=tuple(columns))]
+    return [
+        CreateTable(
+            table=table,
+            columns=tuple(columns),
+            parts=tuple(found),
+            partitioned=partitioned,
+            charset=charset,
+            collation=collation,
+        )
+    ]
+
+
+def _part_of(cursor: Cursor, engine: Engine, table: str) -> Constraint | CreateIndex | None:
+    """A constraint or an index beside the columns of a table. None: it is none, or not read."""
+    if cursor.ended or not cursor.sees_any(_NO_COLUMN):
+        return None
+    return (mysql if engine is Engine.MYSQL else postgresql).part_of_table(cursor, table)
+
+
+def _charset_of(cursor: Cursor) -> tuple[str, str]:
+    """The character set and the collation of a new table of MySQL."""
+    while not cursor.ended:
+        if found := mysql_objects.charset(cursor):
+            return found
+        cursor.next()
+    return "", ""
 
 
 _NO_COLUMN = frozenset(
@@ -215,6 +261,7 @@ _COMMON: Mapping[str, Reader] = {
     "commit": _finish,
     "end": _finish,
     "rollback": _finish,
+    "abort": _finish,
     "savepoint": _harmless,
     "release": _harmless,
     "select": _query,
@@ -228,7 +275,7 @@ _COMMON: Mapping[str, Reader] = {
     "delete": _delete,
     "update": _update,
     "truncate": _truncate,
-    "set": _set,
+    "set": set_variables,
     "analyze": _harmless,
     "grant": _harmless,
     "revoke": _revoke,

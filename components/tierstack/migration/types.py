@@ -1,6 +1,7 @@
 """Whether another type of a column is more than a note in the catalogue (pure)."""
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 
 from tierstack.migration.changes import Column
@@ -16,6 +17,8 @@ class Effect(StrEnum):
     """MySQL: the table is written anew, and writes go on."""
     CHANGE = "change"
     """The table is written anew while nobody writes, or the old release is refused."""
+    INDEX = "index"
+    """PostgreSQL: the rows stay as they are, and indexes of the column are built anew."""
     UNKNOWN = "unknown"
 
 
@@ -34,8 +37,21 @@ _ALIASES = {
     "timestamp with time zone": "timestamptz",
     "timestamp without time zone": "timestamp",
 }
-_BYTES = 4
-"""Of a character in utf8mb4."""
+_BYTES = {
+    **dict.fromkeys(("ucs2", "gbk", "gb2312", "sjis", "cp932", "big5", "euckr"), 2),
+    **dict.fromkeys(("utf8mb3", "ujis", "eucjpms"), 3),
+    **dict.fromkeys(("utf8mb4", "utf16", "utf16le", "utf32", "gb18030"), 4),
+}
+"""MySQL: the most bytes of a character. All other character sets have one."""
+_SERVER_CHARSET = "utf8mb4"
+"""Of a table that names none: the default of MySQL from 8.0 on."""
+_DEFAULT_COLLATIONS = {
+    "utf8mb4": "utf8mb4_0900_ai_ci",
+    "latin1": "latin1_swedish_ci",
+    "binary": "binary",
+}
+"""Of the others: with `_general_ci`, as utf8mb3 and ascii have."""
+_TEXT = re.compile(r"(?:var)?char\b|character\b|(?:tiny|medium|long)?text\b|enum\b|set\b")
 
 
 def effect(old: Column | None, new: Column, engine: Engine, *, using: bool = False) -> Effect:
@@ -45,13 +61,61 @@ def effect(old: Column | None, new: Column, engine: Engine, *, using: bool = Fal
     if using:
         return Effect.CHANGE
     if engine is Engine.POSTGRESQL:
-        return Effect.NONE if _same(old, new) or _widens_postgresql(old.type, new.type) else Effect.CHANGE
-    if not (_same(old, new) or _widens_mysql(old.type, new.type)):
+        if not (_same(old, new) or _widens_postgresql(old.type, new.type)):
+            return Effect.CHANGE
+        return Effect.NONE if _same(old, new) and same_collation(old, new) else Effect.INDEX
+    if not (_same(old, new) or _widens_mysql(old, new)) or not same_collation(old, new):
         return Effect.CHANGE
     if new.not_null and not old.not_null:
         return Effect.CHANGE
     # The place in the table, or NULL: a rebuild beside which writes go on.
     return Effect.REBUILD if old.not_null != new.not_null or new.placed else Effect.NONE
+
+
+def same_collation(old: Column, new: Column) -> bool:
+    """Whether both sort and compare alike. MySQL: of columns that `with_charset` made."""
+    before, after = ("" if one.collation == "default" else one.collation for one in (old, new))
+    return before == after and old.charset == new.charset
+
+
+def with_charset(column: Column, charset: str, collation: str) -> Column:
+    """MySQL: a column with its character set and collation, those of its table where it names none."""
+    if not _TEXT.match(column.type):
+        return replace(column, charset="", collation="")
+    if column.charset or column.collation:
+        charset, collation = column.charset, column.collation
+    charset = charset or collation.partition("_")[0] or _SERVER_CHARSET
+    charset = "utf8mb3" if charset == "utf8" else charset
+    if collation.startswith("utf8_"):
+        collation = f"utf8mb3_{collation.removeprefix('utf8_')}"
+    collation = collation or _DEFAULT_COLLATIONS.get(charset, f"{charset}_general_ci")
+    return replace(column, charset=charset, collation=collation)
+
+
+_INTEGERS = ("tinyint", "smallint", "mediumint", "integer", "bigint")
+_TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
+
+
+def holds_all(old: Column, new: Column, engine: Engine) -> bool:
+    """Whether the new type holds each value of the old one, so that the old release works with it."""
+    if not same_collation(old, new):
+        return False
+    (name, arguments, rest), (to, wider, to_rest) = _split(old.type), _split(new.type)
+    if rest != to_rest:
+        return False
+    if engine is Engine.POSTGRESQL and _widens_postgresql(old.type, new.type):
+        return True
+    if name in _INTEGERS and to in _INTEGERS:
+        return _INTEGERS.index(name) <= _INTEGERS.index(to)
+    if name in _TEXTS and to in _TEXTS:
+        was, becomes = _number(arguments), _number(wider)
+        if to in ("char", "varchar"):
+            return name in ("char", "varchar") and was is not None and becomes is not None and was <= becomes
+        return engine is Engine.POSTGRESQL or _TEXTS.index(name) <= _TEXTS.index(to)
+    if name == to == "numeric" and len(was_ := arguments.split(",")) == len(new_ := wider.split(",")) == 2:
+        whole = int(new_[0]) - int(new_[1]) >= int(was_[0]) - int(was_[1])
+        return whole and int(new_[1]) >= int(was_[1])
+    return name in ("enum", "set") and name == to and wider.startswith(arguments)
 
 
 def _split(type_: str) -> tuple[str, str, str]:
@@ -99,15 +163,15 @@ def _widens_postgresql(old: str, new: str) -> bool:
     return False
 
 
-def _widens_mysql(old: str, new: str) -> bool:
-    (name, arguments, rest), (to, wider, to_rest) = _split(old), _split(new)
+def _widens_mysql(old: Column, new: Column) -> bool:
+    (name, arguments, rest), (to, wider, to_rest) = _split(old.type), _split(new.type)
     if rest != to_rest or name != to:
         return False
     if name in ("varchar", "varbinary"):
         was, becomes = _number(arguments), _number(wider)
         if was is None or becomes is None or becomes < was:
             return False
-        size = _BYTES if name == "varchar" else 1
+        size = _BYTES.get(new.charset, 1) if name == "varchar" else 1
         return (was * size > 255) == (becomes * size > 255)  # the length before the text has one byte or two
     if name in ("enum", "set"):
         return wider.startswith(arguments)

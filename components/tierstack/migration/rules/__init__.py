@@ -5,7 +5,8 @@ the same input made is empty and known to no release, so nothing is said of it.
 """
 
 from tierstack.migration import declared
-from tierstack.migration.rules import columns, constraints, locks, release
+from tierstack.migration.rules import columns, constraints, locks, release, server
 from tierstack.migration.rules.base import judge
+from tierstack.migration.rules.locks import values_used
 
-__all__ = ["columns", "constraints", "declared", "judge", "locks", "release"]
+__all__ = ["columns", "constraints", "declared", "judge", "locks", "release", "server", "values_used"]

@@ -118,19 +118,22 @@ def checked(look: Look, of: str, text: str, subject: str, name: str) -> Iterator
 
 @of(SetNotNull)
 def _set_not_null(change: SetNotNull, look: Look) -> Iterator[Finding]:
-    known = look.tables.column(change.table, change.column)
-    ready = change.column.lower() in look.tables.of(change.table).filled or (known and known.not_null)
-    if ready:
+    if look.tables.is_filled(change.table, change.column):
         return
     table, name = look.quoted(change.table), look.quoted(change.column)
     check = look.quoted(f"{change.column}_given")
+    large = look.is_large(change.table)
+    reads = (
+        f"the server reads all rows ({look.tables.size(change.table)}) while nobody reads or writes the table, and "
+        if large
+        else ""
+    )
     yield look.say(
         "migration-set-not-null",
-        f"makes {name} of {table} NOT NULL: the server reads all rows ({look.tables.size(change.table)}) while nobody "
-        "reads or writes the table, and the release that still runs is refused where it writes NULL",
+        f"makes {name} of {table} NOT NULL: {reads}the release that still runs is refused where it writes NULL",
         "let a CHECK be validated first",
         subject=f"{change.table}.{change.column}",
-        lock=exclusive(look, table, "until all rows are read"),
+        lock=exclusive(look, table, "until all rows are read" if large else "for a moment"),
         steps=[
             "a release before: write the column in every INSERT and UPDATE, and fill what is NULL, in batches",
             f"ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID;",

@@ -16,6 +16,7 @@ from tierstack.migration.changes import (
     is_exclusive,
 )
 from tierstack.migration.findings import Finding, Look
+from tierstack.migration.lexer import Kind
 from tierstack.migration.rules.base import (
     exclusive,
     gh_ost,
@@ -26,14 +27,22 @@ from tierstack.migration.rules.base import (
     rewritten,
     without_transaction,
 )
+from tierstack.migration.session import OFF, limits_waits
 
 
 @of(CreateIndex, new_tables=True)
 def _create_index(change: CreateIndex, look: Look) -> Iterator[Finding]:
     table = look.quoted(change.table)
+    partitioned = look.tables.of(change.table).partitioned
     if change.concurrently:
         yield from outside(look, f"CREATE INDEX CONCURRENTLY on {table}", change.table)
+        if partitioned:
+            yield _refused_index(change, look)
+        elif change.if_not_exists and not look.is_new(change.table) and not look.tables.was_dropped(change.name):
+            yield _invalid_index(change, look)
         return
+    if change.only and partitioned is not False:
+        return  # no partition is read: the index is in the catalogue alone
     if not look.is_large(change.table) or (not is_postgresql(look) and not change.kind):
         return
     size = look.tables.size(change.table)
@@ -49,13 +58,50 @@ def _create_index(change: CreateIndex, look: Look) -> Iterator[Finding]:
         return
     online = re.sub(r"(?i)\bindex\b", "INDEX CONCURRENTLY", look.statement.text, count=1)
     steps = [f"outside of a transaction: {online};", *left_behind(look.quoted(change.name) if change.name else "")]
+    if partitioned:
+        steps = _steps_by_partition(change, look)
     yield look.say(
         "migration-index",
         f"builds an index on {table} ({size}): writes wait until it is built",
-        "write CREATE INDEX CONCURRENTLY",
+        "build it on each partition, and attach it" if partitioned else "write CREATE INDEX CONCURRENTLY",
         subject=change.table,
         lock=f"SHARE on {table}, until the index is built: reads go on, writes wait",
         steps=[*steps, *without_transaction(look)],
+    )
+
+
+def _steps_by_partition(change: CreateIndex, look: Look) -> list[str]:
+    table, name = look.quoted(change.table), look.quoted(change.name) if change.name else "<the index>"
+    columns = change.text.partition(change.table.rpartition(".")[2])[2].strip('" ')
+    return [
+        f"CREATE INDEX {name} ON ONLY {table} {columns};",
+        f"for each partition, outside of a transaction: CREATE INDEX CONCURRENTLY … ON <the partition> {columns};",
+        f"then for each: ALTER INDEX {name} ATTACH PARTITION <its index>;",
+    ]
+
+
+def _refused_index(change: CreateIndex, look: Look) -> Finding:
+    return look.say(
+        "migration-refused",
+        f"fails: {look.quoted(change.table)} has partitions, and CONCURRENTLY builds no index of all of them",
+        "build it on each partition, and attach it",
+        subject=change.table,
+        steps=_steps_by_partition(change, look),
+    )
+
+
+def _invalid_index(change: CreateIndex, look: Look) -> Finding:
+    name = look.quoted(change.name)
+    return look.say(
+        "migration-invalid-index",
+        f"takes an INVALID {name}, which a build that failed left behind, for the finished index: IF NOT EXISTS looks "
+        "for the name alone, and no query would use it",
+        "drop the index first, and leave IF NOT EXISTS out",
+        subject=change.table,
+        steps=[
+            f"DROP INDEX CONCURRENTLY IF EXISTS {name};",
+            f"{re.sub(r'(?i) if not exists', '', look.statement.text, count=1)};",
+        ],
     )
 
 
@@ -121,7 +167,7 @@ def _rewrite(change: Rewrite, look: Look) -> Iterator[Finding]:
 
 @of(UpdateAll)
 def _update_all(change: UpdateAll, look: Look) -> Iterator[Finding]:
-    if not look.is_large(change.table):
+    if not look.is_large(change.table) or not look.tables.all_rows(change.table, change.where, look.scope):
         return
     table = look.quoted(change.table)
     held = change.table.lower() in look.locked
@@ -155,13 +201,37 @@ def _lock(change: Lock, look: Look) -> Iterator[Finding]:
 
 @of(Change)
 def _lock_timeout(change: Change, look: Look) -> Iterator[Finding]:
-    limited = any(name == "lock_timeout" and value not in ("0", "default") for name, value in look.settings)
-    if not is_postgresql(look) or not is_exclusive(change) or limited or not change.table:
+    value = dict(look.settings).get("lock_timeout", "")
+    if not is_postgresql(look) or not is_exclusive(change) or limits_waits(value) or not change.table:
         return
+    given = value not in OFF
+    wait = f"up to lock_timeout = '{value}'" if given else "without a limit"
     yield look.say(
         "migration-lock-timeout",
-        f"waits for {look.quoted(change.table)} without a limit: while one long transaction uses the table, all other "
-        "queries queue behind this statement",
-        "run SET lock_timeout = '2s'; first, and try again where it gives up",
+        f"waits for {look.quoted(change.table)} {wait}: while one long transaction uses the table, all other queries "
+        "queue behind this statement",
+        "run SET lock_timeout = '2s'; first (SET LOCAL only in a transaction: it ends with it), and try again where it "
+        "gives up",
         subject=change.table,
     )
+
+
+def values_used(look: Look) -> Iterator[Finding]:
+    """PostgreSQL: values of an enumeration that the transaction has added and that the statement uses."""
+    tokens = look.statement.tokens
+    if not tokens or tokens[0].text not in _USERS:
+        return
+    for value in sorted(look.values & {one.text for one in tokens if one.kind is Kind.STRING}):
+        yield look.say(
+            "migration-in-transaction",
+            f"uses {value}, which ALTER TYPE added in the same transaction: PostgreSQL refuses a new value until the "
+            "transaction that added it is committed",
+            "add the value in a transaction of its own",
+            subject="",
+            severity=Severity.ERROR if look.transaction == "begin" else Severity.WARNING,
+            steps=["commit after ALTER TYPE … ADD VALUE", *without_transaction(look)],
+        )
+
+
+_USERS = frozenset({"insert", "update", "delete", "select", "with", "alter", "create", "merge", "values"})
+"""First words of statements in which a string may be a value of an enumeration."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tierstack.core.diagnostics import Severity
 from tierstack.migration.changes import Drop, DropColumn, Empty, Rename, Revoke, Unknown
 from tierstack.migration.findings import Finding, Look
 from tierstack.migration.rules.base import exclusive, is_postgresql, of
@@ -25,6 +26,9 @@ def _drop(change: Drop, look: Look) -> Iterator[Finding]:
     if change.what in _NOT_NAMED:
         return
     name = look.quoted(change.table)
+    if change.what == "objects of role":
+        yield _owned(name, change, look)
+        return
     holds = change.what in ("table", "schema", "database", "materialized view", "foreign table", "tablespace")
     rows = f" with its rows ({look.tables.size(change.table)})" if change.what == "table" else ""
     undo = f"DROP {change.what.upper()} {name};"
@@ -42,6 +46,20 @@ def _drop(change: Drop, look: Look) -> Iterator[Finding]:
         subject=change.table,
         lock=exclusive(look, name) if change.what == "table" else "",
         steps=steps,
+    )
+
+
+def _owned(role: str, change: Drop, look: Look) -> Finding:
+    return look.say(
+        "migration-drop-object",
+        f"drops every table and every other object that role {role} owns in this database, with all rows, and takes "
+        "all its rights; the release that still runs fails where it uses one of them",
+        "drop by name what no release uses, or hand it over",
+        subject=change.table,
+        steps=[
+            f"hand the objects over: REASSIGN OWNED BY {role} TO <another role>;",
+            f"then only the rights are left: DROP OWNED BY {role};",
+        ],
     )
 
 
@@ -108,10 +126,14 @@ def _rename(change: Rename, look: Look) -> Iterator[Finding]:
 
 @of(Empty)
 def _empty(change: Empty, look: Look) -> Iterator[Finding]:
+    if not look.tables.all_rows(change.table, change.where, look.scope):
+        return
     table = look.quoted(change.table)
+    always = change.what.startswith("DELETE") and " where " in f" {look.statement.text.lower()} "
+    how = "DELETE, whose WHERE all rows meet" if always else change.what
     yield look.say(
         "migration-rows-lost",
-        f"removes rows of {table} by {change.what}: the release that still runs no longer finds them, and a rollback "
+        f"removes rows of {table} by {how}: the release that still runs no longer finds them, and a rollback "
         "does not bring them back",
         "back the rows up first, and allow it",
         subject=change.table,
@@ -127,7 +149,8 @@ def _empty(change: Empty, look: Look) -> Iterator[Finding]:
 def _revoke(change: Revoke, look: Look) -> Iterator[Finding]:
     yield look.say(
         "migration-revoke",
-        "takes a right away: the release that still runs is refused if it uses it",
-        "revoke it one release after the last use",
-        subject="",
+        f"{change.what}: the release that still runs is refused if it uses it",
+        "do it one release after the last use",
+        subject=change.table if change.severe else "",
+        severity=Severity.ERROR if change.severe else Severity.WARNING,
     )
