@@ -93,7 +93,11 @@ def test_what_has_run_tells_the_tables(directory: Path) -> None:
         assert found.output.splitlines()[-1] == "2 statements for postgresql: 1 error"
     assert "did you mean `001_orders.sql`?" in refused(directory, "--after", "001_order.sql")
     assert "3 files begin so" in refused(directory, "--after", "00")
-    assert "nothing to judge" in refused(directory, "--after", "003")
+
+
+def test_a_directory_of_which_every_file_has_run_is_green(directory: Path) -> None:
+    found = check(directory, "--after", "003")
+    assert (found.exit_code, found.output.splitlines()[-1]) == (0, "0 statements for postgresql: nothing to refuse")
 
 
 def test_the_schema_tells_the_types(tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_usage_errors(arguments: tuple[str, ...], stdin: str, message: str) -> N
 
 def test_php_is_not_sql(tmp_path: Path) -> None:
     (tmp_path / "2026_01_01_000000_a.php").write_text("<?php")
-    assert "php artisan migrate --pretend | tierstack migration check -" in refused(tmp_path)
+    assert "php artisan migrate --pretend --force | tierstack migration check -" in refused(tmp_path)
     assert "php artisan migrate --pretend" in refused(tmp_path / "2026_01_01_000000_a.php")
 
 
@@ -141,7 +145,65 @@ def test_octets_that_are_no_text(tmp_path: Path) -> None:
     assert "is not text in UTF-8" in refused(tmp_path / "a.sql")
 
 
-def test_nothing_to_migrate_is_green() -> None:
-    found = check("-", "--engine", "mysql", stdin="   INFO  Nothing to migrate.  \n")
+@pytest.mark.parametrize("engine", [(), ("--engine", "mysql")])
+@pytest.mark.parametrize(
+    "text", ["   INFO  Nothing to migrate.  \n", "Nothing to migrate.\n", "[OK] No migrations to execute.\n"]
+)
+def test_nothing_to_migrate_is_green(text: str, engine: tuple[str, ...]) -> None:
+    found = check("-", *engine, stdin=text)
     assert found.exit_code == 0
-    assert found.output == "0 statements for mysql: nothing to refuse\n"
+    assert found.output == f"0 statements{' for mysql' if engine else ''}: nothing to refuse\n"
+    assert json.loads(check("-", *engine, "--json", stdin=text).output)["engine"] == (engine[1] if engine else None)
+
+
+def test_all_wrong_options_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "sizes").write_text("orders 5\n\nusers many\ncarts\n")
+    options = (
+        "--rows",
+        "orders",
+        "--rows",
+        "users=x",
+        "--sizes",
+        tmp_path / "sizes",
+        "--after",
+        "1",
+        "--allow",
+        "drop=x",
+    )
+    text = refused("-", "nothing.sql", "--schema", tmp_path / "away.sql", *options, stdin="SELECT 1")
+    assert text.splitlines() == [
+        "--after goes with one directory of SQL files",
+        "nothing.sql cannot be read: No such file or directory",
+        f"{tmp_path}/away.sql cannot be read: No such file or directory",
+        "--rows: `orders` is no table and its rows; write orders=2000000",
+        "--rows: `users x` is no table and its rows; write orders=2000000",
+        f"--sizes {tmp_path}/sizes:3: `users many` is no table and its rows; write orders 2000000",
+        f"--sizes {tmp_path}/sizes:4: `carts` is no table and its rows; write orders 2000000",
+        text.splitlines()[-1],
+    ]
+    assert "`drop` is no rule that can be allowed" in text.splitlines()[-1]
+    found = check("-", "--json", "--rows", "a", "--rows", "b", stdin="SELECT 1")
+    assert len(json.loads(found.output)["messages"]) == 2
+
+
+def test_laravel_asks_in_production() -> None:
+    asked = "   ALERT  Application In Production.\n\n   WARN  Command cancelled.\n"
+    assert "write `php artisan migrate --pretend --force`" in refused("-", stdin=asked)
+
+
+def test_small_tables_are_told_what_breaks_the_release(tmp_path: Path) -> None:
+    """docs/migrations.md, What makes a table large."""
+    (tmp_path / "schema.sql").write_text("CREATE TABLE orders (id integer, note text, code varchar(20));")
+    known = ("--schema", tmp_path / "schema.sql", "--engine", "postgresql")
+    small, large = ("--rows", "orders=500"), ("--rows", "orders=5000000")
+    wider = "ALTER TABLE orders ALTER id TYPE bigint"
+    other = "ALTER TABLE orders ALTER id TYPE text"
+    not_null = "ALTER TABLE orders ALTER note SET NOT NULL"
+    assert check("-", *known, *small, stdin=wider).exit_code == 0
+    assert "nobody reads or writes it" in check("-", *known, *large, stdin=wider).output
+    for sql in (other, not_null):
+        told = check("-", *known, *small, stdin=sql)
+        assert told.exit_code == 1
+        assert "the release that still runs" in told.output
+        assert "nobody reads or writes" not in told.output
+        assert "nobody reads or writes" in check("-", *known, *large, stdin=sql).output

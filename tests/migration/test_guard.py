@@ -199,6 +199,15 @@ def test_what_an_option_allows() -> None:
     assert not judged(sql, allow={"drop-column@order": "not the beginning of a name"}).ok
 
 
+@pytest.mark.parametrize("allowed", ["orders", "public.orders", "ORDERS", "Public.orders.note", "orders.note"])
+@pytest.mark.parametrize("table", ["orders", "public.orders", '"public"."orders"'])
+def test_an_allowance_names_a_table_with_or_without_its_schema(allowed: str, table: str) -> None:
+    sql = f"SET lock_timeout = '1s'; ALTER TABLE {table} DROP COLUMN note;"
+    assert everything(judged(sql, allow={f"drop-column@{allowed}": "unused"})) == set()
+    assert not judged(sql, allow={f"drop-column@archive.{allowed}": "another schema"}).ok
+    assert not judged(sql.replace(table, "archive.orders"), allow={f"drop-column@{allowed}": "unused"}).ok
+
+
 # --- Where text comes from.
 
 LARAVEL_11 = """

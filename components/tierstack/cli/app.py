@@ -64,7 +64,8 @@ def main() -> None:
     try:
         code: int | None = command.main(prog_name="tierstack", standalone_mode=False)
     except UsageError as error:
-        print(f"tierstack: {error}", file=sys.stderr)
+        for message in error.messages:
+            print(f"tierstack: {message}", file=sys.stderr)
         raise SystemExit(error.code) from None
     except ArgumentError as error:
         print(error, file=sys.stderr)

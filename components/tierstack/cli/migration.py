@@ -1,9 +1,9 @@
 """`tierstack migration check`: what pending migrations would do to a running release and to full tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -33,7 +33,7 @@ def _failed(_stack: str | None, messages: list[str]) -> dict[str, Any]:
 @run.command(
     short_help="What pending migrations would break, lock or delete.",
     epilog=options.examples(
-        "php artisan migrate --pretend | tierstack migration check -",
+        "php artisan migrate --pretend --force | tierstack migration check -",
         "tierstack migration check migrations/ --after 0041_orders.sql --schema schema.sql",
         "tierstack migration check add_index.sql --engine postgresql --rows orders=2000000",
         "tierstack migration check drop.sql --allow 'drop-column@orders.note=unused since 2.3'",
@@ -90,29 +90,37 @@ def check(
     A comment before a statement allows what a rule says of it:
       -- tierstack: allow drop-column because no release since 2.3 reads it
     """
-    if not source:
-        raise UsageError("no migrations to judge: name SQL files or a directory, or `-` for standard input")
-    texts = _read(source, after)
-    known = [("--schema", _text(schema))] if schema else []
+    wrong = _Wrong()
+    texts = _read(source, after, wrong)
+    known = wrong.of(lambda: [("--schema", _text(schema))] if schema else []) or []
+    counts = _rows(rows, sizes, wrong)
+    reasons = _allowed(allow)
+    if wrong:
+        wrong += [one.line for one in guard.wrong_allowances(reasons, "--allow")]
+        raise UsageError(*wrong)
+    for where, text in texts.pending:
+        if sources.is_unanswered(text):
+            raise UsageError(
+                f"{where}: Laravel asks before it runs in production, and nobody answered; "
+                "write `php artisan migrate --pretend --force`"
+            )
     server = engine or sources.engine_of([*(one for _, one in texts.pending), *(one for _, one in texts.before)])
-    if server is None:
+    # Where nothing is to be done, the dialect makes no difference.
+    pending = [sources.read(text, server or Engine.POSTGRESQL, where) for where, text in texts.pending]
+    if not texts.nothing and not any(one.statements or one.nothing for one in pending):
+        raise UsageError(_no_statement(texts))
+    if server is None and any(one.statements for one in pending):
         raise UsageError("the SQL could be of either server: say --engine postgresql or --engine mysql")
-    pending = [sources.read(text, server, where) for where, text in texts.pending]
-    if not any(one.statements or one.nothing for one in pending):
-        names = ", ".join(where for where, _ in texts.pending)
-        raise UsageError(
-            f"{names}: no statement to judge. If a command before the pipe failed, its error says why "
-            "(`set -o pipefail` makes a shell notice)"
-        )
-    before = [one for where, text in (*known, *texts.before) for one in sources.read(text, server, where).statements]
+    dialect = server or Engine.POSTGRESQL
+    before = [one for where, text in (*known, *texts.before) for one in sources.read(text, dialect, where).statements]
     verdict = guard.judge(
         [statement for one in pending for statement in one.statements],
-        server,
+        dialect,
         before=before,
-        rows=_rows(rows, sizes),
+        rows=counts,
         large=large,
         by_file=texts.by_file,
-        allow=_allowed(allow),
+        allow=reasons,
     )
     left_out = [part for one in pending for part in one.left_out] + texts.left_out
     if json:
@@ -120,6 +128,29 @@ def check(
     else:
         _tell(verdict, server, left_out)
     show.end(ok=verdict.ok)
+
+
+T = TypeVar("T")
+
+
+class _Wrong(list[str]):
+    """What is wrong with the options: all of it is told at once."""
+
+    def of(self, read: Callable[[], T]) -> T | None:
+        """What `read` returns. None: it cannot be had, and what is wrong is noted."""
+        try:
+            return read()
+        except UsageError as error:
+            self.extend(error.messages)
+            return None
+
+
+def _no_statement(texts: "_Texts") -> str:
+    names = ", ".join(where for where, _ in texts.pending)
+    return (
+        f"{names}: no statement to judge. If a command before the pipe failed, its error says why "
+        "(`set -o pipefail` makes a shell notice)"
+    )
 
 
 @dataclass
@@ -130,25 +161,33 @@ class _Texts:
     before: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     left_out: list[str] = field(default_factory=list[str])
     by_file: bool = False
+    nothing: bool = False
+    """Whether every file has run."""
 
 
-def _read(given: Sequence[Path], after: str | None) -> _Texts:
+def _read(given: Sequence[Path], after: str | None, wrong: _Wrong) -> _Texts:
     texts = _Texts()
+    if not given:
+        wrong.append("no migrations to judge: name SQL files or a directory, or `-` for standard input")
     directories = [one for one in given if one.is_dir()]
     if after is not None and len(directories) != 1:
-        raise UsageError("--after goes with one directory of SQL files")
+        wrong.append("--after goes with one directory of SQL files")
+        after = None
     for one in given:
-        if one not in directories:
-            texts.pending.append(("standard input" if str(one) == "-" else str(one), _text(one)))
-            continue
-        files = _files(one, texts.left_out)
-        cut = _place_of(after, files, one) if after is not None else 0
-        texts.before += [(str(file), _text(file)) for file in files[:cut]]
-        texts.pending += [(str(file), _text(file)) for file in files[cut:]]
-        texts.by_file |= after is None
-        if cut == len(files):
-            raise UsageError(f"--after {after}: no file of {one} comes after it, so there is nothing to judge")
+        if one in directories:
+            wrong.of(lambda one=one: _read_directory(one, after, texts))
+        elif (text := wrong.of(lambda one=one: _text(one))) is not None:
+            texts.pending.append(("standard input" if str(one) == "-" else str(one), text))
     return texts
+
+
+def _read_directory(directory: Path, after: str | None, texts: _Texts) -> None:
+    files = _files(directory, texts.left_out)
+    cut = _place_of(after, files, directory) if after is not None else 0
+    texts.before += [(str(file), _text(file)) for file in files[:cut]]
+    texts.pending += [(str(file), _text(file)) for file in files[cut:]]
+    texts.by_file |= after is None
+    texts.nothing = cut == len(files)
 
 
 def _files(directory: Path, left_out: list[str]) -> list[Path]:
@@ -159,7 +198,7 @@ def _files(directory: Path, left_out: list[str]) -> list[Path]:
     if not every and any(directory.rglob("*.php")):
         raise UsageError(
             f"{directory} has migrations in PHP: give what they would run, "
-            "`php artisan migrate --pretend | tierstack migration check -`"
+            "`php artisan migrate --pretend --force | tierstack migration check -`"
         )
     if len(back) == len(every):
         raise UsageError(f"{directory} has no SQL file to judge")
@@ -183,7 +222,8 @@ def _text(path: Path) -> str:
     """A file as text; `-` is the standard input."""
     if path.suffix == ".php":
         raise UsageError(
-            f"{path} is PHP; give what it would run: php artisan migrate --pretend | tierstack migration check -"
+            f"{path} is PHP; give what it would run: "
+            "php artisan migrate --pretend --force | tierstack migration check -"
         )
     try:
         return options.octets(path).decode()
@@ -191,22 +231,26 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path} is not text in UTF-8") from None
 
 
-def _rows(given: Sequence[str], sizes: Path | None) -> dict[str, int]:
+def _rows(given: Sequence[str], sizes: Path | None, wrong: _Wrong) -> dict[str, int]:
     """The rows of tables, by name."""
     lines = [("--rows", *one.rpartition("=")[::2]) for one in given]
-    for line in _text(sizes).splitlines() if sizes else ():
+    text = (wrong.of(lambda: _text(sizes)) or "") if sizes else ""
+    for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             words = line.replace("|", " ").replace(",", " ").replace(";", " ").split()
-            lines.append((f"--sizes {sizes}", words[0], words[-1] if len(words) == 2 else ""))
+            count = words[-1] if len(words) == 2 else ""
+            table = words[0] if len(words) == 2 else line.strip()
+            lines.append((f"--sizes {sizes}:{number}", table, count))
     rows: dict[str, int] = {}
     for option, table, count in lines:
-        number = count.strip().replace("_", "")
-        if number.upper() == "NULL":  # MySQL: of a view
+        number_ = count.strip().replace("_", "")
+        if number_.upper() == "NULL":  # MySQL: of a view
             continue
-        if not table or not number.lstrip("-").isdigit():
-            raise UsageError(f"{option}: `{table} {count}` is no table and its rows; write orders=2000000")
-        if int(number) >= 0:  # PostgreSQL: -1 where nobody has counted yet
-            rows[table.strip().strip('"`')] = int(number)
+        if not table or not number_.lstrip("-").isdigit():
+            form = "write orders=2000000" if option == "--rows" else "write orders 2000000"
+            wrong.append(f"{option}: `{f'{table} {count}'.strip()}` is no table and its rows; {form}")
+        elif int(number_) >= 0:  # PostgreSQL: -1 where nobody has counted yet
+            rows[table.strip().strip('"`')] = int(number_)
     return rows
 
 
@@ -215,11 +259,11 @@ def _allowed(given: Iterable[str]) -> dict[str, str]:
 
 
 def _for_machines(
-    verdict: Verdict, engine: Engine, pending: Sequence[sources.Source], left_out: Sequence[str]
+    verdict: Verdict, engine: Engine | None, pending: Sequence[sources.Source], left_out: Sequence[str]
 ) -> Mapping[str, Any]:
     return {
         "ok": verdict.ok,
-        "engine": engine.value,
+        "engine": engine.value if engine else None,
         "forms": sorted({one.form for one in pending}),
         "statements": verdict.statements,
         "not_judged": verdict.not_judged,
@@ -229,7 +273,7 @@ def _for_machines(
     }
 
 
-def _tell(verdict: Verdict, engine: Engine, left_out: Sequence[str]) -> None:
+def _tell(verdict: Verdict, engine: Engine | None, left_out: Sequence[str]) -> None:
     said: Statement | None = None
     for one in verdict.findings:
         _finding(one, again=one.statement is said)
@@ -254,7 +298,7 @@ def _finding(one: Finding, *, again: bool) -> None:
         show.say(f"{_INDENT}{show.dim(f'{number:>3}.')} {step}")
 
 
-def _sum(verdict: Verdict, engine: Engine) -> str:
+def _sum(verdict: Verdict, engine: Engine | None) -> str:
     """What was judged, in a line."""
     every: list[Diagnostic] = [*(one.diagnostic for one in verdict.findings), *verdict.problems]
     counts = [
@@ -268,4 +312,5 @@ def _sum(verdict: Verdict, engine: Engine) -> str:
         parts.append(f"{len(verdict.allowed)} allowed")
     statements = "1 statement" if verdict.statements == 1 else f"{verdict.statements} statements"
     tell = show.good if verdict.ok else show.bad
-    return f"{tell(f'{statements} for {engine.value}:')} {', '.join(parts) or 'nothing to refuse'}"
+    of = f" for {engine.value}" if engine else ""
+    return f"{tell(f'{statements}{of}:')} {', '.join(parts) or 'nothing to refuse'}"

@@ -84,7 +84,7 @@ def json_of(failed: Callable[[str | None, list[str]], dict[str, Any]]) -> Callab
                 return run(*arguments, **options)
             except (UsageError, ArgumentError) as error:
                 if options["json"]:
-                    lines = [one.line for one in error.problems] if isinstance(error, ArgumentError) else [str(error)]
+                    lines = [one.line for one in error.problems] if isinstance(error, ArgumentError) else error.messages
                     show.as_json(failed(options.get("stack"), lines))
                 raise
 

@@ -2,10 +2,18 @@
 
 
 class UsageError(Exception):
-    """The command cannot be carried out as it was given."""
+    """The command cannot be carried out as it was given: one message for each thing that is wrong."""
 
     code = 2
     """Exit code."""
+
+    @property
+    def messages(self) -> list[str]:
+        """What is wrong, each on its own."""
+        return [str(one) for one in self.args]
+
+    def __str__(self) -> str:
+        return "\n".join(self.messages)
 
 
 class ConfigurationError(UsageError):

@@ -56,6 +56,11 @@ def codes() -> list[str]:
     return sorted(code for code, rule in declared().items() if rule.accepted == ACCEPTED)
 
 
+def wrong_allowances(allow: Mapping[str, str], option: str) -> list[Diagnostic]:
+    """What is wrong with what is allowed, where nothing is judged yet."""
+    return allowing.given(allow, option, codes())[1]
+
+
 def judge(
     pending: Sequence[Statement],
     engine: Engine,

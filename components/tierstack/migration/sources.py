@@ -29,10 +29,20 @@ _NOTHING = re.compile(
 )
 _NAMED = re.compile(r"((?:[A-Z]\w*|\d{4}_\d\d_\d\d_\d{6}_\w+)(?:\\\w+)*): (?=\S)(.*)")
 _ROLLING = re.compile(r"(?:Migrating|Rolling back|Migrated|Rolled back): .*")
-_PHINX = re.compile(r"^(?:Phinx by | ==? \d+ \w+: |using (?:environment|adapter|database|config)|dry-run mode)", re.M)
-_PHINX_NOISE = re.compile(
-    r"^(?:Phinx by .*| ==.*|using .*|ordering by .*|warning .*|dry-run mode.*|All Done.*| -- .*|\s+-> [\d.]+s)$", re.M
+_CREATED = re.compile(r"^Migration table created successfully\.$", re.M)
+_PRODUCTION = re.compile(
+    r"^(?! *(?:--|#|/\*))\W*(?:(?:alert|warn)\s+)?(?:application (?:is )?in production|command cancell?ed)\W*$",
+    re.M | re.I,
 )
+_PHINX = re.compile(
+    r"^(?:Phinx by | ==? \d+ \w+: |using (?:environment|adapter|database|config|connection|migration paths|paths)|"
+    r"dry-run mode)",
+    re.M,
+)
+_PHINX_HEAD = re.compile(r"Phinx by .*|using .*|ordering by .*|warning .*|dry-run mode.*|\s*-\s+\S.*|\s*|All Done.*")
+"""What Phinx writes before the first migration: what it works with, and paths below that."""
+_PHINX_NOISE = re.compile(r"^(?: ==.*|All Done\..*| -- .*|\s+-> [\d.]+s)$", re.M)
+_PHINX_ERROR = re.compile(r"^\s*--== ERROR ==--.*$", re.M)
 _PHINX_START = re.compile(r"^(?=(?:ALTER|CREATE|DROP|RENAME|TRUNCATE|INSERT|START|COMMIT)\b)", re.M | re.I)
 _DOCTRINE = re.compile(r"^\[(?:notice|info|debug|warning|error)\] |^\s+\+\+ migrating |^\s+-> ", re.M)
 _DOCTRINE_SQL = re.compile(r"(?:\[debug\]|\s+->) (.*)")
@@ -48,11 +58,20 @@ def read(text: str, engine: Engine, where: str) -> Source:
     return _form_of(text)(text, engine, where)
 
 
+def is_unanswered(text: str) -> bool:
+    """Whether Laravel asks if it may run in production, and nobody answers: there is no SQL then."""
+    return bool(_PRODUCTION.search(text))
+
+
 def _form_of(text: str) -> Callable[[str, Engine, str], Source]:
     lines = text.split("\n")
     if any(_BULLET.fullmatch(line) for line in lines) or any(_BADGE.fullmatch(line) for line in lines):
         return _bullets
-    if any(_NAMED.fullmatch(line) for line in lines) or (_NOTHING.search(text) and len(text.strip()) < 200):
+    if (
+        any(_NAMED.fullmatch(line) for line in lines)
+        or _CREATED.search(text)
+        or (_NOTHING.search(text) and len(text.strip()) < 200)
+    ):
         return _named
     if _PHINX.search(text):
         return _phinx
@@ -99,7 +118,7 @@ def _named(text: str, engine: Engine, where: str) -> Source:
     """The same up to Laravel 8: `CreateUsersTable: create table …`."""
     source, item = Source(form="Laravel's --pretend", nothing=bool(_NOTHING.search(text))), None
     for number, line in enumerate(text.split("\n"), 1):
-        if _ROLLING.fullmatch(line) or _NOTHING.search(line):
+        if _ROLLING.fullmatch(line) or _CREATED.fullmatch(line) or _NOTHING.search(line):
             continue
         if match := _NAMED.fullmatch(line):
             if item:
@@ -144,8 +163,19 @@ def _unread(where: str, number: int, line: str, why: str) -> Statement:
 
 def _phinx(text: str, engine: Engine, where: str) -> Source:
     """`phinx migrate --dry-run`: statements between lines of its own; older versions write no semicolon."""
-    cut = _PHINX_NOISE.sub(lambda match: ";", text)
-    return Source(statements(_PHINX_START.sub(";", cut), engine, where), form="Phinx' --dry-run")
+    source = Source(form="Phinx' --dry-run")
+    first = re.search(rf"^ ==|{_PHINX_START.pattern}", text, re.M | re.I)
+    body = first.start() if first else len(text)
+    for number, line in enumerate(text[:body].split("\n"), 1):
+        if not _PHINX_HEAD.fullmatch(line):
+            source.statements.append(_unread(where, number, line, "this line is no part of what Phinx prints"))
+    for match in _PHINX_ERROR.finditer(text):
+        number = text.count("\n", 0, match.start()) + 1
+        source.statements.append(_unread(where, number, match[0], "the framework reports an error"))
+    cut = _PHINX_ERROR.sub("", _PHINX_NOISE.sub(";", text[body:]))
+    source.statements += statements(_PHINX_START.sub(";", cut), engine, where, text.count("\n", 0, body) + 1)
+    source.nothing = not source.statements and bool(re.search(r"^All Done\.", text, re.M))
+    return source
 
 
 def _doctrine(text: str, engine: Engine, where: str) -> Source:
