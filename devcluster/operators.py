@@ -32,7 +32,7 @@ IMAGES = {
 }
 """The vendor's image → the local one that stands in for it where no registry answers."""
 LOADED = (*IMAGES.values(), "shop:1", "shop:2", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "haproxy:3.0")
-LOADED = (*LOADED, "versitygw:1.8.0", "barman:3")
+LOADED = (*LOADED, "versitygw:1.8", "barman:3")
 """All images that a node needs for the tests."""
 
 
@@ -141,7 +141,7 @@ def _manifests(folder: Path) -> Path:
     return folder
 
 
-def extras(image: str = "tierstack.local/versitygw:1.8.0") -> list[dict[str, Any]]:
+def extras(image: str = "tierstack.local/versitygw:1.8") -> list[dict[str, Any]]:
     """A CA that issues certificates, and an object store in the cluster for backups."""
     metadata = {"name": "s3", "namespace": "s3"}
     labels = {"app": "s3"}
@@ -158,6 +158,7 @@ def extras(image: str = "tierstack.local/versitygw:1.8.0") -> list[dict[str, Any
     store = {
         "name": "s3",
         "image": image,
+        "command": ["versitygw"],
         "args": ["--port", ":7070", "--region", "eu-central-1", "posix", "/data"],
         "env": keys,
         "ports": [{"containerPort": 7070}],

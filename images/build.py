@@ -95,7 +95,6 @@ CLUSTER_PROGRAMS: dict[str, dict[str, str]] = {
     "keda-operator:2.18.1": {"keda-operator": "keda"},
     "keda-webhooks:2.18.1": {"keda-webhooks": "keda-admission-webhooks"},
     "keda-adapter:2.18.1": {"keda-adapter": "keda-adapter"},
-    "versitygw:1.8.0": {"versitygw": "versitygw"},
 }
 """Images of one program each: name, then program of the toolchain to path in the image."""
 
@@ -119,6 +118,13 @@ IMAGES = {
         Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
         Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),
         Image(name="traefik:3.7", recipe="traefik", programs={"traefik": "traefik"}, seconds=5),
+        Image(
+            name="versitygw:1.8",
+            recipe="versitygw",
+            parent="base:trixie",
+            programs={"versitygw": "versitygw"},
+            seconds=8,
+        ),
         *(program_image(name, programs) for name, programs in CLUSTER_PROGRAMS.items()),
         Image(
             name="barman-cloud-sidecar:0.14.0",

@@ -167,9 +167,15 @@ COMPUTED: dict[str, Callable[[Registered], dict[str, Any]]] = {
 """Outputs of providers that are not inputs, made up so that a reader sees where each comes from."""
 
 
-def run_program(program: Callable[[], Any], *, preview: bool = False) -> Recorder:
-    """What `program` (a function that makes components) registers. An ArgumentError passes through."""
-    recorder = Recorder()
+def run_program(
+    program: Callable[[], Any],
+    *,
+    preview: bool = False,
+    outputs: Mapping[str, Callable[[Registered], dict[str, Any]]] | None = None,
+) -> Recorder:
+    """What `program` (a function that makes components) registers. An ArgumentError passes through. `outputs`: see
+    Recorder."""
+    recorder = Recorder(outputs)
     pulumi.runtime.set_mocks(_NoMocks(), preview=preview, monitor=recorder)
 
     def body() -> None:

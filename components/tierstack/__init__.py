@@ -40,9 +40,10 @@ if TYPE_CHECKING:
         ObjectStore,
         RedisConnection,
         SecretRef,
+        StoreKey,
     )
     from tierstack.mta_sts_host import MtaStsHost, MtaStsHostArgs
-    from tierstack.object_storage import ObjectStorage, ObjectStorageArgs
+    from tierstack.object_storage import ObjectStorage, ObjectStorageArgs, StoreKeyArgs
     from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform, PlatformKind
     from tierstack.redis_cluster import RedisCluster, RedisClusterArgs, RedisPurpose
     from tierstack.tls import TLS, ACMEArgs, GivenCertificateArgs, LocalCAArgs, TLSArgs
@@ -103,6 +104,8 @@ __all__ = [
     "RoleArgs",
     "SecretDelivery",
     "SecretRef",
+    "StoreKey",
+    "StoreKeyArgs",
     "TLSArgs",
     "Tier",
     "UploadsArgs",
@@ -128,9 +131,10 @@ if not TYPE_CHECKING:
         "links": (
             *("Certificate", "DatabaseArchive", "DatabaseConnection", "DatabaseEngine", "DockerGateway"),
             *("GatewayEndpoint", "GatewayIdentity", "KubernetesGateway", "ObjectStore", "RedisConnection", "SecretRef"),
+            "StoreKey",
         ),
         "mta_sts_host": ("MtaStsHost", "MtaStsHostArgs"),
-        "object_storage": ("ObjectStorage", "ObjectStorageArgs"),
+        "object_storage": ("ObjectStorage", "ObjectStorageArgs", "StoreKeyArgs"),
         "platform": ("DataProtection", "DockerHost", "Kubernetes", "Platform", "PlatformKind"),
         "redis_cluster": ("RedisCluster", "RedisClusterArgs", "RedisPurpose"),
         "tls": ("TLS", "ACMEArgs", "GivenCertificateArgs", "LocalCAArgs", "TLSArgs"),

@@ -115,7 +115,7 @@ def test_when_a_run_is_repeated(
     change: dict[str, Any], changes: bool, runs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[dict[str, Any]] = []
-    monkeypatch.setattr(run_once, "_run", ran.append)
+    monkeypatch.setattr(run_once, "run", ran.append)
     after = {**RAN, **change, "__provider": "code"}
     provider = run_once._Provider()
     assert provider.diff("id", {**RAN, "__provider": "other code"}, after).changes == changes

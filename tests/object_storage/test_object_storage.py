@@ -20,7 +20,7 @@ RENDERED = Kubernetes(name="shop", render_to="out", secret_store="vault")
 
 
 def made(platform: Platform, **changes: Any) -> tuple[Recorder, ObjectStore]:
-    values = {"bucket": "shop", "prefix": "prod", "region": "eu-central-1"} | changes
+    values: dict[str, Any] = {"bucket": "shop", "prefix": "prod", "region": "eu-central-1"} | changes
     args = ObjectStorageArgs(platform=platform, access_key_id="the-id", secret_access_key="the-key", **values)
     stores: list[ObjectStore] = []
     recorder = run_program(lambda: stores.append(ObjectStorage("storage", args).store))

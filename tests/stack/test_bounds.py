@@ -29,6 +29,7 @@ ABOVE: dict[str, Any] = {
     "app.outbound.networks[0]": {"cidr": "10.20.0.0/16", "ports": [9200]},
     "tls.acme": {"email": "ops@shop.example"},
     "tls.acme.dns": {"server": "ns1.shop.example", "key_name": "shop", "key_secret": MASKED},
+    "object_storage": {"bucket": "shop-backups"},
     "dns.web[0]": {"ipv4": ["203.0.113.10"]},
     "dns.web[0].switch": {
         "targets": {"blue": {"alias": "a.example."}, "green": {"alias": "b.example."}},

@@ -3,7 +3,7 @@
 from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
 from tierstack.links.database import DatabaseArchive, DatabaseConnection, DatabaseEngine
 from tierstack.links.gateway import DockerGateway, GatewayEndpoint, GatewayIdentity, KubernetesGateway
-from tierstack.links.object_store import ObjectStore
+from tierstack.links.object_store import ObjectStore, StoreKey, StorePurpose
 from tierstack.links.redis import RedisConnection
 from tierstack.links.secrets import SecretRef
 
@@ -21,5 +21,7 @@ __all__ = [
     "ObjectStore",
     "RedisConnection",
     "SecretRef",
+    "StoreKey",
+    "StorePurpose",
     "TrustedCA",
 ]

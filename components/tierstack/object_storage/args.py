@@ -1,148 +1,129 @@
-"""The arguments of ObjectStorage and their rules."""
+"""The arguments of ObjectStorage."""
 
-import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import pulumi
 
-from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
-from tierstack.platform import Platform
+from tierstack.core.bounds import bound_problems
+from tierstack.core.errors import Diagnostic
+from tierstack.core.keys import DOCKER_ONLY, within
+from tierstack.object_storage import conformance, rules
+from tierstack.platform import Platform, PlatformKind, image_problems
+from tierstack.platform.internal_ca import MOST_GENERATIONS
+
+MEMORY_MB = 512
+"""Limit of the container of a self-hosted store where none is given."""
+
+
+@dataclass(kw_only=True)
+class StoreKeyArgs:
+    """An access key of an external bucket."""
+
+    access_key_id: pulumi.Input[str] = field(metadata={"secret": True})
+    """The key."""
+    secret_access_key: pulumi.Input[str] = field(metadata={"secret": True})
+    """Its secret."""
+
+    def problems(self, path: str) -> list[Diagnostic]:
+        """Everything that is wrong with it."""
+        return rules.credential(f"{path}.access_key_id", self.access_key_id, required=True) + rules.credential(
+            f"{path}.secret_access_key", self.secret_access_key, required=True
+        )
 
 
 @dataclass(kw_only=True)
 class ObjectStorageArgs:
-    """A bucket with an S3 API that exists already, of any provider: AWS, Ceph, Garage, MinIO, SeaweedFS."""
+    """A bucket with an S3 API: one of any provider that exists already, or a self-hosted one on a Docker host."""
 
     platform: Platform
     """Where the components that use it run: `DockerHost(…)` or `Kubernetes(…)`."""
     bucket: str
-    """Name of the bucket, such as `shop-backups`, which must exist. S3 naming rules: 3 to 63 of `a-z 0-9 . -`."""
+    """Name of the bucket, such as `shop-backups`. An external one must exist; that of a self-hosted store is made. S3
+    naming rules: 3 to 63 of `a-z 0-9 . -`."""
     prefix: str = ""
     """Folder inside the bucket, without a leading or trailing slash. Default: the bucket's root."""
     endpoint_url: str | None = None
-    """URL of the S3 API, such as `https://s3.example.net`. None: AWS, by its region."""
+    """URL of the S3 API, such as `https://s3.example.net`. None: AWS, by its region, or the self-hosted store."""
     region: str | None = None
-    """Region, such as `eu-central-1`. None: what the endpoint assumes; required without `endpoint_url`."""
+    """Region, such as `eu-central-1`. None: what the endpoint assumes; required for AWS."""
     access_key_id: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
-    """Access key that may read, write and delete below the prefix. None only where manifests are rendered: the
-    cluster then reads `access-key-id` and `secret-access-key` from the platform's `secret_store`."""
+    """Access key that may write and read below the prefix, and delete where there is no `prune`. None: of a self-hosted
+    store, which makes its keys; and where manifests are rendered: the cluster then reads `access-key-id` and
+    `secret-access-key` from the platform's `secret_store`."""
     secret_access_key: pulumi.Input[str] | None = field(default=None, metadata={"secret": True})
-    """Its secret. None only where manifests are rendered."""
+    """Its secret. None in the same cases."""
+    prune: StoreKeyArgs | None = field(default=None, metadata=DOCKER_ONLY)
+    """Docker: key of an external bucket that deletes what the retention no longer keeps. With it, `access_key_id` must
+    not be able to delete. None: `access_key_id` deletes."""
+    drill: StoreKeyArgs | None = field(default=None, metadata=DOCKER_ONLY)
+    """Docker: key of an external bucket that reads, and can neither write nor delete: restores and drills use it. None:
+    they use `access_key_id`."""
+    versioning: bool = field(default=False, metadata=DOCKER_ONLY)
+    """Docker: the bucket keeps old versions of its objects. A self-hosted one is made so and stays so; of an external
+    one it is verified. Default: false."""
+    lock_days: int | None = field(default=None, metadata=within(1, 36500, "days") | DOCKER_ONLY)
+    """Docker: each version is locked for so many days (object lock, mode GOVERNANCE): nobody's key here deletes it. 1
+    to 36500. A self-hosted bucket gets this as its default; of an external one it is verified that locks are kept.
+    None: no lock."""
+    lifecycle: bool = field(default=False, metadata=DOCKER_ONLY)
+    """Docker: the external bucket must have a lifecycle rule that is enabled, such as one that deletes old versions.
+    VersityGW has none. Default: false."""
+    replication: bool = field(default=False, metadata=DOCKER_ONLY)
+    """Docker: the external bucket must have a replication rule that is enabled. VersityGW has none. Default: false."""
+    self_hosted: bool = field(default=False, metadata=DOCKER_ONLY)
+    """Docker: run an S3 gateway (VersityGW) on the host, with the bucket in a volume: for local and staging stacks. A
+    backup on the host that it is of does not survive that host. Default: false."""
+    image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
+    """Docker: with `self_hosted`, VersityGW 1.8 or newer with `/bin/sh` and curl or wget, by digest."""
+    probe_image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
+    """Docker: Python 3.11 or newer with boto3, by digest; an image with Barman has both. `up` runs the conformance
+    probe in it. Required with `self_hosted`. None: an external bucket is not probed."""
+    memory_mb: int | None = field(default=None, metadata=within(128, 65536, "MiB") | DOCKER_ONLY)
+    """Docker: with `self_hosted`, hard memory limit of the gateway in MiB. 128 to 65536. None: 512."""
+    ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS) | DOCKER_ONLY)
+    """Docker: with `self_hosted`, another number, 1 to 1000, makes another CA; the one before it stays trusted."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
 
+    @property
+    def wanted(self) -> dict[str, str]:
+        """What the configuration asks of the endpoint: the argument that asks, by capability."""
+        asked = {
+            conformance.VERSIONING: "versioning" if self.versioning else None,
+            conformance.OBJECT_LOCK: "lock_days" if self.lock_days is not None else None,
+            conformance.LIFECYCLE: "lifecycle" if self.lifecycle else None,
+            conformance.REPLICATION: "replication" if self.replication else None,
+            conformance.PRUNE_KEY: "prune" if self.prune or self.self_hosted else None,
+            conformance.DRILL_KEY: "drill" if self.drill or self.self_hosted else None,
+        }
+        needed = dict.fromkeys(conformance.ALWAYS, "bucket")
+        return needed | {name: argument for name, argument in asked.items() if argument}
+
+    @property
+    def container_memory_mb(self) -> int:
+        """Docker: the gateway's limit in MiB."""
+        return MEMORY_MB if self.memory_mb is None else self.memory_mb
+
     def problems(self) -> list[Diagnostic]:
         """The rules of a bucket, its address and its credentials."""
-        found = self.platform.problems() + _bucket("bucket", self.bucket) + _prefix("prefix", self.prefix)
+        docker = self.platform.kind is PlatformKind.DOCKER
+        found = self.platform.problems() + rules.bucket("bucket", self.bucket) + rules.prefix("prefix", self.prefix)
         if self.endpoint_url is not None:
-            found += _endpoint("endpoint_url", self.endpoint_url)
-        found += _region(self.region, aws=self.endpoint_url is None)
+            found += rules.endpoint("endpoint_url", self.endpoint_url)
+        found += rules.region(self.region, aws=self.endpoint_url is None and not self.self_hosted)
+        for name in ("image", "probe_image") if docker else ():
+            found += image_problems(name, getattr(self, name), self.platform.kind)
+        found += bound_problems(self)
+        if docker and self.self_hosted:
+            return found + rules.hosted(self)
+        found += rules.unhosted(self)
         for name in ("access_key_id", "secret_access_key"):
-            found += _credential(name, getattr(self, name), self.platform.renders)
-        return found + _rendered(self.platform)
-
-
-@rule("bucket-region", "A bucket of AWS needs a region.", "Amazon S3: Regions")
-def _region(value: str | None, *, aws: bool) -> list[Diagnostic]:
-    if value is None and aws:
-        wrong = "is required where `endpoint_url` is left out, which means AWS"
-        return [Diagnostic("region", MISSING, wrong, "write the region, such as `eu-central-1`")]
-    if value is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", value):
-        return [Diagnostic("region", value, "is not the name of a region", "write one such as `eu-central-1`")]
-    return []
-
-
-@rule("plaintext-secret")
-def _rendered(platform: Platform) -> list[Diagnostic]:
-    if not platform.renders or platform.secret_store is not None:
-        return []
-    wrong = "is required where manifests are rendered: the bucket's credentials would be in plaintext"
-    instead = "name a ClusterSecretStore that holds `access-key-id` and `secret-access-key`"
-    return [Diagnostic("platform.secret_store", MISSING, wrong, instead)]
-
-
-@rule("bucket-credential", "A bucket needs credentials, without blanks around them.")
-def _credential(path: str, value: object, renders: bool) -> list[Diagnostic]:
-    if value is None:
-        if renders:
-            return []
-        return [
-            Diagnostic(
-                path,
-                MISSING,
-                "is required",
-                "give it as a secret: `pulumi config set --secret`, or `config.require_secret(…)` in a program",
+            found += rules.credential(
+                name, getattr(self, name), required=not (self.platform.renders or self.self_hosted)
             )
-        ]
-    if isinstance(value, str) and (not value or value != value.strip()):
-        return [Diagnostic(path, HIDDEN, "is empty or has blanks around it", "write the key alone")]
-    return []
-
-
-@rule(
-    "bucket-name",
-    "The name of a bucket must be one that S3 accepts.",
-    "Amazon S3: General purpose bucket naming rules",
-    wrong="bucket: Shop_Backups",
-    right="bucket: shop-backups",
-)
-def _bucket(path: str, value: str) -> list[Diagnostic]:
-    """Amazon S3 User Guide, "General purpose bucket naming rules"; other providers take no wider set."""
-    if not 3 <= len(value) <= 63:
-        return [Diagnostic(path, value, f"has {len(value)} characters", "write 3 to 63")]
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", value):
-        instead = "write lower-case letters, digits, hyphens and dots, such as `shop-backups`"
-        return [Diagnostic(path, value, "is not a bucket name (S3 naming rules)", instead)]
-    if ".." in value or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", value):
-        wrong = "has two dots in a row" if ".." in value else "looks like an IP address"
-        return [Diagnostic(path, value, f"{wrong}, which S3 refuses", "write a name such as `shop-backups`")]
-    prefix = next((p for p in ("xn--", "sthree-", "amzn-s3-demo-") if value.startswith(p)), None)
-    suffix = next((s for s in ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3") if value.endswith(s)), None)
-    if prefix or suffix:
-        where = f"starts with `{prefix}`" if prefix else f"ends with `{suffix}`"
-        return [Diagnostic(path, value, f"{where}, which S3 keeps for itself", "write another name")]
-    return []
-
-
-@rule(
-    "bucket-prefix",
-    "A prefix must be folder names that all S3 tools read alike.",
-    wrong="prefix: /shop/",
-    right="prefix: shop",
-)
-def _prefix(path: str, value: str) -> list[Diagnostic]:
-    if value.startswith("/") or value.endswith("/"):
-        stripped = value.strip("/")
-        return [Diagnostic(path, value, "has a slash at an end", f"write `{stripped}`" if stripped else "leave it out")]
-    if value and (not re.fullmatch(r"[A-Za-z0-9!_.*'()/-]+", value) or "//" in value):
-        wrong = "has characters that S3 tools disagree on"
-        return [Diagnostic(path, value, wrong, "write letters, digits, `-`, `_`, `.` and single slashes")]
-    if any(part in (".", "..") for part in value.split("/")):
-        return [Diagnostic(path, value, "has `.` or `..` as a folder", "write the folder's own name")]
-    return []
-
-
-@rule(
-    "bucket-endpoint",
-    "The endpoint of a bucket must be scheme, host and port.",
-    wrong="endpoint_url: https://s3.example.net/shop-backups",
-    right="endpoint_url: https://s3.example.net",
-)
-def _endpoint(path: str, value: str) -> list[Diagnostic]:
-    instead = "write one such as `https://s3.example.net`"
-    try:
-        url = urlsplit(value)
-        _ = url.port
-    except ValueError:
-        return [Diagnostic(path, value, "is not a URL", instead)]
-    if url.username is not None or url.password is not None:
-        wrong = "holds credentials, which would be in plaintext in state and plans"
-        return [Diagnostic(path, HIDDEN, wrong, "remove them, and give `access_key_id` and `secret_access_key`")]
-    if url.scheme not in ("https", "http") or not url.hostname or re.search(r"\s", value):
-        return [Diagnostic(path, value, "is not an http or https URL", instead)]
-    if url.path not in ("", "/") or url.query or url.fragment:
-        wrong = "has more than scheme, host and port"
-        return [Diagnostic(path, value, wrong, f"write `{url.scheme}://{url.netloc}`; the bucket has its own field")]
-    return []
+        for name, key in (("prune", self.prune), ("drill", self.drill)):
+            found += key.problems(name) if key else []
+        if not docker:
+            found += rules.on_kubernetes(self)
+        return found + rules.capabilities(self) + rules.rendered(self.platform)

@@ -18,12 +18,12 @@ _RERUN = ("image", "command", "triggers", "docker_host")
 
 class _Provider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
-        _run(props)
+        run(props)
         return CreateResult(props["name"], state(props))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         if any(_olds.get(key) != _news.get(key) for key in _RERUN):
-            _run(_news)
+            run(_news)
         return UpdateResult(state(_news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -36,10 +36,14 @@ class _Provider(ResourceProvider):
             with contextlib.suppress(
                 NotFound, ImageError
             ):  # its network or image is gone, and with it what there was to undo
-                _run({**_props, "command": _props["undo"]})
+                run({**_props, "command": _props["undo"]})
 
 
-def _run(props: dict[str, Any]) -> None:
+def run(props: dict[str, Any]) -> str:
+    """Run the container that the properties of a RunOnce describe; what it printed on its standard output.
+
+    Raises RuntimeError with the end of its log where it fails or takes too long.
+    """
     from docker.errors import NotFound
     from requests.exceptions import RequestException
 
@@ -79,6 +83,7 @@ def _run(props: dict[str, Any]) -> None:
         if failed:
             tail = container.logs(tail=30).decode(errors="replace").strip()
             raise RuntimeError(f"{props['name']} {failed}; nothing that needs it was started:\n{tail}")
+        return container.logs(stdout=True, stderr=False).decode(errors="replace")
     finally:
         container.remove(force=True)
 

@@ -113,6 +113,11 @@ class Host:
         """The name on the host of what a component calls `suffix`."""
         return f"{self.platform.name}-{suffix}"
 
+    def container_name(self, name: str, parent: pulumi.Resource) -> str:
+        """The name on the host of a container that is made by other means than `container` and `run_once`."""
+        self._ask("container", name, None, parent)
+        return self.name(name)
+
     def _called(self, name: str, called: Called | None) -> pulumi.Input[str]:
         return self.name(name) if called is None else hyphenated([self.platform.name, *called])
 
