@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
     from tierstack.core.errors import ArgumentError, Diagnostic
     from tierstack.core.tier import TIERS, Tier
-    from tierstack.database import DatabaseArchiveArgs, DatabaseWithReplicas, DatabaseWithReplicasArgs
+    from tierstack.database import (
+        DatabaseArchiveArgs,
+        DatabaseRestoreArgs,
+        DatabaseWithReplicas,
+        DatabaseWithReplicasArgs,
+    )
     from tierstack.dns_records import DNSRecords, DNSRecordsArgs, WebHostArgs
     from tierstack.gateway import Gateway, GatewayArgs
     from tierstack.links import (
@@ -68,6 +73,7 @@ __all__ = [
     "DatabaseArchiveArgs",
     "DatabaseConnection",
     "DatabaseEngine",
+    "DatabaseRestoreArgs",
     "DatabaseWithReplicas",
     "DatabaseWithReplicasArgs",
     "Diagnostic",
@@ -125,7 +131,10 @@ if not TYPE_CHECKING:
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
         "core.errors": ("ArgumentError", "Diagnostic"),
         "core.tier": ("TIERS", "Tier"),
-        "database": ("DatabaseArchiveArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
+        "database": (
+            *("DatabaseArchiveArgs", "DatabaseRestoreArgs"),
+            *("DatabaseWithReplicas", "DatabaseWithReplicasArgs"),
+        ),
         "dns_records": ("DNSRecords", "DNSRecordsArgs", "WebHostArgs"),
         "gateway": ("Gateway", "GatewayArgs"),
         "links": (

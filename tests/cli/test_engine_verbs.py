@@ -9,6 +9,7 @@ import yaml
 
 from tests.cli.conftest import Command, Fake
 from tests.projects import Checkout
+from tierstack.cli import up
 from tierstack.core.errors import ArgumentError
 from tierstack.engine import aim, target
 from tierstack.engine.project import UnreachableError, UsageError
@@ -413,3 +414,38 @@ def test_a_backend_that_does_not_answer(tierstack: Command, pulumi: Fake) -> Non
 def test_without_the_engine_the_set_up_is_named(tierstack: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "make setup" in str(tierstack("up", "-s", "local").exception)
+
+
+GONE = [
+    {"resourcePreEvent": {"metadata": {"op": "delete", "urn": "urn:pulumi:local::shop::a:b:C::db"}}},
+    {"summaryEvent": {"resourceChanges": {"delete": 1, "same": 3}}},
+]
+
+
+def test_up_with_refresh_looks_before_it_judges_what_changes(tierstack: Command, pulumi: Fake) -> None:
+    pulumi.say(refresh={"events": GONE}, up={"events": CREATED}, stack_output={"out": "{}"})
+    done = tierstack("up", "-s", "local", "--refresh", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert pulumi.verbs()[:4] == ["stack ls", "refresh", "refresh", "stack init"]
+    looked, refreshed = pulumi.calls()[1:3]
+    assert "--preview-only" in looked["arguments"]
+    assert "--yes" in refreshed["arguments"]
+
+
+def test_nothing_leaves_the_state_in_the_wrong_cluster(
+    tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "_at_terminal", lambda: True)
+    pulumi.say(refresh={"events": GONE})
+    done = tierstack("up", "-s", "local", "--refresh", input="n\n")
+    assert done.exit_code == 1
+    assert "In the state, but not in the cluster (1): db" in done.stderr
+    assert pulumi.verbs() == ["stack ls", "refresh"]
+
+
+def test_a_refresh_that_fails_changes_nothing(tierstack: Command, pulumi: Fake) -> None:
+    said = {"diagnosticEvent": {"severity": "error", "message": "connection refused"}}
+    pulumi.say(refresh={"events": [said], "code": 255})
+    done = tierstack("up", "-s", "local", "--refresh", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["messages"]) == (1, ["connection refused"])
+    assert pulumi.verbs() == ["stack ls", "refresh"]

@@ -8,13 +8,15 @@ import click
 
 from tierstack.cli import options, render, show, status
 from tierstack.cli.show import at_terminal as _at_terminal
-from tierstack.engine import parts, preflight, protected, resume
+from tierstack.engine import parts, preflight, protected, refreshing, resume
 from tierstack.engine.aim import Aim, aim, refuse_if_applied
 from tierstack.engine.health import is_well_altogether, summary
 from tierstack.engine.interrupted import has_namespace
-from tierstack.engine.project import StackConfig, UsageError, find
-from tierstack.engine.run import Engine, Outcome, engine
+from tierstack.engine.project import Project, StackConfig, UsageError, find
+from tierstack.engine.run import Engine, Outcome, RunFailedError, engine
 from tierstack.engine.target import Target
+
+_SHOWN = 8  # names of resources that a line lists
 
 
 @click.command(
@@ -29,9 +31,23 @@ from tierstack.engine.target import Target
 @click.option(
     "--adopt", is_flag=True, help="Take over what another state made under this platform name; keeps its data."
 )
+@click.option(
+    "--refresh",
+    is_flag=True,
+    help="Compare the state with the cluster first; what the cluster has lost is made anew. On Docker always so.",
+)
 @options.json
 @options.cwd
-def run(stack: str, platform: Target | None, yes: bool, delete_data: bool, adopt: bool, json: bool, cwd: Path) -> None:
+def run(
+    stack: str,
+    platform: Target | None,
+    yes: bool,
+    delete_data: bool,
+    adopt: bool,
+    refresh: bool,
+    json: bool,
+    cwd: Path,
+) -> None:
     """Create or update the stack to match its configuration.
 
     Asks at a terminal before it changes or deletes anything; keeps data unless --delete-data is given. Ends with the
@@ -39,6 +55,8 @@ def run(stack: str, platform: Target | None, yes: bool, delete_data: bool, adopt
     rendered/STACK if no Docker daemon answers.
     """
     project = find(cwd)
+    if refresh:
+        _refresh(project, stack, ask=not yes and not json, json=json)
     found = aim(project, stack, platform)
     refuse_if_applied(project, stack, found)
     if found.reason and not json:
@@ -76,6 +94,26 @@ def run(stack: str, platform: Target | None, yes: bool, delete_data: bool, adopt
             show.end(ok=False)
         resume.finish(pulumi, resumed)
         _tell(pulumi, stack, found, outcome, resumed, json=json)
+
+
+def _refresh(project: Project, stack: str, *, ask: bool, json: bool) -> None:
+    """Compare the state with what is there; ends the command where that fails, or somebody does not agree."""
+    try:
+        agreed = refreshing.refresh(project, stack, lambda gone: _agreed(gone, ask=ask))
+    except RunFailedError as error:
+        show.failure(stack, error.messages, json=json)
+    if not agreed:
+        show.end(ok=False)
+
+
+def _agreed(gone: list[str], *, ask: bool) -> bool:
+    """Whether what is gone may leave the state: in the wrong cluster all of it is, and would be made a second time."""
+    if not gone:
+        return True
+    if ask:
+        shown = ", ".join(gone[:_SHOWN]) + (", …" if len(gone) > _SHOWN else "")
+        show.warn(f"{show.notice(f'In the state, but not in the cluster ({len(gone)}):')} {shown}")
+    return not (ask and _at_terminal()) or click.confirm("Is this the right cluster, and make them anew?")
 
 
 def _adopting(config: StackConfig) -> StackConfig:

@@ -10,12 +10,13 @@ from tierstack.database.changes import problems_of
 from tierstack.database.mysql.docker import build as mysql_on_docker
 from tierstack.database.postgresql.docker import build as postgresql_on_docker
 from tierstack.database.postgresql.kubernetes import build as postgresql_on_kubernetes
+from tierstack.database.restore import DatabaseRestoreArgs
 from tierstack.links import DatabaseConnection, DatabaseEngine
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
-__all__ = ["DatabaseArchiveArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
+__all__ = ["DatabaseArchiveArgs", "DatabaseRestoreArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 
 Builder = Callable[[str, DatabaseWithReplicasArgs, pulumi.Resource], DatabaseConnection]
 """Makes everything of the database `name` below a parent, and tells how to reach it."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pulumi
 
@@ -12,6 +13,7 @@ from tierstack.core.tier import TIERS, DatabaseSize, Tier, poolers_in_rollout, s
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.engine import DataEngine
 from tierstack.database.engines import ENGINES
+from tierstack.database.restore import DatabaseRestoreArgs
 from tierstack.links import DatabaseEngine
 from tierstack.platform import Platform, PlatformKind, image_problems, name_problems
 from tierstack.platform.internal_ca import MOST_GENERATIONS, TLSMode, generation_problems
@@ -109,6 +111,9 @@ class DatabaseWithReplicasArgs:
     """Cores of each server. Docker: its weight against other containers. 0.1 to 256. None: from the tier."""
     archive: DatabaseArchiveArgs | None = field(default=None, metadata=KUBERNETES_ONLY)
     """Kubernetes: where the write-ahead log is archived; a BackupSchedule needs it. None: it is not archived."""
+    restore: DatabaseRestoreArgs | None = field(default=None, metadata=KUBERNETES_ONLY)
+    """Kubernetes: the backups that the database is made from. It counts when the database is made, and never again; one
+    that exists is not touched. None: the database is made empty."""
     tls: TLSMode = TLSMode.REQUIRE
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server.
     Docker: a stack in use changes from `disable` to `require` without a pause by an update with `allow` between."""
@@ -158,6 +163,7 @@ class DatabaseWithReplicasArgs:
             *self._name_problems("database", self.database, names.databases),
             *self._name_problems("user", self.user, names.users),
             *self._platform_problems(),
+            *self._restore_problems(),
             *self._replica_problems(),
             *(bound_problems(self) or self._balance_problems(self.size())),
             *self._parameter_problems(),
@@ -214,6 +220,10 @@ class DatabaseWithReplicasArgs:
                 wrong = "means something only on a Kubernetes platform"
                 instead = "remove it, and give `connection` to a BackupSchedule, which streams the log itself"
                 found.append(Diagnostic("archive", MISSING, wrong, instead, "wrong-platform"))
+            if self.restore is not None:
+                wrong = "means something only on a Kubernetes platform"
+                instead = "remove it, and run `tierstack restore --in-place --replace-data`"
+                found.append(Diagnostic("restore", MISSING, wrong, instead, "wrong-platform"))
             if self.pooler_cpu is not None:
                 wrong = "means something only on a Kubernetes platform"
                 instead = "remove it; the pooler may use a whole core"
@@ -224,6 +234,12 @@ class DatabaseWithReplicasArgs:
                 found.append(Diagnostic("poolers", self.poolers, wrong, instead, "database-poolers"))
         given = self.operator_namespace
         return found + (name_problems("operator_namespace", given) if given is not None else [])
+
+    def _restore_problems(self) -> list[Diagnostic]:
+        if self.platform.kind is PlatformKind.DOCKER:
+            return []
+        found = self.archive.problems("archive") if self.archive else []
+        return found + (self.restore.problems("restore", self.archive, datetime.now(UTC)) if self.restore else [])
 
     @rule(
         "database-replicas",

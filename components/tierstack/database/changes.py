@@ -1,8 +1,11 @@
 """What a database that exists cannot become: by what its stack has made, and what its arguments now say. Pure."""
 
+from collections.abc import Mapping
+from typing import cast
+
 from tierstack.core.before import Before, at, shrinks
 from tierstack.core.diagnostics import Diagnostic, declare
-from tierstack.core.errors import rule
+from tierstack.core.errors import MISSING, rule
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.platform import PlatformKind
 
@@ -29,6 +32,8 @@ def problems_of(args: DatabaseWithReplicasArgs, name: str, before: Before) -> li
     return [
         *_renamed(args, name, before),
         *_older(args, at(cluster, "spec", "imageName")),
+        *_restored_again(args, cluster),
+        *_archive_moved(args, physical, cluster),
         *shrinks("storage_gb", size.storage_gb, at(cluster, "spec", "storage", "size"), another),
         *shrinks("wal_storage_gb", size.wal_storage_gb, at(cluster, "spec", "walStorage", "size"), another),
     ]
@@ -64,3 +69,54 @@ def _older(args: DatabaseWithReplicasArgs, image: object) -> list[Diagnostic]:
         return []
     message = f"is version {will_be}, and the data was written by version {was}"
     return [Diagnostic("image", now, message, f"write an image of version {was}, or restore a backup into another")]
+
+
+@rule(
+    "database-restored-once",
+    "A database is restored when it is made, and never again.",
+    "CloudNativePG: Bootstrap",
+    why="The operator reads it before the first start only: an update would change no data, and look as if it had.",
+    wrong="database: {restore: {server_name: db}} where db runs",
+    right="tierstack restore -s prod --in-place --replace-data",
+)
+def _restored_again(args: DatabaseWithReplicasArgs, cluster: Mapping[str, object]) -> list[Diagnostic]:
+    given = args.restore
+    if given is None:
+        return []
+    path = ("spec", "bootstrap", "recovery")
+    restored = at(cluster, *path) is not None
+    if restored:
+        origin = _first(at(cluster, "spec", "externalClusters"))
+        folder, target = at(origin, "plugin", "parameters", "serverName"), at(cluster, *path, "recoveryTarget")
+        if (folder, target or None) == (given.server_name, given.target() or None):
+            return []
+    was = "made from other backups, or to another moment" if restored else "made empty"
+    message = f"comes too late: the database exists already, {was}, and an update restores nothing"
+    hint = (
+        "remove it; to replace the data by that of the backups: `tierstack restore --in-place --replace-data`; if the "
+        "cluster has lost the database: `tierstack up --refresh`"
+    )
+    return [Diagnostic("restore.to", given.to, message, hint)]
+
+
+@rule(
+    "archive-moved",
+    "A database must go on archiving into the folder that it began with.",
+    why="A base backup and the log after it would be in two folders, and no moment in between could be restored.",
+    wrong="database: {archive: {server_name: db-2}} where it archives as db",
+    right="database: {archive: {server_name: db}}",
+)
+def _archive_moved(args: DatabaseWithReplicasArgs, physical: str, cluster: Mapping[str, object]) -> list[Diagnostic]:
+    parameters = at(_first(at(cluster, "spec", "plugins")), "parameters")
+    if args.archive is None or not isinstance(parameters, Mapping):
+        return []
+    was, now = cast(Mapping[str, object], parameters).get("serverName") or physical, args.archive.server_name
+    if was == (now or physical):
+        return []
+    message = f"was `{was}` when the database was made, and its backups are there"
+    return [Diagnostic("archive.server_name", now or MISSING, message, f"write `{was}`")]
+
+
+def _first(listed: object) -> Mapping[str, object] | None:
+    values = cast(list[object], listed) if isinstance(listed, list) else []
+    return cast(Mapping[str, object], values[0]) if values and isinstance(values[0], Mapping) else None

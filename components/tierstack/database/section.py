@@ -45,7 +45,8 @@ def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
 
 
 def _needs(args: DatabaseWithReplicasArgs) -> list[str]:
-    return [*args.data_engine.operators, *(args.data_engine.archive_operators if args.archive else ())]
+    archives = args.archive or args.restore
+    return [*args.data_engine.operators, *(args.data_engine.archive_operators if archives else ())]
 
 
 def _drawing(args: DatabaseWithReplicasArgs, around: Surroundings) -> Drawing:
@@ -91,7 +92,7 @@ def section() -> Section[DatabaseWithReplicasArgs]:
         name="db",
         several="databases",
         longest_name=49,
-        wired=("archive.store", "archive.retention_days"),
+        wired=("archive.store", "archive.read_store", "archive.retention_days", "restore.store"),
         texts={
             "archive": "Kubernetes: the sidecar that ships the write-ahead log to `object_storage`, where there are "
             "`backups`. None: its defaults."

@@ -33,6 +33,14 @@ class DatabaseArchive:
     """Where that is: `s3://bucket/prefix`."""
     retention_days: int
     """Length of the recovery window in days."""
+    server_name: str | None = None
+    """Folder in it that base backups and log go into. None: the Cluster's name."""
+    read_store: str | None = None
+    """Name of an ObjectStore of the same bucket with credentials that can only read. None: there is none."""
+    port: int = 443
+    """TCP port of the S3 API. Default: 443."""
+    operator_namespace: str = "cnpg-system"
+    """Namespace of the operator, which must reach a Cluster that is restored beside. Default: `cnpg-system`."""
 
 
 @dataclass(kw_only=True)

@@ -14,7 +14,7 @@ from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.kubernetes import client_labels, direct_client_labels
 from tierstack.database.postgresql import barman, sizing
 from tierstack.database.postgresql.engine import POSTGRESQL
-from tierstack.links import DatabaseArchive, DatabaseConnection, TrustedCA
+from tierstack.links import DatabaseArchive, DatabaseConnection, ObjectStore, TrustedCA
 from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform.kubernetes import network, workload
 from tierstack.platform.kubernetes.budget import disruption_budget
@@ -85,19 +85,7 @@ def _cluster(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str
         # loss of a primary costs (15 s by default). It costs a write to the API server a second. An API server that
         # does not answer stops no primary: only another holder of the lease does (CloudNativePG manual, "Failover").
         "primaryLease": {"leaseDurationSeconds": 3, "renewDeadlineSeconds": 2, "retryPeriodSeconds": 1},
-        "bootstrap": {
-            "initdb": {
-                "database": args.database,
-                "owner": args.user,
-                "secret": {"name": secret},
-                "dataChecksums": True,
-                "encoding": "UTF8",
-                # The built-in locale sorts alike under every C library, as on Docker.
-                "locale": "C",
-                "localeProvider": "builtin",
-                "builtinLocale": "C.UTF-8",
-            }
-        },
+        **_origin(name, args, secret),
         "postgresql": postgresql,
         "storage": _volume(size.storage_gb, args),
         "walStorage": _volume(size.wal_storage_gb, args),
@@ -115,8 +103,26 @@ def _cluster(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str
         hosts = [pooler, f"{pooler}.{args.platform.name}", f"{pooler}.{args.platform.name}.svc"]
         spec["certificates"] = {"serverAltDNSNames": hosts}
     if args.archive is not None:
-        spec["plugins"] = [barman.plugin(name)]
+        spec["plugins"] = [barman.plugin(name, args.archive)]
     return manifest(_POSTGRESQL, "Cluster", name, spec, annotations=WAIT_READY)
+
+
+def _origin(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
+    """What the Cluster is made from. The operator reads it again only for the names and the Secret, which are the same
+    in both cases: it gives the user the password of the Secret, after a recovery too."""
+    application = {"database": args.database, "owner": args.user, "secret": {"name": secret}}
+    if args.restore is not None:
+        recovery, origin = barman.recovery(name, args.restore)
+        return {"bootstrap": {"recovery": {**recovery, **application}}, "externalClusters": [origin]}
+    settings = {
+        "dataChecksums": True,
+        "encoding": "UTF8",
+        # The built-in locale sorts alike under every C library, as on Docker.
+        "locale": "C",
+        "localeProvider": "builtin",
+        "builtinLocale": "C.UTF-8",
+    }
+    return {"bootstrap": {"initdb": {**application, **settings}}}
 
 
 def _pooler(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
@@ -175,9 +181,10 @@ def plan(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -
     before = _before(name, args)
     admitted = tuple(one.name for one in before)
     budget = disruption_budget(f"{name}-pooler", _pooler_labels(name))
+    minutes = max(20, args.restore.wait_minutes) if args.restore else 20
     return [
         *before,
-        Planned(name, _cluster(name, args, secret), admitted, data=True, timeout="20m"),
+        Planned(name, _cluster(name, args, secret), admitted, data=True, timeout=f"{minutes}m"),
         Planned(f"{name}-pooler", _pooler(name, args), (name,)),
         Planned(f"{name}-pooler-budget", budget),
     ]
@@ -196,9 +203,23 @@ def _before(name: str, args: DatabaseWithReplicasArgs) -> list[Planned]:
         # It says where the backups are: without it a database that is kept can neither archive nor be restored.
         store = barman.object_store(name, archive, args.size().replicas)
         found.append(Planned(f"{name}-archive", store, data=True))
-    if archive and closed:
-        policy = barman.bucket_policy(name, archive.store, _cluster_labels(name))
+    read = _read_stores(name, args)
+    for object_name, one in read.items():
+        found.append(Planned(object_name, barman.source_store(object_name, one, archive, args.size().replicas)))
+    ports = [one.port for one in [*([archive.store] if archive else []), *read.values()]]
+    if ports and closed:
+        policy = barman.bucket_policy(name, ports, _cluster_labels(name))
         found.append(Planned(f"{name}-bucket-policy", policy))
+    return found
+
+
+def _read_stores(name: str, args: DatabaseWithReplicasArgs) -> dict[str, ObjectStore]:
+    """The buckets that are only read, by the names of their ObjectStores."""
+    found: dict[str, ObjectStore] = {}
+    if args.restore and args.restore.store:
+        found[barman.origin_store_name(name)] = args.restore.store
+    if args.archive and args.archive.read_store:
+        found[barman.reader_store_name(name)] = args.archive.read_store
     return found
 
 
@@ -235,9 +256,14 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
 def _archive(name: str, args: DatabaseWithReplicasArgs) -> DatabaseArchive | None:
     if args.archive is None:
         return None
+    reader = barman.reader_store_name(name) if args.archive.read_store else None
     return DatabaseArchive(
         cluster=name,
         object_store=barman.object_store_name(name),
+        server_name=args.archive.server_name,
+        read_store=reader,
+        port=args.archive.store.port,
+        operator_namespace=args.namespace_of_operator,
         location=args.archive.store.location,
         retention_days=args.archive.retention_days,
     )

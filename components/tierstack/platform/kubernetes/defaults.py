@@ -14,6 +14,7 @@ _BACKEND = {"group": "", "kind": "Service", "weight": 1}
 _CERTIFICATE = {"group": "", "kind": "Secret"}
 _REMOTE = {"conversionStrategy": "Default", "decodingStrategy": "None", "metadataPolicy": "None"}
 _PLUGIN = {"enabled": True}
+_ORIGIN = {"enabled": True, "isWALArchiver": False}
 _CLAIM = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}
 
 
@@ -52,6 +53,8 @@ def _external_secret(spec: Manifest) -> Manifest:
 def _cluster(spec: Manifest) -> Manifest:
     if "plugins" in spec:
         spec["plugins"] = [{**_PLUGIN, **one} for one in spec["plugins"]]
+    if "externalClusters" in spec:
+        spec["externalClusters"] = [{**one, "plugin": {**_ORIGIN, **one["plugin"]}} for one in spec["externalClusters"]]
     return spec
 
 
