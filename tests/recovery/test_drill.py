@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.recovery.kubernetes.conftest import AT as ON_CLUSTER
 from tierstack.backup_schedule import ledger, metrics
-from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes, parsed
+from tierstack.backup_schedule.recovery import OnDocker, parsed
 from tierstack.engine.project import UsageError
 from tierstack.recovery import drill, restoring
 from tierstack.recovery.found import TYPE, backups
@@ -193,14 +194,15 @@ def test_the_only_backups_are_meant_and_several_need_a_name() -> None:
     one, other = component("backups", AT.text()), component("stats-backups", AT.text())
     assert backups([one], "prod", None) == ("backups", AT)
     assert backups([one, other], "prod", "stats-backups") == ("stats-backups", AT)
-    on_cluster = OnKubernetes(namespace="shop", cluster="db", object_store="db-archive")
-    assert parsed(on_cluster.text()) == on_cluster
+    assert parsed(ON_CLUSTER.text()) == ON_CLUSTER
+    assert backups([component("backups", ON_CLUSTER.text())], "prod", None) == ("backups", ON_CLUSTER)
+    older = '{"kind": "kubernetes", "namespace": "shop", "cluster": "db", "object_store": "db-archive"}'
     cases: list[tuple[list[dict[str, Any]], str | None, str]] = [
         ([], None, "prod has no backups"),
         ([one, other], None, "several backups: `backups`, `stats-backups`"),
         ([one], "backup", "did you mean `backups`"),
         ([component("backups", None)], None, "`tierstack up -s prod` first"),
-        ([component("backups", on_cluster.text())], None, "CloudNativePG restores"),
+        ([component("backups", older)], None, "`tierstack up -s prod` first"),
         ([{**one, "delete": True}], None, "prod has no backups"),
     ]
     for held, name, says in cases:

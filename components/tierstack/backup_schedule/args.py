@@ -32,18 +32,24 @@ declare(
 
 @dataclass(kw_only=True)
 class DrillArgs:
-    """Docker: what a drill must find right: a restore aside that `tierstack drill` makes, measures and removes."""
+    """What a drill must find right: a restore aside that `tierstack drill` makes, measures and removes."""
 
     checks: dict[str, str] | None = None
     """Questions to the restored database, by a name: each a SELECT with one value, which must be true, such as
     `orders: SELECT count(*) > 0 FROM orders`. None: every table is read and counted, and nothing else."""
-    max_lost_seconds: int = field(default=60, metadata=within(1, 86400, "seconds"))
-    """A drill is bad where writes of more than so many seconds before the loss did not come back. 1 to 86400.
-    Default: 60."""
+    max_lost_seconds: int | None = field(default=None, metadata=within(1, 86400, "seconds"))
+    """A drill is bad where writes of more than so many seconds before the loss did not come back. 1 to 86400. None: 60
+    on Docker, where the log is streamed; 120 on Kubernetes, where it is archived once a minute, and arrives later."""
     max_minutes: int = field(default=60, metadata=within(1, 1440, "minutes"))
     """A drill is bad where the database answered later than so many minutes after the loss. 1 to 1440. Default: 60."""
     within_hours: int = field(default=26, metadata=within(1, 8784, "hours"))
-    """An alert tells that no drill was good for so many hours. 1 to 8784. Default: 26, for one each day."""
+    """Docker: an alert tells that no drill was good for so many hours. 1 to 8784. Default: 26, for one each day. On
+    Kubernetes nothing tells it: let `tierstack drill history` fail a job."""
+
+    def lost_seconds(self, kind: PlatformKind) -> int:
+        """How much a drill may find lost."""
+        streamed = kind is PlatformKind.DOCKER
+        return (60 if streamed else 120) if self.max_lost_seconds is None else self.max_lost_seconds
 
     def problems(self, path: str) -> list[Diagnostic]:
         """Everything that is wrong with it."""
@@ -91,9 +97,9 @@ class BackupScheduleArgs:
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
     memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB") | DOCKER_ONLY)
     """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
-    drill: DrillArgs | None = field(default=None, metadata=DOCKER_ONLY)
-    """Docker: what a restore that is tried must find right, and an alert where none was. None: `tierstack drill` can be
-    run, and nothing tells that it was not."""
+    drill: DrillArgs | None = None
+    """What a restore that is tried must find right; on Docker also an alert where none was. None: `tierstack drill` can
+    be run, and nothing tells that it was not."""
     physical_name: str | None = None
     """What the names of its objects begin with, where that is not the component's name: give the old name here when the
     component is renamed, and nothing is replaced. None: the component's name."""
@@ -164,7 +170,6 @@ class BackupScheduleArgs:
             "image": "remove it: the barman-cloud plugin brings its own",
             "retention_days": "write `archive.retention_days` of the DatabaseWithReplicas",
             "memory_mb": "write `archive.memory_mb` of the DatabaseWithReplicas",
-            "drill": "remove it: drills are made of databases on a Docker host only, so far",
         }
         for name, instead in only_docker.items():
             if (value := getattr(self, name)) is not None:

@@ -82,7 +82,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
                 server=args.database.container,
                 database=args.database.database,
                 checks=drill.checks or {},
-                max_lost_seconds=drill.max_lost_seconds,
+                max_lost_seconds=drill.lost_seconds(args.platform.kind),
                 max_minutes=drill.max_minutes,
             ).text()
         ),

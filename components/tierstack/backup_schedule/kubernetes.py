@@ -3,7 +3,7 @@
 import pulumi
 
 from tierstack.backup_schedule import recovery
-from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.args import BackupScheduleArgs, DrillArgs
 from tierstack.backup_schedule.cron import six_fields
 from tierstack.backup_schedule.restore import PLUGIN
 from tierstack.platform.kubernetes.cluster import cluster
@@ -33,6 +33,22 @@ def _scheduled_backup(name: str, cluster_name: str, schedule: str) -> Manifest:
 def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[str, pulumi.Input[str]]:
     """Register everything; what the component gives as its outputs."""
     cluster(args.platform, parent).apply(parent, plan(name, args))
-    of = args.archive
-    found = recovery.OnKubernetes(namespace=args.platform.name, cluster=of.cluster, object_store=of.object_store)
-    return {"location": of.location, "recovery": found.text()}
+    return {"location": args.archive.location, "recovery": _recovery(args).text()}
+
+
+def _recovery(args: BackupScheduleArgs) -> recovery.OnKubernetes:
+    of, drill, platform = args.archive, args.drill or DrillArgs(), args.platform
+    return recovery.OnKubernetes(
+        context=platform.context or pulumi.Config("kubernetes").get("context"),
+        namespace=platform.name,
+        cluster=of.cluster,
+        object_store=of.object_store,
+        read_store=of.read_store or of.object_store,
+        server_name=of.server_name or of.cluster,
+        bucket_port=of.port,
+        operator_namespace=of.operator_namespace,
+        database=args.database.database,
+        checks=drill.checks or {},
+        max_lost_seconds=drill.lost_seconds(platform.kind),
+        max_minutes=drill.max_minutes,
+    )

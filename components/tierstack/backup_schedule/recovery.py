@@ -48,10 +48,29 @@ class OnDocker:
 class OnKubernetes:
     """Backups of a Cluster of CloudNativePG."""
 
+    context: str | None
+    """Context of the kubeconfig. None: the current one."""
     namespace: str
     cluster: str
     object_store: str
-    """Name of the ObjectStore (barman-cloud plugin)."""
+    """Name of the ObjectStore (barman-cloud plugin) that the Cluster archives to. Its status says what can be
+    restored."""
+    read_store: str
+    """Name of the one that restores read: with credentials of its own, or the same."""
+    server_name: str
+    """Folder in the bucket with the backups of this database."""
+    bucket_port: int
+    """TCP port of the S3 API."""
+    operator_namespace: str
+    """Namespace of CloudNativePG."""
+    database: str
+    """Name of the database."""
+    checks: dict[str, str] = field(default_factory=dict[str, str])
+    """What a drill asks, by name."""
+    max_lost_seconds: int
+    """Seconds before the loss whose writes may be missing."""
+    max_minutes: int
+    """Minutes from the loss to an answering database."""
 
     def text(self) -> str:
         """As the output has it."""
@@ -59,6 +78,6 @@ class OnKubernetes:
 
 
 def parsed(text: str) -> OnDocker | OnKubernetes:
-    """The output, read again."""
+    """The output, read again. Raises TypeError where an older version wrote it, which said less."""
     values: dict[str, Any] = json.loads(text)
     return OnDocker(**values) if values.pop("kind") == DOCKER else OnKubernetes(**values)

@@ -1,9 +1,12 @@
 """The commands of a restore aside, as data: for the `tierstack` command, for drills and for the documentation."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tierstack.backup_schedule import agent
+from tierstack.core.quantities import GIB, quantity
 from tierstack.platform.kubernetes import network, operators
 from tierstack.platform.kubernetes.manifest import Manifest, manifest
 from tierstack.platform.kubernetes.quantities import gibibytes
@@ -160,12 +163,21 @@ def query(aside: str, database: str, statement: str, superuser: str = "postgres"
 
 
 def recovery_cluster(
-    *, aside: str, cluster: str, object_store: str, storage_gb: int, time: str | None = None, image: str | None = None
+    *,
+    aside: str,
+    cluster: str,
+    object_store: str,
+    storage_gb: int | None = None,
+    time: str | None = None,
+    image: str | None = None,
+    like: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """The manifest of a CloudNativePG Cluster `aside` with the backups of `cluster` replayed to `time`.
+    """The manifest of a CloudNativePG Cluster `aside` with the backups of `cluster` replayed to `time`. It archives
+    nothing itself.
 
-    `image` is that of `cluster`: a base backup starts under its own major version only. None: the operator's default.
-    CloudNativePG manual, "Recovery", and the plugin's manual, "Restoring a Cluster".
+    `cluster`: the folder in the bucket. `image` is that of `cluster`: a base backup starts under its own major version
+    only. None: the operator's default. `like`: the spec of the running Cluster, whose image, storage and memory it
+    gets. CloudNativePG manual, "Recovery", and the plugin's manual, "Restoring a Cluster".
     """
     origin = "origin"
     target = {"recoveryTarget": {"targetTime": time}} if time else {}
@@ -173,19 +185,45 @@ def recovery_cluster(
     spec = {
         "instances": 1,
         **({"imageName": image} if image else {}),
-        "storage": {"size": gibibytes(storage_gb)},
+        **({"storage": {"size": gibibytes(storage_gb)}} if storage_gb is not None else {}),
+        **(_like(like) if like else {}),
         "bootstrap": {"recovery": {"source": origin, **target}},
         "externalClusters": [{"name": origin, "plugin": plugin}],
     }
     return manifest("postgresql.cnpg.io/v1", "Cluster", aside, spec)
 
 
-def recovery_policy(*, aside: str, operator_namespace: str = operators.CLOUDNATIVE_PG) -> Manifest:
-    """The NetworkPolicy of the Cluster `aside`, in a namespace that is closed (`platform.default_deny`): its operator
-    reaches it, and it reaches the API server, DNS and the bucket, which no policy of the stack lets it do."""
+def _like(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Cluster aside has as the running one. Of the processor it takes what is left: its pod must find a node
+    beside the others. It stops soon, and copies nothing from elsewhere (`CREATE SUBSCRIPTION`)."""
+    memory = spec["resources"]["limits"]["memory"]
+    volumes = [spec[one]["size"] for one in ("storage", "walStorage") if one in spec]
+    sizes = [size for one in volumes if (size := quantity(one)) is not None]
+    storage = {**spec["storage"], "size": gibibytes(math.ceil(sum(sizes) / GIB))}
+    return {
+        "imageName": spec["imageName"],
+        "storage": storage,
+        "resources": {"requests": {"cpu": "100m", "memory": memory}, "limits": {"memory": memory}},
+        "enablePDB": False,
+        "smartShutdownTimeout": 1,
+        "stopDelay": 30,
+        "postgresql": {"parameters": {"max_logical_replication_workers": "0"}},
+    }
+
+
+def recovery_policy(
+    *, aside: str, operator_namespace: str = operators.CLOUDNATIVE_PG, bucket_port: int | None = None
+) -> Manifest:
+    """The NetworkPolicy of the Cluster `aside`: its operator reaches it, and it reaches the API server, DNS and the
+    bucket at its port; without a port everything. In a closed namespace (`platform.default_deny`) no policy of the
+    stack lets it do that."""
+    egress: list[Manifest] = [{}]
+    if bucket_port is not None:
+        bucket = [network.egress(peers, bucket_port) for peers in (network.anywhere(), [network.CLUSTER])]
+        egress = [network.DNS, network.API_SERVER, *bucket]
     return network.policy(
         aside,
         {"cnpg.io/cluster": aside},
         ingress=[network.ingress([network.namespace(operator_namespace)], 5432, 8000)],
-        egress=[{}],
+        egress=egress,
     )

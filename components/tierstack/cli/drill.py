@@ -8,6 +8,8 @@ import click
 from tierstack.backup_schedule import ledger
 from tierstack.cli import options, show
 from tierstack.recovery import drill
+from tierstack.recovery.kubernetes import drill as kubernetes_drill
+from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.stacks import backups_of
 
 
@@ -26,8 +28,8 @@ from tierstack.recovery.stacks import backups_of
 def run(context: click.Context, stack: str | None, backups: str | None, json: bool, cwd: Path) -> None:
     """Restore the backups of a database aside, now, and tell what a loss would have cost.
 
-    A writer with a clock runs beside the shop; what the backups had received at a moment is restored into a new volume
-    without a network; rows, tables and the configured checks are looked at; the result goes into the ledger. The
+    A writer with a clock runs beside the shop; what the backups had received at a moment is restored aside, where
+    nobody reaches it; rows, tables and the configured checks are looked at; the result goes into the ledger. The
     running database is read and gets the table tierstack_drill.clock, nothing else. Exit code 1 unless it was good.
     """
     if context.invoked_subcommand:
@@ -35,7 +37,9 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
     if stack is None:
         raise click.UsageError("Missing option '--stack' / '-s'.")
     name, found = backups_of(cwd, stack, backups)
-    result = drill.run(found, name, show.progress(json=json))
+    tell = show.progress(json=json)
+    on_kubernetes = isinstance(found, ClusterBackups)
+    result = kubernetes_drill.run(found, name, tell) if on_kubernetes else drill.run(found, name, tell)
     if json:
         show.as_json({"stack": stack, **result.as_entry()})
     else:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tierstack.cli import options, show
+from tierstack.cli import options, restore_on_kubernetes, show
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring
 from tierstack.recovery.found import Backups, now
+from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.stacks import backups_of
 
 _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/backup-schedule.md)"
@@ -43,7 +44,11 @@ class _Moment(_OfMoments):
 @click.option(
     "--to", type=_Moment(), metavar="TIME", help="The moment, with its zone. Default: the last write received."
 )
-@click.option("--aside", metavar="NAME", help="Name of the new volume and container. Default: <catalog>-aside.")
+@click.option(
+    "--aside",
+    metavar="NAME",
+    help="Name of the new volume and container, or Cluster. Default: <catalog or cluster>-aside.",
+)
 @click.option("--in-place", is_flag=True, help="In the place of the database, which is stopped meanwhile.")
 @click.option("--replace-data", is_flag=True, help="Allow --in-place to replace what the database holds.")
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
@@ -63,16 +68,21 @@ def run(
     json: bool,
     cwd: Path,
 ) -> None:
-    """Restore a database on a Docker host to a moment, from its backups.
+    """Restore a database to a moment, from its backups.
 
-    It comes back aside: in a new volume, as a container without a network, beside the running database, which goes on.
-    With --in-place it replaces the database; what that held stays beside it as `pgdata.before`.
+    It comes back aside, beside the running database, which goes on: on a Docker host in a new volume, as a container
+    without a network; on Kubernetes as a Cluster that only its operator reaches. With --in-place it replaces the
+    database. On a Docker host what that held stays beside it as `pgdata.before`; on Kubernetes the configuration says
+    where the new database comes from (`database.restore`).
     """
     if in_place and aside:
         raise click.UsageError("--aside names what stands beside the database, and --in-place puts it in its place")
     if in_place and not replace_data and not plan:
         raise UsageError("--in-place replaces what the database holds now. To mean it, add --replace-data")
     _, found = backups_of(cwd, stack, backups)
+    if isinstance(found, ClusterBackups):
+        restore_on_kubernetes.run(found, stack, to, aside, in_place=in_place, plan=plan, yes=yes, json=json)
+        return
     beside = aside or f"{found.at.catalog}-{'in-place' if in_place else 'aside'}"
     planned = restoring.planned(to, found.status(), found.drills(), now())
     into = f"in the place of {found.server}" if in_place else f"into the new volume {beside}"

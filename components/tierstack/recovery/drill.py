@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tierstack.backup_schedule import ledger, restore
-from tierstack.backup_schedule.recovery import OnDocker
+from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring, signals
@@ -219,7 +219,7 @@ def _client(container: str, database: str) -> list[str]:
     return [*given, "psql", "-h", "/tmp", "-U", "postgres", "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1"]
 
 
-def faults(result: Result, at: OnDocker) -> list[str]:
+def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
     """What is wrong with what a drill found."""
     found = [f"check `{name}` is not true" for name, ok in result.checks.items() if not ok]
     if result.unreadable:

@@ -18,7 +18,9 @@ DATA = POSTGRESQL.data_directory
 TYPE = "tierstack:index:BackupSchedule"
 
 
-def backups(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) -> tuple[str, recovery.OnDocker]:
+def backups(
+    held: Sequence[Mapping[str, Any]], stack: str, name: str | None
+) -> tuple[str, recovery.OnDocker | recovery.OnKubernetes]:
     """Name and description of the backups that are meant: those called `name`, else the only ones.
 
     Raises UsageError where there are none, several, or such as cannot be restored by a command.
@@ -29,9 +31,7 @@ def backups(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) -> 
             outputs: Mapping[str, Any] = one.get("outputs") or {}
             said = outputs.get("recovery")
             if not isinstance(said, str):
-                raise UsageError(
-                    f"the state of {stack} says too little of its backups: `tierstack up -s {stack}` first"
-                )
+                raise _too_little(stack)
             found[str(one["urn"]).rpartition("::")[2]] = said
     if not found:
         raise UsageError(f"{stack} has no backups. Give it `backups: {{}}` (docs/components/backup-schedule.md)")
@@ -43,15 +43,17 @@ def backups(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) -> 
         guess = nearest(chosen, list(found))
         hint = f"; did you mean `{guess}`?" if guess else f"; there is {names}"
         raise UsageError(f"{stack} has no backups `{chosen}`{hint}")
-    described = recovery.parsed(found[chosen])
-    if isinstance(described, recovery.OnKubernetes):
-        raise UsageError(
-            f"`{chosen}` is on Kubernetes, where CloudNativePG restores: a Cluster aside from ObjectStore "
-            f"{described.object_store} (docs/components/backup-schedule.md, Restore in the place of the database)"
-        )
-    if described.server is None:
+    try:
+        described = recovery.parsed(found[chosen])
+    except TypeError:  # of an older version
+        raise _too_little(stack) from None
+    if isinstance(described, recovery.OnDocker) and described.server is None:
         raise UsageError(f"the database connection of `{chosen}` names no `container`: give it that of the primary")
     return chosen, described
+
+
+def _too_little(stack: str) -> UsageError:
+    return UsageError(f"the state of {stack} says too little of its backups: `tierstack up -s {stack}` first")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from tierstack.backup_schedule.recovery import OnKubernetes
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import engine
 from tierstack.recovery.found import Backups, backups
 from tierstack.recovery.host import Host
+from tierstack.recovery.kubernetes.found import ClusterBackups
+from tierstack.recovery.kubernetes.kubectl import Kubectl
 
 
-def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups]:
+def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups | ClusterBackups]:
     """Name and place of the backups of a stack. Raises UsageError where there are none that a command can restore."""
     project = find(cwd)
     config = project.config(stack)
@@ -16,6 +19,10 @@ def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups]:
         if not pulumi.exists() or not (held := pulumi.resources()):
             raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
         chosen, at = backups(held, stack, name)
+    if isinstance(at, OnKubernetes):
+        kubectl = Kubectl(at.context, at.namespace)
+        kubectl.check()
+        return chosen, ClusterBackups(at, kubectl)
     host = Host(at.docker_host)
     host.check()
     return chosen, Backups(at, host)

@@ -1,0 +1,79 @@
+"""A clock in the database: rows that are committed one by one, for as long as somebody looks."""
+
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from tierstack.recovery.host import Host
+
+PREPARE = """\
+CREATE SCHEMA IF NOT EXISTS tierstack_drill;
+CREATE TABLE IF NOT EXISTS tierstack_drill.clock (id bigint PRIMARY KEY, at timestamptz NOT NULL);
+TRUNCATE tierstack_drill.clock;
+INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, extract(epoch FROM at);
+"""
+INSERT = """\
+INSERT INTO tierstack_drill.clock VALUES ({}, clock_timestamp()) RETURNING id, extract(epoch FROM at);
+"""
+KEPT = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
+REST_SECONDS = 0.1
+
+
+class Writer:
+    """Feeds a client of the database with a row at a time. The client ends with its input: also where this command is
+    killed, nothing goes on writing."""
+
+    def __init__(self, host: Host, client: Sequence[str]) -> None:
+        # No pipe: nobody reads it meanwhile. It lives as long as the writer.
+        self._printed = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            client,
+            env=host.environment,
+            stdin=subprocess.PIPE,
+            stdout=self._printed,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _feed(self) -> None:
+        assert self._process.stdin
+        number = 0
+        try:
+            while not self._over.wait(REST_SECONDS):
+                number += 1
+                self._process.stdin.write(INSERT.format(number))
+                self._process.stdin.flush()
+            self._process.stdin.close()
+        except OSError:  # the client has ended: what it was told until then counts
+            return
+
+    def stop(self) -> str:
+        """End it; what the database has acknowledged, `id|seconds since 1970` a line."""
+        self._over.set()
+        self._thread.join(timeout=5)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._printed.closed:
+            return ""
+        self._printed.seek(0)
+        said = self._printed.read()
+        self._printed.close()
+        return said
