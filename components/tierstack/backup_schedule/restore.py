@@ -171,23 +171,24 @@ def recovery_cluster(
     time: str | None = None,
     image: str | None = None,
     like: Mapping[str, Any] | None = None,
+    target: Mapping[str, str | bool] | None = None,
 ) -> Manifest:
-    """The manifest of a CloudNativePG Cluster `aside` with the backups of `cluster` replayed to `time`. It archives
-    nothing itself.
+    """The manifest of a CloudNativePG Cluster `aside` with the backups of `cluster` replayed to `time`, or to another
+    `target` (its `recoveryTarget`). It archives nothing itself.
 
     `cluster`: the folder in the bucket. `image` is that of `cluster`: a base backup starts under its own major version
     only. None: the operator's default. `like`: the spec of the running Cluster, whose image, storage and memory it
     gets. CloudNativePG manual, "Recovery", and the plugin's manual, "Restoring a Cluster".
     """
     origin = "origin"
-    target = {"recoveryTarget": {"targetTime": time}} if time else {}
+    stop = {"targetTime": time} if time else dict(target or {})
     plugin = {"name": PLUGIN, "parameters": {"barmanObjectName": object_store, "serverName": cluster}}
     spec = {
         "instances": 1,
         **({"imageName": image} if image else {}),
         **({"storage": {"size": gibibytes(storage_gb)}} if storage_gb is not None else {}),
         **(_like(like) if like else {}),
-        "bootstrap": {"recovery": {"source": origin, **target}},
+        "bootstrap": {"recovery": {"source": origin, **({"recoveryTarget": stop} if stop else {})}},
         "externalClusters": [{"name": origin, "plugin": plugin}],
     }
     return manifest("postgresql.cnpg.io/v1", "Cluster", aside, spec)

@@ -56,7 +56,9 @@ class _Moment(_OfMoments):
 @options.backups
 @options.json
 @options.cwd
+@click.pass_context
 def run(
+    context: click.Context,
     stack: str,
     to: datetime | None,
     aside: str | None,
@@ -81,7 +83,12 @@ def run(
         raise UsageError("--in-place replaces what the database holds now. To mean it, add --replace-data")
     _, found = backups_of(cwd, stack, backups)
     if isinstance(found, ClusterBackups):
-        restore_on_kubernetes.run(found, stack, to, aside, in_place=in_place, plan=plan, yes=yes, json=json)
+        said: dict[str, bool] = {"plan": plan, "yes": yes, "json": json}
+        if in_place:
+            restore_on_kubernetes.refuse_moment(to)
+            restore_on_kubernetes.put_in_place(context, found, stack, **said, cwd=cwd)
+        else:
+            restore_on_kubernetes.put_aside(found, stack, to, aside, **said)
         return
     beside = aside or f"{found.at.catalog}-{'in-place' if in_place else 'aside'}"
     planned = restoring.planned(to, found.status(), found.drills(), now())

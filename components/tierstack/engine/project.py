@@ -164,8 +164,10 @@ class Project:
             ) from None
         return cast(ExportedStack, found) if callable(getattr(found, "check", None)) else None
 
-    def check(self, stack: str, config: StackConfig) -> CheckReport:
-        """What the stack that the program exports says of a configuration. Raises UsageError where there is none."""
+    def check(self, stack: str, config: StackConfig, before: Before | None = None) -> CheckReport:
+        """What the stack that the program exports says of a configuration. Raises UsageError where there is none.
+
+        `before`: what the stack has made. None: as far as that can be read without the engine."""
         exported = self.exported
         if exported is None:
             raise UsageError(
@@ -173,7 +175,7 @@ class Project:
                 "`from tierstack.stack import Stack`, `stack = Stack()` in its main file (docs/cli.md, Your own "
                 "program). `preview`, `up`, `render`, `status` and `down` work without"
             )
-        before = Before(state_file.resources(self.root, self.name, stack))
+        made = Before(state_file.resources(self.root, self.name, stack)) if before is None else before
         return exported.check(
             Configuration(
                 config.values,
@@ -183,7 +185,7 @@ class Project:
                 self.root,
                 config.other_keys,
                 config.written,
-                before,
+                made,
             )
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tierstack.backup_schedule.recovery import OnKubernetes
-from tierstack.recovery.kubernetes import aside
+from tierstack.recovery.kubernetes import aside, in_place
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.kubernetes.kubectl import Kubectl
 
@@ -62,6 +62,7 @@ class Played:
             restores="ready",
             logs="",
             lost_seconds=0,
+            archives=True,
             refuses={},
         )
 
@@ -88,14 +89,15 @@ class Played:
 
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Played:
-    program = tmp_path / "bin" / "kubectl"
+    program = tmp_path / "kubectl-bin" / "kubectl"
     program.parent.mkdir()
     script = Path(__file__).parent / "fake_kubectl.py"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -S {script} "$@"\n')
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_CLUSTER", str(tmp_path))
-    monkeypatch.setattr(aside, "_LOOK_SECONDS", 0.01)
+    for module in (aside, in_place):
+        monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
     return Played(tmp_path)
 
 

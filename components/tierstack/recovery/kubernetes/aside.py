@@ -9,6 +9,7 @@ from typing import Any
 
 from tierstack.backup_schedule import restore
 from tierstack.core.before import at
+from tierstack.database.restore import DatabaseRestoreArgs, written
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
 from tierstack.recovery.host import CommandError
@@ -31,25 +32,37 @@ _CAUSES = {
 """What CloudNativePG, its plugin and PostgreSQL say, and what it means."""
 
 
-def put_aside(backups: ClusterBackups, aside: str, to: datetime | None, tell: Tell) -> None:
-    """Restore into the new Cluster `aside`. The running database is not touched. Whatever ends it early, nothing of it
-    is left. Raises CommandError with the cause, and UsageError where there is such a Cluster already."""
+def put_aside(
+    backups: ClusterBackups,
+    aside: str,
+    to: datetime | None,
+    tell: Tell,
+    given: DatabaseRestoreArgs | None = None,
+) -> None:
+    """Restore into the new Cluster `aside`, to a moment or as `given` by a configuration. The running database is not
+    touched. Whatever ends it early, nothing of it is left. Raises CommandError with the cause, and UsageError where
+    there is such a Cluster already."""
     like = backups.live()["spec"]
     refuse_existing(backups, aside)
     source, kubectl = backups.at, backups.kubectl
-    moment = to.isoformat().replace("+00:00", "Z") if to else None
+    server = given.server_name if given else source.server_name
     policy = restore.recovery_policy(
         aside=aside, operator_namespace=source.operator_namespace, bucket_port=source.bucket_port
     )
     cluster = restore.recovery_cluster(
-        aside=aside, cluster=source.server_name, object_store=source.read_store, time=moment, like=like
+        aside=aside,
+        cluster=server,
+        object_store=source.read_store,
+        time=written(to) if to else None,
+        target=given.target() if given else None,
+        like=like,
     )
     try:
         with signals.ending_as_interrupts():
             kubectl.apply([policy, cluster])
             tell(f"  1/2 make Cluster {aside} and its NetworkPolicy")
             began = time.monotonic()
-            await_ready(backups, aside)
+            await_ready(backups, aside, server)
     except BaseException:  # an interrupt too: the operator would try again for ever
         with signals.held_back(), suppress(CommandError):
             remove(backups, aside)
@@ -78,8 +91,9 @@ def remove(backups: ClusterBackups, aside: str) -> None:
     backups.kubectl.delete("networkpolicy", aside)
 
 
-def await_ready(backups: ClusterBackups, aside: str) -> None:
-    """Wait until the restored server takes writes. Raises CommandError where it never will."""
+def await_ready(backups: ClusterBackups, aside: str, server: str) -> None:
+    """Wait until the server that is restored from the folder `server` takes writes. Raises CommandError where it never
+    will."""
     pending_since: float | None = None
     while True:
         found = backups.kubectl.get(CLUSTER, aside)
@@ -90,7 +104,7 @@ def await_ready(backups: ClusterBackups, aside: str) -> None:
         pods = backups.kubectl.all("pods", f"cnpg.io/cluster={aside}")
         for pod in pods:
             if at(pod, "status", "phase") == "Failed":
-                raise CommandError(_failure(backups, pod["metadata"]["name"]))
+                raise CommandError(_failure(backups, pod["metadata"]["name"], server))
         why = next(filter(None, map(_unschedulable, pods)), None)
         pending_since = (pending_since or time.monotonic()) if why else None
         if pending_since is not None and time.monotonic() - pending_since > _PENDING_SECONDS:
@@ -105,13 +119,13 @@ def _unschedulable(pod: Mapping[str, Any]) -> str | None:
     return f"pod {pod['metadata']['name']}: {placed.get('message') or placed.get('reason')}"
 
 
-def _failure(backups: ClusterBackups, pod: str) -> str:
+def _failure(backups: ClusterBackups, pod: str, server: str) -> str:
     """Why a pod of the restored Cluster failed, by its logs."""
     try:
         logs = backups.kubectl.run("logs", pod, "--all-containers", "--tail=200")
     except CommandError as error:
         return f"the restore failed, and the log of pod {pod} cannot be read: {error}"
-    return explained(logs, backups.at.server_name)
+    return explained(logs, server)
 
 
 def explained(logs: str, server: str) -> str:
