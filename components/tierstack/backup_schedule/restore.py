@@ -212,6 +212,17 @@ def _like(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def backup(name: str, cluster: str) -> Manifest:
+    """The manifest of a base backup now, from a standby where there is one."""
+    spec = {
+        "method": "plugin",
+        "pluginConfiguration": {"name": PLUGIN},
+        "target": "prefer-standby",
+        "cluster": {"name": cluster},
+    }
+    return manifest("postgresql.cnpg.io/v1", "Backup", name, spec)
+
+
 def recovery_policy(
     *, aside: str, operator_namespace: str = operators.CLOUDNATIVE_PG, bucket_port: int | None = None
 ) -> Manifest:

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(os.environ["FAKE_CLUSTER"])
-KINDS = {"Cluster": "cluster.postgresql.cnpg.io", "NetworkPolicy": "networkpolicy", "ConfigMap": "configmap"}
+KINDS = {
+    "Cluster": "cluster.postgresql.cnpg.io",
+    "NetworkPolicy": "networkpolicy",
+    "ConfigMap": "configmap",
+    "Backup": "backup",
+}
 
 
 @contextmanager

@@ -76,6 +76,8 @@ def test_it_is_rehearsed_and_the_last_writes_are_archived_before_anything_goes(
     rehearsed = calls.index("apply --filename -")
     archived = max(index for index, one in enumerate(calls) if one.startswith("exec -i db-1"))
     assert rehearsed < archived < deleted
+    (made,) = (one for one in cluster.state["objects"].values() if one.get("kind") == "Backup")
+    assert made["spec"]["cluster"] == {"name": "db"}, "the new folder has a base backup at once"
 
 
 def test_the_rehearsal_reads_what_the_configuration_says(cluster: Played, backups: ClusterBackups) -> None:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from tierstack.backup_schedule import restore
 from tierstack.core.arguments import load
 from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.errors import ArgumentError
 from tierstack.database.restore import DatabaseRestoreArgs
 from tierstack.engine.project import UsageError
+from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes import aside as beside
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
@@ -72,6 +74,9 @@ def take_away(given: DatabaseRestoreArgs, backups: ClusterBackups, tell: beside.
     _save_last_writes(backups)
     tell(f"last writes archived: {time.monotonic() - began:.1f} s")
     backups.kubectl.delete(CLUSTER, backups.at.cluster)
+    # The new folder has no base backup until the schedule's next time. The operator waits for the Cluster.
+    name = f"{backups.at.cluster}-restored-{now():%Y%m%d%H%M%S}"
+    backups.kubectl.write("create", restore.backup(name, backups.at.cluster))
     tell(f"Cluster {backups.at.cluster} deleted: `tierstack up --refresh` makes it anew, and runs now")
 
 
