@@ -16,6 +16,7 @@ DATA = {
     *("Namespace/shop", "Cluster/db", "ObjectStore/db-archive", "PersistentVolumeClaim/web-uploads"),
     *(f"PersistentVolumeClaim/data-redis-node-{index}" for index in range(3)),
     *("ExternalSecret/db-app", "Password/db-app", "ExternalSecret/redis-password", "Password/redis-password"),
+    *("ExternalSecret/redis-app", "Password/redis-app"),
 }
 
 

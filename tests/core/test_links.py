@@ -80,11 +80,8 @@ def readers(recorder: Recorder, secret_name: str) -> dict[str, Any]:
     ("generated", "secret_name", "least"),
     [
         ("db-app-password", "db-app", {"web", "web-worker", "web-scheduler"}),
-        (
-            "redis-password-password",
-            "redis-password",
-            {"web", "web-worker", "web-scheduler", "redis-node", "redis-sentinel", "redis-proxy"},
-        ),
+        ("redis-app-password", "redis-app", {"web", "web-worker", "web-scheduler", "redis-node"}),
+        ("redis-password-password", "redis-password", {"redis-node", "redis-sentinel", "redis-proxy"}),
     ],
 )
 def test_a_changed_password_rolls_every_pod_that_reads_it(generated: str, secret_name: str, least: set[str]) -> None:

@@ -30,6 +30,7 @@ ABOVE: dict[str, Any] = {
     "tls.acme": {"email": "ops@shop.example"},
     "tls.acme.dns": {"server": "ns1.shop.example", "key_name": "shop", "key_secret": MASKED},
     "object_storage": {"bucket": "shop-backups"},
+    "database.restore": {"server_name": "db"},
     "dns.web[0]": {"ipv4": ["203.0.113.10"]},
     "dns.web[0].switch": {
         "targets": {"blue": {"alias": "a.example."}, "green": {"alias": "b.example."}},

@@ -152,8 +152,8 @@ def _backup_problems(path: str, given: DatabaseRestoreArgs) -> list[Diagnostic]:
     "A restored database must archive under another name than the one that it is restored from.",
     "CloudNativePG, Barman Cloud plugin: Restoring a Cluster",
     why="CloudNativePG refuses a folder in use, so that two logs never mix, and the database would not start.",
-    wrong="database: {restore: {server_name: db}}",
-    right="database: {restore: {server_name: db}, archive: {server_name: db-2}}",
+    wrong="archive: {…}, restore: {server_name: db}",
+    right="archive: {server_name: db-2, …}, restore: {server_name: db}",
 )
 def _overwritten(source: str, own: str | None) -> list[Diagnostic]:
     numbered = re.fullmatch(r"(.*)-([0-9]+)", source)
