@@ -73,7 +73,7 @@ def test_warnings_about_records_name_the_setting(tierstack: Command, project: Ch
     assert [(one["path"], one["code"]) for one in found["diagnostics"]] == [
         ("dns.mail.brevo.dkim_key", "dkim-key-short")
     ]
-    assert [(one["path"], one["reason"]) for one in found["ignored"]] == [("dns.web[2]", "inside only")]
+    assert [(one["path"], one["reason"]) for one in found["ignored"]] == [("dns.web[2].ipv4[0]", "inside only")]
 
 
 def test_an_unknown_rule_is_a_problem(tierstack: Command, project: Checkout) -> None:

@@ -154,3 +154,63 @@ def test_project_files_are_read_the_same_way(project: Checkout) -> None:
     (project.folder / "Pulumi.yaml").write_text("name: a\nname: b\nruntime: python\n")
     with pytest.raises(UsageError, match=r"Pulumi\.yaml: `name` is given 2 times, in lines 1 and 2"):
         find(project.folder)
+
+
+# --- What Pulumi.yaml gives to all stacks. The shapes are those that `pulumi config` of the engine takes (3.2xx).
+
+
+def given_to_all(project: Checkout, text: str) -> None:
+    file = project.folder / "Pulumi.yaml"
+    document = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({**document, "config": yaml.safe_load(text)}, sort_keys=False))
+
+
+def values(project: Checkout) -> dict[str, Any]:
+    return find(project.folder).config("local").values
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("shop:ignore: {value: {a-rule: because}}", {"a-rule": "because"}),
+        ("ignore: {default: {a-rule: because}}", {"a-rule": "because"}),
+        ("ignore: {type: object, default: {a-rule: because}, description: accepted}", {"a-rule": "because"}),
+        ("shop:config:ignore: [1, 2]", [1, 2]),
+        ("ignore: word", "word"),
+        ("ignore: {type: object}", None),
+        ("ignore: {value: secret, secret: true}", "(secret)"),
+    ],
+)
+def test_a_stack_has_what_pulumi_yaml_gives(project: Checkout, text: str, value: object) -> None:
+    given_to_all(project, text)
+    config = find(project.folder).config("local")
+    assert config.values.get("ignore") == value
+    assert ("ignore" in config.secret_keys) is (value == "(secret)")
+
+
+def test_a_key_of_the_stack_replaces_it_whole(project: Checkout) -> None:
+    before = values(project)
+    given_to_all(
+        project, "{tier: 1m, app: {value: {replicas: 9}}, shop:dns: {value: {domain: x.example}}, aws:region: eu}"
+    )
+    assert values(project) == before | {"dns": values(project)["dns"]}
+    assert find(project.folder).config("local").other_keys == ("aws:region",)
+
+
+def test_check_judges_what_pulumi_yaml_gives(tierstack: Command, project: Checkout) -> None:
+    given_to_all(project, "shop:ignore: {value: {no-such-rule: because}}")
+    done = tierstack("check", "-s", "local", "--json")
+    assert done.exit_code == 1
+    assert any(one["path"] == "ignore.no-such-rule" for one in json.loads(done.stdout)["diagnostics"]), done.stdout
+
+
+def test_what_the_engine_refuses_in_pulumi_yaml_is_told_together(project: Checkout) -> None:
+    given_to_all(project, "{app: {replicas: 2}, tier: , memory: 0.5, dns: {value: 1, default: 2}}")
+    with pytest.raises(UsageError) as caught:
+        find(project.folder)
+    assert [one.partition("; ")[0] for one in caught.value.messages] == [
+        "Pulumi.yaml: `app` is a map with `replicas`",
+        "Pulumi.yaml: `tier` is empty",
+        "Pulumi.yaml: `memory` is a fraction",
+        "Pulumi.yaml: `dns` has a `value` and a `default`",
+    ]

@@ -68,9 +68,9 @@ def test_values_are_shown_as_they_are_written(tierstack: Command, project: Check
     assert done.exit_code == 1
     said = [line.partition(" [")[0].strip() for line in done.stderr.splitlines() if line.startswith("  ")]
     assert said == [
-        "app.environment.VERSION = 1.10: is a number; write a text, in quotes",
-        "app.environment.MODE = 0644: is a whole number; write a text, in quotes",
-        "app.environment.DEBUG = TRUE: is true or false; write a text, in quotes",
+        'app.environment.VERSION = 1.10: is a number; write `VERSION: "1.10"`: without the quotes YAML reads a number, not a text',
+        'app.environment.MODE = 0644: is a whole number; write `MODE: "0644"`: without the quotes YAML reads a number, not a text',
+        'app.environment.DEBUG = TRUE: is true or false; write `DEBUG: "TRUE"`: without the quotes YAML reads true or false, not a text',
         "app.environment.BUILT: is a date to YAML; write it in quotes",
         "app.service_time_ms: is the octal number 16, not 020, to YAML; write `20` without the leading zero, or `16`",
     ]

@@ -22,7 +22,7 @@ def args(**more: Any) -> DNSRecordsArgs:
     "key", ["address-unusable", "address-unusable@sink", "address-unusable@sink.example.org", "address-unusable@sink.example.org."]
 )  # fmt: skip
 def test_an_error_that_is_meant_is_accepted(key: str) -> None:
-    assert [one.path for one in args().problems()] == ["web[2]"]
+    assert [one.path for one in args().problems()] == ["web[2].ipv4[0]"]
     accepted = args(ignore={key: "a sink for trackers"})
     assert not accepted.problems()
     zone = accepted.zone()

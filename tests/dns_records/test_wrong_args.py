@@ -59,7 +59,7 @@ def test_all_problems_come_at_once() -> None:
         "mail.brevo.code",
         "mail.receive",
         "web[0]",
-        "web[1]",
+        "web[1].ipv4[0]",
     ]
 
 

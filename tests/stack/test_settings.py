@@ -63,6 +63,29 @@ def test_wrong_configuration(case: dict[str, Any]) -> None:
             assert any(part in line for line in found), found
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("app.replicas", "write a value, or remove the key"),  # an int or None, in the arguments
+        ("backups.retention_days", "write a value, or remove the key"),
+        ("gateway.stop_seconds", "write a whole number"),  # an int, with a default
+        ("ignore", "write a value, or remove the key"),
+        ("kubernetes.database.ca_generation", "write a whole number"),
+        ("docker.app.uploads", "write a value, or remove the key"),
+        ("app.php.document_root", "write a text"),
+        ("dns", "write a value, or remove the key"),
+    ],
+)
+def test_an_empty_key_is_refused_wherever_it_stands(base: dict[str, Any], path: str, hint: str) -> None:
+    inside = base
+    *groups, key = path.split(".")
+    for group in groups:
+        inside = inside.setdefault(group, {})
+    inside[key] = None
+    found = [one for one in judge(base, frozenset(), "test", "shop").problems if one.path == path]
+    assert [(one.message, one.hint.partition(", such as")[0]) for one in found] == [("is empty", hint)]
+
+
 def test_every_case_is_another() -> None:
     names = [case["name"] for case in WRONG]
     assert len(names) == len(set(names)) >= 40

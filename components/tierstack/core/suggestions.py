@@ -41,7 +41,11 @@ _OTHER_MEANS = {
         ("cron", "crontab", "cronjob", "cronjobs", "schedule"),
         "let a role with `single: true` run the application's own scheduler (docs/components/app-cluster.md, Jobs at "
         "fixed times)",
-    )
+    ),
+    "image": (
+        ("tag", "imagetag", "imageversion", "version"),
+        "the version is a part of the image; write it there, `image: registry.example/NAME:VERSION@sha256:…`",
+    ),
 }
 """What others give a key for and we do by other means: where a group has this key, the words, and what to do."""
 _WORDS = {word: keys for words, keys in _OTHER_WORDS.items() for word in words.split()}

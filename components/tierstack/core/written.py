@@ -42,4 +42,12 @@ def _shown(one: Diagnostic, written: Mapping[str, Written]) -> Diagnostic:
     place = written.get(one.path)
     if place is None or one.value in (HIDDEN, MISSING) or not isinstance(one.value, bool | int | float):
         return one
-    return replace(one, value=AsWritten(place.text, one.value))
+    hint = one.hint
+    if hint.endswith(", in quotes"):
+        kind = "true or false" if isinstance(one.value, bool) else "a number"
+        hint = (
+            f'write `{one.path.rpartition(".")[2]}: "{place.text}"`: without the quotes YAML reads {kind}, not a text'
+        )
+        if one.path.endswith("]"):
+            hint = f'write `"{place.text}"`: without the quotes YAML reads {kind}, not a text'
+    return replace(one, value=AsWritten(place.text, one.value), hint=hint)

@@ -15,6 +15,7 @@ from tierstack.core.errors import nearest
 from tierstack.core.places import path_text
 from tierstack.core.written import Written
 from tierstack.engine import state_file, yaml_file
+from tierstack.engine.project_config import Given, given_to_all
 from tierstack.engine.usage import ConfigurationError, LockedError, UnreachableError, UsageError
 from tierstack.platform import PlatformKind
 from tierstack.stack.namespaces import split
@@ -77,6 +78,10 @@ class Project:
     """Whether the program is written in Python."""
     virtualenv: str | None = None
     """The virtual environment of the program (`runtime.options.virtualenv`), from the root. None: it names none."""
+    to_all: Mapping[str, Given] = field(default_factory=dict[str, Given])
+    """What Pulumi.yaml gives to each stack that has no value of its own, by the keys as they are written."""
+    written: Mapping[tuple[str | int, ...], Written] = field(default_factory=dict[tuple[str | int, ...], Written])
+    """Values in Pulumi.yaml that are no text to YAML, as they stand there."""
     config_folder: Path | None = None
     """Where `Pulumi.<stack>.yaml` files are (`stackConfigDir`), relative to the root. None: in the root."""
 
@@ -93,7 +98,7 @@ class Project:
         path = self._configs / f"Pulumi.{stack}.yaml"
         if not path.is_file():
             if not self.stacks() and self.exported is None:
-                return StackConfig({}, {}, frozenset())
+                return self._with_those_of_all(StackConfig({}, {}, frozenset()))
             guess = nearest(stack, self.stacks())
             hint = f"did you mean `{guess}`?" if guess else f"there are: {', '.join(self.stacks()) or 'none'}"
             raise UsageError(f"no stack `{stack}`: {path.name} does not exist; {hint}")
@@ -136,7 +141,24 @@ class Project:
             for place, one in plain.items()
             if place[:2] == ("config", full)
         }
-        return StackConfig(document, values, frozenset(secret), tuple(others), written)
+        return self._with_those_of_all(StackConfig(document, values, frozenset(secret), tuple(others), written))
+
+    def _with_those_of_all(self, own: StackConfig) -> StackConfig:
+        """The configuration of a stack with what Pulumi.yaml gives to all: a key of its own replaces it whole."""
+        values, secret, written, others = dict(own.values), set(own.secret_keys), dict(own.written), [*own.other_keys]
+        for full, given in self.to_all.items():
+            namespace, key = split(full)
+            if namespace not in ("", self.name):
+                others += [full] if full not in others else []
+            elif key not in values:
+                values[key] = SECRET if given.secret else given.value
+                if given.secret:
+                    secret.add(key)
+                depth = len(given.place)
+                for place, one in self.written.items():
+                    if place[:depth] == given.place:
+                        written[path_text((key, *place[depth:]))] = one
+        return replace(own, values=values, secret_keys=frozenset(secret), other_keys=tuple(others), written=written)
 
     @property
     def _configs(self) -> Path:
@@ -206,7 +228,7 @@ def find(folder: Path) -> Project:
 
 
 def _read(path: Path) -> Project:
-    document = yaml_file.load(path, "write at least `name` and `runtime`")
+    document, written = yaml_file.read(path, "write at least `name` and `runtime`")
     runtime: Any = document.get("runtime")
     settings = cast(dict[str, Any], runtime) if isinstance(runtime, dict) else {"name": runtime}
     options: Any = settings.get("options")
@@ -218,6 +240,8 @@ def _read(path: Path) -> Project:
         main=document.get("main"),
         python=settings.get("name") == "python",
         virtualenv=virtualenv if isinstance(virtualenv, str) else None,
+        to_all=given_to_all(document, path.name),
+        written=written,
         config_folder=Path(folder) if isinstance(folder, str) else None,
     )
 

@@ -66,13 +66,14 @@ class _Definitions:
         """The schema of a type. In a list, which is replaced as a whole, a group has all that it requires."""
         origin, arguments = get_origin(hint), get_args(hint)
         if origin in (Union, types.UnionType):
-            return {"anyOf": [self.of(one, in_list=in_list) for one in arguments]}
+            # An empty key is refused: who wants the default leaves the key out.
+            options = [one for one in arguments if one is not type(None)]
+            made = [self.of(one, in_list=in_list) for one in options]
+            return made[0] if len(made) == 1 else {"anyOf": made}
         if origin is list:
             return {"type": "array", "items": self.of(arguments[0], in_list=True)}
         if origin is dict:
             return {"type": "object", "additionalProperties": self.of(arguments[1], in_list=in_list)}
-        if hint is type(None):
-            return {"type": "null"}
         if hint is Secret:
             return {"$ref": "#/definitions/secret"}
         if isinstance(hint, type) and issubclass(hint, Enum):
@@ -111,12 +112,10 @@ class _Definitions:
 
 
 def _bounded(made: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
-    """The schema of numbers with their range: of one that may be null, and of a list of them."""
-    if "anyOf" in made:
-        return {"anyOf": [_bounded(one, bounds) for one in made["anyOf"]]}
+    """The schema of numbers with their range: of one, and of a list of them."""
     if made["type"] == "array":
         return {**made, "items": _bounded(made["items"], bounds)}
-    return made if made["type"] == "null" else {**made, "minimum": bounds.low, "maximum": bounds.high}
+    return {**made, "minimum": bounds.low, "maximum": bounds.high}
 
 
 def _name(reference: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from tierstack.core.arguments import load
 from tierstack.core.errors import MISSING, ArgumentError, Diagnostic, folded
@@ -20,6 +20,7 @@ from tierstack.core.suggestions import did_you_mean, unknown_key
 from tierstack.core.tier import Tier
 from tierstack.platform import Platform, PlatformKind
 from tierstack.stack.derive import Settings, settings_class, settings_of
+from tierstack.stack.forms import mistaken_forms
 from tierstack.stack.sections import SECTIONS
 
 _IMAGES = """Container images. Each is written by digest (`repository:tag@sha256:…`), on Docker also as the id of an
@@ -144,16 +145,47 @@ def read(config: Mapping[str, Any]) -> Any:
 def _read_for(kind: str, config: Mapping[str, Any]) -> tuple[Any, list[Diagnostic]]:
     """The settings for a kind of platform, with the problems of their shape, each where its key stands."""
     laid, overlay = _laid(config, kind), config.get(kind, {})
+    mistaken = mistaken_forms(_keys_of_several(), laid, overlay, kind)
+    laid = {key: value for key, value in laid.items() if key not in mistaken}
     found, problems = load(settings(), laid)
+    problems += _empty(laid, problems)
     over = {path_text(place) for place in _places(overlay)} if problems else set[str]()
     problems = [_meant_elsewhere(one, laid, kind if one.path in over else None) for one in problems]
     problems = [_below(kind, one) if one.path in over else one for one in problems]
-    forms = [problem for one in SECTIONS if one.several for problem in _forms(one, one.several, laid, overlay, kind)]
+    forms = [
+        problem
+        for one in SECTIONS
+        if one.several and mistaken.keys().isdisjoint((one.key, one.several))
+        for problem in _forms(one, one.several, laid, overlay, kind)
+    ]
     # Where both forms are there, the one that is not meant lacks keys.
     both = {steps(one.path)[-1] for one in forms if one.code == "given-twice"}
     meant_once = {one.key for one in SECTIONS if one.several in both}
     problems = [one for one in problems if one.code != "missing-key" or not meant_once & set(steps(one.path)[:2])]
-    return found, problems + forms
+    return found, problems + forms + [*mistaken.values()]
+
+
+def _keys_of_several() -> dict[str, frozenset[str]]:
+    """The keys of each component that may be there several times, by the key of its section."""
+    keys = settings().KEYS
+    return {one.key: frozenset(keys_of(get_args(keys[one.several].type)[1])) for one in SECTIONS if one.several}
+
+
+def _empty(laid: Mapping[str, Any], found: list[Diagnostic]) -> list[Diagnostic]:
+    """The problems of keys without a value of which the loader says nothing, because their default is None.
+
+    To arguments of a program None says "the default"; in a file an empty key is most likely a value that got lost.
+    """
+    told = {one.path for one in found}
+    empty = (path_text(place) for place in _places(laid) if _value_at_place(laid, place) is None)
+    hint = "write a value, or remove the key"
+    return [Diagnostic(path, MISSING, "is empty", hint, "wrong-type") for path in empty if path not in told]
+
+
+def _value_at_place(laid: object, place: tuple[str | int, ...]) -> object:
+    for step in place:
+        laid = cast(Any, laid)[step]
+    return laid
 
 
 def _below(kind: str, one: Diagnostic) -> Diagnostic:
@@ -193,9 +225,7 @@ def _meant_elsewhere(one: Diagnostic, laid: Mapping[str, Any], kind: str | None)
 
 
 def _value_at(laid: object, path: str) -> object:
-    for step in steps(path):
-        laid = cast(Any, laid)[step]
-    return laid
+    return _value_at_place(laid, tuple(steps(path)))
 
 
 def as_placed(config: Mapping[str, Any], one: Diagnostic) -> Diagnostic:

@@ -172,6 +172,17 @@ class _Draft:
             return
         self.add(path, owner, type, value, ttl)
 
+    def add_address(self, path: str, place: str, host: WebHost, kind: str, value: str) -> None:
+        """Add an address of a host of the web, which stands at `place` below `path`."""
+        domain, at = self.spec.domain, f"{path}.{place}"
+        ttl = self.spec.ttl if host.ttl is None else host.ttl
+        try:
+            owner = f"{names.owner(host.host, domain)}."
+            self.records.append(record(owner, kind, value, domain, ttl, at))
+        except RecordError as problem:
+            fits = names.ip_version(value) == {"A": 4, "AAAA": 6}[kind]
+            self._refuse(path if fits else at, problem)  # else it is the host or the TTL
+
     def settle(self) -> None:
         """Add the records whose targets the zone turned out to have, and refuse the others."""
         owners = {one.name for one in self.records}
@@ -240,15 +251,16 @@ def compose(spec: ZoneSpec) -> Zone:
 def _web(draft: _Draft) -> None:
     for n, one in enumerate(draft.spec.web):
         path = f"web[{n}]{one.place}"
-        addresses = [("A", v) for v in one.ipv4] + [("AAAA", v) for v in one.ipv6]
+        addresses = [("A", f"ipv4[{i}]", v) for i, v in enumerate(one.ipv4)]
+        addresses += [("AAAA", f"ipv6[{i}]", v) for i, v in enumerate(one.ipv6)]
         if one.alias and addresses:
             message = "has an alias and addresses"
             draft.findings.append(error("web-both", path, message, "give one of the two"))
         if not one.alias and not addresses:
             message = "has neither an alias nor an address"
             draft.findings.append(error("web-empty", path, message, "give `ipv4`, `ipv6` or `alias`"))
-        for kind, value in addresses:
-            draft.add_given(path, one.host, kind, value, one.ttl)
+        for kind, place, value in addresses:
+            draft.add_address(path, place, one, kind, value.strip())
         if one.alias and (version := names.ip_version(one.alias)) is not None:
             message = f"`{one.alias}` is an IP address, and an alias is the name of another host"
             fix = f"write `ipv{version}: [{one.alias}]`"

@@ -23,6 +23,9 @@ _OF_DOMAIN = {
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
+_ADDRESS = re.compile(r"\.ipv[46]\[\d+\]$")
+
+
 @dataclass(frozen=True)
 class Origins:
     """Which argument gave which record of a zone."""
@@ -52,6 +55,7 @@ class Origins:
             return _OF_DOMAIN.get(family)
         values = self.paths.get((name, kind), {})
         read = {"spf": spf_grammar.is_spf, "dmarc": dmarc.is_dmarc}.get(family)
-        meant = {path for value, path in values.items() if read is None or read(value)}
+        # What names no address is about the host that has it.
+        meant = {_ADDRESS.sub("", path) for value, path in values.items() if read is None or read(value)}
         exact = {path for value, path in values.items() if any(one in value.split() for one in named)}
         return next((next(iter(one)) for one in (exact, meant) if len(one) == 1), None)
