@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.measure import Project, Run
 
-PER_SHOP = 57  # resources of one shop
+PER_SHOP = 68  # resources of one shop
 SHARED = 3  # provider, namespace, and the policy that closes it
 PROGRAMS = {"tierstack": "bench.ours", "by hand": "bench.handwritten"}
 COMMANDS: dict[str, Callable[[Project], Run]] = {

@@ -5,6 +5,7 @@ import pulumi_kubernetes as k8s
 
 from bench.handwritten.common import KEPT, ORDER, image, labels
 from bench.handwritten.network import bucket, database
+from bench.handwritten.roles import roles
 
 
 def db(number: str, opts: pulumi.ResourceOptions) -> None:
@@ -280,6 +281,7 @@ def db(number: str, opts: pulumi.ResourceOptions) -> None:
         opts=opts,
     )
     database(number, opts)
+    roles(number, opts)
 
 
 def storage(number: str, opts: pulumi.ResourceOptions) -> None:

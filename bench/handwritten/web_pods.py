@@ -94,7 +94,7 @@ def template(number: str, selector: k8s.meta.v1.LabelSelectorArgs) -> k8s.core.v
                         k8s.core.v1.EnvVarArgs(name="DB_DATABASE", value="app"),
                         k8s.core.v1.EnvVarArgs(name="DB_HOST", value=f"db-{number}-pooler"),
                         k8s.core.v1.EnvVarArgs(name="DB_PORT", value="5432"),
-                        k8s.core.v1.EnvVarArgs(name="DB_USERNAME", value="app"),
+                        k8s.core.v1.EnvVarArgs(name="DB_USERNAME", value="app_a"),
                         k8s.core.v1.EnvVarArgs(name="REDIS_HOST", value=f"redis-{number}"),
                         k8s.core.v1.EnvVarArgs(name="REDIS_PORT", value="6380"),
                         k8s.core.v1.EnvVarArgs(name="UPLOADS_DIR", value="/srv/uploads"),
@@ -110,7 +110,7 @@ def template(number: str, selector: k8s.meta.v1.LabelSelectorArgs) -> k8s.core.v
                             name="DB_PASSWORD",
                             value_from=k8s.core.v1.EnvVarSourceArgs(
                                 secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(
-                                    name=f"db-{number}-app", key="password"
+                                    name=f"db-{number}-login-1", key="password"
                                 )
                             ),
                         ),

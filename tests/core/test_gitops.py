@@ -73,7 +73,8 @@ def test_what_waits_for_another_s_health_stands_beside_it() -> None:
 def test_new_code_waits_for_the_migration_and_the_migration_for_the_database() -> None:
     recorder = rendered()
     steps = {called(one): gitops.step_of(one.inputs) for one in objects(recorder)}
-    (job,) = [one for one in objects(recorder) if one.inputs["kind"] == "Job"]
+    roles, job = (recorder.named(name, "Job") for name in ("db-roles", "web-migrate"))
+    assert steps["Cluster/db"] == steps[called(roles)]
     assert steps["Cluster/db"] < steps[called(job)] < steps["Deployment/web"] == steps["Deployment/web-worker"]
     assert annotations(job)["argocd.argoproj.io/hook"] == "Sync"
     assert "BeforeHookCreation" in annotations(job)["argocd.argoproj.io/hook-delete-policy"]

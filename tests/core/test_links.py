@@ -79,7 +79,7 @@ def readers(recorder: Recorder, secret_name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("generated", "secret_name", "least"),
     [
-        ("db-app-password", "db-app", {"web", "web-worker", "web-scheduler"}),
+        ("db-login-1-password", "db-login-1", {"web", "web-worker", "web-scheduler"}),
         ("redis-app-password", "redis-app", {"web", "web-worker", "web-scheduler", "redis-node"}),
         ("redis-password-password", "redis-password", {"redis-node", "redis-sentinel", "redis-proxy"}),
     ],

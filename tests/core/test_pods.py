@@ -46,7 +46,7 @@ def templates(found: list[Registered]) -> dict[str, dict[str, Any]]:
 
 def test_every_pod_has_them() -> None:
     found = templates(made(**SETTINGS))
-    stores = {"redis-node", "redis-sentinel", "redis-proxy", "db-pooler"}
+    stores = {"redis-node", "redis-sentinel", "redis-proxy", "db-pooler", "db-roles"}
     assert stores | {"web", "web-worker", "web-scheduler", "web-migrate", "mta-sts"} == found.keys()
     for name, template in found.items():
         pod, metadata = template["spec"], template["metadata"]
@@ -144,6 +144,7 @@ def test_an_open_namespace_has_no_policy_that_was_not_there() -> None:
     assert closed - open_names == {
         "shop-default-deny",
         "db-egress-policy",
+        "db-roles-policy",
         "redis-egress-policy",
         "db-bucket-policy",
     }

@@ -24,6 +24,7 @@ from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database import DatabaseWithReplicas, DatabaseWithReplicasArgs
 from tierstack.database.engine import DataEngine, NameRules, ParameterRules, Process, tag_of
 from tierstack.database.engines import ENGINES
+from tierstack.database.roles import Logins
 from tierstack.database.section import SECTION, section
 from tierstack.links import DatabaseConnection, DatabaseEngine, SecretRef, TrustedCA
 from tierstack.platform import PlatformKind
@@ -92,7 +93,7 @@ OTTER = Otter(
     archive_operators=(),
     operator_namespace="otters",
     names=NameRules(
-        pattern=re.compile("[a-z]{1,8}"),
+        pattern=re.compile("[a-z]{1,8}(_[ab])?"),
         described="1 to 8 letters",
         databases=frozenset({"holt"}),
         users=frozenset({"pup"}),
@@ -127,7 +128,7 @@ def otter(monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseEngine]:
     SECTIONS[index] = SECTION
 
 
-def build(name: str, args: DatabaseWithReplicasArgs, parent: Resource) -> DatabaseConnection:
+def build(name: str, args: DatabaseWithReplicasArgs, parent: Resource, logins: Logins) -> DatabaseConnection:
     docker = args.platform.kind is PlatformKind.DOCKER
     password = SecretRef(value="secret") if docker else SecretRef(secret_name=name, key="password")
     return DatabaseConnection(
@@ -138,7 +139,7 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: Resource) -> Databa
         direct_host=name,
         direct_port=str(args.data_engine.server.port),
         database=args.database,
-        user=args.user,
+        user=logins.active,
         password=password,
         network="net" if docker else None,
         direct_network="net" if docker else None,
@@ -174,7 +175,7 @@ def application(on: str) -> Recorder:
 @pytest.mark.parametrize("on", PLATFORMS)
 def test_the_component_builds_it_and_the_connection_names_it(otter: DatabaseEngine, on: str) -> None:
     connection = connected(on, user="shop")
-    assert (connection.engine, connection.port, connection.user) == (otter.value, "4001", "shop")
+    assert (connection.engine, connection.port, connection.user) == (otter.value, "4001", "shop_a")
 
 
 @pytest.mark.parametrize(

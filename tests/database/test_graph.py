@@ -1,13 +1,17 @@
 """What DatabaseWithReplicas registers on each platform and tier: golden files, names, waiting, protection."""
 
+import hashlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.database.test_args import ARCHIVE, PLATFORMS, args
-from tests.support import COMPUTED, Recorder, Secret, golden, run_program, secret, value_of
+from tests.support import Recorder, Secret, golden, run_program, value_of
+from tierstack import database
 from tierstack.core.tier import Tier
 from tierstack.database import DatabaseWithReplicas
+from tierstack.database.postgresql import scram
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
 from tierstack.platform.internal_ca import TLSMode
 
@@ -94,17 +98,103 @@ def test_only_verifiers_reach_the_server_and_the_pooler() -> None:
         assert "SCRAM" not in str(one.inputs)
 
 
-def test_another_password_is_another_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container reads its secrets at its start: the hash of its files is what starts a new one."""
-    before = {one.name: label(one.inputs) for one in made("docker").of_type(":Container")}
-    monkeypatch.setitem(COMPUTED, "random:index/randomPassword:RandomPassword", lambda _: {"result": secret("new")})
-    after = {one.name: label(one.inputs) for one in made("docker").of_type(":Container")}
-    assert before.keys() == {"db-primary", "db-pooler"}
-    assert all(before[name] != after[name] for name in before)
+def test_a_rotation_replaces_no_container() -> None:
+    """Servers and poolers read accounts again; what checks the login runs again, and what uses it waits for the check."""
+    one, two = (made("docker", tier=Tier.USERS_1M, password_generation=generation) for generation in (1, 2))
+    containers = {made.name: made.inputs for made in one.of_type(":Container")}
+    assert containers.keys() == {"db-primary", "db-pooler", "db-replica-1", "db-replica-2"}
+    assert {made.name: made.inputs for made in two.of_type(":Container")} == containers
+    for name in ("db-primary-accounts", "db-pooler-accounts", "db-check"):
+        assert one.named(name).inputs["triggers"] != two.named(name).inputs["triggers"]
+    assert {"db-primary-accounts", "db-pooler-accounts"} <= set(two.named("db-check").depends_on)
+    assert {"db-primary-accounts", "db-pooler-files-files"} <= set(two.named("db-pooler-accounts").depends_on)
+
+
+@pytest.mark.parametrize("on", PLATFORMS)
+def test_a_rotation_keeps_the_password_in_use(on: str) -> None:
+    passwords = [
+        {one.name for one in made(on, password_generation=generation).of_type(":RandomPassword") if "login" in one.name}
+        for generation in range(4)
+    ]
+    suffix = "-password"
+    assert passwords == [
+        set(),
+        {f"db-login-1{suffix}"},
+        {f"db-login-1{suffix}", f"db-login-2{suffix}"},
+        {f"db-login-2{suffix}", f"db-login-3{suffix}"},
+    ]
+
+
+def test_the_owner_of_a_database_that_it_logged_in_to_stays_a_login_for_one_generation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What its stack has made so far says that there are applications with the owner's password."""
+    urn = "urn:pulumi:dev::shop::tierstack:index:DatabaseWithReplicas::db"
+    state = {urn: {"type": "tierstack:index:DatabaseWithReplicas", "outputs": {"user": "app", "database": "app"}}}
+    monkeypatch.setattr(database, "own_state", SimpleNamespace(resources=lambda: state))
+    docker, kubernetes = made("docker"), made("kubernetes")
+    assert 'ALTER ROLE "app" LOGIN' in docker.named("db-secrets-files").inputs["files"].value["roles.sql"]
+    assert [one.named("db", "WithReplicas").outputs["owner_logs_in"] for one in (docker, kubernetes)] == [True, True]
+    assert "db-role-owner" not in kubernetes.names()
+    state.clear()
+    assert 'ALTER ROLE "app" NOLOGIN' in made("docker").named("db-secrets-files").inputs["files"].value["roles.sql"]
+    assert made("kubernetes").named("db-role-owner").inputs["spec"] == {
+        "cluster": {"name": "db"},
+        "name": "app",
+        "login": False,
+    }
+
+
+def test_an_upgrade_leaves_the_pooler_as_it_is() -> None:
+    """Its label is what it was before there were login roles: of its settings and the line of the owner."""
+    pooler = made("docker").named("db-pooler")
+    files = made("docker").named("db-pooler-files-files").inputs["files"].value
+    verifier = scram.verifier("generated-db-password", scram.salt_of("bytes db-salt", "app"))
+    texts = f'{files["pgbouncer.ini"]}\0"app" "{verifier}"\n'
+    assert label(pooler.inputs) == hashlib.sha256(texts.encode()).hexdigest()
 
 
 def label(inputs: dict[str, Any]) -> str:
     return next(one["value"] for one in inputs["labels"] if one["label"] == "tierstack.dev/files")
+
+
+def test_a_role_of_kubernetes_says_all_that_it_may() -> None:
+    """CloudNativePG sets what is left out to its default: no right, no membership."""
+    recorder = made("kubernetes", password_generation=2)
+    roles = {one.inputs["spec"]["name"]: one.inputs["spec"] for one in recorder.of_type(":DatabaseRole")}
+    assert {name: (one["login"], one.get("inRoles")) for name, one in roles.items()} == {
+        "app": (False, None),
+        "app_a": (True, ["app"]),
+        "app_b": (True, ["app"]),
+        "tierstack_read": (True, None),
+        "tierstack_monitor": (True, ["pg_monitor"]),
+    }
+    assert roles["app_b"]["passwordSecret"] == {"name": "db-login-2"}
+    job = recorder.named("db-roles")
+    assert {f"db-role-{one}" for one in ("a", "b", "read", "monitor", "owner")} <= set(job.depends_on)
+    env = {one["name"]: one for one in job.inputs["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert env["PGUSER"]["value"] == "app_b"
+    assert env["PGPASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "db-login-2", "key": "password"}
+
+
+def test_a_second_pooler_leads_to_the_standbys() -> None:
+    found: list[Any] = []
+    given = args("kubernetes", tier=Tier.USERS_1M, read_poolers=2)
+    recorder = run_program(lambda: found.append(DatabaseWithReplicas("db", given).connection))
+    spec = recorder.named("db-pooler-ro", "Pooler").inputs["spec"]
+    assert (spec["type"], spec["instances"], spec["cluster"]) == ("ro", 2, {"name": "db"})
+    assert recorder.named("db-pooler-ro-policy").inputs["spec"]["podSelector"]["matchLabels"] == {
+        "cnpg.io/poolerName": "db-pooler-ro"
+    }
+    names = recorder.named("db", "Cluster").inputs["spec"]["certificates"]["serverAltDNSNames"]
+    assert "db-pooler-ro.shop.svc" in names
+    server = recorder.named("db-server-policy").inputs["spec"]["ingress"][0]["from"]
+    assert {"podSelector": {"matchLabels": {"cnpg.io/poolerName": "db-pooler-ro"}}} in server
+    assert found[0].read_port == "5432"
+    assert value_of(lambda: DatabaseWithReplicas("db", given).connection.read_host) == "db-pooler-ro"
+    none: list[Any] = []
+    run_program(lambda: none.append(DatabaseWithReplicas("db", args("kubernetes", tier=Tier.USERS_1M)).connection))
+    assert none[0].read_host is None
 
 
 def test_who_reaches_what_on_kubernetes() -> None:
@@ -164,7 +254,7 @@ def test_the_connection_is_complete(on: str) -> None:
     found: list[Any] = []
     run_program(lambda: found.append(DatabaseWithReplicas("db", args(on, database="shop", user="web")).connection))
     connection = found[0]
-    assert (connection.database, connection.user) == ("shop", "web")
+    assert (connection.database, connection.user) == ("shop", "web_a")
     if on == "docker":
         assert connection.backup_user == "tierstack_backup"
         assert connection.network is not None

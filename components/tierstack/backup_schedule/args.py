@@ -43,8 +43,8 @@ class DrillArgs:
     max_minutes: int = field(default=60, metadata=within(1, 1440, "minutes"))
     """A drill is bad where the database answered later than so many minutes after the loss. 1 to 1440. Default: 60."""
     within_hours: int = field(default=26, metadata=within(1, 8784, "hours"))
-    """An alert tells that no drill was good for so many hours. 1 to 8784. Default: 26, for one each day. Docker only: on
-    Kubernetes let a job fail by `tierstack drill history`."""
+    """An alert tells that no drill was good for so many hours. 1 to 8784. Default: 26, for one each day. There is none
+    on Kubernetes: let a job fail by `tierstack drill history`."""
 
     def lost_seconds(self, kind: PlatformKind) -> int:
         """How much a drill may find lost."""

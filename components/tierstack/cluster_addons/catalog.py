@@ -128,7 +128,9 @@ CATALOG: dict[Addon, Release] = {
             },
         ),
         namespace=operators.CLOUDNATIVE_PG,
-        crds=("clusters.postgresql.cnpg.io", "poolers.postgresql.cnpg.io", "scheduledbackups.postgresql.cnpg.io"),
+        crds=tuple(
+            f"{kind}.postgresql.cnpg.io" for kind in ("clusters", "databaseroles", "poolers", "scheduledbackups")
+        ),
     ),
     Addon.BARMAN_CLOUD: Release(
         version="0.15.0",

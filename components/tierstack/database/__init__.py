@@ -1,9 +1,11 @@
 """DatabaseWithReplicas: a database server behind its pooler, with replicas where the engine and the tier have them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pulumi
 
+from tierstack.core.before import Before
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.changes import problems_of
@@ -11,15 +13,16 @@ from tierstack.database.mysql.docker import build as mysql_on_docker
 from tierstack.database.postgresql.docker import build as postgresql_on_docker
 from tierstack.database.postgresql.kubernetes import build as postgresql_on_kubernetes
 from tierstack.database.restore import DatabaseRestoreArgs
+from tierstack.database.roles import Logins, logins
 from tierstack.links import DatabaseConnection, DatabaseEngine
-from tierstack.platform import PlatformKind
+from tierstack.platform import PlatformKind, own_state
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
 __all__ = ["DatabaseArchiveArgs", "DatabaseRestoreArgs", "DatabaseWithReplicas", "DatabaseWithReplicasArgs"]
 
-Builder = Callable[[str, DatabaseWithReplicasArgs, pulumi.Resource], DatabaseConnection]
-"""Makes everything of the database `name` below a parent, and tells how to reach it."""
+Builder = Callable[[str, DatabaseWithReplicasArgs, pulumi.Resource, Logins], DatabaseConnection]
+"""Makes everything of the database `name` below a parent, with its logins, and tells how to reach it."""
 BUILDERS: dict[tuple[DatabaseEngine, PlatformKind], Builder] = {
     (DatabaseEngine.POSTGRESQL, PlatformKind.DOCKER): postgresql_on_docker,
     (DatabaseEngine.POSTGRESQL, PlatformKind.KUBERNETES): postgresql_on_kubernetes,
@@ -45,7 +48,13 @@ class DatabaseWithReplicas(Component):
     database: pulumi.Output[str]
     """Name of the database."""
     user: pulumi.Output[str]
-    """User of the application."""
+    """User of the application: the login role of the password generation."""
+    owner: pulumi.Output[str]
+    """The owner of the tables, which never logs in."""
+    password_generation: pulumi.Output[int]
+    """Generation of the application's password."""
+    owner_logs_in: pulumi.Output[bool]
+    """Whether the owner's own password is still valid, as it was before the first generation."""
     connection: DatabaseConnection
     """How to reach it: what an AppCluster and a BackupSchedule take as `database`."""
 
@@ -53,7 +62,8 @@ class DatabaseWithReplicas(Component):
         """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
         args = self.begin(name, args, DatabaseWithReplicasArgs, opts)
         build = BUILDERS[args.engine, args.platform.kind]
-        connection = build(self.physical_name, args, self)
+        known = logins(args.user, args.password_generation, self._made(name, args))
+        connection = build(self.physical_name, args, self, known)
         self.connection = connection
         self.finish(
             {
@@ -63,5 +73,15 @@ class DatabaseWithReplicas(Component):
                 "direct_port": connection.direct_port,
                 "database": connection.database,
                 "user": connection.user,
+                "owner": known.owner,
+                "password_generation": known.generation,
+                "owner_logs_in": known.owner_logs_in,
             }
         )
+
+    def _made(self, name: str, args: DatabaseWithReplicasArgs) -> Mapping[str, Any] | None:
+        """The outputs that it has in the state; empty where it is not there yet. None: rendered, and then nobody knows
+        what was applied."""
+        if args.platform.renders:
+            return None
+        return Before(own_state.resources() or {}).component("DatabaseWithReplicas", name) or {}

@@ -83,12 +83,20 @@ class DatabaseWithReplicasArgs:
     database: str = "app"
     """Name of the database: lower-case letters, digits and underscores, at most 63."""
     user: str = "app"
-    """User of the application, who may change the tables too; same letters. MySQL: at most 32."""
+    """Owner of the tables; same letters, at most 61 (MySQL: 30). It never logs in. Applications log in as `<user>_a` or
+    `<user>_b`, which have all its rights (`password_generation`)."""
+    password_generation: int = field(default=1, metadata=within(0, MOST_GENERATIONS))
+    """Raise it by one to rotate the password of the application: the other of the two login roles gets a new one, and
+    the password before stays valid until the next rotation. 0: the application logs in as `user` itself, as in a
+    database that was made before there were login roles. 0 to 1000. Lowering it is refused."""
     replicas: int | None = field(default=None, metadata=within(0, MOST_REPLICAS))
     """Standbys beside the primary. 0 to 4, on Docker 0 to 2; MySQL has none yet. None: from the tier (100k: 0, 1M:
     2)."""
     poolers: int | None = field(default=None, metadata=within(1, 20))
     """Instances of the pooler. 1 to 20. None: from the tier; always 1 on Docker."""
+    read_poolers: int = field(default=0, metadata=within(0, 20) | KUBERNETES_ONLY)
+    """Kubernetes: instances of a second pooler, in front of the standbys (`read_host` of the connection). 0 (default):
+    there is none, and reads go to the primary. 0 to 20."""
     max_connections: int | None = field(default=None, metadata=within(20, 5000))
     """max_connections of the server. 20 to 5000. None: from the tier. A change restarts the server."""
     pool_size: int | None = field(default=None, metadata=within(1, 5000))
@@ -208,9 +216,17 @@ class DatabaseWithReplicasArgs:
         names, title = self.data_engine.names, self.data_engine.server.title
         if not names.pattern.fullmatch(value):
             return [Diagnostic(path, value, f"is not a plain {title} name", f"write {names.described}")]
-        if value in reserved or value.startswith((*names.prefixes, "tierstack_")):
+        # What is called by the user too: its two login roles.
+        also = [f"{value}_a"] if path == "user" else []
+        if value in reserved or any(one.startswith((*names.prefixes, "tierstack_")) for one in (value, *also)):
             wrong = f"is a name that {title}, its pooler or tierstack use themselves"
             return [Diagnostic(path, value, wrong, "write another, such as `app` or `shop`")]
+        if not all(map(names.pattern.fullmatch, also)):
+            wrong = (
+                "is too long: its login roles, which are called after it with `_a` and `_b`, would not be plain "
+                f"{title} names"
+            )
+            return [Diagnostic(path, value, wrong, "write a name that is shorter by two characters")]
         return []
 
     def _platform_problems(self) -> list[Diagnostic]:
@@ -232,6 +248,10 @@ class DatabaseWithReplicasArgs:
                 wrong = "a Docker host has one pooler, which carries thousands of clients on one core"
                 instead = "remove it, and raise `pool_size` where needed"
                 found.append(Diagnostic("poolers", self.poolers, wrong, instead, "database-poolers"))
+            if self.read_poolers:
+                wrong = "means something only on a Kubernetes platform"
+                instead = "remove it; reads go to the primary"
+                found.append(Diagnostic("read_poolers", self.read_poolers, wrong, instead, "wrong-platform"))
         given = self.operator_namespace
         return found + (name_problems("operator_namespace", given) if given is not None else [])
 
@@ -266,14 +286,28 @@ class DatabaseWithReplicasArgs:
             return [Diagnostic("replicas", self.replicas, wrong, instead)]
         return []
 
+    @rule(
+        "database-read-poolers",
+        "A pooler of the standbys needs standbys.",
+        wrong="tier: 100k, database: {read_poolers: 2}",
+        right="tier: 1M, database: {read_poolers: 2}",
+    )
+    def _read_problems(self, size: DatabaseSize) -> list[Diagnostic]:
+        if not self.read_poolers or size.replicas:
+            return []
+        wrong = "needs standbys, and `replicas` is 0"
+        return [Diagnostic("read_poolers", self.read_poolers, wrong, "remove it, or raise `replicas`")]
+
     def _balance_problems(self, size: DatabaseSize) -> list[Diagnostic]:
-        found: list[Diagnostic] = []
+        found = self._read_problems(size)
         reserved = self.data_engine.reserved_connections
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
-        poolers = poolers_in_rollout(size.poolers) if kubernetes else size.poolers
+        # A standby has the clients of the read poolers instead of those of the others.
+        each = max(size.poolers, self.read_poolers)
+        poolers = poolers_in_rollout(each) if kubernetes else each
         opened, available = server_connections(poolers, size.pool_size), size.max_connections - reserved
         if opened > available:
-            during = " during an update of the pooler" if poolers > size.poolers else ""
+            during = " during an update of the pooler" if poolers > each else ""
             wrong = (
                 f"{poolers} × {size.pool_size} = {opened} server connections{during} are more than the {available} "
                 f"that max_connections = {size.max_connections} leaves beside {reserved} reserved ones"

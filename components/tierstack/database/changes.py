@@ -7,6 +7,7 @@ from tierstack.core.before import Before, at, shrinks
 from tierstack.core.diagnostics import Diagnostic, declare
 from tierstack.core.errors import MISSING, rule
 from tierstack.database.args import DatabaseWithReplicasArgs
+from tierstack.database.roles import last_generation
 from tierstack.platform import PlatformKind
 
 declare(
@@ -17,6 +18,15 @@ declare(
     wrong="database: {database: shop2} where it was made as shop",
     right="database: {database: shop}",
 )
+declare(
+    "database-password-generation",
+    "The password generation of a database must grow by one at a time.",
+    ignorable=True,
+    why="Only the newest password and the one before are valid. Any other step takes away the one that the running "
+    "application has.",
+    wrong="database: {password_generation: 4} where generation 2 is in use",
+    right="database: {password_generation: 3}",
+)
 
 
 def problems_of(args: DatabaseWithReplicasArgs, name: str, before: Before) -> list[Diagnostic]:
@@ -24,13 +34,14 @@ def problems_of(args: DatabaseWithReplicasArgs, name: str, before: Before) -> li
     physical = args.physical_name or name
     if args.platform.kind is PlatformKind.DOCKER:
         there = before.has_volume(f"{args.platform.name}-{physical}-data")
-        return _renamed(args, name, before) if there else []
+        return [*_renamed(args, name, before), *_generation(args, name, before)] if there else []
     cluster = before.manifest("Cluster", args.platform.name, physical)
     if cluster is None:
         return []
     size, another = args.size(), "make another DatabaseWithReplicas"
     return [
         *_renamed(args, name, before),
+        *_generation(args, name, before),
         *_older(args, at(cluster, "spec", "imageName")),
         *_restored_again(args, cluster),
         *_archive_moved(args, physical, cluster),
@@ -43,13 +54,25 @@ def problems_of(args: DatabaseWithReplicasArgs, name: str, before: Before) -> li
 def _renamed(args: DatabaseWithReplicasArgs, name: str, before: Before) -> list[Diagnostic]:
     made = before.component("DatabaseWithReplicas", name) or {}
     found: list[Diagnostic] = []
-    for key in ("database", "user"):
-        was, now = made.get(key), getattr(args, key)
+    # The output `user` was the owner's name before there were login roles.
+    for key, was in (("database", made.get("database")), ("user", made.get("owner", made.get("user")))):
+        now = getattr(args, key)
         if isinstance(was, str) and was != now:
             message = f"was `{was}` when the database was made, and what is in it stays under that name"
             hint = f"write `{was}`; if it was renamed in the server, accept this with `ignore`"
             found.append(Diagnostic(key, now, message, hint))
     return found
+
+
+@rule("database-password-generation")
+def _generation(args: DatabaseWithReplicasArgs, name: str, before: Before) -> list[Diagnostic]:
+    was = last_generation(before.component("DatabaseWithReplicas", name) or {})
+    now = args.password_generation
+    if was is None or now in (was, was + 1):
+        return []
+    message = f"follows generation {was}, whose password the running application has and would lose"
+    hint = f"write {was + 1}, update, and go on from there; or {was} to rotate nothing"
+    return [Diagnostic("password_generation", now, message, hint)]
 
 
 @rule(

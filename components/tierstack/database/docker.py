@@ -3,7 +3,7 @@
 Two networks: applications meet the pooler in one; the other is internal, for the pooler, migrations and backups, and
 the only one in which the servers are. Configuration and secrets are files in volumes; because servers read most of
 them only when they start, a container carries a hash of its files as a label, and a change of them replaces it. The
-data volume stays. Certificates are the exception: they are read again without a restart.
+data volume stays. Certificates and accounts are the exception: they are read again without a restart.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import pulumi_random as random
 
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.engine import CHECK_MB, SECRETS, Process
+from tierstack.database.roles import BACKUP, MONITOR, READ, Logins
 from tierstack.links import DatabaseConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
 from tierstack.platform.internal_ca import SERVER_DIRECTORY, TLSMode, ca_directory
@@ -39,6 +40,32 @@ class Files:
 
     volume: pulumi.Input[str]
     texts: Texts
+    written: pulumi.Resource
+    """What has written them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """Who may log in to the servers."""
+
+    logins: Logins
+    passwords: Mapping[str, pulumi.Output[str]]
+    """By user: the owner, whether or not it logs in; the logins; the users for backups, reading and monitoring."""
+
+    def secret(self, user: str) -> SecretRef:
+        """The password of a user, as a link hands it out."""
+        known = self.passwords[user]
+        return SecretRef(value=known, revision=revision_of({"password": known}))
+
+    @property
+    def of_clients(self) -> list[str]:
+        """Users that come through the pooler."""
+        return [user for user in self.valid if user not in (BACKUP, MONITOR)]
+
+    @property
+    def valid(self) -> list[str]:
+        """All that may log in."""
+        return [user for user in self.passwords if user != self.logins.owner or self.logins.owner_logs_in]
 
 
 class Ground:
@@ -61,18 +88,40 @@ class Ground:
         opts = pulumi.ResourceOptions(parent=self.parent)
         return random.RandomPassword(name, length=32, special=False, opts=opts).result
 
+    def accounts(self, logins: Logins) -> Accounts:
+        """A password for each user that every engine has."""
+        turns = {role: self.password(f"login-{generation}") for role, generation in logins.generations.items()}
+        kinds = {BACKUP: "backup", READ: "read", MONITOR: "monitor"}
+        others = {user: self.password(kind) for user, kind in kinds.items()}
+        return Accounts(logins=logins, passwords={logins.owner: self.password(), **turns, **others})
+
     def files(self, kind: str, texts: Texts, owner: tuple[int, int]) -> Files:
         """Files in a volume of their own."""
         volume = self.host.volume(f"{self.name}-{kind}", self.parent, data=False)
         image, name = self.args.image, f"{self.name}-{kind}-files"
         written = self.host.files(name, self.parent, volume=volume, files=dict(texts), image=image, owner=owner)
-        return Files(written.volume, texts)
+        return Files(written.volume, texts, written)
 
     def primary(self, command: list[str], config: Files, secrets: Files, *, start_seconds: int) -> docker.Container:
-        """The server that takes writes. `start_seconds`: how long a recovery after a crash may take."""
+        """The server that takes writes. `secrets`: what it reads again without a restart (`reread`). `start_seconds`:
+        how long a recovery after a crash may take."""
         data = self.host.volume(f"{self.name}-data", self.parent, data=True)
-        service = self._server(command, config, secrets, data.name, [self.direct_host], start_seconds)
+        service = self._server(command, config, secrets, data.name, [self.direct_host], start_seconds, [config])
         return self.host.container(f"{self.name}-primary", self.parent, service)
+
+    def reread(
+        self, part: str, command: Sequence[str], files: Files, after: Sequence[pulumi.Resource]
+    ) -> pulumi.Resource:
+        """Let the running container of a `part`, `primary` or `pooler`, take other `files` over by a command in it. One
+        that starts reads them anyway."""
+        return self.host.reload(
+            f"{self.name}-{part}-accounts",
+            self.parent,
+            container=f"{self.name}-{part}",
+            command=list(command),
+            triggers={"files": _hash(files)},
+            depends_on=[files.written, *after],
+        )
 
     def replica(
         self,
@@ -88,11 +137,14 @@ class Ground:
         replica = f"{self.name}-replica-{number}"
         # A copy, which can be made again from the primary: not protected.
         data = self.host.volume(f"{replica}-data", self.parent, data=False)
-        service = self._server(command, config, secrets, data.name, [replica, f"{self.name}-ro"], start_seconds)
+        aliases, read_at_start = [replica, f"{self.name}-ro"], [config, secrets]
+        service = self._server(command, config, secrets, data.name, aliases, start_seconds, read_at_start)
         return self.host.container(replica, self.parent, service, depends_on=[primary])
 
-    def pooler(self, command: list[str], config: Files, primary: docker.Container) -> docker.Container:
-        """What clients connect to."""
+    def pooler(
+        self, command: list[str], config: Files, primary: docker.Container, read_at_start: Texts | None = None
+    ) -> docker.Container:
+        """What clients connect to. `read_at_start`: texts of which another one replaces it. None: all of `config`."""
         process, tls = self.engine.pooler, self.tls
         service = Service(
             image=self.args.pooler_image or "",
@@ -109,7 +161,7 @@ class Ground:
             ],
             health=self._health(process),
             stop_signal=process.stop_signal,
-            labels={_HASH: _hash(config)},
+            labels={_HASH: _hash_of(config.texts if read_at_start is None else read_at_start)},
         )
         return self.host.container(f"{self.name}-pooler", self.parent, service, depends_on=[primary])
 
@@ -119,18 +171,17 @@ class Ground:
         pooler: docker.Container,
         login: list[str],
         secrets: Files,
-        passwords: Mapping[str, pulumi.Output[str]],
-        backup_user: str,
+        accounts: Accounts,
+        taken_over: Sequence[pulumi.Resource],
     ) -> DatabaseConnection:
         """What consumers are given, once `login` has succeeded: a command in a container beside the pooler, with
         `secrets`, that tries for `LOGIN_SECONDS`.
 
-        `servers`: the primary first. `passwords`: of the application's user and the `backup_user`.
+        `servers`: the primary first. `taken_over`: after which the accounts hold.
         """
         containers = [servers[0], pooler, *servers[1:]]
         # Hosts come from the check, which is never replaced: a replaced server would replace all that names it.
-        proven = self._check(login, secrets, containers).id
-        user = self.args.user
+        proven = self._check(login, secrets, containers, taken_over).id
         return DatabaseConnection(
             engine=self.args.engine.value,
             environment=self.engine.client_environment(verified=self.tls is not None),
@@ -139,14 +190,18 @@ class Ground:
             direct_host=proven.apply(lambda _: self.direct_host),
             direct_port=str(self.engine.server.port),
             database=self.args.database,
-            user=user,
-            password=_secret(passwords[user]),
+            user=accounts.logins.active,
+            password=accounts.secret(accounts.logins.active),
             network=self.network.name,
             direct_network=self.direct_network.name,
             container=self.host.name(f"{self.name}-primary"),
             transaction_pooling=self.engine.transaction_pooling,
-            backup_user=backup_user,
-            backup_password=_secret(passwords[backup_user]),
+            read_user=READ,
+            read_password=accounts.secret(READ),
+            monitor_user=MONITOR,
+            monitor_password=accounts.secret(MONITOR),
+            backup_user=BACKUP,
+            backup_password=accounts.secret(BACKUP),
             ca=self.tls.authority.trusted if self.tls else None,
             place=self.args.platform.place,
         )
@@ -159,6 +214,7 @@ class Ground:
         data: pulumi.Input[str],
         aliases: list[str],
         start_seconds: int,
+        read_at_start: list[Files],
     ) -> Service:
         process = self.engine.server
         return Service(
@@ -180,16 +236,22 @@ class Ground:
             stop_seconds=60,
             shm_mb=self.engine.shared_memory_mb(self.size),
             wait_seconds=start_seconds + 60,
-            labels={_HASH: _hash(config, secrets)},
+            labels={_HASH: _hash(*read_at_start)},
         )
 
     def _health(self, process: Process, start_seconds: int = Health.start_period) -> Health:
         probe = self.engine.probe(process, self.args.user, self.args.database)
         return Health(command=probe, interval=2, retries=30, start_period=start_seconds)
 
-    def _check(self, login: list[str], secrets: Files, containers: list[docker.Container]) -> pulumi.CustomResource:
-        """A client logs in through the pooler as an application does, again whenever a container or a certificate is
-        another one.
+    def _check(
+        self,
+        login: list[str],
+        secrets: Files,
+        containers: list[docker.Container],
+        taken_over: Sequence[pulumi.Resource],
+    ) -> pulumi.CustomResource:
+        """A client logs in through the pooler as an application does, again whenever a container, a certificate or the
+        password is another one.
 
         The update fails where it cannot.
         """
@@ -206,9 +268,10 @@ class Ground:
         )
         reloaded = self.tls.reloaded(containers, self.size.replicas) if self.tls else []
         triggers: dict[str, pulumi.Input[str]] = {str(index): one.id for index, one in enumerate(containers)}
+        triggers["login"] = _hash(secrets)
         if self.tls:
             triggers |= self.tls.fingerprints
-        needs = [*containers, *reloaded]
+        needs = [*containers, *taken_over, *reloaded]
         return self.host.run_once(
             f"{self.name}-check",
             self.parent,
@@ -283,12 +346,12 @@ def _user(process: Process) -> str:
     return "{}:{}".format(*process.owner)
 
 
-def _secret(password: pulumi.Output[str]) -> SecretRef:
-    return SecretRef(value=password, revision=revision_of({"password": password}))
-
-
 def _hash(*files: Files) -> pulumi.Output[str]:
+    return _hash_of(*(one.texts for one in files))
+
+
+def _hash_of(*files: Texts) -> pulumi.Output[str]:
     """A hash of texts that may be seen: verifiers and random passwords cannot be guessed from it."""
-    texts = [text for one in files for text in one.texts.values()]
+    texts = [text for one in files for text in one.values()]
     known = pulumi.Output.all(*texts).apply(lambda all_: hashlib.sha256("\0".join(map(str, all_)).encode()).hexdigest())
     return pulumi.Output.unsecret(known)

@@ -7,10 +7,13 @@ ask a `DataEngine`; none of them knows an engine by name. To add one, write a fo
 |---|---|
 | `links/database.py` | its value in `DatabaseEngine`, which configuration and connections carry |
 | `database/<engine>/engine.py` | a `DataEngine`: facts, formulas, image keys; pure, as checks ask it without Pulumi |
-| `database/<engine>/docker.py` | `build(name, args, parent)`: its containers, on the `Ground` of `database/docker.py` |
-| `database/<engine>/kubernetes.py` | `build(name, args, parent)`: the objects of an operator that exists |
+| `database/<engine>/docker.py` | `build(name, args, parent, logins)`: its containers, on the `Ground` of `docker.py` |
+| `database/<engine>/kubernetes.py` | `build(name, args, parent, logins)`: the objects of an operator that exists |
 | `database/engines.py` | one line: which `DataEngine` it is |
 | `database/__init__.py` | its `build` functions in `BUILDERS`, one for each platform in `DataEngine.platforms` |
+
+Applications log in by turns as two members of an owner (`database/roles.py`): `build` makes these roles, and the update
+reaches what uses the connection only after the active one has logged in.
 
 Arguments refuse an engine on a platform that it does not name. All `build` functions return a `DatabaseConnection` with
 the same fields filled in, so that consumers ask the link and never the engine. What else in the package lists engines

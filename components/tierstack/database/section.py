@@ -6,6 +6,7 @@ from tierstack.core.section import Drawing, Edge, ImageKey, Node, Section, Surro
 from tierstack.database import changes
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.engines import ENGINES
+from tierstack.database.roles import MONITOR, READ, login_of
 from tierstack.links import DatabaseArchive, DatabaseConnection, SecretRef, TrustedCA
 from tierstack.links.database import RETENTION_DAYS
 from tierstack.platform import PlatformKind
@@ -30,13 +31,17 @@ def _placeholder(args: DatabaseWithReplicasArgs) -> DatabaseConnection:
         direct_host="primary",
         direct_port=str(engine.server.port),
         database=args.database,
-        user=args.user,
+        user=login_of(args.user, args.password_generation),
         password=secret,
         network=network,
         direct_network=network,
         client_labels=labels,
         direct_client_labels=labels,
         transaction_pooling=engine.transaction_pooling,
+        read_user=READ,
+        read_password=secret,
+        monitor_user=MONITOR,
+        monitor_password=secret,
         backup_user="backup" if docker else None,
         backup_password=secret if docker else None,
         archive=None if docker else archive,

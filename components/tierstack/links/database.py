@@ -66,9 +66,15 @@ class DatabaseConnection:
     database: str
     """Name of the database."""
     user: str
-    """User of the application, who may change the database's tables too."""
+    """User of the application, who may change the database's tables too. Of a DatabaseWithReplicas: the login role of
+    its password generation."""
     password: SecretRef
     """Its password."""
+    read_host: pulumi.Input[str] | None = None
+    """Host of a pooler in front of the standbys, for statements that only read and may see the data of a moment ago.
+    None: reads go to `host`."""
+    read_port: pulumi.Input[str] | None = None
+    """Its port, as text. None: that of `host`."""
     network: pulumi.Input[str] | None = None
     """Docker: network in which the pooler answers."""
     direct_network: pulumi.Input[str] | None = None
@@ -82,6 +88,14 @@ class DatabaseConnection:
     transaction_pooling: bool = True
     """Whether a client holds a connection of the server only during a transaction. False: it holds one for as long as
     it is connected, so an application keeps none between requests."""
+    read_user: str | None = None
+    """User that may only read the owner's tables. None: there is no such user."""
+    read_password: SecretRef | None = None
+    """Its password."""
+    monitor_user: str | None = None
+    """User that sees statistics and settings, and no table. None: there is no such user."""
+    monitor_password: SecretRef | None = None
+    """Its password."""
     backup_user: str | None = None
     """Docker: user that backups connect as. None on Kubernetes, where the operator does it."""
     backup_password: SecretRef | None = None

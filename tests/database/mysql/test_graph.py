@@ -90,21 +90,16 @@ def test_only_verifiers_reach_the_server_and_nothing_the_proxy() -> None:
         assert "$A$005$" not in str(one.inputs)
 
 
-def test_another_password_restarts_the_server_and_leaves_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def labels() -> dict[str, str]:
-        return {
-            one.name: label["value"]
-            for one in made().of_type(":Container")
-            for label in one.inputs["labels"]
-            if label["label"] == "tierstack.dev/files"
-        }
+def test_another_password_is_taken_over_by_the_server_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed() -> dict[str, Any]:
+        recorder = made()
+        assert recorder.named("db-primary-accounts").inputs["command"][-1].endswith("</etc/tierstack/secrets/users.sql")
+        return {one: recorder.named(one).inputs for one in ("db-primary", "db-pooler", "db-primary-accounts")}
 
-    before = labels()
+    before = changed()
     monkeypatch.setitem(COMPUTED, "random:index/randomPassword:RandomPassword", lambda _: {"result": secret("new")})
-    after = labels()
-    assert before.keys() == {"db-primary", "db-pooler"}
-    assert before["db-primary"] != after["db-primary"]
-    assert before["db-pooler"] == after["db-pooler"]
+    after = changed()
+    assert [name for name in before if before[name] != after[name]] == ["db-primary-accounts"]
 
 
 def test_the_certificate_of_the_server_carries_the_name_of_the_proxy() -> None:
@@ -120,7 +115,7 @@ def test_the_certificate_of_the_server_carries_the_name_of_the_proxy() -> None:
 def test_the_connection_is_complete(tls: TLSMode) -> None:
     found = connection(database="shop", user="web", tls=tls)
     assert (found.engine, found.database, found.user, found.port, found.direct_port) == (
-        *("mysql", "shop", "web"),
+        *("mysql", "shop", "web_a"),
         *("3306", "3306"),
     )
     assert found.backup_user == "tierstack_backup"

@@ -15,13 +15,15 @@ from tierstack.database.login import command
 from tierstack.database.mysql import files, parameters, sizing, verifier
 from tierstack.database.mysql.engine import MYSQL, VERSIONS
 from tierstack.database.mysql.login import MYSQL_CLIENT
+from tierstack.database.roles import BACKUP, MONITOR, READ, Logins, logins
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import TLSMode
 
 pytestmark = pytest.mark.pure
 
 SIZE = TIERS[Tier.USERS_100K].database
-VERIFIERS = {user: f"verifier-of-{user}" for user in ("web", files.BACKUP_USER)}
+LOGINS = logins("web", 2, {})
+VERIFIERS = {user: f"verifier-of-{user}" for user in (*LOGINS.generations, BACKUP, READ, MONITOR)}
 
 
 def settings(text: str) -> dict[str, str]:
@@ -97,22 +99,37 @@ def test_verifier_has_the_form_that_the_server_takes() -> None:
 
 
 def test_the_password_of_a_user_reaches_no_file_of_the_server() -> None:
-    sql = files.users_sql("shop", "web", {user: verifier.verifier("plain", "s" * 20) for user in VERIFIERS})
+    sql = files.users_sql("shop", LOGINS, {user: verifier.verifier("plain", "s" * 20) for user in VERIFIERS})
     assert "plain" not in sql
-    assert sql.count("caching_sha2_password AS '$A$005$") == 4
+    assert sql.count("caching_sha2_password AS '$A$005$") == 10
 
 
 def test_users_have_what_they_need_and_no_more() -> None:
-    lines = files.users_sql("my_shop", "web", VERIFIERS).splitlines()
+    lines = files.users_sql("my_shop", LOGINS, VERIFIERS).splitlines()
     assert all(line.endswith(";") for line in lines)  # the server reads one statement from each line
     grants = [line for line in lines if line.startswith("GRANT")]
     assert not any("GRANT OPTION" in line or "SUPER" in line for line in grants)
     # In a grant an underscore stands for any character.
     assert "GRANT ALL ON `my\\_shop`.* TO 'web'@'%';" in grants
-    assert [line for line in grants if "'web'" in line] == ["GRANT ALL ON `my\\_shop`.* TO 'web'@'%';"]
+    of_logins = [line for line in grants if "'web" in line]
+    assert of_logins == [
+        "GRANT ALL ON `my\\_shop`.* TO 'web'@'%';",
+        "GRANT 'web'@'%' TO 'web_b'@'%';",
+        "GRANT 'web'@'%' TO 'web_a'@'%';",
+    ]
+    assert "ALTER USER 'web_a'@'%' DEFAULT ROLE 'web'@'%';" in lines
     assert "CREATE DATABASE IF NOT EXISTS `my_shop`;" in lines
     # Nobody without a password comes over the network.
     assert all("'@'localhost'" in line for line in lines if "auth_socket" in line)
+
+
+@pytest.mark.parametrize(("owner_logs_in", "locked"), [(True, "UNLOCK"), (False, "LOCK")])
+def test_the_owner_is_locked_unless_it_is_still_a_login(owner_logs_in: bool, locked: str) -> None:
+    known = Logins(owner="web", generation=1, owner_logs_in=owner_logs_in)
+    verifiers = {**VERIFIERS, **({"web": "its own"} if owner_logs_in else {})}
+    lines = files.users_sql("shop", known, verifiers).splitlines()
+    assert f"ALTER USER 'web'@'%' ACCOUNT {locked};" in lines
+    assert ("ALTER USER 'web'@'%' IDENTIFIED WITH caching_sha2_password AS 'its own';" in lines) is owner_logs_in
 
 
 def test_what_each_mode_demands() -> None:

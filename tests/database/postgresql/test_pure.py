@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierstack.core.tier import TIERS, DatabaseSize, Tier
-from tierstack.database.postgresql import files, parameters, scram, sizing
+from tierstack.database.postgresql import database_roles, files, parameters, scram, sizing
+from tierstack.database.roles import BACKUP, MONITOR, READ, logins
 from tierstack.platform.internal_ca import TLSMode
 
 SIZE = TIERS[Tier.USERS_100K].database
@@ -103,7 +104,7 @@ def test_the_superuser_has_no_way_in_over_the_network() -> None:
         if not line.startswith("#")
     ]
     assert rules[1] == ["host", "all", "postgres", "all", "reject"]
-    assert ["host", "shop", "web", "samenet", "scram-sha-256"] in rules
+    assert ["host", "shop", "+web", "samenet", "scram-sha-256"] in rules
     assert all(rule[-1] == "scram-sha-256" for rule in rules[2:])
 
 
@@ -119,7 +120,7 @@ def test_what_each_mode_demands() -> None:
         for mode in TLSMode
     }
     required, allowed, disabled = (texts[mode] for mode in (TLSMode.REQUIRE, TLSMode.ALLOW, TLSMode.DISABLE))
-    assert [line.split()[0] for line in required[0].splitlines()[1:]] == ["local", "host", *["hostssl"] * 4]
+    assert [line.split()[0] for line in required[0].splitlines()[1:]] == ["local", "host", *["hostssl"] * 6]
     assert required[0].replace("hostssl", "host") == allowed[0] == disabled[0]
     assert "client_tls_sslmode = require\n" in required[1]
     assert "client_tls_sslmode = allow\n" in allowed[1]
@@ -130,14 +131,40 @@ def test_what_each_mode_demands() -> None:
 
 
 def test_no_plain_password_reaches_the_primary() -> None:
-    verifiers = {role: scram.verifier("plain", b"salt") for role in ("web", files.BACKUP_ROLE, files.REPLICA_ROLE)}
-    sql = files.roles_sql("shop", "web", verifiers)
+    known = logins("web", 2, {})
+    roles = (*known.generations, BACKUP, READ, MONITOR, files.REPLICA_ROLE)
+    sql = files.roles_sql("shop", known, {role: scram.verifier("plain", b"salt") for role in roles})
     assert "plain" not in sql
-    assert sql.count("PASSWORD 'SCRAM-SHA-256$") == 3
-    assert '"web" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION' in sql
+    assert sql.count("PASSWORD 'SCRAM-SHA-256$") == 6
+    for role, rights in {"web": "NOLOGIN", "web_a": "LOGIN", "web_b": "LOGIN", READ: "LOGIN"}.items():
+        attributes = f'"{role}" {rights} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION PASSWORD '
+        assert attributes in sql
+    assert "NOREPLICATION PASSWORD NULL;" in sql
+    # Before anything that has a verifier in it.
+    assert sql.index("log_min_duration_statement = -1") < sql.index("track_activities = off") < sql.index("SCRAM")
 
 
-@pytest.mark.parametrize("script", [files.PRIMARY_SH, files.replica_sh(TLSMode.REQUIRE), files.POOLER_SH])
+def test_what_a_login_makes_belongs_to_the_owner() -> None:
+    verifiers = dict.fromkeys(("web_a", BACKUP, READ, MONITOR, files.REPLICA_ROLE), "v")
+    lines = files.roles_sql("shop", logins("web", 1, {}), verifiers).splitlines()
+    assert lines.index('GRANT "web" TO "web_a";') < lines.index("ALTER ROLE \"web_a\" SET role = 'web';")
+    # Default rights are those of the role that makes the table, and in the database that it is in.
+    begun = lines.index('\\connect "shop"')
+    assert lines[begun + 1] == "SET ROLE 'web';"
+    assert begun < lines.index(f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {READ};")
+
+
+def test_a_login_changes_its_own_setting_as_itself() -> None:
+    """On Kubernetes nobody else does: as the owner, which it becomes when it logs in, it has no right to."""
+    sql = database_roles.login_sql(logins("web", 4, {}))
+    own = "SET ROLE NONE;\nALTER ROLE \"web_b\" SET role = 'web';\nSET ROLE 'web';\n"
+    assert sql.startswith(own)
+    assert not database_roles.login_sql(logins("web", 0, {})).startswith("SET ROLE")
+
+
+@pytest.mark.parametrize(
+    "script", [files.PRIMARY_SH, files.ROLES_SH, files.replica_sh(TLSMode.REQUIRE), files.POOLER_SH]
+)
 def test_scripts_are_plain_shell(script: str) -> None:
     shell = shutil.which("dash") or "sh"
     done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True)

@@ -8,6 +8,7 @@ from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
 from tierstack.database.mysql import parameters, sizing
+from tierstack.database.roles import MONITOR
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import ca_path
 
@@ -15,8 +16,8 @@ VERSIONS = ("8.4", "9.7")
 """The releases with long-term support that are accepted. Only 9.7 was run."""
 SOCKET = "/tmp/mysqld.sock"
 """The server's socket, in memory of its own container: who comes through it is in that container."""
-SUPERUSER, READER, MONITOR = "root", "tierstack_read", "tierstack_monitor"
-"""Users that come through the socket only, and have no password."""
+SUPERUSER = "root"
+"""It comes through the socket only, and has no password. The users that read and monitor come through it, too."""
 HEALTH_PORT = 8404
 """Where the proxy answers whether it runs, on its own loopback address: beside the clients and their limit."""
 

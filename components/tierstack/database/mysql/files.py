@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import SECRETS
 from tierstack.database.mysql import sizing
-from tierstack.database.mysql.engine import HEALTH_PORT, MONITOR, MYSQL, READER, SOCKET, SUPERUSER, local
+from tierstack.database.mysql.engine import HEALTH_PORT, MYSQL, SOCKET, SUPERUSER, local
+from tierstack.database.roles import BACKUP, MONITOR, READ, Logins
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 
 CONFIG = MYSQL.server.directory
@@ -24,7 +25,6 @@ TEMPORARY = f"{MYSQL.data_directory}/tmp"
 SLOW_LOG, SLOW_LOG_MB = f"{TEMPORARY}/slow.log", 16
 """Slow statements go to the container's output from a file, because the server logs to nothing else. Emptied when it is
 larger."""
-BACKUP_USER = "tierstack_backup"
 _SERVER_USER = "mysql"
 """What the image calls user 999, by which the socket knows who comes from the server's own container."""
 
@@ -73,29 +73,46 @@ _BACKUP = "RELOAD, PROCESS, REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN,
 "mysqlbinlog")."""
 
 
-def users_sql(database: str, user: str, verifiers: Mapping[str, str]) -> str:
+def users_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> str:
     """The database and all users, as they should be. The server runs it at each start before it takes connections
-    (`init_file`), so each statement is safe to repeat, and stands on a line of its own."""
+    (`init_file`), so each statement is safe to repeat, and stands on a line of its own. It is run while clients are
+    connected, too, so none of them is refused in between. `verifiers`: of every user that logs in over the network.
+    """
     # In a grant an underscore would stand for any character.
     tables = "`{}`.*".format(database.replace("_", "\\_"))
+    owner = f"'{logins.owner}'@'%'"
     lines = [
         f"CREATE DATABASE IF NOT EXISTS `{database}`;",
         f"ALTER USER '{SUPERUSER}'@'localhost' IDENTIFIED WITH auth_socket AS '{_SERVER_USER}';",
     ]
-    for name in (READER, MONITOR):
+    for name in (READ, MONITOR):
         lines += _known(f"'{name}'@'localhost'", f"auth_socket AS '{_SERVER_USER}'")
-    for name in (user, BACKUP_USER):
-        lines += _known(f"'{name}'@'%'", f"caching_sha2_password AS '{verifiers[name]}'")
+    for name, known in verifiers.items():
+        lines += _known(f"'{name}'@'%'", f"caching_sha2_password AS '{known}'")
+    # A role is an account that is locked (manual, "CREATE ROLE").
     lines += [
+        f"CREATE ROLE IF NOT EXISTS {owner};",
+        f"ALTER USER {owner} ACCOUNT {'UNLOCK' if logins.owner_logs_in else 'LOCK'};",
         # All but to hand it on: migrations are the application's.
-        f"GRANT ALL ON {tables} TO '{user}'@'%';",
-        f"GRANT SELECT, SHOW VIEW ON {tables} TO '{READER}'@'localhost';",
-        f"GRANT PROCESS, REPLICATION CLIENT ON *.* TO '{MONITOR}'@'localhost';",
-        f"GRANT SELECT ON `performance_schema`.* TO '{MONITOR}'@'localhost';",
-        f"GRANT {_BACKUP} ON *.* TO '{BACKUP_USER}'@'%';",
-        f"GRANT SELECT, SHOW VIEW, LOCK TABLES, EVENT, TRIGGER ON {tables} TO '{BACKUP_USER}'@'%';",
+        f"GRANT ALL ON {tables} TO {owner};",
+    ]
+    for name in logins.generations:
+        lines += [f"GRANT {owner} TO '{name}'@'%';", f"ALTER USER '{name}'@'%' DEFAULT ROLE {owner};"]
+    for host in ("localhost", "%"):
+        lines += [
+            f"GRANT SELECT, SHOW VIEW ON {tables} TO '{READ}'@'{host}';",
+            f"GRANT PROCESS, REPLICATION CLIENT ON *.* TO '{MONITOR}'@'{host}';",
+            f"GRANT SELECT ON `performance_schema`.* TO '{MONITOR}'@'{host}';",
+        ]
+    lines += [
+        f"GRANT {_BACKUP} ON *.* TO '{BACKUP}'@'%';",
+        f"GRANT SELECT, SHOW VIEW, LOCK TABLES, EVENT, TRIGGER ON {tables} TO '{BACKUP}'@'%';",
     ]
     return "\n".join([*lines, ""])
+
+
+USERS_SH = f"{' '.join(local('mysql', SUPERUSER))} <{SECRETS}/users.sql"
+"""Command that applies `users_sql` to the running server."""
 
 
 def _known(account: str, by: str) -> list[str]:

@@ -11,40 +11,44 @@ from tierstack.database.login import command
 from tierstack.database.postgresql import files
 from tierstack.database.postgresql.login import PSQL
 from tierstack.database.postgresql.scram import salt_of, verifier
+from tierstack.database.roles import Logins
 from tierstack.links import DatabaseConnection
 
 
-def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
+def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource, logins: Logins) -> DatabaseConnection:
     """Everything of the database on the host of `args.platform`."""
-    return _PostgreSQL(Ground(name, args, parent)).connection()
+    return _PostgreSQL(Ground(name, args, parent), logins).connection()
 
 
 class _PostgreSQL:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, logins: Logins) -> None:
         self.ground, self.args, self.engine = ground, ground.args, ground.engine
-        self.passwords = {
-            self.args.user: ground.password(),
-            files.BACKUP_ROLE: ground.password("backup"),
-            files.REPLICA_ROLE: ground.password("replica"),
-        }
+        self.accounts = ground.accounts(logins)
+        self.passwords = {**self.accounts.passwords, files.REPLICA_ROLE: ground.password("replica")}
+        self.valid = [*self.accounts.valid, files.REPLICA_ROLE]
         opts = pulumi.ResourceOptions(parent=ground.parent)
         salt = random.RandomBytes(f"{ground.name}-salt", length=16, opts=opts)
         self.verifiers = {role: self._verifier(role, salt.base64) for role in self.passwords}
 
     def connection(self) -> DatabaseConnection:
-        config = self._configuration()
-        primary = self._primary(config)
+        config, secrets = self._configuration(), self._roles()
+        primary = self.ground.primary(
+            ["sh", f"{files.CONFIG}/primary.sh"], config, secrets, start_seconds=RECOVERY_SECONDS
+        )
         replicas = self._replicas(config, primary)
-        pooler = self._pooler(primary)
-        user, database = self.args.user, self.args.database
+        pooler, pooler_files = self._pooler(primary)
+        # The pooler lets in whom the server knows.
+        known = self.ground.reread("primary", ["sh", f"{files.CONFIG}/roles.sh"], secrets, [primary])
+        admitted = self.ground.reread("pooler", self.engine.pooler.reload or (), pooler_files, [known, pooler])
+        user, database = self.accounts.logins.active, self.args.database
         target = f"host={self.ground.pooler_host} port={self.engine.pooler.port} dbname={database} user={user}"
         # As long as the pooler lets a client wait for a server (query_wait_timeout).
         target += f" connect_timeout=30 {files.verifying(self.args.tls)} passfile={SECRETS}/pgpass"
         asked = [self.ground.host.name(f"{self.ground.name}-{part}") for part in ("pooler", "primary")]
         proof = command(PSQL, target, asked, LOGIN_SECONDS)
-        secrets = self._pgpass("check-secrets", user)
+        check = self._pgpass("check-secrets", user)
         servers = [primary, *replicas]
-        return self.ground.connection(servers, pooler, proof, secrets, self.passwords, files.BACKUP_ROLE)
+        return self.ground.connection(servers, pooler, proof, check, self.accounts, [known, admitted])
 
     def _verifier(self, role: str, salt: pulumi.Output[str]) -> pulumi.Output[str]:
         known = pulumi.Output.all(self.passwords[role], salt)
@@ -61,17 +65,16 @@ class _PostgreSQL:
             "pg_hba.conf": files.pg_hba_conf(args.database, args.user, args.tls),
             "pg_ident.conf": files.PG_IDENT_CONF,
             "primary.sh": files.PRIMARY_SH,
+            "roles.sh": files.ROLES_SH,
             "replica.sh": files.replica_sh(args.tls),
         }
         return self.ground.files("config", texts, self.engine.server.owner)
 
-    def _primary(self, config: Files) -> docker.Container:
-        database, user = self.args.database, self.args.user
-        roles = pulumi.Output.all(**self.verifiers).apply(lambda known: files.roles_sql(database, user, known))
-        secrets = self.ground.files("secrets", {"roles.sql": roles}, self.engine.server.owner)
-        return self.ground.primary(
-            ["sh", f"{files.CONFIG}/primary.sh"], config, secrets, start_seconds=RECOVERY_SECONDS
-        )
+    def _roles(self) -> Files:
+        database, logins = self.args.database, self.accounts.logins
+        valid = {role: self.verifiers[role] for role in self.valid}
+        roles = pulumi.Output.all(**valid).apply(lambda known: files.roles_sql(database, logins, known))
+        return self.ground.files("secrets", {"roles.sql": roles}, self.engine.server.owner)
 
     def _replicas(self, config: Files, primary: docker.Container) -> list[docker.Container]:
         if self.ground.size.replicas == 0:
@@ -83,10 +86,16 @@ class _PostgreSQL:
             for number in range(1, self.ground.size.replicas + 1)
         ]
 
-    def _pooler(self, primary: docker.Container) -> docker.Container:
-        user = self.args.user
+    def _pooler(self, primary: docker.Container) -> tuple[docker.Container, Files]:
         ini = files.pgbouncer_ini(self.args.database, self.ground.direct_host, self.ground.size, self.args.tls)
-        users = self.verifiers[user].apply(lambda known: files.userlist(user, known))
-        texts = {"pgbouncer.ini": ini, "userlist.txt": users}
+        texts = {"pgbouncer.ini": ini, "userlist.txt": self._userlist(self.accounts.of_clients)}
         config = self.ground.files("pooler-files", texts, self.engine.pooler.owner)
-        return self.ground.pooler(["sh", "-c", files.POOLER_SH], config, primary)
+        # The list of users is read again. In the label of the container stands what it was before there were login
+        # roles, so that an upgrade does not replace the pooler under its clients.
+        read_at_start = {**texts, "userlist.txt": self._userlist([self.accounts.logins.owner])}
+        start = ["sh", "-c", files.POOLER_SH]
+        return self.ground.pooler(start, config, primary, read_at_start), config
+
+    def _userlist(self, users: list[str]) -> pulumi.Output[str]:
+        known = pulumi.Output.all(**{user: self.verifiers[user] for user in users})
+        return known.apply(lambda verifiers: files.userlist(verifiers))

@@ -9,6 +9,8 @@ from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import SECRETS
 from tierstack.database.postgresql import sizing
 from tierstack.database.postgresql.engine import POSTGRESQL
+from tierstack.database.postgresql.grants import grants_sql
+from tierstack.database.roles import BACKUP, MONITOR, READ, Logins
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 
 CONFIG = POSTGRESQL.server.directory
@@ -17,8 +19,7 @@ POOLER = POSTGRESQL.pooler.directory
 """Where the pooler finds its configuration and the verifiers of its users."""
 DATA = f"{POSTGRESQL.data_directory}/pgdata"
 """The server's files: one directory below the volume's root, so that an interrupted start can begin afresh."""
-BACKUP_ROLE = "tierstack_backup"
-"""Role of backups: replication, and what Barman's manual asks for ("PostgreSQL connection")."""
+_APPLIED = f"{DATA}/tierstack-roles.sql"
 REPLICA_ROLE = "tierstack_replica"
 """Role that standbys stream as."""
 
@@ -51,16 +52,21 @@ def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSM
     return "".join(f"{name} = '{_quoted(value)}'\n" for name, value in sorted(settings.items()))
 
 
-def pg_hba_conf(database: str, user: str, tls: TLSMode) -> str:
-    """Who may connect, and from where: `samenet` is the internal network, the only one that a server is in."""
+def pg_hba_conf(database: str, owner: str, tls: TLSMode) -> str:
+    """Who may connect, and from where: `samenet` is the internal network, the only one that a server is in.
+
+    `+owner` is every login that is a member of the owner, so that none of them needs another file.
+    """
     host = "hostssl" if tls is TLSMode.REQUIRE else "host"
     return f"""\
 # The superuser has no password and comes through the socket, which only the server's own container has.
 local  all          postgres         peer map=server
 host   all          postgres         all      reject
-{host}   {database}  {user}  samenet  scram-sha-256
-{host}   postgres     {BACKUP_ROLE}    samenet  scram-sha-256
-{host}   replication  {BACKUP_ROLE}    samenet  scram-sha-256
+{host}   {database}  +{owner}  samenet  scram-sha-256
+{host}   {database}  {READ}     samenet  scram-sha-256
+{host}   {database}  {MONITOR}  samenet  scram-sha-256
+{host}   postgres     {BACKUP}    samenet  scram-sha-256
+{host}   replication  {BACKUP}    samenet  scram-sha-256
 {host}   replication  {REPLICA_ROLE}   samenet  scram-sha-256
 """
 
@@ -69,17 +75,33 @@ PG_IDENT_CONF = "server /^.* postgres\n"
 """The only user of the server's container is the superuser, whatever the image calls it."""
 
 
-def roles_sql(database: str, user: str, verifiers: Mapping[str, str]) -> str:
-    """Roles, their passwords and the database, as they should be; safe to repeat."""
-    roles = {user: "NOREPLICATION", BACKUP_ROLE: "REPLICATION", REPLICA_ROLE: "REPLICATION"}
-    lines = ["SET log_statement = 'none';", "SET log_min_error_statement = 'panic';"]
-    for role, replication in roles.items():
+def roles_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> str:
+    """Roles, their passwords and the database, as they should be; safe to repeat, also while clients are connected.
+
+    `verifiers`: of every role that logs in. No statement of them is logged, nor shown to who watches sessions.
+    """
+    owner = logins.owner
+    replicating = (BACKUP, REPLICA_ROLE)
+    lines = [
+        *("SET log_statement = 'none';", "SET log_min_error_statement = 'panic';"),
+        *(
+            "SET log_min_duration_statement = -1;",
+            "SET track_activities = off;",
+            "SET client_min_messages = 'warning';",
+        ),
+    ]
+    for role in dict.fromkeys((owner, *verifiers)):
         missing = f"WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"
+        login = "LOGIN" if role in verifiers else "NOLOGIN"
+        password = f"'{verifiers[role]}'" if role in verifiers else "NULL"
         lines += [
             f"SELECT 'CREATE ROLE \"{role}\"' {missing} \\gexec",
-            f'ALTER ROLE "{role}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS {replication} '
-            f"PASSWORD '{verifiers[role]}';",
+            f'ALTER ROLE "{role}" {login} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS '
+            f"{'REPLICATION' if role in replicating else 'NOREPLICATION'} PASSWORD {password};",
         ]
+    for role in logins.generations:
+        # What a login creates belongs to the owner, and so to the other login too.
+        lines += [f'GRANT "{owner}" TO "{role}";', f"ALTER ROLE \"{role}\" SET role = '{owner}';"]
     missing = f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}')"
     functions = (
         "pg_backup_start(text, boolean)",
@@ -88,14 +110,28 @@ def roles_sql(database: str, user: str, verifiers: Mapping[str, str]) -> str:
         "pg_create_restore_point(text)",
     )
     lines += [
-        f'SELECT \'CREATE DATABASE "{database}" OWNER "{user}"\' {missing} \\gexec',
-        f'ALTER DATABASE "{database}" OWNER TO "{user}";',
+        f'SELECT \'CREATE DATABASE "{database}" OWNER "{owner}"\' {missing} \\gexec',
+        f'ALTER DATABASE "{database}" OWNER TO "{owner}";',
         f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;',
-        f"GRANT pg_read_all_settings, pg_read_all_stats, pg_checkpoint TO {BACKUP_ROLE};",
-        *(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {BACKUP_ROLE};" for function in functions),
+        f'GRANT CONNECT ON DATABASE "{database}" TO {READ}, {MONITOR};',
+        f"GRANT pg_monitor TO {MONITOR};",
+        f"GRANT pg_read_all_settings, pg_read_all_stats, pg_checkpoint TO {BACKUP};",
+        *(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {BACKUP};" for function in functions),
+        f'\\connect "{database}"',
+        f"SET ROLE '{owner}';",
     ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, grants_sql(owner)])
 
+
+ROLES_SH = f"""\
+# Brings roles and passwords of the running server up to date. What was applied is kept beside the data.
+set -eu
+umask 077
+psql -h /tmp -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 -f {SECRETS}/roles.sql
+cp {SECRETS}/roles.sql {_APPLIED}.new
+mv -f {_APPLIED}.new {_APPLIED}
+"""
+"""Script that applies `roles_sql`: at the start of the primary, and in its container while it runs."""
 
 PRIMARY_SH = f"""\
 # Starts the primary: makes the cluster if there is none, brings roles and passwords up to date, then serves.
@@ -114,14 +150,11 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums
     mv "$PGDATA.new" "$PGDATA"
 fi
-# What was applied last is kept beside the data: an ordinary start, or one after a crash, starts the server only once.
-applied="$PGDATA/tierstack-roles.sql"
-if [ ! -e "$applied" ] || [ "$(cat "$applied")" != "$(cat {SECRETS}/roles.sql)" ]; then
+# An ordinary start, or one after a crash, finds them up to date and starts the server only once.
+if [ ! -e {_APPLIED} ] || [ "$(cat {_APPLIED})" != "$(cat {SECRETS}/roles.sql)" ]; then
     pg_ctl -D "$PGDATA" -w -t 3600 start -o "-c config_file={CONFIG}/postgresql.conf -c listen_addresses=''"
-    psql -h /tmp -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 -f {SECRETS}/roles.sql
+    sh {CONFIG}/roles.sh
     pg_ctl -D "$PGDATA" -w -t 3600 -m fast stop
-    cp {SECRETS}/roles.sql "$applied.new"
-    mv -f "$applied.new" "$applied"
 fi
 exec postgres -c config_file={CONFIG}/postgresql.conf
 """
@@ -195,9 +228,9 @@ def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSM
     return "\n".join(["[databases]", server, "", "[pgbouncer]", *lines, ""])
 
 
-def userlist(user: str, verifier: str) -> str:
+def userlist(verifiers: Mapping[str, str]) -> str:
     """userlist.txt of the pooler."""
-    return f'"{user}" "{verifier}"\n'
+    return "".join(f'"{role}" "{verifier}"\n' for role, verifier in verifiers.items())
 
 
 def pgpass(passwords: Mapping[str, str]) -> str:

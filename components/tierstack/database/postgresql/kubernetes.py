@@ -1,31 +1,34 @@
 """PostgreSQL on Kubernetes: a CloudNativePG Cluster and its Pooler, and who may reach them.
 
 Field names are those of CloudNativePG 1.30. The operator makes the pods, their disruption budget and the Services
-`<name>-rw` (the primary), `<name>-ro` (standbys) and `<name>-pooler`.
+`<name>-rw` (the primary), `<name>-ro` (standbys), `<name>-pooler` and `<name>-pooler-ro`.
 
 The operator keeps a CA for each Cluster, renews its certificates, and lets servers and poolers read them again; between
 pooler and server, and between servers, it demands TLS by itself. Here clients are made to verify it.
 """
+
+from collections.abc import Mapping
 
 import pulumi
 
 from tierstack.core.tier import poolers_in_rollout
 from tierstack.database.args import DatabaseWithReplicasArgs
 from tierstack.database.kubernetes import client_labels, direct_client_labels
-from tierstack.database.postgresql import barman, sizing
+from tierstack.database.postgresql import barman, database_roles, sizing
+from tierstack.database.postgresql.cnpg import POSTGRESQL_API, cluster_labels, pooler_labels, server_labels
 from tierstack.database.postgresql.engine import POSTGRESQL
-from tierstack.links import DatabaseArchive, DatabaseConnection, ObjectStore, TrustedCA
+from tierstack.database.roles import MONITOR, READ, Logins
+from tierstack.links import DatabaseArchive, DatabaseConnection, ObjectStore, SecretRef, TrustedCA
 from tierstack.platform.internal_ca import TLSMode
 from tierstack.platform.kubernetes import network, workload
 from tierstack.platform.kubernetes.budget import disruption_budget
-from tierstack.platform.kubernetes.cluster import cluster
+from tierstack.platform.kubernetes.cluster import Cluster, cluster
 from tierstack.platform.kubernetes.gitops import Step
 from tierstack.platform.kubernetes.manifest import BACKGROUND_DELETION, WAIT_READY, Manifest, manifest
 from tierstack.platform.kubernetes.placement import NODE, ZONE, spread
 from tierstack.platform.kubernetes.plan import Planned
 from tierstack.platform.kubernetes.quantities import gibibytes, resources
 
-_POSTGRESQL = "postgresql.cnpg.io/v1"
 _PORT = POSTGRESQL.server.port
 _STATUS_PORT = 8000
 """Port of the instance manager, which the operator and the other instances ask."""
@@ -36,19 +39,9 @@ QUORUM_FROM = 3
 """Instances from which a commit waits for a standby: with two, the loss of either would stop all writes."""
 
 
-def _cluster_labels(name: str) -> dict[str, str]:
-    """Labels of all pods of the Cluster: its servers, its poolers and the operator's jobs."""
-    return {"cnpg.io/cluster": name}
-
-
-def _server_labels(name: str) -> dict[str, str]:
-    """Labels of its servers alone."""
-    return {**_cluster_labels(name), "cnpg.io/podRole": "instance"}
-
-
-def _pooler_labels(name: str) -> dict[str, str]:
-    """Labels of its poolers alone."""
-    return {"cnpg.io/poolerName": f"{name}-pooler"}
+def poolers(name: str, args: DatabaseWithReplicasArgs) -> dict[str, str]:
+    """The Poolers by name, each with the servers that it leads to, as CloudNativePG calls them."""
+    return {f"{name}-pooler": "rw", **({f"{name}-pooler-ro": "ro"} if args.read_poolers else {})}
 
 
 def _cluster(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
@@ -95,16 +88,16 @@ def _cluster(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str
             "podAntiAffinityType": "required",
             "topologyKey": NODE,
         },
-        "topologySpreadConstraints": spread(_server_labels(name), [ZONE]),
+        "topologySpreadConstraints": spread(server_labels(name), [ZONE]),
     }
     if args.tls is not TLSMode.DISABLE:
         # The poolers show the servers' certificate, which must have their name too.
-        pooler = f"{name}-pooler"
-        hosts = [pooler, f"{pooler}.{args.platform.name}", f"{pooler}.{args.platform.name}.svc"]
+        space = args.platform.name
+        hosts = [host for one in poolers(name, args) for host in (one, f"{one}.{space}", f"{one}.{space}.svc")]
         spec["certificates"] = {"serverAltDNSNames": hosts}
     if args.archive is not None:
         spec["plugins"] = [barman.plugin(name, args.archive)]
-    return manifest(_POSTGRESQL, "Cluster", name, spec, annotations=WAIT_READY)
+    return manifest(POSTGRESQL_API, "Cluster", name, spec, annotations=WAIT_READY)
 
 
 def _origin(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> Manifest:
@@ -125,9 +118,10 @@ def _origin(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]
     return {"bootstrap": {"initdb": {**application, **settings}}}
 
 
-def _pooler(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
-    """The Pooler. Its cluster is immutable, and never changes."""
+def _pooler(name: str, args: DatabaseWithReplicasArgs, pooler: str, kind: str) -> Manifest:
+    """A Pooler. Its cluster is immutable, and never changes. `kind`: see `poolers`."""
     size = args.size()
+    instances = size.poolers if kind == "rw" else args.read_poolers
     # The operator's defaults are `prefer` for clients and `verify-ca` for servers.
     verified = {} if args.tls is TLSMode.DISABLE else {"server_tls_sslmode": "verify-full"}
     demanded = {"client_tls_sslmode": "require"} if args.tls is TLSMode.REQUIRE else {}
@@ -139,63 +133,72 @@ def _pooler(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
         container["image"] = args.pooler_image
     spec: Manifest = {
         "cluster": {"name": name},
-        "instances": size.poolers,
-        "type": "rw",
+        "instances": instances,
+        "type": kind,
         "pgbouncer": {"poolMode": "transaction", "parameters": parameters},
-        "deploymentStrategy": _rollout(size.poolers),
+        "deploymentStrategy": _rollout(instances),
         "template": {
             "spec": {
                 "containers": [container],
-                "topologySpreadConstraints": spread(_pooler_labels(name), [NODE, ZONE]),
+                "topologySpreadConstraints": spread(pooler_labels(pooler), [NODE, ZONE]),
             },
         },
     }
     # The operator makes the Deployment anew for as long as the Pooler exists, and a foreground deletion keeps the
     # Pooler for as long as the Deployment exists: it would never end.
-    return manifest(_POSTGRESQL, "Pooler", f"{name}-pooler", spec, annotations=BACKGROUND_DELETION)
+    return manifest(POSTGRESQL_API, "Pooler", pooler, spec, annotations=BACKGROUND_DELETION)
 
 
-def _pooler_policy(name: str) -> Manifest:
-    """Only pods with the client labels reach the pooler."""
+def _pooler_policy(name: str, pooler: str) -> Manifest:
+    """Only pods with the client labels reach a pooler."""
     rules = [network.ingress([network.pods(client_labels(name))], _PORT)]
-    return network.policy(f"{name}-pooler", _pooler_labels(name), ingress=rules)
+    return network.policy(pooler, pooler_labels(pooler), ingress=rules)
 
 
-def _server_policy(name: str, operator_namespace: str) -> Manifest:
-    """Only the pooler, the operator, the servers themselves and pods with the direct labels reach a server."""
-    own, operator = network.pods(_cluster_labels(name)), network.namespace(operator_namespace)
-    clients = [own, network.pods(_pooler_labels(name)), network.pods(direct_client_labels(name)), operator]
+def _server_policy(name: str, args: DatabaseWithReplicasArgs) -> Manifest:
+    """Only the poolers, the operator, the servers themselves and pods with the direct labels reach a server."""
+    own, operator = network.pods(cluster_labels(name)), network.namespace(args.namespace_of_operator)
+    pooled = [network.pods(pooler_labels(one)) for one in poolers(name, args)]
+    clients = [own, *pooled, network.pods(direct_client_labels(name)), operator]
     rules = [network.ingress(clients, _PORT), network.ingress([own, operator], _STATUS_PORT)]
-    return network.policy(f"{name}-server", _server_labels(name), ingress=rules)
+    return network.policy(f"{name}-server", server_labels(name), ingress=rules)
 
 
 def _egress_policy(name: str) -> Manifest:
     """Servers, poolers and the operator's jobs reach each other, DNS and the API server, which all of them ask."""
-    own = network.egress([network.pods(_cluster_labels(name))], _PORT, _STATUS_PORT)
+    own = network.egress([network.pods(cluster_labels(name))], _PORT, _STATUS_PORT)
     rules = [own, network.DNS, network.API_SERVER]
-    return network.policy(f"{name}-egress", _cluster_labels(name), egress=rules)
+    return network.policy(f"{name}-egress", cluster_labels(name), egress=rules)
 
 
-def plan(name: str, args: DatabaseWithReplicasArgs, secret: pulumi.Input[str]) -> list[Planned]:
-    """Everything, in order: who may reach it and where it archives, its servers, and the pooler once they are ready."""
+def plan(
+    name: str, args: DatabaseWithReplicasArgs, logins: Logins, secrets: Mapping[str, pulumi.Input[str]]
+) -> list[Planned]:
+    """Everything, in order: who may reach it and where it archives, its servers, and what needs them: roles, poolers.
+    `secrets`: the names of the Secrets with the passwords, by role."""
     before = _before(name, args)
     admitted = tuple(one.name for one in before)
-    budget = disruption_budget(f"{name}-pooler", _pooler_labels(name))
     minutes = max(20, args.restore.wait_minutes) if args.restore else 20
-    return [
+    found = [
         *before,
-        Planned(name, _cluster(name, args, secret), admitted, data=True, timeout=f"{minutes}m"),
-        Planned(f"{name}-pooler", _pooler(name, args), (name,)),
-        Planned(f"{name}-pooler-budget", budget),
+        Planned(name, _cluster(name, args, secrets[logins.owner]), admitted, data=True, timeout=f"{minutes}m"),
+        *database_roles.plan(name, args, logins, secrets),
     ]
+    for pooler, kind in poolers(name, args).items():
+        budget = disruption_budget(pooler, pooler_labels(pooler))
+        found += [
+            Planned(pooler, _pooler(name, args, pooler, kind), (name,)),
+            Planned(f"{pooler}-budget", budget),
+        ]
+    return found
 
 
 def _before(name: str, args: DatabaseWithReplicasArgs) -> list[Planned]:
     """What the first server needs from its first second."""
     closed, archive = args.platform.default_deny, args.archive
     found = [
-        Planned(f"{name}-server-policy", _server_policy(name, args.namespace_of_operator)),
-        Planned(f"{name}-pooler-policy", _pooler_policy(name)),
+        Planned(f"{name}-server-policy", _server_policy(name, args)),
+        *(Planned(f"{one}-policy", _pooler_policy(name, one)) for one in poolers(name, args)),
     ]
     if closed:
         found.append(Planned(f"{name}-egress-policy", _egress_policy(name)))
@@ -208,7 +211,7 @@ def _before(name: str, args: DatabaseWithReplicasArgs) -> list[Planned]:
         found.append(Planned(object_name, barman.source_store(object_name, one, archive, args.size().replicas)))
     ports = [one.port for one in [*([archive.store] if archive else []), *read.values()]]
     if ports and closed:
-        policy = barman.bucket_policy(name, ports, _cluster_labels(name))
+        policy = barman.bucket_policy(name, ports, cluster_labels(name))
         found.append(Planned(f"{name}-bucket-policy", policy))
     return found
 
@@ -223,25 +226,32 @@ def _read_stores(name: str, args: DatabaseWithReplicasArgs) -> dict[str, ObjectS
     return found
 
 
-def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) -> DatabaseConnection:
+def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource, logins: Logins) -> DatabaseConnection:
     """Everything of the database in the namespace of `args.platform`."""
     on = cluster(args.platform, parent)
-    password = on.generated_secret(
-        f"{name}-app", parent, fixed={"username": args.user}, secret_type="kubernetes.io/basic-auth"
-    )
-    made = on.apply(parent, plan(name, args, password.secret_name or ""), step=Step.DATA)
+    passwords = _passwords(name, on, parent, logins)
+    secrets = {role: one.secret_name or "" for role, one in passwords.items()}
+    made = on.apply(parent, plan(name, args, logins, secrets), step=Step.DATA)
     verified = args.tls is not TLSMode.DISABLE
+    pooled = [made[one].urn for one in poolers(name, args)]
+    # Names that are known once the objects are there and the login works, so that what uses them waits for that.
+    ready = pulumi.Output.all(made[name].urn, made[database_roles.job_name(name)].urn)
     return DatabaseConnection(
         engine=args.engine.value,
         environment=args.data_engine.client_environment(verified=verified),
-        # Names that are known once the object is there, so that what uses them waits for it.
-        host=made[f"{name}-pooler"].urn.apply(lambda _: f"{name}-pooler"),
+        host=pulumi.Output.all(ready, *pooled).apply(lambda _: f"{name}-pooler"),
         port=str(_PORT),
-        direct_host=made[name].urn.apply(lambda _: f"{name}-rw"),
+        direct_host=ready.apply(lambda _: f"{name}-rw"),
         direct_port=str(_PORT),
         database=args.database,
-        user=args.user,
-        password=password,
+        user=logins.active,
+        password=passwords[logins.active],
+        read_host=pulumi.Output.all(ready, *pooled).apply(lambda _: f"{name}-pooler-ro") if args.read_poolers else None,
+        read_port=str(_PORT) if args.read_poolers else None,
+        read_user=READ,
+        read_password=passwords[READ],
+        monitor_user=MONITOR,
+        monitor_password=passwords[MONITOR],
         client_labels=client_labels(name),
         direct_client_labels=direct_client_labels(name),
         archive=_archive(name, args),
@@ -251,6 +261,19 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource) ->
         # Beside the key, which is not mounted. The operator makes it; pods wait for it.
         ca=TrustedCA(secret_name=f"{name}-ca") if verified else None,
     )
+
+
+def _passwords(name: str, on: Cluster, parent: pulumi.Resource, logins: Logins) -> dict[str, SecretRef]:
+    """The Secret of each role. That of the owner is the operator's, which demands one; nobody is given it."""
+    names = {role: database_roles.secret_name(name, generation) for role, generation in logins.generations.items()}
+    kept = {logins.owner: f"{name}-app", READ: f"{name}-read", MONITOR: f"{name}-monitor"}
+    kind = "kubernetes.io/basic-auth"
+    return {
+        role: on.generated_secret(
+            secret, parent, fixed={"username": role}, secret_type=kind, outlives_file=role == logins.owner
+        )
+        for role, secret in (kept | names).items()
+    }
 
 
 def _archive(name: str, args: DatabaseWithReplicasArgs) -> DatabaseArchive | None:

@@ -285,11 +285,13 @@ class Cluster:
         length: int = 32,
         fixed: Mapping[str, str] | None = None,
         secret_type: str = "Opaque",
+        outlives_file: bool = True,
     ) -> SecretRef:
         """A Secret `name` with a random value under `key`, beside the `fixed` ones, which are no secrets.
 
         Applied: the value is a secret of the engine's state. Rendered: External Secrets generates it in the cluster,
-        once, and it never leaves (a rendered Secret would be plaintext).
+        once, and it never leaves (a rendered Secret would be plaintext). `outlives_file`: GitOps tools keep it when
+        its file goes. False: for a value that nothing needs then.
         """
         fixed = dict(fixed or {})
         if not self.platform.renders:
@@ -298,10 +300,10 @@ class Cluster:
             )
             secret = self._secret(name, parent, {**fixed, key: password.result}, secret_type)
             return SecretRef(secret_name=_name_of(secret, name), key=key, revision=revision_of({key: password.result}))
-        generator = self.object(f"{name}-generator", parent, secrets.generator(name, length), data=True)
+        generator = self.object(f"{name}-generator", parent, secrets.generator(name, length), data=outlives_file)
         # Both hold the password: without them the Secret goes, and another password comes.
         made_there = secrets.generated(name, key, fixed, secret_type)
-        self.object(name, parent, made_there, data=True, depends_on=[generator])
+        self.object(name, parent, made_there, data=outlives_file, depends_on=[generator])
         return SecretRef(secret_name=name, key=key)
 
     def given_secret(
