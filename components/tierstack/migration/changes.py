@@ -173,8 +173,8 @@ class Constraint(Change):
     name: str = ""
     valid: bool = True
     """False: NOT VALID."""
-    index: bool = False
-    """Whether an index that exists is used."""
+    index: str = ""
+    """The index that exists and is used. Empty: none."""
     columns: tuple[str, ...] = ()
     references: str = ""
     not_null: str = ""
@@ -250,6 +250,13 @@ class UpdateAll(Change):
 
     assigned: str = ""
     where: Filter = Filter()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attach(Change):
+    """PostgreSQL: a table that becomes a partition of `parent`."""
+
+    parent: str
 
 
 @dataclass(frozen=True, kw_only=True)

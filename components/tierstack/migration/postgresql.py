@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tierstack.migration import postgresql_objects as objects
 from tierstack.migration.changes import (
     AddColumn,
+    Attach,
     Change,
     ChangeColumn,
     Column,
@@ -83,12 +84,7 @@ def _action(cursor: Cursor, table: str) -> Change:
     if cursor.take("attach", "partition"):
         part = cursor.name()
         cursor.skip()
-        return Lock(
-            table=part,
-            what="ATTACH PARTITION reads the whole of the partition under ACCESS EXCLUSIVE",
-            remedy="add a CHECK as the bounds say to the partition, NOT VALID, and validate it, before",
-            severe=False,
-        )
+        return Attach(table=part, parent=table)
     if cursor.take("detach", "partition"):
         part = cursor.name()
         if cursor.take_any("concurrently", "finalize"):
@@ -155,7 +151,7 @@ def constraint(cursor: Cursor, table: str, name: str) -> Constraint:
     kind = cursor.take_any("check", "foreign key", "unique", "primary key", "exclude", "not null")
     columns: tuple[str, ...] = ()
     target = not_null = ""
-    index = False
+    index = ""
     if kind == "check":
         inside = cursor.group()
         not_null = _asks_for_a_value(inside)
@@ -169,8 +165,7 @@ def constraint(cursor: Cursor, table: str, name: str) -> Constraint:
             cursor.take("not")
             cursor.want("distinct")
         if cursor.take("using", "index"):
-            cursor.part()
-            index = True
+            index = cursor.part()
         else:
             columns = cursor.columns()
             if cursor.take("include"):
@@ -248,8 +243,7 @@ def _alter(cursor: Cursor, table: str) -> Change:
     if cursor.take("add", "generated"):
         cursor.until()
         return Harmless(table=table, exclusive=True)
-    if cursor.sees("restart") or cursor.sees("set", "restart"):
-        cursor.take_any("restart", "set restart")
+    if cursor.take("restart"):
         cursor.take("with")
         return Restart(table=f"{table}.{name}", to=written(cursor.until()) if not cursor.ended else "")
     if cursor.take("set") or cursor.take("reset"):

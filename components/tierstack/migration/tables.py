@@ -1,6 +1,5 @@
 """What is known of the tables that statements are about (pure)."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -60,6 +59,16 @@ class Table:
     collation: str = ""
     """MySQL: of columns that name none. Empty: those of the server."""
 
+    def copied(self) -> "Table":
+        """The table as it is now; what it holds is never changed in place."""
+        return replace(
+            self,
+            columns={**self.columns},
+            constraints={**self.constraints},
+            indexes={**self.indexes},
+            unset={**self.unset},
+        )
+
 
 class Tables:
     """All tables, as the statements so far have left them."""
@@ -73,7 +82,10 @@ class Tables:
 
     def copied(self) -> "Tables":
         """The tables as they are now: what a ROLLBACK goes back to."""
-        return copy.deepcopy(self)
+        other = Tables(self._engine, self._rows, self._large)
+        other._known = {name: one.copied() for name, one in self._known.items()}
+        other._dropped = {*self._dropped}
+        return other
 
     def of(self, name: str) -> Table:
         """What is known of a table."""

@@ -18,7 +18,7 @@ class Effect(StrEnum):
     CHANGE = "change"
     """The table is written anew while nobody writes, or the old release is refused."""
     INDEX = "index"
-    """PostgreSQL: the rows stay as they are, and indexes of the column are built anew."""
+    """PostgreSQL: the rows stay as they are; an index of the column may be built anew."""
     UNKNOWN = "unknown"
 
 
@@ -63,7 +63,7 @@ def effect(old: Column | None, new: Column, engine: Engine, *, using: bool = Fal
     if engine is Engine.POSTGRESQL:
         if not (_same(old, new) or _widens_postgresql(old.type, new.type)):
             return Effect.CHANGE
-        return Effect.NONE if _same(old, new) and same_collation(old, new) else Effect.INDEX
+        return Effect.INDEX
     if not (_same(old, new) or _widens_mysql(old, new)) or not same_collation(old, new):
         return Effect.CHANGE
     if new.not_null and not old.not_null:

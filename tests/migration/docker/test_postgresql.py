@@ -31,6 +31,7 @@ INSERT INTO "Order Lines" SELECT n, n, 1 FROM generate_series(1, 2000) n;
 INSERT INTO events_2026 SELECT n, '2026-02-01' FROM generate_series(1, 2000) n;
 INSERT INTO events SELECT n, '2025-02-01' FROM generate_series(1, 2000) n;
 INSERT INTO goods (name, title, brand, free, size) SELECT n, n, n, 'x', n FROM generate_series(1, 2000) n;
+INSERT INTO bare SELECT n, n FROM generate_series(1, 2000) n;
 INSERT INTO scratch SELECT n, 'x' FROM generate_series(1, 2000) n;
 REFRESH MATERIALIZED VIEW totals;
 """

@@ -20,6 +20,11 @@ from tierstack.migration.rules.base import (
 
 @of(Constraint)
 def _constraint(change: Constraint, look: Look) -> Iterator[Finding]:
+    if change.index and change.kind == "primary key":
+        # It makes the columns of the index NOT NULL.
+        for index in (one for one in look.tables.of(change.table).indexes.values() if one.name == change.index):
+            for column in sorted(name for name in index.names if look.tables.column(change.table, name)):
+                yield from _set_not_null(SetNotNull(table=change.table, column=column), look)
     if not change.valid or change.index or not look.is_large(change.table):
         return
     table = look.quoted(change.table)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tierstack.core.diagnostics import Severity
 from tierstack.migration.changes import (
+    Attach,
     Change,
     Concurrent,
     CreateIndex,
@@ -196,6 +197,27 @@ def _lock(change: Lock, look: Look) -> Iterator[Finding]:
         subject=change.table,
         lock=exclusive(look, look.quoted(change.table), "until it ends") if change.table else "",
         severity=Severity.ERROR if change.severe else Severity.WARNING,
+    )
+
+
+@of(Attach)
+def _attach(change: Attach, look: Look) -> Iterator[Finding]:
+    checks = look.tables.of(change.table).constraints.values()
+    if not look.is_large(change.table) or any(one.kind == "check" and one.valid for one in checks):
+        return
+    part = look.quoted(change.table)
+    yield look.say(
+        "migration-lock",
+        f"ATTACH PARTITION reads all of {part} ({look.tables.size(change.table)}) under ACCESS EXCLUSIVE",
+        "let a CHECK say before that its rows are within the bounds",
+        subject=change.table,
+        lock=exclusive(look, part, "until its rows are compared with the bounds"),
+        steps=[
+            f"ALTER TABLE {part} ADD CONSTRAINT bounds CHECK (<the bounds>) NOT VALID;",
+            f"in a transaction of its own: ALTER TABLE {part} VALIDATE CONSTRAINT bounds;",
+            f"{look.statement.text};",
+        ],
+        severity=Severity.WARNING,
     )
 
 
