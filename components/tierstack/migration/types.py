@@ -54,7 +54,7 @@ _DEFAULT_COLLATIONS = {
 _TEXT = re.compile(r"(?:var)?char\b|character\b|(?:tiny|medium|long)?text\b|enum\b|set\b")
 
 
-def effect(old: Column | None, new: Column, engine: Engine, *, using: bool = False) -> Effect:
+def effect(old: Column | None, new: Column, engine: Engine, *, using: bool = False, indexed: bool = False) -> Effect:
     """What it does to give the column `old` the definition `new`; `old` None: it is not known."""
     if old is None:
         return Effect.UNKNOWN
@@ -64,12 +64,29 @@ def effect(old: Column | None, new: Column, engine: Engine, *, using: bool = Fal
         if not (_same(old, new) or _widens_postgresql(old.type, new.type)):
             return Effect.CHANGE
         return Effect.INDEX
-    if not (_same(old, new) or _widens_mysql(old, new)) or not same_collation(old, new):
+    stays = same_collation(old, new) or (_takes_four_bytes(old, new) and not indexed)
+    if not stays or not (_same(old, new) or _widens_mysql(old, new)) or not _same_border(old, new):
         return Effect.CHANGE
     if new.not_null and not old.not_null:
         return Effect.CHANGE
     # The place in the table, or NULL: a rebuild beside which writes go on.
     return Effect.REBUILD if old.not_null != new.not_null or new.placed else Effect.NONE
+
+
+def _takes_four_bytes(old: Column, new: Column) -> bool:
+    """MySQL: whether utf8mb3 becomes utf8mb4, which holds the same octets (ALTER TABLE, INPLACE; no index)."""
+    return (old.charset, new.charset) == ("utf8mb3", "utf8mb4")
+
+
+def _same_border(old: Column, new: Column) -> bool:
+    """MySQL: whether the length before the text of a row has one byte, or two, before and after."""
+    (name, arguments, _), (_, wider, _) = _split(old.type), _split(new.type)
+    was, becomes = _number(arguments), _number(wider)
+    if name not in ("char", "varchar", "varbinary") or was is None or becomes is None:
+        return True
+    if name == "char" and old.charset == new.charset:
+        return True
+    return (was * _BYTES.get(old.charset, 1) > 255) == (becomes * _BYTES.get(new.charset, 1) > 255)
 
 
 def same_collation(old: Column, new: Column) -> bool:
@@ -98,7 +115,7 @@ _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
 
 def holds_all(old: Column, new: Column, engine: Engine) -> bool:
     """Whether the new type holds each value of the old one, so that the old release works with it."""
-    if not same_collation(old, new):
+    if not (same_collation(old, new) or _takes_four_bytes(old, new)):
         return False
     (name, arguments, rest), (to, wider, to_rest) = _split(old.type), _split(new.type)
     if rest != to_rest:
@@ -169,10 +186,7 @@ def _widens_mysql(old: Column, new: Column) -> bool:
         return False
     if name in ("varchar", "varbinary"):
         was, becomes = _number(arguments), _number(wider)
-        if was is None or becomes is None or becomes < was:
-            return False
-        size = _BYTES.get(new.charset, 1) if name == "varchar" else 1
-        return (was * size > 255) == (becomes * size > 255)  # the length before the text has one byte or two
+        return was is not None and becomes is not None and becomes >= was
     if name in ("enum", "set"):
         return wider.startswith(arguments)
     return name in ("integer", "bigint", "smallint", "tinyint", "mediumint")  # the width of the display

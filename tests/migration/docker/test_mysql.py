@@ -26,7 +26,7 @@ FILL = """
 INSERT INTO users (name) VALUES ('a'), ('b'), ('c');
 INSERT INTO orders (user_id, email, total, note, channel, code) VALUES (1, 'a@b', 1, 'x', 'web', 1), (2, 'c@d', 2, 'x', 'web', 2);
 INSERT INTO lines_ VALUES (1, 1, 1); INSERT INTO plain VALUES (1, 2), (2, 1); INSERT INTO events VALUES (1, 2025), (2, 2026);
-INSERT INTO goods (title, name, sku) VALUES ('a', 'b', '1'), ('c', 'd', '2'); INSERT INTO old_goods VALUES (1, 'a', 'b'), (2, 'c', 'd');
+INSERT INTO goods (title, name, sku) VALUES ('a', 'b', '1'), ('c', 'd', '2'); INSERT INTO old_goods (id, name) VALUES (1, 'a'), (2, 'c');
 """
 NUMBERS = "SELECT CONCAT(NAME, ' ', TABLE_ID) FROM information_schema.INNODB_TABLES WHERE NAME LIKE 'one_case/%'"
 

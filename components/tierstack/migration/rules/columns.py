@@ -29,7 +29,8 @@ def _change_column(change: ChangeColumn, look: Look) -> Iterator[Finding]:
         if column.not_null and not old.not_null:
             yield _refuses_null(change, look)
             old = replace(old, not_null=True)
-    does = effect(old, column, look.engine, using=change.using)
+    indexed = bool(look.tables.indexes_of(change.table, column.name))
+    does = effect(old, column, look.engine, using=change.using, indexed=indexed)
     if does is Effect.NONE or (does is Effect.UNKNOWN and change.renamed):
         return
     large = look.is_large(change.table)
