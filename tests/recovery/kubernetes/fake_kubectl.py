@@ -1,20 +1,23 @@
 """A kubectl that plays a cluster with one database, in a directory: what is there, and how a restore goes.
 
 `state.json`: `objects` by `kind/name`; `restores`: `ready`, `fails`, `pending` or `never`; `logs`: what a failed pod
-says; `lost_seconds`: how much of the newest rows is not in the archive; `archives`: whether the last segment gets there; `refuses`: kinds of statements that fail.
+says; `lost_seconds`: how much of the newest rows is not in the archive; `archives`: whether the last segment gets there; `refuses`: kinds of statements that fail; `volumes_stay`: how
+often a volume is seen after its Cluster is deleted.
 """
 
 import fcntl
+import io
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-HERE = Path(os.environ["FAKE_CLUSTER"])
+ROWS = 8
+"""Rows that are written before a restore for a drill has ended."""
 KINDS = {
     "Cluster": "cluster.postgresql.cnpg.io",
     "NetworkPolicy": "networkpolicy",
@@ -23,17 +26,24 @@ KINDS = {
 }
 
 
+def here() -> Path:
+    return Path(os.environ["FAKE_CLUSTER"])
+
+
 @contextmanager
 def state() -> Iterator[dict[str, Any]]:
-    with (HERE / "lock").open("w") as lock:
+    with (here() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        held = json.loads((HERE / "state.json").read_text())
+        held = json.loads((here() / "state.json").read_text())
+        before = json.dumps(held)
         yield held
-        (HERE / "state.json").write_text(json.dumps(held))
+        if (after := json.dumps(held)) != before:  # whole, also for who reads it meanwhile
+            (here() / "new.json").write_text(after)
+            (here() / "new.json").replace(here() / "state.json")
 
 
 def rows() -> list[tuple[int, float]]:
-    file = HERE / "rows"
+    file = here() / "rows"
     lines = file.read_text().splitlines() if file.exists() else []
     return [(int(one), float(two)) for one, two in (line.split() for line in lines)]
 
@@ -45,10 +55,10 @@ def psql(pod: str, held: dict[str, Any]) -> None:
             if kind in line:
                 sys.exit(said)
         if "TRUNCATE" in line:
-            (HERE / "rows").write_text("")
+            (here() / "rows").write_text("")
         if line.startswith("INSERT"):
             number, at = line.split("(")[1].split(",")[0], time.time()
-            with (HERE / "rows").open("a") as file:
+            with (here() / "rows").open("a") as file:
                 file.write(f"{number} {at}\n")
             print(f"{number}|{at}", flush=True)
         elif line.startswith("SELECT id"):
@@ -87,12 +97,13 @@ def applied(held: dict[str, Any], one: dict[str, Any]) -> None:
         why = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 Insufficient memory."}
         pod["status"] = {"phase": "Pending", "conditions": [why]}
     held["objects"][f"pods/{pod['metadata']['name']}"] = pod
+    held["objects"][f"pvc/{name}-1"] = {"metadata": {"name": f"{name}-1", "labels": labels}}
 
 
 def main() -> None:
     arguments = sys.argv[sys.argv.index("shop") + 1 :]
     verb, rest = arguments[0], arguments[1:]
-    with (HERE / "calls").open("a") as calls:
+    with (here() / "calls").open("a") as calls:
         calls.write(" ".join(sys.argv[1:]) + "\n")
     if verb == "exec":
         with state() as held:
@@ -107,18 +118,26 @@ def main() -> None:
             found = [one for key, one in objects.items() if key.startswith(kind)]
             items = [one for one in found if wanted.items() <= one["metadata"].get("labels", {}).items()]
             print(json.dumps({"items": items}))
+            for key in [key for key, one in objects.items() if one in items and "looks" in one]:
+                objects[key]["looks"] -= 1
+                if objects[key]["looks"] < 0:
+                    del objects[key]
         elif verb == "get" and rest[0] == "namespace":
             print("namespace/shop")
         elif verb == "get":
             if one := objects.get(f"{rest[0]}/{rest[1]}"):
-                print(json.dumps(one))
+                waits = rest[1].endswith("-drill") and len(rows()) < ROWS
+                print(json.dumps({**one, "status": {}} if waits else one))
         elif verb == "apply":
             for one in json.load(sys.stdin)["items"]:
                 applied(held, one)
         elif verb == "delete":
             objects.pop(f"{rest[0]}/{rest[1]}", None)
-            for key in [key for key in objects if key.startswith(f"pods/{rest[1]}-")]:
-                del objects[key]
+            for key in [key for key in objects if key.startswith((f"pods/{rest[1]}-", f"pvc/{rest[1]}-"))]:
+                if key.startswith("pods/"):
+                    del objects[key]
+                else:  # as the garbage collector, a moment later
+                    objects[key]["looks"] = held["volumes_stay"]
         elif verb in ("create", "replace"):
             one = json.load(sys.stdin)
             key = f"{KINDS[one['kind']]}/{one['metadata']['name']}"
@@ -131,4 +150,22 @@ def main() -> None:
             print(held["logs"])
 
 
-main()
+def call(command: Sequence[str], stdin: str | None) -> tuple[int, str]:
+    """The same without a process: exit code, and what it prints."""
+    printed = io.StringIO()
+    before = sys.argv, sys.stdin
+    sys.argv, sys.stdin = [*command], io.StringIO(stdin or "")
+    try:
+        with redirect_stdout(printed):
+            main()
+    except SystemExit as end:
+        return 1, f"{printed.getvalue()}{end.code}"
+    except OSError as error:
+        return 1, str(error)
+    finally:
+        sys.argv, sys.stdin = before
+    return 0, printed.getvalue()
+
+
+if __name__ == "__main__":
+    main()

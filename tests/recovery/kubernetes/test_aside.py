@@ -14,7 +14,7 @@ from tests.recovery.kubernetes.conftest import AT, Played
 from tierstack.backup_schedule import restore
 from tierstack.engine.project import UnreachableError, UsageError
 from tierstack.recovery.host import CommandError
-from tierstack.recovery.kubernetes import aside
+from tierstack.recovery.kubernetes import aside, found
 from tierstack.recovery.kubernetes.aside import explained, put_aside
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.kubernetes.kubectl import Kubectl
@@ -123,6 +123,28 @@ def test_what_is_there_is_not_replaced(cluster: Played, backups: ClusterBackups)
     ):
         put_aside(backups, "db-aside", NOON, quiet)
     assert cluster.state["objects"] == before
+
+
+def test_the_database_itself_is_not_what_stands_beside_it(cluster: Played, backups: ClusterBackups) -> None:
+    with pytest.raises(UsageError, match="--aside = db: is the database itself; give another name"):
+        put_aside(backups, "db", None, quiet)
+
+
+def test_what_is_removed_is_gone_with_its_volumes(
+    cluster: Played, backups: ClusterBackups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Cluster of the same name would take them over; and its policy protects it to the end."""
+    put_aside(backups, "db-aside", None, quiet)
+    aside.remove(backups, "db-aside")
+    assert cluster.names(*BESIDE, "pvc") == {"cluster.postgresql.cnpg.io/db"}
+    calls = [one.partition("--namespace shop ")[2] for one in cluster.calls()]
+    looked = max(index for index, one in enumerate(calls) if one.startswith("get pvc"))
+    assert looked < calls.index("delete networkpolicy db-aside --ignore-not-found --timeout=5m")
+    monkeypatch.setattr(found, "_DELETION_SECONDS", 0.1)
+    cluster.say(volumes_stay=1000)
+    put_aside(backups, "db-aside", None, quiet)
+    with pytest.raises(CommandError, match="the volumes of Cluster db-aside are not gone"):
+        aside.remove(backups, "db-aside")
 
 
 def test_a_database_that_is_gone_is_restored_by_configuration(cluster: Played, backups: ClusterBackups) -> None:

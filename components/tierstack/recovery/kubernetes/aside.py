@@ -13,11 +13,11 @@ from tierstack.database.restore import DatabaseRestoreArgs, written
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
 from tierstack.recovery.host import CommandError
+from tierstack.recovery.kubernetes import found as found_
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
 from tierstack.recovery.kubernetes.kubectl import condition
 
 Tell = Callable[[str], None]
-_LOOK_SECONDS = 1.0
 _PENDING_SECONDS = 120
 """How long a pod may find no node: an autoscaler of nodes takes a minute or two."""
 _SHOWN = 600  # characters of a log that a message repeats
@@ -72,6 +72,8 @@ def put_aside(
 
 def refuse_existing(backups: ClusterBackups, aside: str) -> None:
     """Raise UsageError where there is a Cluster of the name."""
+    if aside == backups.at.cluster:
+        raise UsageError(f"--aside = {aside}: is the database itself; give another name")
     if backups.kubectl.get(CLUSTER, aside):
         raise UsageError(
             f"there is a Cluster {aside} already. Remove it ({removing(backups, aside)}), or give another name with "
@@ -85,9 +87,8 @@ def removing(backups: ClusterBackups, aside: str) -> str:
 
 
 def remove(backups: ClusterBackups, aside: str) -> None:
-    """Take away what stood aside, whatever of it is there. Its volumes belong to the Cluster and go with it; its policy
-    goes last, so that nothing is open meanwhile."""
-    backups.kubectl.delete(CLUSTER, aside)
+    """Take away what stood aside, whatever of it is there; its policy goes last, so that nothing is open meanwhile."""
+    backups.delete(aside)
     backups.kubectl.delete("networkpolicy", aside)
 
 
@@ -109,7 +110,7 @@ def await_ready(backups: ClusterBackups, aside: str, server: str) -> None:
         pending_since = (pending_since or time.monotonic()) if why else None
         if pending_since is not None and time.monotonic() - pending_since > _PENDING_SECONDS:
             raise CommandError(f"no node has room for the restored database: {why}")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(found_.LOOK_SECONDS)
 
 
 def _unschedulable(pod: Mapping[str, Any]) -> str | None:

@@ -1,5 +1,6 @@
 """The backups of a database on Kubernetes, and how they are."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes.kubectl import Kubectl
 
 CLUSTER = "cluster.postgresql.cnpg.io"
+LOOK_SECONDS = 1.0
+"""How often the cluster is asked while something is waited for."""
+_DELETION_SECONDS = 300
 _KEPT_DRILLS = 500
 """Drills that a ledger keeps: at less than a KiB each, half of what a ConfigMap holds (1 MiB)."""
 _LEDGER = "drills.jsonl"
@@ -49,6 +53,19 @@ class ClusterBackups:
         if pod := at(self.kubectl.get(CLUSTER, cluster), "status", "currentPrimary"):
             return str(pod)
         raise CommandError(f"Cluster {cluster} has no primary: kubectl -n {self.at.namespace} get cluster {cluster}")
+
+    def delete(self, cluster: str) -> None:
+        """Delete a Cluster, and wait until its volumes are gone: one of the same name would take them over. Raises
+        CommandError where they stay."""
+        self.kubectl.delete(CLUSTER, cluster)
+        until = time.monotonic() + _DELETION_SECONDS
+        while self.kubectl.all("pvc", f"cnpg.io/cluster={cluster}"):
+            if time.monotonic() > until:
+                listed = " ".join(self.kubectl.command("get", "pvc,pods", "-l", f"cnpg.io/cluster={cluster}"))
+                raise CommandError(
+                    f"the volumes of Cluster {cluster} are not gone after {_DELETION_SECONDS} s: {listed}"
+                )
+            time.sleep(LOOK_SECONDS)
 
     def client(self, pod: str) -> list[str]:
         """PostgreSQL's client in a server's pod, as the superuser over its socket; it reads statements."""

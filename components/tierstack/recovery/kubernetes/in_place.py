@@ -15,13 +15,13 @@ from tierstack.engine.project import UsageError
 from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes import aside as beside
+from tierstack.recovery.kubernetes import found as found_
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
 
 RESTORED, MOVED = "database-restored-once", "archive-moved"
 """What a check says of a configuration that asks for such a restore: the database is there, and archives elsewhere."""
 _ARCHIVE_SECONDS = 120
 """How long the last writes may take to the archive: a segment is tried again each minute."""
-_LOOK_SECONDS = 1.0
 _SWITCH = "SELECT pg_walfile_name(pg_switch_wal())"
 _ARCHIVED = "SELECT coalesce(left(last_archived_wal, 24), '') >= '{}' FROM pg_stat_archiver"
 
@@ -73,7 +73,7 @@ def take_away(given: DatabaseRestoreArgs, backups: ClusterBackups, tell: beside.
     began = time.monotonic()
     _save_last_writes(backups)
     tell(f"last writes archived: {time.monotonic() - began:.1f} s")
-    backups.kubectl.delete(CLUSTER, backups.at.cluster)
+    backups.delete(backups.at.cluster)
     # The new folder has no base backup until the schedule's next time. The operator waits for the Cluster.
     name = f"{backups.at.cluster}-restored-{now():%Y%m%d%H%M%S}"
     backups.kubectl.write("create", restore.backup(name, backups.at.cluster))
@@ -92,7 +92,7 @@ def _save_last_writes(backups: ClusterBackups) -> None:
                 f"replaced. See the condition ContinuousArchiving: kubectl -n {backups.at.namespace} describe "
                 f"{CLUSTER} {backups.at.cluster}"
             )
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(found_.LOOK_SECONDS)
 
 
 def _inside(values: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
