@@ -1,6 +1,7 @@
 """What BackupSchedule registers, as golden files; secrets only where they belong; files by content."""
 
 import configparser
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ import yaml
 
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs, config, restore
-from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine, SecretRef
+from tierstack.links import (
+    DatabaseArchive,
+    DatabaseConnection,
+    DatabaseEngine,
+    ObjectStore,
+    SecretRef,
+    StoreKey,
+    TrustedCA,
+)
 from tierstack.platform import DataProtection, DockerHost, Kubernetes, Platform
 
 pytestmark = pytest.mark.graph
@@ -71,6 +80,68 @@ def test_what_is_registered(name: str, platform: Platform) -> None:
             for label in summary["backups-barman"]["inputs"]["labels"]
         ]
     golden(f"backup-schedule-{name}.json", summary)
+
+
+STORE = ObjectStore(
+    bucket="backups",
+    prefix="prod",
+    endpoint_url="https://storage:7070",
+    region="us-east-1",
+    access_key_id=SecretRef(value="write"),
+    secret_access_key=SecretRef(value="write-secret"),
+    prune=StoreKey(access_key_id=SecretRef(value="prune"), secret_access_key=SecretRef(value="prune-secret")),
+    drill=StoreKey(access_key_id=SecretRef(value="drill"), secret_access_key=SecretRef(value="drill-secret")),
+    network="shop-storage-network",
+    ca=TrustedCA(volume="shop-storage-ca"),
+)
+
+
+def keys(made: Recorder, files: str) -> str:
+    """The keys that stand in a volume."""
+    return made.named(files).inputs["files"].value["aws-credentials"]
+
+
+def test_each_container_has_the_key_of_its_purpose() -> None:
+    made = registered(DockerHost(name="shop"), store=STORE)
+    volumes = {"backups-files": "write", "backups-fetch-files": "drill", "backups-prune-files": "prune"}
+    for files, purpose in volumes.items():
+        assert (
+            keys(made, files)
+            == f"[{purpose}]\naws_access_key_id = {purpose}\naws_secret_access_key = {purpose}-secret\n"
+        )
+    settings = json.loads(made.named("backups-files").inputs["files"].value["settings.json"])["store"]
+    assert settings == {
+        "bucket": "backups",
+        "prefix": "prod",
+        "endpoint_url": "https://storage:7070",
+        "region": "us-east-1",
+        "server": "shop-backups",
+        "ca_path": "/run/tierstack/ca/store/ca.crt",
+    }
+
+
+def test_the_agent_is_in_the_network_of_the_bucket_and_restores_know_it() -> None:
+    made = registered(DockerHost(name="shop"), store=STORE)
+    networks = [one["name"] for one in made.named("backups-barman", "Container").inputs["networksAdvanced"]]
+    assert networks == ["shop-db-direct", "shop-storage-network"]
+    component = made.named("backups", "BackupSchedule").outputs
+    assert component["location"] == "s3://backups/prod"
+    assert {
+        alert["alert"]
+        for alert in yaml.safe_load(component["alertRules" if "alertRules" in component else "alert_rules"])["groups"][
+            0
+        ]["rules"]
+    } >= {
+        "WalNotStored",
+        "BaseBackupNotStored",
+    }
+
+
+def test_an_external_bucket_is_reached_through_a_network_with_a_way_out() -> None:
+    made = registered(DockerHost(name="shop"), store=dataclasses.replace(STORE, network=None, ca=None))
+    assert not made.named("backups-store", "Network").inputs.get("internal")
+    networks = [one["name"] for one in made.named("backups-barman", "Container").inputs["networksAdvanced"]]
+    assert networks == ["shop-db-direct", "shop-backups-store"]
 
 
 @pytest.mark.parametrize("protection", list(DataProtection))

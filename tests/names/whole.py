@@ -19,6 +19,19 @@ def image(platform: ts.Platform, name: str) -> str:
     return digest if platform.kind is ts.PlatformKind.DOCKER else f"registry.example/{name}@{digest}"
 
 
+def _store(platform: ts.Platform) -> dict[str, Any]:
+    """A self-hosted store where there can be one."""
+    if platform.kind is not ts.PlatformKind.DOCKER:
+        return {"region": "eu-central-1", "access_key_id": "key", "secret_access_key": "hunter2"}
+    return {
+        "self_hosted": True,
+        "image": image(platform, "versitygw"),
+        "probe_image": image(platform, "barman"),
+        "versioning": True,
+        "lock_days": 7,
+    }
+
+
 def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
     """All components, by name. `app` changes arguments of the AppCluster."""
     docker = platform.kind is ts.PlatformKind.DOCKER
@@ -33,9 +46,7 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
         ts.ObjectStorageArgs(
             platform=platform,
             bucket="backups",
-            region="eu-central-1",
-            access_key_id="key",
-            secret_access_key="hunter2",
+            **_store(platform),
         ),
     )
     database = ts.DatabaseWithReplicas(
@@ -65,6 +76,7 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
             platform=platform,
             database=database.connection,
             image=image(platform, "barman") if docker else None,
+            store=storage.store if docker else None,
         ),
     )
     settings = {

@@ -18,9 +18,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from tierstack.backup_schedule import cron, ledger, metrics, status, target
+from tierstack.backup_schedule import cron, ledger, metrics, replay, status, target
+
+if TYPE_CHECKING:
+    from tierstack.backup_schedule.shipping import Shipping
 
 SERVER = "tierstack"
 SLOT = "tierstack_backups"
@@ -159,6 +162,7 @@ def run() -> None:
     link_status()
     metrics.serve(page)
     state, told = State(), None
+    state.send()
     while True:
         began = time.monotonic()
         wrong = state.tick()
@@ -179,6 +183,16 @@ class State:
         self.failed_at: datetime | None = None
         self.unbroken: datetime | None = None
         self.found: list[status.Backup] = []
+        self.shipping: Shipping | None = None
+
+    def send(self) -> None:
+        """Begin to send what arrives to the bucket, where there is one."""
+        store = settings().get("store")
+        if store:
+            from tierstack.backup_schedule import shipping  # it needs boto3, which is slow to import
+
+            self.shipping = shipping.of_agent(store, CONFIG, CATALOG / SERVER, lambda: self.found, query, say)
+            self.shipping.start()
 
     @property
     def job_ended(self) -> bool:
@@ -214,7 +228,9 @@ class State:
         streamers: list[dict[str, Any]] = senders.get("wal_streamers", [])
         now = datetime.now(UTC)
         wrong = status.faults(when, checks, streamers, found, now, self.since, self.unbroken, disk)
+        wrong += self.shipping.faults() if self.shipping else []
         document = status.report(when, found, streamers, wrong, now, self.since, self.unbroken, disk)
+        document["store"] = self.shipping.document() if self.shipping else None
         staged = HELD.with_suffix(".new")
         staged.write_text(json.dumps(document, indent=2) + "\n")
         staged.replace(HELD)
@@ -340,15 +356,7 @@ def restore(to: Path, at: datetime | None) -> int:
         if not (received / segment.name).exists():
             segment.replace(received / segment.name)
     shutil.rmtree(still_open)
-    # Without a target Barman leaves plain crash recovery; as an archive recovery it ends on a timeline of its own.
-    (to / "recovery.signal").touch()
-    (to / "restore_hba.conf").write_text("local all all trust\n")
-    (to / "restore.conf").write_text(
-        # What recovery demands of a hot standby would have to match the primary; without one, it is not asked for.
-        f"listen_addresses = ''\nunix_socket_directories = '/tmp'\nhba_file = '{to}/restore_hba.conf'\n"
-        f'hot_standby = off\narchive_mode = off\nrestore_command = \'cp "{received}/%f" "%p"\'\n'
-        + recovery_settings(to / "postgresql.auto.conf")
-    )
+    replay.prepare(to, received, recovery_settings(to / "postgresql.auto.conf"))
     return 0
 
 

@@ -60,8 +60,22 @@ def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
             _alert("DrillMissing", missing, "15m", CRITICAL, args, "no restore was proven to work"),
             _alert("DrillBad", f"{metric('drill_good')} == 0", "0m", CRITICAL, args, "the last drill was not good"),
         ]
+    store = [
+        _alert(
+            "WalNotStored", f"{metric('store_behind_seconds')} > 300", "0m", CRITICAL, args, "WAL is not in the bucket"
+        ),
+        _alert(
+            "BaseBackupNotStored",
+            f"{metric('store_base_backups')} == 0",
+            "30m",
+            CRITICAL,
+            args,
+            "no base backup is in the bucket",
+        ),
+    ]
     return [
         *drills,
+        *(store if args.store else []),
         _alert(
             "BaseBackupMissing", f"{metric('base_backup_late')} == 1", "15m", CRITICAL, args, "no base backup was made"
         ),

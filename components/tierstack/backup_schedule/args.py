@@ -9,7 +9,7 @@ from tierstack.backup_schedule.cron import CronError, parse
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import MISSING, Diagnostic, declare, rule
 from tierstack.core.keys import DOCKER_ONLY, within
-from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine
+from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine, ObjectStore
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
 
@@ -97,6 +97,10 @@ class BackupScheduleArgs:
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
     memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB") | DOCKER_ONLY)
     """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
+    store: ObjectStore | None = field(default=None, metadata=DOCKER_ONLY)
+    """Docker: the bucket that base backups and log go to as well, `store` of an ObjectStorage. Restores and drills then
+    read from it. None: the backups stay in a volume of the host, and are lost with it. On Kubernetes the database's
+    archive has it (`archive.store`)."""
     drill: DrillArgs | None = None
     """What a restore that is tried must find right; on Docker also an alert where none was. None: `tierstack drill` can
     be run, and nothing tells that it was not."""
@@ -170,6 +174,7 @@ class BackupScheduleArgs:
             "image": "remove it: the barman-cloud plugin brings its own",
             "retention_days": "write `archive.retention_days` of the DatabaseWithReplicas",
             "memory_mb": "write `archive.memory_mb` of the DatabaseWithReplicas",
+            "store": "write `archive.store` of the DatabaseWithReplicas",
         }
         for name, instead in only_docker.items():
             if (value := getattr(self, name)) is not None:

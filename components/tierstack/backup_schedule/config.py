@@ -1,13 +1,17 @@
 """The files that Barman and its agent read. Pure."""
 
+import hashlib
 import json
 from importlib import resources
+from typing import Any
 
 from tierstack.backup_schedule import agent
 from tierstack.platform.internal_ca import ca_path
 
-DELIVERED = ("cron.py", "ledger.py", "metrics.py", "status.py", "target.py", "agent.py")
+DELIVERED = ("cron.py", "ledger.py", "metrics.py", "replay.py", "status.py", "target.py", "agent.py")
 """Modules of this package that run in the container, under the same name as here."""
+DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "layout.py", "prune.py", "shipping.py")
+"""Those that run where there is a bucket."""
 
 
 def conninfo(host: str, port: str, user: str, database: str, *, verified: bool) -> str:
@@ -55,12 +59,20 @@ def pgpass(user: str, password: str) -> str:
     return f"*:*:*:{user}:{escaped}\n"
 
 
-def settings_json(schedule: str, connection: str, labels: dict[str, str]) -> str:
-    """What the agent reads anew every minute. `labels`: those of its metrics."""
-    return json.dumps({"schedule": schedule, "conninfo": connection, "labels": labels}, indent=2) + "\n"
+def settings_json(schedule: str, connection: str, labels: dict[str, str], store: dict[str, Any] | None = None) -> str:
+    """What the agent reads anew every minute. `labels`: those of its metrics; `store`: the bucket, which it reads when
+    it starts."""
+    settings: dict[str, Any] = {"schedule": schedule, "conninfo": connection, "labels": labels}
+    return json.dumps({**settings, **({"store": store} if store else {})}, indent=2) + "\n"
 
 
-def program() -> dict[str, str]:
-    """The agent's own modules, by their path below the configuration directory."""
+def program(*, store: bool = False) -> dict[str, str]:
+    """The agent's own modules, by their path below the configuration directory. `store`: those for a bucket too."""
     package = resources.files("tierstack.backup_schedule")
-    return {f"lib/tierstack/backup_schedule/{name}": (package / name).read_text() for name in DELIVERED}
+    names = (*DELIVERED, *(DELIVERED_FOR_STORE if store else ()))
+    return {f"lib/tierstack/backup_schedule/{name}": (package / name).read_text() for name in names}
+
+
+def digest(program: dict[str, str]) -> str:
+    """12 hexadecimal digits for a program: a container that runs another one is replaced."""
+    return hashlib.sha256("".join(program.values()).encode()).hexdigest()[:12]

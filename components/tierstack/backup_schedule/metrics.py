@@ -27,6 +27,9 @@ _HELP = {
     "drill_rpo_seconds": "Time before the loss whose writes the last good drill did not bring back.",
     "drill_rto_seconds": "Time from the loss to an answering database in the last good drill.",
     "drill_rows_lost": "Acknowledged rows that the last good drill did not bring back.",
+    "store_backlog_segments": "Complete segments of WAL that are not in the bucket.",
+    "store_behind_seconds": "Age of the oldest of them.",
+    "store_base_backups": "Base backups in the bucket.",
     "checked_timestamp_seconds": "When all of this was last judged, once a minute.",
 }
 
@@ -36,6 +39,7 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
     last = document["last_backup"]
     drills: list[dict[str, Any]] = document.get("drills") or []
     nothing: dict[str, Any] = {}
+    store = document.get("store") or nothing
     good = next((one for one in reversed(drills) if one["result"] == "good"), nothing)
     found: dict[str, float | None] = {
         "healthy": document["healthy"],
@@ -51,6 +55,9 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
         "drill_rpo_seconds": good.get("rpo_seconds"),
         "drill_rto_seconds": good.get("rto_seconds"),
         "drill_rows_lost": good.get("rows_lost"),
+        "store_backlog_segments": store.get("backlog"),
+        "store_behind_seconds": store.get("behind_seconds"),
+        "store_base_backups": store.get("base_backups"),
         "checked_timestamp_seconds": _seconds(document["checked_at"]),
     }
     return {name: float(value) for name, value in found.items() if value is not None}

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tierstack.backup_schedule.restore import Source
+from tierstack.backup_schedule.restore import Source, StoreAt
 
 DOCKER, KUBERNETES = "docker", "kubernetes"
 
@@ -33,15 +33,20 @@ class OnDocker:
     """Seconds before the loss whose writes may be missing."""
     max_minutes: int
     """Minutes from the loss to an answering database."""
+    store: StoreAt | None = None
+    """The bucket that restores read from. None: they read the catalog."""
 
     @property
     def source(self) -> Source:
         """Where the backups are."""
-        return Source(catalog=self.catalog, config=self.config, image=self.image)
+        return Source(catalog=self.catalog, config=self.config, image=self.image, store=self.store)
 
     def text(self) -> str:
         """As the output has it."""
-        return json.dumps({"kind": DOCKER, **asdict(self)})
+        values = asdict(self)
+        if self.store is None:
+            del values["store"]  # a state of before there was one stays as it is
+        return json.dumps({"kind": DOCKER, **values})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,4 +85,7 @@ class OnKubernetes:
 def parsed(text: str) -> OnDocker | OnKubernetes:
     """The output, read again. Raises TypeError where an older version wrote it, which said less."""
     values: dict[str, Any] = json.loads(text)
-    return OnDocker(**values) if values.pop("kind") == DOCKER else OnKubernetes(**values)
+    if values.pop("kind") != DOCKER:
+        return OnKubernetes(**values)
+    store = values.pop("store", None)
+    return OnDocker(**values, store=StoreAt(**store) if store else None)

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from tierstack.backup_schedule import agent
 from tierstack.core.quantities import GIB, quantity
+from tierstack.platform.internal_ca import ca_directory
 from tierstack.platform.kubernetes import network, operators
 from tierstack.platform.kubernetes.manifest import Manifest, manifest
 from tierstack.platform.kubernetes.quantities import gibibytes
 
 PYTHON = ["python3", "-m", agent.__name__]
+FETCH = ["python3", "-m", "tierstack.backup_schedule.fetch"]
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/lib", "TZ": "UTC"}
 """What every run of the agent needs. Barman names backups by local time, so that is UTC."""
 TARGET = "/restore"
@@ -31,6 +33,18 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoreAt:
+    """How a container of the host reads the bucket."""
+
+    config: str
+    """Volume with the program, the settings and the key that only reads."""
+    network: str
+    """Network in which the endpoint is reached."""
+    ca: str | None
+    """Volume with what the endpoint is verified by. None: the CAs that the image trusts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """Where a Docker host keeps the backups."""
 
@@ -40,6 +54,8 @@ class Source:
     """Volume with its configuration."""
     image: str
     """The Barman image."""
+    store: StoreAt | None = None
+    """The bucket that restores read from. None: they read the catalog."""
 
 
 def catalog_of(source: Source) -> list[str]:
@@ -121,7 +137,8 @@ def undo_in_place(source: Source, *, volume: str, container: str, aside: str) ->
     ]
 
 
-_CONFINED = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+_WITHOUT_RIGHTS = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+_CONFINED = ["--network", "none", *_WITHOUT_RIGHTS]
 _UNPRIVILEGED = ["--user", "26:26", "--read-only", "--tmpfs", "/tmp", "--init"]
 
 
@@ -141,10 +158,12 @@ def _mounted(volume: str) -> list[str]:
 def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
     """Restore into `data` of a volume, and start PostgreSQL on it."""
     confined = [*_UNPRIVILEGED, *_CONFINED]
-    restoring = [*_step(aside), *confined, *_agent(source), *_mounted(volume), source.image]
+    reading = _from_store(source.store) if source.store else [*_CONFINED, *_agent(source)]
+    restoring = [*_step(aside), *_UNPRIVILEGED, *reading, *_mounted(volume), source.image]
+    program = [*FETCH] if source.store else [*PYTHON, "restore"]
     running = ["docker", "run", "--detach", "--name", aside, *confined, *_mounted(volume), image]
     return [
-        Step(RESTORE, [*restoring, *PYTHON, "restore", "--to", data, *(["--time", time] if time else [])]),
+        Step(RESTORE, [*restoring, *program, "--to", data, *(["--time", time] if time else [])]),
         Step(
             "start PostgreSQL on it, without a network",
             [*running, "postgres", "-D", data, "-c", f"config_file={data}/restore.conf"],
@@ -152,9 +171,26 @@ def _restored(source: Source, *, volume: str, data: str, aside: str, image: str,
     ]
 
 
+def _from_store(store: StoreAt) -> list[str]:
+    """A container that reads the bucket, and has neither the catalog nor a key that writes."""
+    ca = ["-v", f"{store.ca}:{ca_directory('store')}:ro"] if store.ca else []
+    return [
+        "--network",
+        store.network,
+        *_WITHOUT_RIGHTS,
+        *_environment(),
+        "-v",
+        f"{store.config}:{agent.CONFIG}:ro",
+        *ca,
+    ]
+
+
+def _environment() -> list[str]:
+    return [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
+
+
 def _agent(source: Source) -> list[str]:
-    environment = [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
-    return [*environment, "-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
+    return [*_environment(), "-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
 
 
 def query(aside: str, database: str, statement: str, superuser: str = "postgres") -> list[str]:

@@ -20,7 +20,8 @@ class BackupKeys:
 
 def _drawing(args: BackupScheduleArgs, around: Surroundings) -> Drawing:
     archive = args.database.archive
-    where = urlsplit(archive.location).netloc if archive else "volume"
+    location = archive.location if archive else args.store.location if args.store else None
+    where = urlsplit(location).netloc if location else "volume"
     backups = around.box("backups")
     return Drawing(
         [Node(backups, "backups", f"{where}, {args.window_days} days", "backup", 5)],
@@ -36,7 +37,7 @@ SECTION = Section(
     name="backups",
     per="database",
     presence=Presence.OPTIONAL,
-    wired=("database", "retention_days"),
+    wired=("database", "retention_days", "store"),
     own=BackupKeys,
     images=(
         ImageKey(

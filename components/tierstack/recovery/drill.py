@@ -10,13 +10,15 @@ from tierstack.backup_schedule import ledger, restore
 from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
-from tierstack.recovery import restoring, signals
+from tierstack.recovery import restoring, signals, stored
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
 
 ROWS = 400
 """Rows that the writer makes at most: with its rests 20 s, in which a restore has begun."""
+ROWS_STORED = 4000
+"""The same where the restore begins only when some of them are in a bucket."""
 _PREPARE = """\
 CREATE SCHEMA IF NOT EXISTS tierstack_drill;
 CREATE TABLE IF NOT EXISTS tierstack_drill.clock (id bigint PRIMARY KEY, at timestamptz NOT NULL);
@@ -87,6 +89,8 @@ class Result:
     """Base backup that the restore began with, by Barman's id."""
     size_bytes: int | None = None
     """Its size."""
+    source: str | None = None
+    """What was read: `catalog`, the volume on the host, or `bucket`."""
 
     def as_entry(self) -> dict[str, Any]:
         """As a line of the ledger."""
@@ -135,11 +139,15 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
     base = status.get("last_backup")
     if not base:
         raise CommandError("there is no base backup yet, or the agent does not run: see `tierstack status`")
-    result.base_backup, result.size_bytes = base["id"], base["size_bytes"]
+    result.base_backup, result.size_bytes, result.source = base["id"], base["size_bytes"], "catalog"
+    if at.store:
+        result.base_backup, result.source = stored.base_of(status), "bucket"
     live = _client(backups.server, at.database)
     first = acknowledged(host.run(live, _PREPARE))
-    writer = host.start(live, _inserts())
+    writer = host.start(live, _inserts(ROWS_STORED if at.store else ROWS))
     try:
+        if at.store:
+            stored.await_row(backups, live, tell)
         tell("rows are written with a clock, and restored aside:")
         start = now()
         said = restoring.put_aside(backups, aside, None, tell)
@@ -158,9 +166,9 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
     _look(backups, aside, result, tell)
 
 
-def _inserts() -> str:
+def _inserts(rows: int) -> str:
     """Statements that are committed one by one, each after a rest."""
-    return "".join(_INSERT.format(number) for number in range(1, ROWS + 1))
+    return "".join(_INSERT.format(number) for number in range(1, rows + 1))
 
 
 def acknowledged(printed: str) -> list[Row]:

@@ -48,7 +48,7 @@ class Plan:
 
 def planned(to: datetime | None, status: Mapping[str, Any], drills: Sequence[Mapping[str, Any]], now: datetime) -> Plan:
     """The plan of a restore. Raises UsageError where the moment cannot be restored."""
-    earliest = status.get("restorable_from")
+    earliest = (status.get("store") or status).get("restorable_from")
     begin = datetime.fromisoformat(earliest) if earliest else None
     if to and to > now:
         raise UsageError(f"--to = {to.isoformat()}: is in the future. Leave it out to restore everything received")

@@ -20,6 +20,7 @@ from tierstack.stack.instances import Instance, name_problems_of, use_problems
 from tierstack.stack.wiring import ComponentArgs, is_masked
 from tierstack.tls.args import TLSArgs
 
+declare("store-unused", "`object_storage` on a Docker host needs `backups`.")
 declare("archive-without-backups", "`archive` of a database needs `backups`.")
 
 
@@ -113,10 +114,10 @@ class Plan:
     def _storage_problems(self) -> list[Diagnostic]:
         """Whether there is a bucket exactly where one is used."""
         kubernetes, given = self.platform.kind is PlatformKind.KUBERNETES, self.settings.object_storage is not None
-        if given and not kubernetes:
-            wrong = "is used by nothing on a Docker host, where backups go to a volume"
-            instead = "remove it, or move it below `kubernetes`"
-            return [Diagnostic("object_storage", MISSING, wrong, instead, "wrong-platform")]
+        if given and not kubernetes and self.settings.backups is None:
+            wrong = "is used by nothing: on a Docker host `backups` alone go there"
+            instead = "add a `backups` section, remove it, or move it below `kubernetes`"
+            return [Diagnostic("object_storage", MISSING, wrong, instead, "store-unused")]
         if kubernetes and self.settings.backups is not None and not given:
             wrong = "is required for `backups` on Kubernetes: a volume of the cluster would be lost with it"
             return [Diagnostic("object_storage", MISSING, wrong, "give a bucket", "required-on-platform")]

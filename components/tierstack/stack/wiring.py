@@ -219,8 +219,14 @@ def _database(make: ComponentArgs, of: Instance, links: Links) -> Any:
 def _backups(make: ComponentArgs, of: Instance, links: Links) -> Any:
     assert of.per
     # On Kubernetes the archive of the database has it.
-    kept = make.retention_days() if make.platform.kind is PlatformKind.DOCKER else None
-    return make.load(of, database=links.link(of.per), retention_days=kept)
+    docker = make.platform.kind is PlatformKind.DOCKER
+    stores = make.of("object_storage") if docker else []
+    return make.load(
+        of,
+        database=links.link(of.per),
+        retention_days=make.retention_days() if docker else None,
+        store=links.link(stores[0]) if stores else None,
+    )
 
 
 def _mta_sts(make: ComponentArgs, of: Instance, links: Links) -> Any:

@@ -1,0 +1,98 @@
+"""What a bucket adds to a BackupSchedule on a Docker host: keys apart, what prunes, and what a restore reads with."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from tierstack.backup_schedule import agent, bucket, config
+from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.memory import PRUNE_MB
+from tierstack.backup_schedule.restore import ENVIRONMENT
+from tierstack.links import ObjectStore, StorePurpose
+from tierstack.platform.docker import Attachment, Health, Host, Mount, Service
+from tierstack.platform.internal_ca import ca_directory, ca_path
+from tierstack.platform.revision import ANNOTATION, revision_of
+
+PRUNE = ["python3", "-m", "tierstack.backup_schedule.prune"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreOnHost:
+    """A bucket as the containers of a host reach it."""
+
+    settings: dict[str, Any]
+    """`store` of the settings files."""
+    network: pulumi.Output[str]
+    ca: pulumi.Input[str] | None
+    """Volume with what the endpoint is verified by."""
+    fetch: pulumi.Output[str]
+    """Volume with what a restore needs: the program, and the key that only reads."""
+
+    @property
+    def mounts(self) -> list[Mount]:
+        """What a container that uses the bucket mounts for it."""
+        return [Mount(volume=self.ca, path=ca_directory("store"), read_only=True)] if self.ca is not None else []
+
+
+def credentials(store: ObjectStore, purpose: StorePurpose) -> pulumi.Output[str]:
+    """The file with the key of one purpose."""
+    key = store.key(purpose)
+    pair = pulumi.Output.secret(pulumi.Output.all(key.access_key_id.value, key.secret_access_key.value))
+    return pair.apply(lambda both: bucket.credentials({purpose.value: (str(both[0]), str(both[1]))}))
+
+
+def settings_of(store: ObjectStore, server: str) -> dict[str, Any]:
+    """What the containers know of the bucket; none of it is secret."""
+    return {
+        "bucket": store.bucket,
+        "prefix": store.prefix,
+        "endpoint_url": store.endpoint_url,
+        "region": store.region,
+        "server": server,
+        "ca_path": ca_path("store") if store.ca else None,
+    }
+
+
+def build(
+    name: str, args: BackupScheduleArgs, store: ObjectStore, here: Host, parent: pulumi.Resource, owner: tuple[int, int]
+) -> StoreOnHost:
+    """The volumes and the pruning container. The key that writes is the agent's alone."""
+    assert args.image is not None  # by the arguments' rules
+    settings = settings_of(store, here.name(name))
+    network = pulumi.Output.from_input(store.network or here.network(f"{name}-store", parent).name)
+    program = config.program(store=True)
+
+    def configured(kind: str, purpose: StorePurpose, more: dict[str, Any]) -> pulumi.Output[str]:
+        files: dict[str, pulumi.Input[str]] = {
+            **program,
+            "settings.json": json.dumps({"store": settings, **more}, indent=2) + "\n",
+            bucket.CREDENTIALS: credentials(store, purpose),
+        }
+        volume = here.volume(f"{name}-{kind}-config", parent, data=False)
+        return here.files(
+            f"{name}-{kind}-files", parent, volume=volume, files=files, image=args.image or "", owner=owner
+        ).volume
+
+    fetch = configured("fetch", StorePurpose.DRILL, {})
+    pruning = configured("prune", StorePurpose.PRUNE, {"retention_days": args.window_days})
+    made = StoreOnHost(settings=settings, network=network, ca=store.ca.volume if store.ca else None, fetch=fetch)
+    service = Service(
+        image=args.image,
+        command=[*PRUNE, "run"],
+        user=f"{owner[0]}:{owner[1]}",
+        networks=[Attachment(network=network)],
+        memory_mb=PRUNE_MB,
+        environment=dict(ENVIRONMENT),
+        mounts=[Mount(volume=pruning, path=str(agent.CONFIG), read_only=True), *made.mounts],
+        health=Health(command=[*PRUNE, "health"], interval=30, timeout=10, retries=3, start_period=120),
+        cpu_shares=256,
+        # It reads its program and settings when it starts a round; a new program needs a new process.
+        labels={
+            "tierstack.dev/agent": config.digest(program),
+            ANNOTATION: revision_of({"window": str(args.window_days)}),
+        },
+    )
+    here.container(f"{name}-prune", parent, service)
+    return made

@@ -1,0 +1,186 @@
+"""A real database whose backups go to a real bucket on the same host: drills and restores with the key that only reads,
+a store that is away, and the layout that barman-cloud itself understands.
+
+Prints the figures that docs/measurements.md quotes; run it with -s to see them.
+"""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import Stack, docker_client, image
+from tests.waiting import until
+from tierstack.backup_schedule import agent, ledger
+from tierstack.backup_schedule.recovery import OnDocker, parsed
+from tierstack.recovery import drill, restoring
+from tierstack.recovery.found import Backups
+from tierstack.recovery.host import Host
+
+NAME = "t-bucket"
+DATABASE, AGENT, GATEWAY = f"{NAME}-db-primary", f"{NAME}-backups-barman", f"{NAME}-storage"
+PROGRAM = """
+import pulumi
+from tierstack import *
+
+platform = DockerHost(name="{name}", data_protection=DataProtection.NONE)
+storage = ObjectStorage("storage", ObjectStorageArgs(platform=platform, bucket="backups", prefix="prod", self_hosted=True,
+    image="{versitygw}", probe_image="{barman}", versioning=True))
+database = DatabaseWithReplicas("db", DatabaseWithReplicasArgs(
+    platform=platform, tier=Tier.USERS_100K, image="{postgres}", pooler_image="{pooler}",
+    memory_mb=512, max_connections=100))
+made = BackupSchedule("backups", BackupScheduleArgs(
+    platform=platform, database=database.connection, image="{barman}", first_backup_minutes=5, store=storage.store,
+    drill=DrillArgs(checks={{"kept": "SELECT count(*) = 1000 FROM kept"}})))
+pulumi.export("recovery", made.recovery)
+pulumi.export("location", made.location)
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    docker_client()
+    stack = Stack(tmp_path_factory.mktemp("bucket"), "bucket")
+    images = {"postgres": "postgres:17", "pooler": "pgbouncer:1.24", "barman": "barman:3", "versitygw": "versitygw:1.8"}
+    stack.write(PROGRAM.format(name=NAME, **{key: image(name) for key, name in images.items()}))
+    try:
+        stack.up()
+        sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+        yield stack
+    finally:
+        restoring.remove(Host(None), f"{NAME}-aside")
+        stack.run("destroy", "--yes", "--skip-preview", "--refresh", "--stack=bucket")
+        shutil.rmtree(stack.folder)
+
+
+@pytest.fixture
+def backups(stack: Stack) -> Backups:
+    at = parsed(stack.outputs()["recovery"])
+    assert isinstance(at, OnDocker)
+    return Backups(at, Host(None))
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def sql(statement: str, container: str = DATABASE) -> str:
+    return run("docker", "exec", container, "psql", "-h", "/tmp", "-U", "postgres", "-d", "app", "-qAtc", statement)
+
+
+def status() -> dict[str, Any]:
+    return json.loads(run("docker", "exec", AGENT, "cat", str(agent.STATUS)))
+
+
+def sent() -> str:
+    return run("docker", "exec", AGENT, "cat", f"{agent.CATALOG}/{agent.SERVER}/sent-wal")
+
+
+def segment() -> str:
+    return sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+
+
+def test_base_backup_and_log_are_in_the_bucket_when_the_update_ends(stack: Stack) -> None:
+    store = status()["store"]
+    assert store["base_backups"] == 1
+    assert store["error"] is None
+    assert stack.outputs()["location"] == "s3://backups/prod"
+    stack.unchanged()
+
+
+def test_barman_cloud_itself_reads_the_layout(stack: Stack, backups: Backups) -> None:
+    """The programs that CloudNativePG's plugin is made of, with the key that only reads."""
+    store = backups.at.store
+    assert store is not None
+    wanted, began = segment(), time.monotonic()
+    until("a row is in the bucket", lambda: sent() >= wanted, 120, every=0.5)
+    print(f"\na write was in the bucket after {time.monotonic() - began:.1f} s")
+    url = ["--endpoint-url", "https://storage:7070", "s3://backups/prod", f"{NAME}-backups"]
+    tool = ["docker", "run", "--rm", "--network", store.network, "-v", f"{store.config}:/etc/tierstack:ro"]
+    tool += ["-v", f"{store.ca}:/ca:ro", "-e", "AWS_CA_BUNDLE=/ca/ca.crt", "-e", "AWS_PROFILE=drill"]
+    tool += ["-e", "AWS_SHARED_CREDENTIALS_FILE=/etc/tierstack/aws-credentials", backups.at.image]
+    listed = json.loads(run(*tool, "barman-cloud-backup-list", "--format", "json", *url))["backups_list"]
+    assert [one["status"] for one in listed] == ["DONE"]
+    fetched = run(*tool, "sh", "-c", f"barman-cloud-wal-restore {' '.join(url)} {wanted} /tmp/wal && wc -c < /tmp/wal")
+    assert int(fetched) == 16 * 2**20
+
+
+def test_keys_are_apart_and_nowhere_in_the_clear(stack: Stack) -> None:
+    profiles = {
+        volume: run("docker", "run", "--rm", "--user", "26:26", "-v", f"{NAME}-{volume}:/c:ro", image("barman:3"),
+            "sed", "-n", "s/^\\[\\(.*\\)\\]$/\\1/p", "/c/aws-credentials")
+        for volume in ("backups-config", "backups-fetch-config", "backups-prune-config")
+    }  # fmt: skip
+    assert list(profiles.values()) == ["write", "drill", "prune"]
+    secret = run(
+        "docker", "exec", AGENT, "sed", "-n", "s/^aws_secret_access_key = //p", "/etc/tierstack/aws-credentials"
+    )
+    assert len(secret) == 40
+    for shown in (stack.state(), run("docker", "inspect", AGENT), run("docker", "logs", AGENT)):
+        assert secret not in shown
+
+
+def test_a_drill_from_the_bucket(stack: Stack, backups: Backups) -> None:
+    result = drill.run(backups, "backups", print)
+    print(f"\ndrill from the bucket: RPO {result.rpo_seconds} s, RTO {result.rto_seconds} s, "
+          f"{result.rows_lost} of {result.rows_acknowledged} acknowledged rows lost")  # fmt: skip
+    assert (result.result, result.why) == (ledger.GOOD, [])
+    assert result.source == "bucket"
+    assert result.checks == {"kept": True}
+    assert result.rpo_seconds is not None
+    assert result.rpo_seconds <= 60
+
+
+def test_a_restore_to_a_moment_before_a_mistake(stack: Stack, backups: Backups) -> None:
+    sql("CREATE TABLE orders AS SELECT 1 AS id")
+    before = sql("SELECT clock_timestamp()")
+    sql("DROP TABLE orders")
+    wanted = segment()
+    until("the mistake is in the bucket", lambda: sent() >= wanted, 120, every=0.5)
+    at = restoring.moment(f"{before.replace(' ', 'T')}:00" if before[-3] in "+-" else before.replace(" ", "T"))
+    aside = f"{NAME}-aside"
+    restoring.put_aside(backups, aside, at, print)
+    assert sql("SELECT id FROM orders", aside) == "1"
+    restoring.remove(backups.host, aside)
+
+
+def test_a_store_that_is_away_is_told_and_its_backlog_drains(stack: Stack) -> None:
+    run("docker", "stop", "--time", "1", GATEWAY)
+    try:
+        began = time.monotonic()
+        for _ in range(3):
+            sql("INSERT INTO kept SELECT 0 WHERE false; SELECT pg_create_restore_point('away'); SELECT pg_switch_wal()")
+        wanted = segment()
+
+        def told() -> str | None:
+            return next(
+                (one for one in status()["faults"] if "segments of the write-ahead log are not in" in one), None
+            )
+
+        print(
+            f"\n{until(lambda: json.dumps(status()), told, 300, every=2)}: told after {time.monotonic() - began:.0f} s"
+        )
+        assert status()["healthy"] is False
+        assert sql("SELECT count(*) FROM kept") == "1000"
+    finally:
+        run("docker", "start", GATEWAY)
+    began = time.monotonic()
+    until(lambda: json.dumps(status()), lambda: sent() >= wanted, 180, every=1)
+    print(f"the backlog was in the bucket {time.monotonic() - began:.0f} s after the store was back")
+    until(lambda: json.dumps(status()), lambda: status()["healthy"], 180, every=2)
+
+
+def test_what_prunes_has_looked(stack: Stack) -> None:
+    prune = f"{NAME}-backups-prune"
+
+    def well() -> bool:
+        return run("docker", "inspect", "-f", "{{.State.Health.Status}}", prune) == "healthy"
+
+    until(lambda: run("docker", "logs", prune), well, 180, every=1)
+    assert status()["store"]["base_backups"] == 1

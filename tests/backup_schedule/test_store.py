@@ -1,0 +1,345 @@
+"""Backups in a bucket, without one: what is sent in which order, what a restore needs, what is pruned, and who reads."""
+
+import gzip
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tierstack.backup_schedule import fetch, layout, metrics, prune, restore, shipping
+from tierstack.backup_schedule.bucket import credentials
+from tierstack.backup_schedule.layout import StoredWal
+from tierstack.backup_schedule.recovery import OnDocker, parsed
+from tierstack.backup_schedule.restore import Source, StoreAt
+from tierstack.backup_schedule.shipping import Shipped, Shipping
+
+pytestmark = pytest.mark.pure
+FIRST, SECOND, THIRD = (f"00000001000000000000000{number}" for number in (1, 2, 3))
+NEXT_HISTORY, NEXT_SEGMENT = "00000002.history", "000000020000000000000002"
+
+
+def test_what_was_received_is_sent_in_the_order_of_the_log() -> None:
+    received = [NEXT_SEGMENT, SECOND, FIRST, f"{THIRD}.partial", NEXT_HISTORY, SECOND]
+    assert layout.unsent(received, "") == [FIRST, SECOND, NEXT_HISTORY, NEXT_SEGMENT]
+    assert layout.unsent(received, SECOND) == [NEXT_HISTORY, NEXT_SEGMENT]
+    assert layout.unsent(received, NEXT_SEGMENT) == []
+
+
+def test_keys_are_those_of_barman_cloud() -> None:
+    assert layout.wal_key("prod/shop", FIRST) == f"prod/shop/wals/0000000100000000/{FIRST}.gz"
+    assert layout.wal_key("shop", NEXT_HISTORY) == f"shop/wals/{NEXT_HISTORY}.gz"
+    assert layout.folder("", "shop") == "shop"
+    assert [
+        layout.wal_name(f"shop/wals/x/{name}") for name in (f"{FIRST}.gz", FIRST, f"{FIRST}.00000028.backup.gz")
+    ] == [
+        FIRST,
+        FIRST,
+        None,
+    ]
+
+
+def stored(*names: str) -> list[StoredWal]:
+    return [StoredWal(name, layout.wal_key("shop", name), 0) for name in names]
+
+
+def test_a_restore_needs_what_follows_its_base_backup_and_no_more() -> None:
+    every = stored(FIRST, SECOND, THIRD, NEXT_HISTORY, NEXT_SEGMENT)
+    assert [one.name for one in layout.needed(every, SECOND)] == [SECOND, THIRD, NEXT_HISTORY, NEXT_SEGMENT]
+    assert [one.name for one in layout.needed(every, FIRST, SECOND)] == [FIRST, SECOND, NEXT_HISTORY, NEXT_SEGMENT]
+    assert [one.name for one in layout.needed(every, NEXT_SEGMENT)] == [NEXT_HISTORY, NEXT_SEGMENT]
+
+
+class Store:
+    """A bucket in memory, as the thread and a restore use it."""
+
+    url, server, folder, name = "s3://shop", "shop-backups", "shop-backups", "shop"
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.away = False
+        self.of: str | None = None
+        self.bases: list[dict[str, Any]] = []
+        self.ran: list[tuple[str, ...]] = []
+
+    def claim(self, system: str) -> str | None:
+        self._answer()
+        return None if self.of in (None, system) else f"holds the backups of another database (system {self.of})"
+
+    def put_wal(self, name: str, content: bytes) -> None:
+        self._answer()
+        self.kept[name] = content
+
+    def put(self, key: str, body: bytes) -> None:
+        self._answer()
+        self.kept[key] = body
+
+    def base_backups(self) -> list[dict[str, Any]]:
+        self._answer()
+        return self.bases
+
+    def _answer(self) -> None:
+        if self.away:
+            raise ConnectionError("Could not connect to the endpoint URL")
+
+
+def sender(store: Store, catalog: Path, said: list[str] | None = None) -> Shipping:
+    (catalog / "streaming").mkdir(parents=True, exist_ok=True)
+    told: list[str] = [] if said is None else said
+    made: Any = store
+    return Shipping(
+        made,
+        catalog,
+        close=lambda: None,
+        newest=lambda: ("20261126T030000", catalog),
+        system=lambda: "7",
+        say=told.append,
+    )
+
+
+def receive(catalog: Path, name: str, *, archived: bool = False, age: float = 0) -> None:
+    folder = catalog / "wals" / name[:16] if archived else catalog / "streaming"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = f"content of {name}".encode()
+    (folder / name).write_bytes(gzip.compress(content) if archived else content)
+    os.utime(folder / name, (time.time() - age, time.time() - age))
+
+
+def test_it_sends_from_wherever_a_segment_is(tmp_path: Path) -> None:
+    catalog = tmp_path / "tierstack"
+    store = Store()
+    receive(catalog, FIRST, archived=True)
+    receive(catalog, SECOND)
+    (catalog / "streaming" / f"{THIRD}.partial").write_bytes(b"open")
+    sending = sender(store, catalog)
+    sending.round()
+    assert list(store.kept) == [FIRST, SECOND]
+    assert sending.shipped is not None
+    assert (sending.shipped.sent_wal, sending.shipped.backlog, sending.shipped.error) == (SECOND, 0, None)
+    again = sender(store, catalog)  # another process, after a restart
+    store.kept.clear()
+    again.round()
+    assert store.kept == {}
+
+
+def test_a_store_that_is_away_piles_up_and_drains(tmp_path: Path) -> None:
+    catalog, store, said = tmp_path / "tierstack", Store(), list[str]()
+    sending = sender(store, catalog, said)
+    receive(catalog, FIRST)
+    sending.round()
+    store.away = True
+    receive(catalog, SECOND, age=600)
+    receive(catalog, THIRD, archived=True)
+    sending.round()
+    sending.round()
+    assert said == ["not sent: Could not connect to the endpoint URL"]
+    (fault,) = [one for one in sending.faults() if "segments" in one]
+    assert fault.startswith(
+        "2 segments of the write-ahead log are not in s3://shop/shop-backups, the oldest of 600 s: Could"
+    )
+    shown = metrics.values(document(sending))
+    assert (shown["store_backlog_segments"], shown["store_behind_seconds"] > 590) == (2, True)
+    store.away = False
+    sending.round()
+    assert list(store.kept) == [FIRST, SECOND, THIRD]
+    assert not [one for one in sending.faults() if "segments" in one]
+
+
+def document(sending: Shipping) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"free_bytes": None, "size_bytes": None}
+    names = ("healthy", "wal_streaming", "base_backup_late", "last_backup", "restorable_from", "wal_lag_bytes")
+    return {
+        **dict.fromkeys(names),
+        "catalog": nothing,
+        "checked_at": "2026-11-26T10:00:00Z",
+        "store": sending.document(),
+    }
+
+
+def test_a_bucket_of_another_system_gets_nothing(tmp_path: Path) -> None:
+    catalog, store = tmp_path / "tierstack", Store()
+    store.of = "8"
+    receive(catalog, FIRST)
+    sending = sender(store, catalog)
+    sending.round()
+    sending.send_base()
+    assert store.kept == {}
+    assert any("another database (system 8)" in one for one in sending.faults())
+
+
+@pytest.mark.parametrize(
+    ("shipped", "newest", "says"),
+    [
+        (None, None, ["nothing is in s3://shop yet"]),
+        (Shipped(base="20261126T030000"), "20261126T030000", []),
+        (Shipped(base="20261125T030000"), "20261126T030000", []),
+        (Shipped(), "20261126T030000", ["there is no base backup in s3://shop"]),
+        (Shipped(base="x", error="AccessDenied"), "x", ["s3://shop: AccessDenied"]),
+        (
+            Shipped(base="x", backlog=3, behind_seconds=121),
+            "x",
+            ["3 segments of the write-ahead log are not in s3://shop, the oldest of 121 s"],
+        ),
+        (Shipped(base="x", backlog=3, behind_seconds=119), "x", []),
+    ],
+)
+def test_faults(shipped: Shipped | None, newest: str | None, says: list[str]) -> None:
+    assert shipping.faults(shipped, newest, "s3://shop") == says
+
+
+# Restores -----------------------------------------------------------------------------------------------------------
+
+
+STORE = StoreAt(config="shop-backups-fetch-config", network="shop-storage-network", ca="shop-storage-ca")
+SOURCE = Source(catalog="catalog", config="config", image="barman", store=STORE)
+
+
+def test_a_restore_reads_the_bucket_and_has_neither_the_catalog_nor_the_key_that_writes() -> None:
+    steps = restore.commands(SOURCE, aside="aside", postgres_image="postgres", time="2026-11-26T10:00:00Z")
+    reading = next(step.command for step in steps if step.what == restore.RESTORE)
+    mounted = {reading[at + 1].partition(":")[0] for at, one in enumerate(reading) if one == "-v"}
+    assert mounted == {"shop-backups-fetch-config", "shop-storage-ca", "aside"}
+    assert reading[reading.index("--network") + 1] == "shop-storage-network"
+    assert reading[-7:] == [*restore.FETCH, "--to", "/restore/data", "--time", "2026-11-26T10:00:00Z"]
+    others = [step.command for step in steps if step.what != restore.RESTORE and "run" in step.command]
+    assert all(one[one.index("--network") + 1] == "none" for one in others)
+
+
+def test_what_a_command_needs_to_know_survives_the_state() -> None:
+    described = OnDocker(
+        docker_host=None, agent="a", catalog="c", config="f", image="i", server="s", database="d",
+        max_lost_seconds=60, max_minutes=60, store=STORE,
+    )  # fmt: skip
+    assert parsed(described.text()) == described
+
+
+class Reading(Store):
+    def __init__(self, wals: list[StoredWal], bases: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._wals, self.bases = wals, bases
+
+    def wals(self) -> list[StoredWal]:
+        return self._wals
+
+    def barman(self, *command: str) -> Any:
+        self.ran.append(command)
+        return type("Done", (), {"returncode": 0, "stdout": "", "stderr": ""})
+
+    def fetch(self, wals: list[StoredWal], into: Path) -> None:
+        for one in wals:
+            (into / one.name).touch()
+
+
+def base(identifier: str, begin_wal: str, end: datetime) -> dict[str, Any]:
+    return {
+        "backup_id": identifier,
+        "status": "DONE",
+        "end_time_timestamp": end.timestamp(),
+        "begin_wal": begin_wal,
+        "size_bytes": 1,
+    }
+
+
+def test_a_restore_to_a_moment_starts_from_the_base_backup_before_it(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    bases = [
+        base("20261125T030000", FIRST, datetime(2026, 11, 25, 3, 1, tzinfo=UTC)),
+        base("20261126T030000", THIRD, datetime(2026, 11, 26, 3, 1, tzinfo=UTC)),
+    ]
+    now = datetime(2026, 11, 26, 10, tzinfo=UTC).timestamp()
+    wals = [one._replace(stored_at=now) for one in stored(FIRST, SECOND, THIRD, "000000010000000000000004")]
+    bucket: Any = Reading(wals, bases)
+    data = tmp_path / "data"
+    assert fetch.restore(bucket, data, at) == 0
+    assert bucket.ran == [("restore", "s3://shop", "shop-backups", "20261125T030000", str(data))]
+    assert sorted(one.name for one in (data / "barman_wal").iterdir()) == [FIRST, SECOND, THIRD]
+    settings = (data / "restore.conf").read_text()
+    assert "recovery_target_time = '2026-11-25 12:00:00+00:00'" in settings
+    assert "listen_addresses = ''" in settings
+
+
+@pytest.mark.parametrize(
+    ("at", "code", "says"),
+    [
+        (datetime(2026, 11, 24, tzinfo=UTC), 1, "no base backup had ended by then in s3://shop/shop-backups"),
+        (datetime(2026, 11, 26, 11, tzinfo=UTC), 2, "is after the last WAL"),
+    ],
+)
+def test_a_moment_that_the_bucket_cannot_give_is_refused(
+    tmp_path: Path, at: datetime, code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bases = [base("20261125T030000", FIRST, datetime(2026, 11, 25, 3, 1, tzinfo=UTC))]
+    last = datetime(2026, 11, 26, 10, tzinfo=UTC).timestamp()
+    bucket: Any = Reading([one._replace(stored_at=last) for one in stored(FIRST)], bases)
+    assert fetch.restore(bucket, tmp_path / "data", at) == code
+    assert says in capsys.readouterr().out
+    assert bucket.ran == []
+
+
+# Pruning ------------------------------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+OLD, NEW = NOW - timedelta(days=30), NOW - timedelta(days=1)
+
+
+def version(key: str, at: datetime, *, latest: bool, mark: bool = False, identifier: str = "v") -> dict[str, Any]:
+    found: dict[str, Any] = {"Key": key, "VersionId": f"{identifier}-{key}", "LastModified": at, "IsLatest": latest}
+    return found if mark else found | {"Size": 1}
+
+
+class Versions(Store):
+    """A bucket with versions, some of them locked."""
+
+    def __init__(self, versions: list[dict[str, Any]], locked: str = "") -> None:
+        super().__init__()
+        self.versions, self.locked = versions, locked
+        self.removed: list[str] = []
+        self.s3 = self
+
+    def get_paginator(self, _: str) -> "Versions":
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        marks = [one for one in self.versions if "Size" not in one]
+        return [{"Versions": [one for one in self.versions if "Size" in one], "DeleteMarkers": marks}]
+
+    def delete_object(self, VersionId: str, **_: str) -> None:
+        if VersionId == self.locked:
+            error = RuntimeError("locked")
+            error.response = {"Error": {"Code": "AccessDenied"}}  # type: ignore[attr-defined]
+            raise error
+        self.removed.append(VersionId)
+
+
+def pruned(versions: list[dict[str, Any]], locked: str = "") -> list[str]:
+    bucket: Any = Versions(versions, locked)
+    prune.versions(bucket, NOW - timedelta(days=14))
+    return bucket.removed
+
+
+def test_only_what_is_superseded_and_older_than_the_window_goes() -> None:
+    versions = [
+        version("current", OLD, latest=True),
+        version("replaced", NEW, latest=True),
+        version("replaced", OLD, latest=False, identifier="old"),
+        version("young", NEW, latest=False),
+        version("young", NEW, latest=True, mark=True, identifier="mark"),
+    ]
+    assert pruned(versions) == ["old-replaced"]
+
+
+def test_a_mark_of_deletion_outlives_what_it_hides() -> None:
+    versions = [
+        version("gone", OLD, latest=False),
+        version("gone", OLD, latest=True, mark=True, identifier="mark"),
+    ]
+    assert pruned(versions, locked="v-gone") == []  # else the locked version would be the object again
+    assert pruned(versions) == ["v-gone", "mark-gone"]
+
+
+def test_keys_stand_in_profiles() -> None:
+    assert (
+        credentials({"drill": ("id", "secret")}) == "[drill]\naws_access_key_id = id\naws_secret_access_key = secret\n"
+    )
