@@ -145,9 +145,9 @@ def test_what_laravel_leaves_out_when_it_changes_a_column() -> None:
 
 
 def test_the_character_set_of_a_table_is_that_of_its_columns() -> None:
-    modify = "ALTER TABLE g MODIFY a varchar(50) NULL;"
+    modify = "ALTER TABLE g MODIFY a varchar(84) NULL;"
     for options in ("CHARSET=latin1", "DEFAULT CHARACTER SET = latin1", "COLLATE latin1_swedish_ci", "CHARSET=utf8"):
-        table = f"CREATE TABLE g (a varchar(40) NULL) ENGINE=InnoDB {options} COMMENT='x';"
+        table = f"CREATE TABLE g (a varchar(80) NULL) ENGINE=InnoDB {options} COMMENT='x';"
         assert said(judged(modify, MY, before=table)) == []
         # another default of the table is for columns that come later: MODIFY converts this one
         other = "ALTER TABLE g DEFAULT CHARSET=utf8mb4;"
