@@ -46,7 +46,7 @@ def templates(found: list[Registered]) -> dict[str, dict[str, Any]]:
 
 def test_every_pod_has_them() -> None:
     found = templates(made(**SETTINGS))
-    stores = {"redis-node", "redis-sentinel", "redis-proxy", "db-pooler", "db-roles"}
+    stores = {"redis-node", "redis-sentinel", "redis-proxy", "db-pooler", "db-pooler-ro", "db-roles"}
     assert stores | {"web", "web-worker", "web-scheduler", "web-migrate", "mta-sts"} == found.keys()
     for name, template in found.items():
         pod, metadata = template["spec"], template["metadata"]
@@ -123,7 +123,7 @@ def test_the_namespace_is_closed_and_every_pod_has_a_way_out_that_it_needs() -> 
     for name, template in templates(made()).items():
         labels = (
             {**template["metadata"]["labels"], "cnpg.io/cluster": "db"}
-            if name == "db-pooler"
+            if name.startswith("db-pooler")
             else template["metadata"]["labels"]
         )
         assert any(selector.items() <= labels.items() for selector in selectors), name

@@ -57,6 +57,7 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
             image=image(platform, "postgres:17.6"),
             pooler_image=image(platform, "pgbouncer"),
             archive=None if docker else ts.DatabaseArchiveArgs(store=storage.store),
+            read_poolers=0 if docker or tier is ts.Tier.USERS_100K else 1,
         ),
     )
     nodes = ts.TIERS[tier].redis.nodes
