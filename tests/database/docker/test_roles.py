@@ -32,7 +32,8 @@ pulumi.export("users", {{name: [user, password.value] for name, (user, password)
 # A login for each row: it reads user and password each time, as processes of a new release have them.
 LOOP = """\
 while :; do
-    read -r user password </tmp/login || continue
+    [ -e /tmp/login ] || { sleep 0.1; continue; }
+    read -r user password </tmp/login
     if said=$(CLIENT 2>&1); then echo "ok $user"; else echo "failed $user: $said"; fi
 done
 """
