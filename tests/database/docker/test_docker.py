@@ -38,7 +38,7 @@ class Database:
         """The answer to a client that comes through the pooler."""
         output = docker_client().containers.run(
             image("postgres:17"),
-            entrypoint=["psql", "-h", "db-pooler", "-p", "6432", "-U", "app", "-d", "app", "-Xqtc", sql],
+            entrypoint=["psql", "-h", "db-pooler", "-p", "6432", "-U", "app_a", "-d", "app", "-Xqtc", sql],
             environment={"PGPASSWORD": password or self.password},
             network=f"{NAME}-db",
             remove=True,

@@ -63,7 +63,7 @@ class Database:
             "DB_HOST": "db-pooler",
             "DB_PORT": self.outputs["port"],
             "DB_DATABASE": "my_shop",
-            "DB_USERNAME": "app",
+            "DB_USERNAME": "app_a",
             "DB_PASSWORD": self.outputs["password"],
             **(environment or {}),
         }
@@ -134,12 +134,12 @@ def test_php_writes_and_reads_encrypted(database: Database) -> None:
     ("environment", "said"),
     [
         ({"MYSQL_ATTR_SSL_CA": ""}, "Connections using insecure transport are prohibited"),
-        ({"DB_PASSWORD": "wrong"}, "Access denied for user 'app'@"),
+        ({"DB_PASSWORD": "wrong"}, "Access denied for user 'app_a'@"),
         ({"DB_USERNAME": "root"}, "Access denied for user 'root'@"),
         ({"DB_USERNAME": "tierstack_read"}, "Access denied for user 'tierstack_read'@"),
-        ({"DB_DATABASE": "mysql"}, "Access denied for user 'app'@'%' to database 'mysql'"),
+        ({"DB_DATABASE": "mysql"}, "Access denied for user 'app_a'@'%' to database 'mysql'"),
         # The underscore of its database stands for itself alone.
-        ({"DB_DATABASE": "myxshop"}, "Access denied for user 'app'@'%' to database 'myxshop'"),
+        ({"DB_DATABASE": "myxshop"}, "Access denied for user 'app_a'@'%' to database 'myxshop'"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -243,7 +243,7 @@ def test_another_certificate_is_shown_without_a_restart(database: Database) -> N
 
 def test_another_password_is_taken_over(database: Database) -> None:
     before = database.outputs["password"]
-    database.up("--replace", database.urn("db-password"))
+    database.up("--replace", database.urn("db-login-1-password"))
     assert database.outputs["password"] != before
     assert database.query("SELECT note FROM kept") == "größer 🙂!"
     assert "Access denied" in database.query("SELECT 1", DB_PASSWORD=before)

@@ -56,7 +56,7 @@ class Database:
         container = docker_client().containers.create(
             image("postgres:17"),
             entrypoint=["sh", "-c", script, "sh"],
-            command=[target + " user=app dbname=app connect_timeout=10"],
+            command=[target + " user=app_a dbname=app connect_timeout=10"],
             environment={"PGPASSWORD": str(self.stack.outputs()["password"]), "OTHER": ca},
             network=f"{NAME}-db",
             volumes=volumes if self.shape["tls"] != "disable" else {},
