@@ -141,7 +141,6 @@ def test_the_owner_of_a_database_that_it_logged_in_to_stays_a_login_for_one_gene
     assert made("kubernetes").named("db-role-owner").inputs["spec"] == {
         "cluster": {"name": "db"},
         "name": "app",
-        "login": False,
     }
 
 
@@ -162,7 +161,7 @@ def test_a_role_of_kubernetes_says_all_that_it_may() -> None:
     """CloudNativePG sets what is left out to its default: no right, no membership."""
     recorder = made("kubernetes", password_generation=2)
     roles = {one.inputs["spec"]["name"]: one.inputs["spec"] for one in recorder.of_type(":DatabaseRole")}
-    assert {name: (one["login"], one.get("inRoles")) for name, one in roles.items()} == {
+    assert {name: (one.get("login", False), one.get("inRoles")) for name, one in roles.items()} == {
         "app": (False, None),
         "app_a": (True, ["app"]),
         "app_b": (True, ["app"]),

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierstack.links import StorePurpose
+from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY
 
 PORT = 7070
 UID = 65532
-CONFIG_DIR = "/etc/tierstack"
+CONFIG_DIR = "/etc/versitygw"  # not around the directory of the certificate, which is a volume of its own
 DATA_DIR = "/var/lib/versitygw"
 REGION = "us-east-1"
 """Region of a self-hosted store: the one that clients assume where none is named."""
@@ -40,7 +41,8 @@ mkdir -p {DATA_DIR}/objects {DATA_DIR}/versions {DATA_DIR}/metadata
 set -a
 . {CONFIG_DIR}/root.env
 set +a
-exec versitygw --port :{PORT} --region {REGION} --cert /etc/tierstack/tls/tls.crt --key /etc/tierstack/tls/tls.key \\
+exec versitygw --port :{PORT} --region {REGION} \\
+    --cert {SERVER_DIRECTORY}/{CERTIFICATE} --key {SERVER_DIRECTORY}/{KEY} \\
     --iam-dir {CONFIG_DIR}/iam --iam-cache-disable --health /health --quiet --keep-alive \\
     posix --versioning-dir {DATA_DIR}/versions --sidecar {DATA_DIR}/metadata {DATA_DIR}/objects
 """

@@ -27,7 +27,7 @@ declare(
     "",
     Severity.WARNING,
     why="Protection keeps the engine from deleting data. It does not bring back what a disk or a statement destroyed.",
-    wrong="backups: null",
+    wrong="a stack without `backups`",
     right="backups: {}",
 )
 declare(

@@ -117,7 +117,7 @@ def test_the_gateway_is_confined(stack: Stack) -> None:
 def test_no_secret_is_in_the_clear(stack: Stack) -> None:
     secrets = [stack.outputs()[purpose] for purpose in ("write", "prune", "drill")]
     secrets.append(
-        run("docker", "exec", GATEWAY, "sed", "-n", "s/^ROOT_SECRET_ACCESS_KEY=//p", "/etc/tierstack/root.env")
+        run("docker", "exec", GATEWAY, "sed", "-n", "s/^ROOT_SECRET_ACCESS_KEY=//p", "/etc/versitygw/root.env")
     )
     shown = stack.state() + json.dumps(inspect(GATEWAY))
     shown += run("docker", "top", GATEWAY, "-eo", "pid,args") + run("docker", "logs", GATEWAY)

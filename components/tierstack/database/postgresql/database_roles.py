@@ -68,9 +68,10 @@ def _role(name: str, role: str, member_of: list[str], secret: pulumi.Input[str] 
     return {
         "cluster": {"name": name},
         "name": role,
-        "login": secret is not None,
         **({"inRoles": member_of} if member_of else {}),
-        **({"passwordSecret": {"name": secret}} if secret is not None else {}),
+        # Not `login: false`, which is the default: the operator writes the object again without it, and every preview
+        # would set it anew.
+        **({"login": True, "passwordSecret": {"name": secret}} if secret is not None else {}),
     }
 
 
