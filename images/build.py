@@ -110,6 +110,7 @@ IMAGES = {
         Image(name="base:trixie", recipe="base", seconds=45),
         Image(name="postgres:17", recipe="postgres", parent="base:trixie", seconds=20),
         Image(name="mysql:9.7", recipe="mysql", parent="base:trixie", seconds=60),
+        Image(name="mysql-backup:9.7", recipe="mysql-backup", parent="mysql:9.7", seconds=15),
         Image(name="valkey:8.1", recipe="valkey", parent="base:trixie", seconds=6),
         Image(name="pgbouncer:1.24", recipe="pgbouncer", parent="base:trixie", seconds=15),
         Image(name="php:8.4", recipe="php", parent="base:trixie", seconds=30),

@@ -5,12 +5,13 @@ import shlex
 from pathlib import Path
 
 from tierstack.backup_schedule import restore
+from tierstack.backup_schedule.engine import Source
 
 PAGE = (Path(__file__).parents[2] / "docs/components/backup-schedule.md").read_text()
 
 
 def test_the_commands_are_those_of_the_code() -> None:
-    source = restore.Source(catalog="shop-backups-catalog", config="shop-backups-config", image="$BARMAN")
+    source = Source(catalog="shop-backups-catalog", config="shop-backups-config", image="$BARMAN")
     shown = PAGE.replace("\\\n", " ")
     for _, command in restore.commands(source, aside="aside", postgres_image="$POSTGRES", time="2026-01-31T12:00:00Z"):
         tail = " ".join(command[-5:])
@@ -19,7 +20,7 @@ def test_the_commands_are_those_of_the_code() -> None:
 
 
 def test_the_commands_in_place_are_those_of_the_code_in_their_order() -> None:
-    source = restore.Source(catalog="shop-backups-catalog", config="shop-backups-config", image="$BARMAN")
+    source = Source(catalog="shop-backups-catalog", config="shop-backups-config", image="$BARMAN")
     names = {"volume": "shop-db-data", "container": "shop-db-primary", "aside": "aside"}
     shown = re.sub(" +", " ", PAGE.replace("\\\n", " "))
     at = shown.index("## Restore in the place of the database")

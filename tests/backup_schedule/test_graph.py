@@ -11,6 +11,7 @@ import yaml
 
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs, config, restore
+from tierstack.backup_schedule.engine import Source
 from tierstack.links import (
     DatabaseArchive,
     DatabaseConnection,
@@ -177,7 +178,7 @@ def test_settings_change_files_and_not_the_container() -> None:
 
 
 def test_the_restored_server_has_no_network_and_the_catalog_is_named() -> None:
-    source = restore.Source(catalog="shop-backups-catalog", config="shop-backups-config", image="barman")
+    source = Source(catalog="shop-backups-catalog", config="shop-backups-config", image="barman")
     steps = restore.commands(source, aside="aside", postgres_image="postgres", time="2026-01-31T12:00:00Z")
     commands = [step.command for step in steps]
     runs = [command for command in commands if command[1] == "run"]

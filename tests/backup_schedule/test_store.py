@@ -11,9 +11,9 @@ import pytest
 
 from tierstack.backup_schedule import fetch, layout, metrics, prune, restore, shipping
 from tierstack.backup_schedule.bucket import credentials
+from tierstack.backup_schedule.engine import Source, StoreAt
 from tierstack.backup_schedule.layout import StoredWal
 from tierstack.backup_schedule.recovery import OnDocker, parsed
-from tierstack.backup_schedule.restore import Source, StoreAt
 from tierstack.backup_schedule.shipping import Shipped, Shipping
 
 pytestmark = pytest.mark.pure

@@ -244,9 +244,10 @@ def test_the_variables_of_its_client_are_taken_and_no_others(otter: DatabaseEngi
 def test_backups_refuse_an_engine_that_they_do_not_know(otter: DatabaseEngine, on: str) -> None:
     args = BackupScheduleArgs(platform=PLATFORMS[on], database=connected(on))
     found = [str(one) for one in args.problems() if one.path == "database.engine"]
+    where, known = ("", "`postgresql` or `mysql`") if on == "docker" else (" on Kubernetes", "`postgresql`")
     assert found == [
-        "database.engine = 'otter': is an engine that BackupSchedule does not back up; back it up by other means, or use "
-        "`postgresql`"
+        f"database.engine = 'otter': is an engine that BackupSchedule does not back up{where}; back it up by other "
+        f"means, or use {known}"
     ]
 
 

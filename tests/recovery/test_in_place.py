@@ -10,6 +10,7 @@ import pytest
 
 from tests.recovery.test_drill import AT
 from tierstack.backup_schedule import restore
+from tierstack.backup_schedule.engine import Source
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring, signals
 from tierstack.recovery.found import Backups
@@ -155,7 +156,7 @@ def test_a_database_that_does_not_come_back_is_told_with_the_commands(tmp_path: 
 
 
 def test_each_step_has_a_name_by_which_it_is_ended() -> None:
-    source = restore.Source(catalog="catalog", config="config", image="barman")
+    source = Source(catalog="catalog", config="config", image="barman")
     names = {"volume": "data", "container": "db"}
     steps = restore.in_place_commands(source, **names, aside="aside", postgres_image="postgres")
     steps += restore.commands(source, aside="aside", postgres_image="postgres")

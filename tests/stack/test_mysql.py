@@ -87,9 +87,23 @@ def test_what_is_wrong(changes: dict[str, Any], found: list[str]) -> None:
     assert problems(**changes) == found
 
 
-def test_backups_refuse_it() -> None:
-    (found,) = problems(backups={})
-    assert found.startswith("backups.database.engine = 'mysql': is an engine that BackupSchedule does not back up")
+def test_backups_of_it_have_an_image_of_their_own() -> None:
+    missing = (
+        "images.mysql_backup: is required on a Docker host; give an image with MySQL of the server's version and Python, "
+        "by digest"
+    )
+    assert problems(backups={}, images__barman=None) == [missing]
+    assert missing in problems(backups={}, images__barman=IMAGE), "Barman is for PostgreSQL"
+    assert problems(backups={}, images__barman=None, images__mysql_backup=IMAGE) == []
+
+
+def test_a_bucket_for_backups_of_it_is_refused_where_it_is_written() -> None:
+    bucket = {"bucket": "shop-backups", "region": "eu-central-1", "access_key_id": "id", "secret_access_key": "key"}
+    images = {"images__mysql_backup": IMAGE}
+    (problem,) = problems(backups={}, object_storage=bucket, **images)
+    assert problem.startswith(
+        "object_storage: takes backups of `postgresql` only, and the database's engine is `mysql`"
+    )
 
 
 def test_editors_offer_it() -> None:

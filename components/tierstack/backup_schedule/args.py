@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from tierstack.backup_schedule.cron import CronError, parse
+from tierstack.backup_schedule.facts import FACTS
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import MISSING, Diagnostic, declare, rule
 from tierstack.core.keys import DOCKER_ONLY, within
@@ -13,15 +14,15 @@ from tierstack.links import DatabaseArchive, DatabaseConnection, DatabaseEngine,
 from tierstack.links.database import LONGEST_RETENTION_DAYS, RETENTION_DAYS
 from tierstack.platform import Platform, PlatformKind, image_problems
 
-ENGINES = (DatabaseEngine.POSTGRESQL.value,)
-"""The data engines that it backs up."""
-MEMORY_MB = 512
-"""Limit of the container on a Docker host where none is given."""
-
 declare(
     "backup-connection",
     "On Docker, the connection must say how backups stream from the primary.",
-    "Barman: PostgreSQL connection",
+    "Barman: PostgreSQL connection; MySQL: mysqlbinlog",
+)
+declare(
+    "backup-store",
+    "A bucket takes backups of PostgreSQL only.",
+    why="Those of MySQL stay in a volume of the host: nothing copies them yet, and a bucket would seem to hold them.",
 )
 declare(
     "backup-archive",
@@ -76,31 +77,37 @@ def _question(path: str, statement: str) -> list[Diagnostic]:
 
 @dataclass(kw_only=True)
 class BackupScheduleArgs:
-    """Base backups on a schedule and continuous WAL of a PostgreSQL: together, any point in time can be restored."""
+    """Base backups on a schedule and the continuous log (WAL of PostgreSQL, binary logs of MySQL): together, any point
+    in time can be restored."""
 
     platform: Platform
     """Where the database runs: `DockerHost(…)` or `Kubernetes(…)`."""
     database: DatabaseConnection
     """The database to back up: `DatabaseWithReplicas.connection`. On Kubernetes it needs an `archive`."""
     image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
-    """Docker: image with Barman ≥ 3.11, Python ≥ 3.11 and PostgreSQL's client programs of the server's version, by
-    digest (`repo@sha256:…`) or image id. Its user `barman` has id 26 and owns `/var/lib/barman`. None on Kubernetes,
-    where the plugin brings its own."""
+    """Docker: image of the container that makes the backups, by digest (`repo@sha256:…`) or image id, with Python ≥
+    3.11. PostgreSQL: Barman ≥ 3.11 and the client programs of the server's version; its user `barman` has id 26 and
+    owns `/var/lib/barman`. MySQL: server and client programs of the server's version; its user `mysql` has id 999 and
+    owns `/var/lib/backups`. None on Kubernetes, where the plugin brings its own."""
     schedule: str = "30 3 * * *"
     """When base backups are made: five-field cron, in UTC. Default: every night at 03:30. The first is made at once;
     one that was missed is made up for."""
     retention_days: int | None = field(default=None, metadata=within(1, LONGEST_RETENTION_DAYS, "days") | DOCKER_ONLY)
     """Docker: length of the recovery window in days; every moment in it can be restored. 1 to 3650. None: 14. On
     Kubernetes the database's archive has it (`archive.retention_days` of DatabaseWithReplicas)."""
+    least_copies: int = field(default=1, metadata=within(1, 1000) | DOCKER_ONLY)
+    """Docker: base backups that are kept however old they are. 1 to 1000. Default: 1, so that the last one is never
+    removed."""
     first_backup_minutes: int = field(default=15, metadata=within(1, 1440, "minutes") | DOCKER_ONLY)
-    """Docker: how long an update waits for the first base backup and for WAL to stream. 1 to 1440. Default: 15.
+    """Docker: how long an update waits for the first base backup and for the log to stream. 1 to 1440. Default: 15.
     Raise it before attaching to a database that exists already: 100 GB at 100 MB/s take 17 minutes."""
     memory_mb: int | None = field(default=None, metadata=within(256, 65536, "MiB") | DOCKER_ONLY)
-    """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512."""
+    """Docker: hard memory limit of the container in MiB. 256 to 65536. None: 512, for MySQL 768, because a server of
+    its own fetches each base backup."""
     store: ObjectStore | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: the bucket that base backups and log go to as well, `store` of an ObjectStorage. Restores and drills then
-    read from it. None: the backups stay in a volume of the host, and are lost with it. On Kubernetes the database's
-    archive has it (`archive.store`)."""
+    read from it. PostgreSQL only. None: the backups stay in a volume of the host, and are lost with it. On Kubernetes
+    the database's archive has it (`archive.store`)."""
     drill: DrillArgs | None = None
     """What a restore that is tried must find right; on Docker also an alert where none was. None: `tierstack drill` can
     be run, and nothing tells that it was not."""
@@ -132,16 +139,18 @@ class BackupScheduleArgs:
     @property
     def container_memory_mb(self) -> int:
         """Docker: the container's limit in MiB."""
-        return MEMORY_MB if self.memory_mb is None else self.memory_mb
+        return FACTS[self.database.engine].memory_mb if self.memory_mb is None else self.memory_mb
 
     @rule("backup-engine", "BackupSchedule must know the engine of the database.")
     def _engine(self) -> list[Diagnostic]:
         engine = self.database.engine
-        if engine in ENGINES:
+        known = [*FACTS] if self.platform.kind is PlatformKind.DOCKER else [DatabaseEngine.POSTGRESQL.value]
+        if engine in known:
             return []
         wrong = "is an engine that BackupSchedule does not back up"
-        known = " or ".join(f"`{one}`" for one in ENGINES)
-        return [Diagnostic("database.engine", engine, wrong, f"back it up by other means, or use {known}")]
+        wrong += "" if self.platform.kind is PlatformKind.DOCKER else " on Kubernetes"
+        names = " or ".join(f"`{one}`" for one in known)
+        return [Diagnostic("database.engine", engine, wrong, f"back it up by other means, or use {names}")]
 
     def _on_docker(self) -> list[Diagnostic]:
         instead = "pass the `connection` of a DatabaseWithReplicas on this Docker host"
@@ -158,10 +167,17 @@ class BackupScheduleArgs:
         ]
         if self.image is None:
             wrong = "is required on a Docker host"
-            instead = "give an image with Barman, by digest"
+            facts = FACTS.get(self.database.engine)
+            instead = f"give {facts.image}, by digest" if facts else "give an image, by digest"
             found.append(Diagnostic("image", MISSING, wrong, instead, "required-on-platform"))
         else:
             found += image_problems("image", self.image, self.platform.kind)
+        engine = self.database.engine
+        if self.store is not None and engine in FACTS and not FACTS[engine].stores:
+            able = " or ".join(f"`{name}`" for name, facts in FACTS.items() if facts.stores)
+            wrong = f"takes backups of {able} only, and the database's engine is `{engine}`"
+            instead = f"remove it, and copy the volume of the backups to another machine; or use {able}"
+            found.append(Diagnostic("store", MISSING, wrong, instead, "backup-store"))
         return found
 
     def _on_kubernetes(self) -> list[Diagnostic]:

@@ -1,6 +1,5 @@
 """The files that Barman and its agent read. Pure."""
 
-import hashlib
 import json
 from importlib import resources
 from typing import Any
@@ -24,7 +23,7 @@ def conninfo(host: str, port: str, user: str, database: str, *, verified: bool) 
     )
 
 
-def barman_conf(connection: str, retention_days: int) -> str:
+def barman_conf(connection: str, retention_days: int, least_copies: int = 1) -> str:
     """Barman's configuration (barman(5)): WAL streamed through a slot, base backups by pg_basebackup."""
     settings = {
         "conninfo": connection,
@@ -37,8 +36,8 @@ def barman_conf(connection: str, retention_days: int) -> str:
         "create_slot": "auto",
         "compression": "gzip",
         "retention_policy": f"RECOVERY WINDOW OF {retention_days} DAYS",
-        # Never remove the last backup, however old.
-        "minimum_redundancy": "1",
+        # Never remove the last ones, however old.
+        "minimum_redundancy": str(least_copies),
     }
     lines = [
         "[barman]",
@@ -71,8 +70,3 @@ def program(*, store: bool = False) -> dict[str, str]:
     package = resources.files("tierstack.backup_schedule")
     names = (*DELIVERED, *(DELIVERED_FOR_STORE if store else ()))
     return {f"lib/tierstack/backup_schedule/{name}": (package / name).read_text() for name in names}
-
-
-def digest(program: dict[str, str]) -> str:
-    """12 hexadecimal digits for a program: a container that runs another one is replaced."""
-    return hashlib.sha256("".join(program.values()).encode()).hexdigest()[:12]

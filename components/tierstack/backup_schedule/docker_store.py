@@ -8,6 +8,7 @@ import pulumi
 
 from tierstack.backup_schedule import agent, bucket, config
 from tierstack.backup_schedule.args import BackupScheduleArgs
+from tierstack.backup_schedule.engine import StoreAt, digest
 from tierstack.backup_schedule.memory import PRUNE_MB
 from tierstack.backup_schedule.restore import ENVIRONMENT
 from tierstack.links import ObjectStore, StorePurpose
@@ -22,13 +23,33 @@ PRUNE = ["python3", "-m", "tierstack.backup_schedule.prune"]
 class StoreOnHost:
     """A bucket as the containers of a host reach it."""
 
+    store: ObjectStore
     settings: dict[str, Any]
     """`store` of the settings files."""
+    program: dict[str, str]
+    """The modules that run in a container where there is a bucket, by their path below the configuration directory."""
     network: pulumi.Output[str]
     ca: pulumi.Input[str] | None
     """Volume with what the endpoint is verified by."""
     fetch: pulumi.Output[str]
     """Volume with what a restore needs: the program, and the key that only reads."""
+
+    @property
+    def files(self) -> dict[str, pulumi.Input[str]]:
+        """What the agent is configured with besides: the key that writes."""
+        return {bucket.CREDENTIALS: credentials(self.store, StorePurpose.WRITE)}
+
+    @property
+    def labels(self) -> dict[str, pulumi.Input[str]]:
+        """Of the agent, which reads the bucket's settings and key when it starts."""
+        key = self.store.key(StorePurpose.WRITE).secret_access_key.value or ""
+        return {ANNOTATION: revision_of({"key": key, "where": str(settings_of(self.store, ""))})}
+
+    @property
+    def at(self) -> pulumi.Output[StoreAt]:
+        """What a restore from the bucket is started with."""
+        known = pulumi.Output.all(config=self.fetch, network=self.network, ca=self.ca)
+        return known.apply(lambda known: StoreAt(**known))
 
     @property
     def mounts(self) -> list[Mount]:
@@ -77,7 +98,8 @@ def build(
 
     fetch = configured("fetch", StorePurpose.DRILL, {})
     pruning = configured("prune", StorePurpose.PRUNE, {"retention_days": args.window_days})
-    made = StoreOnHost(settings=settings, network=network, ca=store.ca.volume if store.ca else None, fetch=fetch)
+    ca = store.ca.volume if store.ca else None
+    made = StoreOnHost(store=store, settings=settings, program=program, network=network, ca=ca, fetch=fetch)
     service = Service(
         image=args.image,
         command=[*PRUNE, "run"],
@@ -90,7 +112,7 @@ def build(
         cpu_shares=256,
         # It reads its program and settings when it starts a round; a new program needs a new process.
         labels={
-            "tierstack.dev/agent": config.digest(program),
+            "tierstack.dev/agent": digest(program),
             ANNOTATION: revision_of({"window": str(args.window_days)}),
         },
     )

@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tierstack.backup_schedule.restore import Source, StoreAt
+from tierstack.backup_schedule.engine import Source, StoreAt
+from tierstack.links import DatabaseEngine
 
 DOCKER, KUBERNETES = "docker", "kubernetes"
 
@@ -16,13 +17,13 @@ class OnDocker:
     docker_host: str | None
     """Address of the daemon. None: that of the environment."""
     agent: str
-    """Container of the agent, which runs Barman."""
+    """Container of the agent."""
     catalog: str
-    """Volume with Barman's catalog."""
+    """Volume with the backups."""
     config: str
     """Volume with its configuration."""
     image: str
-    """The Barman image."""
+    """Its image."""
     server: str | None
     """Container of the primary. None: of a connection that was written by hand and names none."""
     database: str
@@ -33,6 +34,8 @@ class OnDocker:
     """Seconds before the loss whose writes may be missing."""
     max_minutes: int
     """Minutes from the loss to an answering database."""
+    engine: str = DatabaseEngine.POSTGRESQL.value
+    """What is backed up: the value of a `DatabaseEngine`. States of before MySQL was backed up do not say it."""
     store: StoreAt | None = None
     """The bucket that restores read from. None: they read the catalog."""
 

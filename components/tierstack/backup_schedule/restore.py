@@ -1,11 +1,11 @@
-"""The commands of a restore aside, as data: for the `tierstack` command, for drills and for the documentation."""
+"""PostgreSQL: the commands of a restore, as data: for the `tierstack` command, for drills and for the documentation."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from tierstack.backup_schedule import agent
+from tierstack.backup_schedule.engine import Source, Step, StoreAt
 from tierstack.core.quantities import GIB, quantity
 from tierstack.platform.internal_ca import ca_directory
 from tierstack.platform.kubernetes import network, operators
@@ -22,40 +22,6 @@ RESTORE = "copy base backup and write-ahead log"
 """The step in which the agent restores; it prints the moment as of which."""
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 """Name of CloudNativePG's barman-cloud plugin."""
-
-
-class Step(NamedTuple):
-    """One command of a restore."""
-
-    what: str
-    """What it does, as progress tells it."""
-    command: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreAt:
-    """How a container of the host reads the bucket."""
-
-    config: str
-    """Volume with the program, the settings and the key that only reads."""
-    network: str
-    """Network in which the endpoint is reached."""
-    ca: str | None
-    """Volume with what the endpoint is verified by. None: the CAs that the image trusts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where a Docker host keeps the backups."""
-
-    catalog: str
-    """Volume with Barman's catalog."""
-    config: str
-    """Volume with its configuration."""
-    image: str
-    """The Barman image."""
-    store: StoreAt | None = None
-    """The bucket that restores read from. None: they read the catalog."""
 
 
 def catalog_of(source: Source) -> list[str]:

@@ -7,6 +7,7 @@ from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.memory import reserved
 from tierstack.core.keys import within
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
+from tierstack.links import DatabaseEngine
 from tierstack.links.database import LONGEST_RETENTION_DAYS
 
 
@@ -39,11 +40,19 @@ SECTION = Section(
     presence=Presence.OPTIONAL,
     wired=("database", "retention_days", "store"),
     own=BackupKeys,
+    given_by={"store": "object_storage"},
     images=(
         ImageKey(
             key="barman",
-            text="Docker: Barman 3.11 or newer with PostgreSQL's client programs.",
+            text="Docker, PostgreSQL: Barman 3.11 or newer with PostgreSQL's client programs.",
             docker="image",
+            only=("database.engine", DatabaseEngine.POSTGRESQL),
+        ),
+        ImageKey(
+            key="mysql_backup",
+            text="Docker, MySQL: the programs of MySQL in the version of `images.mysql`, with Python.",
+            docker="image",
+            only=("database.engine", DatabaseEngine.MYSQL),
         ),
     ),
     reserved=reserved,

@@ -104,8 +104,11 @@ def faults(
     running_since: datetime | None = None,
     unbroken: datetime | None = None,
     disk: Disk | None = None,
+    *,
+    log: str = "WAL",
 ) -> list[str]:
-    """What is wrong, in words; empty when every moment from the oldest backup to now can be restored."""
+    """What is wrong, in words; empty when every moment from the oldest backup to now can be restored. `log`: what the
+    engine calls that which leads from a base backup to a moment."""
     wrong = [_full(disk)] if disk and disk.full else []
     wrong += [
         f"{name.replace('_', ' ')}: {check.get('hint') or 'failed'}"
@@ -115,8 +118,8 @@ def faults(
     if not checks:
         wrong.append("barman check gave no answer")
     if not streaming(streamers):
-        wrong.append("no WAL is streaming from the primary")
-    late = lateness(cron, found, now, running_since, unbroken)
+        wrong.append(f"no {log} is streaming from the primary")
+    late = lateness(cron, found, now, running_since, unbroken, log)
     return [*wrong, late] if late else wrong
 
 
@@ -131,6 +134,7 @@ def lateness(
     now: datetime,
     running_since: datetime | None = None,
     unbroken: datetime | None = None,
+    log: str = "WAL",
 ) -> str | None:
     """Which base backup is missing or overdue, in words; None where none is."""
     last = newest(found)
@@ -138,7 +142,7 @@ def lateness(
     if last is None:
         return "there is no base backup"
     if not continuous(found, unbroken):
-        return f"WAL was interrupted until {unbroken and stamp(unbroken)}, and no base backup has followed"
+        return f"{log} was interrupted until {unbroken and stamp(unbroken)}, and no base backup has followed"
     if last.begin < cron.previous(now - patience):
         return f"the last base backup began at {stamp(last.begin)}, before the schedule's last time"
     return None

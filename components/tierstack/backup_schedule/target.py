@@ -4,6 +4,7 @@ The agent in the container runs this very file. It imports the standard library 
 """
 
 import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,22 @@ _MIB = 2**20
 _SHOWN = 4  # names of a directory that a message lists
 
 
-def directory_problems(to: Path, catalog: Path) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a data directory of an engine is known."""
+
+    title: str
+    """What people call the engine."""
+    mark: str
+    """A file that each one has."""
+    running: str | None
+    """A file that one has while a server is on it. None: there is no such file."""
+
+
+POSTGRESQL = Layout(title="PostgreSQL", mark="PG_VERSION", running="postmaster.pid")
+
+
+def directory_problems(to: Path, catalog: Path, layout: Layout = POSTGRESQL) -> list[str]:
     """What forbids a restore into `to`: only a new or an empty directory, outside of any data directory, will do."""
     if not to.is_absolute():
         return [_problem(to, "is not an absolute path", "write one such as `/restore/data`")]
@@ -25,8 +41,8 @@ def directory_problems(to: Path, catalog: Path) -> list[str]:
     for above in (to, *to.parents):
         if above == catalog:
             return [_problem(to, "is inside the catalog of the backups", "restore into a volume of its own")]
-        if above != to and (above / "PG_VERSION").exists():
-            wrong = f"is inside the data directory {above} of a PostgreSQL"
+        if above != to and (above / layout.mark).exists():
+            wrong = f"is inside the data directory {above} of a {layout.title}"
             return [_problem(to, wrong, "restore into a directory beside it, or into a new volume")]
         if above.exists() and not above.is_dir():
             what = "is a file" if above == to else f"is below {above}, which is a file"
@@ -34,12 +50,12 @@ def directory_problems(to: Path, catalog: Path) -> list[str]:
     held = sorted(one.name for one in to.iterdir()) if to.exists() else []
     if not held:
         return []
-    if "PG_VERSION" not in held:
+    if layout.mark not in held:
         shown = ", ".join(held[:_SHOWN]) + (", …" if len(held) > _SHOWN else "")
         return [_problem(to, f"is not empty ({shown})", "write a new or an empty directory")]
-    wrong = "is a data directory of PostgreSQL"
-    if "postmaster.pid" in held:
-        wrong += " with a server on it (postmaster.pid)"
+    wrong = f"is a data directory of {layout.title}"
+    if layout.running in held:
+        wrong += f" with a server on it ({layout.running})"
     instead = "restore into a new volume; to replace it, stop the server and rename the directory first"
     return [_problem(to, wrong, instead)]
 
@@ -60,10 +76,15 @@ def time_problems(at: datetime | None, now: datetime, received: datetime | None)
 
 
 def room_problems(to: Path, base_bytes: int, segments: int) -> list[str]:
-    """What forbids a restore of a base backup and of so many segments of WAL into `to`: a disk that it would fill. The
-    running database is often on the same one, and stops writing when that is full."""
+    """What forbids a restore of a base backup and of so many segments of WAL into `to`."""
+    return free_problems(to, base_bytes + segments * SEGMENT_BYTES)
+
+
+def free_problems(to: Path, needed_bytes: int) -> list[str]:
+    """What forbids a restore that writes so many bytes to `to`: a disk that it would fill. The running database is
+    often on the same one, and stops writing when that is full."""
     above = next(one for one in (to, *to.parents) if one.exists())
-    needed, free = base_bytes + segments * SEGMENT_BYTES + FULL_BYTES, shutil.disk_usage(above).free
+    needed, free = needed_bytes + FULL_BYTES, shutil.disk_usage(above).free
     if free >= needed:
         return []
     wrong = f"has {free // _MIB:,} MiB free, and the restore needs about {needed // _MIB:,} MiB"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tierstack.backup_schedule.mysql.gtids import Gtid
 from tierstack.cli import options, restore_on_kubernetes, show
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring
@@ -17,17 +18,17 @@ _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/bac
 
 
 if TYPE_CHECKING:
-    _OfMoments = click.ParamType["datetime"]
+    _OfGoals = click.ParamType["datetime | Gtid"]
 else:
-    _OfMoments = click.ParamType  # no generic in older versions of click
+    _OfGoals = click.ParamType  # no generic in older versions of click
 
 
-class _Moment(_OfMoments):
+class _Goal(_OfGoals):
     name = "time"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime | Gtid:
         try:
-            return restoring.moment(str(value))
+            return restoring.goal(str(value))
         except ValueError as error:
             self.fail(f"{value}: {error}; write one such as 2026-01-31T12:00:00Z", param, ctx)
 
@@ -42,7 +43,10 @@ class _Moment(_OfMoments):
 )
 @options.stack
 @click.option(
-    "--to", type=_Moment(), metavar="TIME", help="The moment, with its zone. Default: the last write received."
+    "--to",
+    type=_Goal(),
+    metavar="TIME",
+    help="The moment, with its zone; of MySQL also the GTID of the last transaction. Default: the last write received.",
 )
 @click.option(
     "--aside",
@@ -60,7 +64,7 @@ class _Moment(_OfMoments):
 def run(
     context: click.Context,
     stack: str,
-    to: datetime | None,
+    to: restoring.To,
     aside: str | None,
     in_place: bool,
     replace_data: bool,
@@ -74,8 +78,8 @@ def run(
 
     It comes back aside, beside the running database, which goes on: on a Docker host in a new volume, as a container
     without a network; on Kubernetes as a Cluster that only its operator reaches. With --in-place it replaces the
-    database. On a Docker host what that held stays beside it as `pgdata.before`; on Kubernetes the configuration says
-    where the new database comes from (`database.restore`).
+    database. On a Docker host what that held stays beside it, as `pgdata.before` (MySQL: `data.before`); on Kubernetes
+    the configuration says where the new database comes from (`database.restore`).
     """
     if in_place and aside:
         raise click.UsageError("--aside names what stands beside the database, and --in-place puts it in its place")
@@ -83,13 +87,16 @@ def run(
         raise UsageError("--in-place replaces what the database holds now. To mean it, add --replace-data")
     _, found = backups_of(cwd, stack, backups)
     if isinstance(found, ClusterBackups):
+        moment = _moment(to, "PostgreSQL")
         said: dict[str, bool] = {"plan": plan, "yes": yes, "json": json}
         if in_place:
-            restore_on_kubernetes.refuse_moment(to)
+            restore_on_kubernetes.refuse_moment(moment)
             restore_on_kubernetes.put_in_place(context, found, stack, **said, cwd=cwd)
         else:
-            restore_on_kubernetes.put_aside(found, stack, to, aside, **said)
+            restore_on_kubernetes.put_aside(found, stack, moment, aside, **said)
         return
+    if not found.engine.gtids:
+        _moment(to, found.dialect.title)
     beside = aside or f"{found.at.catalog}-{'in-place' if in_place else 'aside'}"
     planned = restoring.planned(to, found.status(), found.drills(), now())
     into = f"in the place of {found.server}" if in_place else f"into the new volume {beside}"
@@ -119,10 +126,19 @@ def run(
         return
     show.say(f"{show.good('restored')} in {seconds:g} s: container {show.bold(name)}")
     if in_place:
-        show.say("What it held before is kept as `pgdata.before` in its volume; remove that when nobody needs it.")
+        show.say(
+            f"What it held before is kept as `{found.engine.before}` in its volume; remove that when nobody needs it."
+        )
         return
-    show.say(f"  look at it:  docker exec {name} psql -h /tmp -U postgres -d {found.at.database}")
+    show.say(f"  look at it:  {found.dialect.look(name, found.at.database)}")
     show.say(f"  remove it:   docker rm -f {name} && docker volume rm {name}")
+
+
+def _moment(to: restoring.To, title: str) -> datetime | None:
+    """What is written for a server that knows moments only. Raises UsageError for a transaction of MySQL."""
+    if isinstance(to, Gtid):
+        raise UsageError(f"--to = {to}: is a GTID, which {title} has not; write a moment")
+    return to
 
 
 def _refuse_existing(found: Backups, aside: str) -> None:

@@ -90,8 +90,9 @@ class ImageKey:
     otherwise: str | None = None
     """The key whose image is used where this one is left out. None: the argument is left out, too."""
     only: tuple[str, object] | None = None
-    """A key of the section, and the value with which the image counts: `("engine", DatabaseEngine.MYSQL)`. None: with
-    every value."""
+    """A key of the section, and the value with which the image counts: `("engine", DatabaseEngine.MYSQL)`. A key of the
+    component that this one is there for (`per`) stands after its section: `database.engine`. None: with every
+    value."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

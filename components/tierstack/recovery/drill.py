@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tierstack.backup_schedule import ledger, restore
+from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring, signals, stored
+from tierstack.recovery.dialect import UnreadableError
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
@@ -19,27 +20,6 @@ ROWS = 400
 """Rows that the writer makes at most: with its rests 20 s, in which a restore has begun."""
 ROWS_STORED = 4000
 """The same where the restore begins only when some of them are in a bucket."""
-_PREPARE = """\
-CREATE SCHEMA IF NOT EXISTS tierstack_drill;
-CREATE TABLE IF NOT EXISTS tierstack_drill.clock (id bigint PRIMARY KEY, at timestamptz NOT NULL);
-TRUNCATE tierstack_drill.clock;
-INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, extract(epoch FROM at);
-"""
-_INSERT = """\
-INSERT INTO tierstack_drill.clock SELECT {}, clock_timestamp() FROM pg_sleep(0.05)
-RETURNING id, extract(epoch FROM at);
-"""
-_KEPT = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
-# PostgreSQL quotes the names, and its client runs what comes out. Partitions are counted, not the tables above them.
-_COUNTS = """\
-SELECT format('SELECT count(*) FROM ONLY %I.%I', nspname, relname)
-FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND relispopulated
-AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'tierstack_drill') ORDER BY nspname, relname \\gexec
-"""
-_UNLOGGED = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
-_OPTIONS = "-c statement_timeout=0 -c transaction_timeout=0 -c enable_indexonlyscan=off"
-"""The database may have limits for its clients; and an index alone says nothing of its table."""
 _MOMENT = re.compile(r"what was received by now is restored: (\S+)")
 
 
@@ -78,7 +58,7 @@ class Result:
     hole: bool = False
     """Whether a row is missing before one that came back."""
     unreadable: str | None = None
-    """What PostgreSQL said of a table that could not be read."""
+    """What the server said of a table that could not be read."""
     tables: int | None = None
     """Tables that were read from one end to the other."""
     rows: int | None = None
@@ -86,7 +66,7 @@ class Result:
     checks: dict[str, bool] = field(default_factory=dict[str, bool])
     """The configured checks."""
     base_backup: str | None = None
-    """Base backup that the restore began with, by Barman's id."""
+    """Base backup that the restore began with, by its id."""
     size_bytes: int | None = None
     """Its size."""
     source: str | None = None
@@ -142,9 +122,9 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
     result.base_backup, result.size_bytes, result.source = base["id"], base["size_bytes"], "catalog"
     if at.store:
         result.base_backup, result.source = stored.base_of(status), "bucket"
-    live = _client(backups.server, at.database)
-    first = acknowledged(host.run(live, _PREPARE))
-    writer = host.start(live, _inserts(ROWS_STORED if at.store else ROWS))
+    live = backups.dialect.client(backups.server, at.database)
+    first = acknowledged(host.run(live, backups.dialect.prepare))
+    writer = host.start(live, _inserts(backups.dialect.insert, ROWS_STORED if at.store else ROWS))
     try:
         if at.store:
             stored.await_row(backups, live, tell)
@@ -156,19 +136,19 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
         # Its rows come one by one; what it was acknowledged so far is what counts.
         writer.terminate()
         printed, _ = writer.communicate()
-    found = _MOMENT.search(said[restore.RESTORE])
+    found = _MOMENT.search(said[backups.engine.restoring])
     if not found:
         raise CommandError("the agent is older than this command: `tierstack up` first")
     moment = datetime.fromisoformat(found[1])
     result.moment = stamp(moment)
-    kept = acknowledged(_asked(backups, aside, _KEPT))
+    kept = acknowledged(_asked(backups, aside, backups.dialect.kept))
     measure(result, [*first, *acknowledged(printed)], kept, moment)
     _look(backups, aside, result, tell)
 
 
-def _inserts(rows: int) -> str:
+def _inserts(insert: str, rows: int) -> str:
     """Statements that are committed one by one, each after a rest."""
-    return "".join(_INSERT.format(number) for number in range(1, rows + 1))
+    return "".join(insert.format(number) for number in range(1, rows + 1))
 
 
 def acknowledged(printed: str) -> list[Row]:
@@ -201,30 +181,28 @@ def measure(result: Result, rows: Sequence[Row], kept: Sequence[Row], moment: da
 
 def _look(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
     """Read every table, and ask what the configuration asks."""
+    dialect = backups.dialect
     try:
-        counts = [int(one) for one in backups.host.run(_client(aside, backups.at.database), _COUNTS).split()]
+        contents = dialect.contents(lambda asked: _asked(backups, aside, asked), backups.at.database)
+    except UnreadableError as error:
+        result.unreadable = str(error)
+        return
     except CommandError as error:
         if not restoring.runs(backups.host, aside):
             raise
         result.unreadable = str(error)
         return
-    result.tables, result.rows = len(counts), sum(counts)
+    result.tables, result.rows = len(contents.rows), sum(contents.rows)
     tell(f"  read {result.tables} tables, {result.rows:,} rows")
-    if unlogged := int(_asked(backups, aside, _UNLOGGED)):
-        tell(f"  {unlogged} of them are UNLOGGED: PostgreSQL brings those back empty, from any backup")
+    for note in contents.notes:
+        tell(f"  {note}")
     for name, statement in backups.at.checks.items():
-        result.checks[name] = _asked(backups, aside, statement).strip() == "t"
+        result.checks[name] = dialect.true(_asked(backups, aside, statement).strip())
         tell(f"  check {name}: {'true' if result.checks[name] else 'not true'}")
 
 
 def _asked(backups: Backups, aside: str, statement: str) -> str:
-    return backups.host.run(_client(aside, backups.at.database), statement)
-
-
-def _client(container: str, database: str) -> list[str]:
-    """PostgreSQL's client in a server's container, which reads statements."""
-    given = ["docker", "exec", "-i", "-e", f"PGOPTIONS={_OPTIONS}", container]
-    return [*given, "psql", "-h", "/tmp", "-U", "postgres", "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1"]
+    return backups.host.run(backups.dialect.client(aside, backups.at.database), statement)
 
 
 def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tierstack.backup_schedule import agent, ledger, recovery
-from tierstack.backup_schedule.restore import catalog_of
+from tierstack.backup_schedule import ledger, recovery
+from tierstack.backup_schedule.engine import BackupEngine
+from tierstack.backup_schedule.engines import ENGINES
 from tierstack.core.errors import nearest
-from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.engine.project import UsageError
+from tierstack.recovery.dialect import Dialect
+from tierstack.recovery.dialects import DIALECTS
 from tierstack.recovery.host import CommandError, Host
 
-DATA = POSTGRESQL.data_directory
-"""Where the server has its volume."""
 TYPE = "tierstack:index:BackupSchedule"
 
 
@@ -69,22 +69,32 @@ class Backups:
         assert self.at.server is not None  # else they are not found
         return self.at.server
 
+    @property
+    def engine(self) -> BackupEngine:
+        """What is backed up."""
+        return ENGINES[self.at.engine]
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its server is asked."""
+        return DIALECTS[self.at.engine]
+
     def status(self) -> dict[str, Any]:
         """What the agent says of them, or an empty document where it does not run."""
         try:
-            return json.loads(self.host.run(["docker", "exec", self.at.agent, "cat", str(agent.STATUS)]))
+            return json.loads(self.host.run(["docker", "exec", self.at.agent, "cat", str(self.engine.status)]))
         except (CommandError, ValueError):
             return {}
 
     def drills(self) -> list[dict[str, Any]]:
         """The ledger, the oldest drill first; of the catalog, so that no running agent is needed."""
-        return ledger.parsed(self.host.run([*catalog_of(self.at.source), "drills"]))
+        return ledger.parsed(self.host.run([*self.engine.catalog_of(self.at.source), "drills"]))
 
     def record(self, entry: Mapping[str, Any]) -> None:
         """Append a drill to the ledger."""
-        self.host.run([*catalog_of(self.at.source), "record"], json.dumps(entry) + "\n")
+        self.host.run([*self.engine.catalog_of(self.at.source), "record"], json.dumps(entry) + "\n")
 
-    def postgres_image(self) -> str:
+    def server_image(self) -> str:
         """The image of the database's server, which alone starts on its files."""
         return self.host.run(["docker", "inspect", "--format", "{{.Image}}", self.server]).strip()
 
@@ -96,7 +106,7 @@ class Backups:
     def data_volume(self) -> str:
         """The volume of the database's data."""
         mounts = self.host.run(["docker", "inspect", "--format", "{{json .Mounts}}", self.server])
-        return next(one["Name"] for one in json.loads(mounts) if one["Destination"] == DATA)
+        return next(one["Name"] for one in json.loads(mounts) if one["Destination"] == self.engine.data_directory)
 
 
 def now() -> datetime:

@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tierstack.backup_schedule import ledger, restore
+from tierstack.backup_schedule import ledger
+from tierstack.backup_schedule.engine import Goal, Step
+from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
-from tierstack.recovery.found import DATA, Backups
+from tierstack.recovery.found import Backups
 from tierstack.recovery.host import CommandError, Host
 
 _MIB = 2**20
 Tell = Callable[[str], None]
+To = datetime | Gtid | None
+"""Where a restore ends: at a moment, with a transaction of MySQL, or with the last write that was received."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a restore will do, before it does it."""
 
-    to: datetime | None
-    """The moment. None: everything that was received."""
+    to: To
     base: Mapping[str, Any] | None
     """The newest base backup that the agent knows. None: it does not run, so nobody knows before the restore."""
     restorable_from: datetime | None
@@ -33,9 +36,10 @@ class Plan:
     def lines(self, now: datetime, into: str) -> list[str]:
         """The plan for people."""
         size = f", {self.base['size_bytes'] / _MIB:,.0f} MiB" if self.base else ""
-        until = f"{self.to:%Y-%m-%d %H:%M:%S} UTC" if self.to else "the last write that the backups received"
-        said = [f"restore to {until}{size}, {into}"]
-        if self.to:
+        said = [f"restore to {_described(self.to)}{size}, {into}"]
+        if isinstance(self.to, Gtid):
+            said.append("missing in it: every transaction after that one")
+        elif self.to:
             gap = (now - self.to).total_seconds()
             said.append(f"missing in it: every write after that moment, {span(gap)} until now")
         took = (
@@ -46,18 +50,32 @@ class Plan:
         return [*said, f"time: {took}"]
 
 
-def planned(to: datetime | None, status: Mapping[str, Any], drills: Sequence[Mapping[str, Any]], now: datetime) -> Plan:
+def _described(to: To) -> str:
+    if to is None:
+        return "the last write that the backups received"
+    return f"transaction {to}" if isinstance(to, Gtid) else f"{to:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def planned(to: To, status: Mapping[str, Any], drills: Sequence[Mapping[str, Any]], now: datetime) -> Plan:
     """The plan of a restore. Raises UsageError where the moment cannot be restored."""
     earliest = (status.get("store") or status).get("restorable_from")
     begin = datetime.fromisoformat(earliest) if earliest else None
-    if to and to > now:
-        raise UsageError(f"--to = {to.isoformat()}: is in the future. Leave it out to restore everything received")
-    if to and begin and to < begin:
-        raise UsageError(f"--to = {to.isoformat()}: is before {begin.isoformat()}, the earliest moment in the backups")
+    at = to if isinstance(to, datetime) else None
+    if at and at > now:
+        raise UsageError(f"--to = {at.isoformat()}: is in the future. Leave it out to restore everything received")
+    if at and begin and at < begin:
+        raise UsageError(f"--to = {at.isoformat()}: is before {begin.isoformat()}, the earliest moment in the backups")
     base = status.get("last_backup")
     speed = ledger.bytes_per_second(drills)
     seconds = base["size_bytes"] / speed if base and speed else None
     return Plan(to=to, base=base, restorable_from=begin, seconds=seconds)
+
+
+def goal(text: str) -> datetime | Gtid:
+    """A GTID, or a moment in RFC 3339 with its zone. Raises ValueError where it is neither."""
+    with contextlib.suppress(ValueError):
+        return parse_gtid(text)
+    return moment(text)
 
 
 def moment(text: str) -> datetime:
@@ -76,7 +94,7 @@ def span(seconds: float) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
-def run(host: Host, steps: Sequence[restore.Step], tell: Tell) -> dict[str, str]:
+def run(host: Host, steps: Sequence[Step], tell: Tell) -> dict[str, str]:
     """Carry out steps in their order; what each printed."""
     said: dict[str, str] = {}
     for number, (what, command) in enumerate(steps, 1):
@@ -86,18 +104,20 @@ def run(host: Host, steps: Sequence[restore.Step], tell: Tell) -> dict[str, str]
     return said
 
 
-def await_promotion(host: Host, aside: str) -> None:
+def await_ready(backups: Backups, aside: str) -> None:
     """Wait until the restored server has replayed everything and takes writes. Raises CommandError where it ended."""
-    # Not that of the shop: at the moment that was asked for there may have been none.
-    asks = restore.query(aside, "postgres", "SELECT pg_is_in_recovery()")
+    asks, answer = backups.dialect.ready(aside)
+    host = backups.host
     while True:
         try:
-            if host.run(asks).strip() == "f":
+            if host.run(asks).strip() == answer:
                 return
         except CommandError:
             if not runs(host, aside):
                 log = host.run(["docker", "logs", "--tail", "20", aside])
-                raise CommandError(f"the restored PostgreSQL ended: {log or 'see `docker logs`'}") from None
+                raise CommandError(
+                    f"the restored {backups.dialect.title} ended: {log or 'see `docker logs`'}"
+                ) from None
         time.sleep(0.2)
 
 
@@ -125,29 +145,31 @@ def remove(host: Host, aside: str) -> None:
     host.succeeds(["docker", "volume", "rm", aside])
 
 
-def put_aside(backups: Backups, aside: str, to: datetime | None, tell: Tell) -> dict[str, str]:
+def put_aside(backups: Backups, aside: str, to: To, tell: Tell) -> dict[str, str]:
     """Restore into a new volume and a container of the same name; what the steps printed. The running database is not
     touched."""
-    steps = restore.commands(backups.at.source, aside=aside, postgres_image=backups.postgres_image(), time=_text(to))
+    image, goal_ = backups.server_image(), _goal(to)
+    steps = backups.engine.aside_commands(backups.at.source, aside=aside, server_image=image, goal=goal_)
     try:
         with signals.ending_as_interrupts():
             said = run(backups.host, steps, tell)
             began = time.monotonic()
-            await_promotion(backups.host, aside)
+            await_ready(backups, aside)
     except KeyboardInterrupt:  # a step goes on when the client that began it is killed
         with signals.held_back():
             remove(backups.host, aside)
         raise
-    tell(f"  replay the write-ahead log: {time.monotonic() - began:.1f} s")
+    tell(f"  {backups.dialect.waiting}: {time.monotonic() - began:.1f} s")
     return said
 
 
-def put_in_place(backups: Backups, aside: str, to: datetime | None, tell: Tell) -> None:
+def put_in_place(backups: Backups, aside: str, to: To, tell: Tell) -> None:
     """Restore in the place of the database. Where that fails, or is interrupted, its own data is put back, and it is
-    started again. Raises UsageError, with nothing touched, where an earlier restore left its `pgdata.before`."""
+    started again. Raises UsageError, with nothing touched, where an earlier restore left what it replaced."""
     at, host = backups.at, backups.host
     names = {"volume": backups.data_volume(), "container": backups.server, "aside": aside}
-    steps = restore.in_place_commands(at.source, **names, postgres_image=backups.postgres_image(), time=_text(to))
+    image = backups.server_image()
+    steps = backups.engine.in_place_commands(at.source, **names, server_image=image, goal=_goal(to))
     with signals.ending_as_interrupts():
         with signals.held_back():
             _reserve(backups, names["volume"], aside)
@@ -160,25 +182,26 @@ def put_in_place(backups: Backups, aside: str, to: datetime | None, tell: Tell) 
 
 
 def _reserve(backups: Backups, volume: str, aside: str) -> None:
-    """Make sure that a `pgdata.before` will be that of this restore."""
+    """Make sure that what is put beside will be that of this restore."""
+    engine = backups.engine
     if backups.host.succeeds(["docker", "inspect", aside]):
         raise UsageError(
             f"another restore in place runs, or was killed: container {aside}. If none runs: docker rm -f {aside}"
         )
     try:
-        backups.host.run(restore.reserve_in_place(backups.at.source, volume=volume, aside=aside))
+        backups.host.run(engine.reserve_in_place(backups.at.source, volume=volume, aside=aside))
     except CommandError as error:
         if "File exists" not in str(error):
             raise
         raise UsageError(
-            f"volume {volume} holds `pgdata.before`, the data that an earlier restore replaced. Nothing was changed. "
-            f"When nobody needs it: docker exec {backups.server} rm -r {DATA}/pgdata.before"
+            f"volume {volume} holds `{engine.before}`, the data that an earlier restore replaced. Nothing was changed. "
+            f"When nobody needs it: docker exec {backups.server} rm -r {engine.data_directory}/{engine.before}"
         ) from None
 
 
 def _undo(backups: Backups, names: Mapping[str, str], tell: Tell) -> None:
     """Put the old data back, and say whether that worked; who listens may be gone already."""
-    commands = restore.undo_in_place(backups.at.source, **names)
+    commands = backups.engine.undo_in_place(backups.at.source, **names)
     failed = [command for command in commands if not backups.host.succeeds(command)]
     server = names["container"]
     lines = ["  it failed: the old data goes back"]
@@ -186,12 +209,16 @@ def _undo(backups: Backups, names: Mapping[str, str], tell: Tell) -> None:
     if failed[:1] == commands[:1]:
         failed = failed[1:]
     if failed or not runs(backups.host, server):
-        lines.append(f"  {server} was not brought back. Its data is in {names['volume']}, as pgdata.before or pgdata.")
+        before = backups.engine.before
+        kept = f"as {before} or {before.removesuffix('.before')}"
+        lines.append(f"  {server} was not brought back. Its data is in {names['volume']}, {kept}.")
         lines += [f"  by hand: {shlex.join(command)}" for command in commands]
     with contextlib.suppress(OSError):  # a pipe that Ctrl-C ended too, a terminal that was closed
         for line in lines:
             tell(line)
 
 
-def _text(to: datetime | None) -> str | None:
-    return to.isoformat().replace("+00:00", "Z") if to else None
+def _goal(to: To) -> Goal:
+    if isinstance(to, Gtid):
+        return Goal(gtid=str(to))
+    return Goal(time=to.isoformat().replace("+00:00", "Z") if to else None)

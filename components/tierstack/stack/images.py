@@ -65,11 +65,15 @@ class Images:
 def arguments(of: Instance, kind: PlatformKind) -> list[tuple[ImageKey, str]]:
     """The keys of `images` that give arguments of a component on a platform, with the arguments."""
     docker = kind is PlatformKind.DOCKER
-    counting = (
-        key for key in of.section.images if key.only is None or getattr(of.settings, key.only[0]) == key.only[1]
-    )
+    counting = (key for key in of.section.images if key.only is None or _value(of, key.only[0]) == key.only[1])
     both = ((key, key.docker if docker else key.kubernetes) for key in counting)
     return [(key, argument) for key, argument in both if argument is not None]
+
+
+def _value(of: Instance, key: str) -> object:
+    """The value of a key of the component's settings; of `database.engine`, of the database that it is for."""
+    section, _, name = key.rpartition(".")
+    return getattr(of.per.settings if section and of.per else of.settings, name)
 
 
 def _settled(place: str, value: str, kind: PlatformKind, lookup: Lookup) -> tuple[str, list[Diagnostic]]:

@@ -17,6 +17,7 @@ import pytest
 from tests.support import Stack, docker_client, image
 from tests.waiting import until
 from tierstack.backup_schedule import agent, metrics, restore
+from tierstack.backup_schedule.engine import Source
 
 NAME = "t-backup-test"
 DATABASE = f"{NAME}-db-primary"
@@ -92,7 +93,7 @@ def drop_aside() -> None:
 def restored(moment: datetime | None) -> float:
     """Restore aside; the seconds until PostgreSQL there answers and has left recovery."""
     drop_aside()
-    source = restore.Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
+    source = Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
     began = time.monotonic()
     when = moment.isoformat() if moment else None
     for _, command in restore.commands(source, aside=ASIDE, postgres_image=image("postgres:17"), time=when):
@@ -310,7 +311,7 @@ def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
     sql("DELETE FROM orders")
     sql("INSERT INTO orders VALUES (1000)")
-    source = restore.Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
+    source = Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
     names = {"volume": f"{NAME}-db-data", "container": DATABASE, "aside": ASIDE}
     began = time.monotonic()
     images = {"postgres_image": image("postgres:17")}

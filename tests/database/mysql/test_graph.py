@@ -7,10 +7,9 @@ import pytest
 import yaml
 
 from tests.app_cluster import samples
-from tests.database.test_args import DIGEST, PLATFORMS, args, good
+from tests.database.test_args import DIGEST, args, good
 from tests.support import COMPUTED, Recorder, Secret, golden, refused, run_program, secret
 from tierstack.app_cluster import AppCluster, MigrationArgs
-from tierstack.backup_schedule import BackupScheduleArgs
 from tierstack.core.errors import ArgumentError
 from tierstack.core.tier import Tier
 from tierstack.database import DatabaseWithReplicas
@@ -138,12 +137,3 @@ def test_an_application_gets_the_words_of_its_client(given: dict[str, Any], pers
         assert word in shown
     for word in ("pgsql", "PGSSL", "DB_SSLMODE"):
         assert word not in shown
-
-
-def test_backups_refuse_it() -> None:
-    problems = BackupScheduleArgs(platform=PLATFORMS["docker"], database=connection()).problems()
-    found = [str(one) for one in problems if one.path == "database.engine"]
-    assert found == [
-        "database.engine = 'mysql': is an engine that BackupSchedule does not back up; back it up by other means, or use "
-        "`postgresql`"
-    ]

@@ -51,7 +51,8 @@ def my_cnf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> s
         "bind_address": "*",
         "mysqlx": "OFF",
         "server_id": "1",
-        "plugin_load_add": "auth_socket.so",
+        # CLONE: base backups are copies of the running server.
+        "plugin_load_add": "auth_socket.so;mysql_clone.so",
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_0900_ai_ci",
         "default_time_zone": "+00:00",
@@ -68,9 +69,9 @@ def my_cnf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> s
     return "[mysqld]\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in sorted(settings.items()))
 
 
-_BACKUP = "RELOAD, PROCESS, REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN, SHOW_ROUTINE"
-"""What a dump, a clone and a stream of binary logs need of the whole server (manual, "mysqldump", "The Clone Plugin",
-"mysqlbinlog")."""
+_BACKUP = "REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN"
+"""What a clone and a stream of binary logs need of the server (manual, "Cloning Remote Data", "mysqlbinlog"), and what
+tells where the logs are."""
 
 
 def users_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> str:
@@ -105,8 +106,9 @@ def users_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> st
             f"GRANT SELECT ON `performance_schema`.* TO '{MONITOR}'@'{host}';",
         ]
     lines += [
+        # It had more before base backups were copies.
+        f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{BACKUP}'@'%';",
         f"GRANT {_BACKUP} ON *.* TO '{BACKUP}'@'%';",
-        f"GRANT SELECT, SHOW VIEW, LOCK TABLES, EVENT, TRIGGER ON {tables} TO '{BACKUP}'@'%';",
     ]
     return "\n".join([*lines, ""])
 

@@ -1,0 +1,29 @@
+"""What arguments and checks ask of an engine that can be backed up on a Docker host. Pure; `engine.py` has the rest."""
+
+from dataclasses import dataclass
+
+from tierstack.links import DatabaseEngine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """One engine."""
+
+    image: str
+    """The image of its backup container, as an error asks for it."""
+    memory_mb: int
+    """Limit of that container in MiB where none is given."""
+    stores: bool
+    """Whether its backups can be copied into a bucket."""
+
+
+FACTS: dict[str, Facts] = {
+    DatabaseEngine.POSTGRESQL.value: Facts(image="an image with Barman", memory_mb=512, stores=True),
+    DatabaseEngine.MYSQL.value: Facts(
+        image="an image with MySQL of the server's version and Python",
+        # A server of its own fetches each base backup. Measured: docs/measurements.md.
+        memory_mb=768,
+        stores=False,
+    ),
+}
+"""By the `engine` of a connection."""

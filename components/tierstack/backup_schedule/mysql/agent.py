@@ -1,0 +1,361 @@
+"""What runs in the backup container of a MySQL: the stream of its binary logs, base backups at the right times, a
+status for others, and restores.
+
+    python3 -m tierstack.backup_schedule.mysql.agent \\
+        run | prepare | backup | health | restore --to … [--time … | --gtid …] | record | drills
+
+It needs MySQL's programs of the server's version and Python's standard library. Settings are read anew every minute, so
+that a changed schedule needs no restart.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tierstack.backup_schedule import cron, ledger, metrics, status, target
+from tierstack.backup_schedule.mysql import copies, replay, server
+from tierstack.backup_schedule.mysql.catalog import Catalog, judged, number, size
+from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
+from tierstack.backup_schedule.mysql.stream import Stream
+
+CONFIG = Path("/etc/tierstack")
+CATALOG = Path("/var/lib/backups")
+STATUS = CATALOG / "status.json"
+HELD = Path("/tmp/status.json")
+"""Where the status really is: in memory, so that a full catalog can still be told. `STATUS` is a link to it."""
+DRILLS = CATALOG / "drills.jsonl"
+"""The ledger of drills, a line each."""
+FAILED = Path("/tmp/backup-failed")
+"""Why the last base backup failed."""
+TICK_SECONDS = 60
+FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits for
+PREPARE_SECONDS = 300  # for the primary's first answer: it may be restarting, and a busy host takes minutes
+ARRIVE_SECONDS = 60
+"""How long a base backup waits for the binary logs of its own duration."""
+PRIVILEGES = ("BACKUP_ADMIN", "REPLICATION CLIENT", "REPLICATION SLAVE")
+"""What CLONE asks of its donor, what tells where the binary logs are, and what reads them (manual, "Cloning Remote
+Data", "SHOW BINARY LOGS", "mysqlbinlog")."""
+LAYOUT = target.Layout(title="MySQL", mark="mysql.ibd", running=None)
+"""How a directory of the server is known."""
+RESTORED = "restore.cnf"
+"""Beside a restored directory: the options for a server on it that nobody reaches over a network."""
+
+
+def settings() -> dict[str, Any]:
+    """The settings as the component wrote them."""
+    return json.loads((CONFIG / "settings.json").read_text())
+
+
+def say(text: str) -> None:
+    """A line in the container's log."""
+    print(f"{status.stamp(datetime.now(UTC))} {text}", flush=True)
+
+
+def run() -> None:
+    """Keep the binary logs streaming, make base backups when due, and say once a minute how things are."""
+    link_status()
+    metrics.serve(page)
+    state, told = State(Catalog(CATALOG)), None
+    # The last second of the stream is brought to the disk before the container ends.
+    signal.signal(signal.SIGTERM, _ended)
+    try:
+        while True:
+            began = time.monotonic()
+            wrong = state.tick()
+            if wrong != told:
+                say("not well: " + "; ".join(wrong) if wrong else "all is well")
+                told = wrong
+            seconds = FIRST_TICK_SECONDS if wrong else TICK_SECONDS
+            while time.monotonic() - began < seconds and not state.job_ended:
+                state.stream.keep()
+                time.sleep(1)
+    finally:
+        state.stream.end()
+
+
+def _ended(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+class State:
+    """What one minute has to know of the one before."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.stream = Stream(catalog, settings()["labels"], say)
+        self.job: subprocess.Popen[bytes] | None = None
+        self.since: datetime | None = None
+        self.failed_at: datetime | None = None
+
+    @property
+    def job_ended(self) -> bool:
+        """Whether the base backup that was begun is over."""
+        return self.job is not None and self.job.poll() is not None
+
+    def tick(self) -> list[str]:
+        """One look at everything; the faults. Never raises: an agent that is gone could not say what is wrong."""
+        if self.job and self.job_ended:
+            self.failed_at = datetime.now(UTC) if self.job.returncode else None
+            self.job, self.since = None, None
+        given = settings()
+        self.stream.keep()
+        checks, lag = self._primary()
+        disk, now = catalog_disk(), datetime.now(UTC)
+        with contextlib.suppress(OSError):
+            self._tidy(given, now)
+        found, unbroken = judged(self.catalog.copies()), unbroken_since()
+        when = cron.parse(given["schedule"])
+        ready = self.stream.running and lag is not None
+        if self.job is None and ready and not disk.full and status.due(when, found, now, self.failed_at, unbroken):
+            command = [sys.executable, "-m", __spec__.name, "backup"]
+            self.job, self.since = subprocess.Popen(command), now
+        streamers = [{"current_state": "streaming", "write_lsn_diff_bytes": lag or 0}] if ready else []
+        given_to = (when, found, now, self.since, unbroken)
+        wrong = status.faults(when, checks, streamers, *given_to[1:], disk, log="binary log")
+        document = status.report(when, found, streamers, wrong, now, self.since, unbroken, disk)
+        staged = HELD.with_suffix(".new")
+        staged.write_text(json.dumps(document, indent=2) + "\n")
+        staged.replace(HELD)
+        return wrong
+
+    def _primary(self) -> tuple[dict[str, dict[str, str]], int | None]:
+        """What is wrong with the primary, the stream and the last attempt, as checks with hints; and how many bytes the
+        stream is behind, where the primary answers."""
+        checks: dict[str, dict[str, str]] = {"agent": {"status": "OK"}}
+        lag: int | None = None
+        asked_at = datetime.now(UTC)
+        try:
+            lag = self.stream.lag(server.log_sizes())
+            if lag == 0:
+                self.stream.complete(asked_at)
+        except server.ServerError as error:
+            checks["primary"] = {"status": "FAILED", "hint": str(error)}
+        except OSError:
+            pass  # a full disk has a fault of its own
+        if not self.stream.running:
+            checks["stream"] = {"status": "FAILED", "hint": self.stream.why()}
+        for one in self.stream.wrong:
+            checks["binary_logs"] = {"status": "FAILED", "hint": one}
+        if FAILED.exists():
+            checks["last_base_backup"] = {"status": "FAILED", "hint": FAILED.read_text().strip()}
+        return checks, lag
+
+    def _tidy(self, given: dict[str, Any], now: datetime) -> None:
+        if self.job is None:
+            for one in copies.tidy(self.catalog, given["retention_days"], given["least_copies"], now):
+                say(f"removing {one}, which nothing needs")
+
+
+def unbroken_since() -> datetime | None:
+    """Since when binary logs have arrived without a gap."""
+    path = CATALOG / "unbroken-since"
+    return datetime.fromisoformat(path.read_text().strip()) if path.exists() else None
+
+
+def backup() -> int:
+    """One base backup, from nothing to a state that a restore can start from."""
+    catalog = Catalog(CATALOG)
+
+    def arrived(name: str, length: int) -> bool:
+        deadline = time.monotonic() + ARRIVE_SECONDS
+        while time.monotonic() < deadline:
+            here = catalog.logs(catalog.history() or "")
+            newest = next(reversed(here), None)
+            if newest and (number(newest) > number(name) or (newest == name and size(here[name]) >= length)):
+                return True
+            time.sleep(0.5)
+        return False
+
+    try:
+        made = copies.make(catalog, settings(), arrived)
+    except (server.ServerError, copies.CopyError, OSError) as error:
+        say(f"base backup failed: {error}")
+        FAILED.write_text(f"{error}\n")
+        return 1
+    FAILED.unlink(missing_ok=True)
+    say(f"base backup {made.id}: {made.size_bytes / 2**20:.1f} MiB, {made.gtids}")
+    return 0
+
+
+def catalog_disk() -> status.Disk:
+    """The room on the catalog's disk."""
+    used = shutil.disk_usage(CATALOG)
+    return status.Disk(used.free, used.total)
+
+
+def link_status() -> None:
+    """Let the status be read in the catalog. A link takes no room that a file gave up."""
+    if not STATUS.is_symlink():
+        STATUS.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            STATUS.symlink_to(HELD)
+
+
+def page() -> str | None:
+    """The metrics; None before the first look."""
+    if not HELD.exists():
+        return None
+    return metrics.text(json.loads(HELD.read_text()) | {"drills": ledger.read(DRILLS)}, settings()["labels"])
+
+
+def health() -> int:
+    """For the container's health check: 0 where the status says so and is fresh."""
+    if not HELD.exists():
+        print("no status yet")
+        return 1
+    document = json.loads(HELD.read_text())
+    print("; ".join(document["faults"]) or "all is well")
+    return 0 if status.well(document, datetime.now(UTC)) else 1
+
+
+def prepare(seconds: float = PREPARE_SECONDS) -> int:
+    """Before the first run: the primary answers, can be backed up, and the user may do what a backup needs."""
+    deadline, tries = time.monotonic() + seconds, 0
+    while True:
+        tries += 1
+        try:
+            answers = [line.split("\t") for line in server.ask(_QUESTIONS).splitlines()]
+            break
+        except server.ServerError as error:
+            if time.monotonic() > deadline:
+                print(f"the primary took none of {tries} logins in {seconds:g} s. The last answer: {error}")
+                print("If it is still starting, or the host is busy, update again; else compare user and password.")
+                return 1
+            time.sleep(1)
+    found = dict(answers)
+    image = subprocess.run(["mysqld", "--no-defaults", "--version"], capture_output=True, text=True).stdout
+    problems = prepare_problems(found, image)
+    print("\n".join(problems), end="\n" if problems else "")
+    return 1 if problems else 0
+
+
+_QUESTIONS = """\
+SELECT 'version', SUBSTRING_INDEX(VERSION(), '-', 1);
+SELECT 'gtid_mode', @@GLOBAL.gtid_mode;
+SELECT 'log_bin', @@GLOBAL.log_bin;
+SELECT 'clone', COALESCE(MAX(PLUGIN_STATUS), 'absent') FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone';
+SELECT 'user', CURRENT_USER();
+SELECT PRIVILEGE_TYPE, 'granted' FROM information_schema.USER_PRIVILEGES
+    WHERE GRANTEE = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''');
+"""
+
+
+def prepare_problems(found: dict[str, str], image: str) -> list[str]:
+    """What forbids backups of a primary that gave these answers to `_QUESTIONS`. `image`: what the mysqld of the backup
+    image says of its version."""
+    problems: list[str] = []
+    version = found["version"]
+    if f"Ver {version}" not in image:
+        problems.append(
+            f"the primary is MySQL {version}, and the backup image has `{image.strip()}`: CLONE "
+            "needs the same version; give an image with the programs of the server"
+        )
+    for name, wanted in (("gtid_mode", "ON"), ("log_bin", "1")):
+        if found[name] != wanted:
+            problems.append(f"{name} of the primary is {found[name]}: a restore to a moment needs GTIDs in binary logs")
+    if found["clone"] != "ACTIVE":
+        problems.append(
+            f"the clone plugin of the primary is {found['clone'].lower()}: start it with "
+            "`plugin_load_add = mysql_clone.so`"
+        )
+    missing = [one for one in PRIVILEGES if one not in found]
+    if missing:
+        user, _, host = found["user"].rpartition("@")
+        account = f"{server.literal(user)}@{server.literal(host)}"
+        problems.append(f"the user {account} may not make backups. As a superuser, run:")
+        problems.append(f"GRANT {', '.join(missing)} ON *.* TO {account};")
+    return problems
+
+
+def restore(to: Path, goal: replay.Goal) -> int:
+    """A data directory in `to` with everything until the goal, on which a server of the same version starts.
+
+    Needs no running primary, and refuses a directory that holds anything, and a moment that no binary log reaches.
+    Beside it stands `restore.cnf`, with which MySQL answers on a local socket only.
+    """
+    catalog, now = Catalog(CATALOG), datetime.now(UTC)
+    problems = target.directory_problems(to, CATALOG, LAYOUT) + target.time_problems(goal.at, now, None)
+    if problems:
+        print("\n".join(problems))
+        return 2
+    lengths = replay.lengths(catalog)
+    say(f"what was received by now is restored: {now.isoformat()}")
+    try:
+        found = replay.choose(catalog, goal, lengths)
+    except replay.RestoreError as error:
+        print(error)
+        return 1
+    if too_small := target.free_problems(to, replay.needed_bytes(found)):
+        print("\n".join(too_small))
+        return 2
+    if found.cut:
+        say(f"left out: {found.cut}")
+    last = found.last
+    say(f"from base backup {found.copy.id} until " + (f"transaction {last.gtid}" if last else "its own end"))
+    try:
+        replay.carry_out(catalog, found, to, say)
+    except (replay.RestoreError, copies.CopyError, server.ServerError) as error:
+        print(error)
+        return 1
+    temporary = to.parent / f"{to.name}.tmp"
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    given = server.options(to, temporary, found.copy.settings) | {"socket": "/tmp/mysqld.sock", "pid-file": "/tmp/pid"}
+    lines = "".join(f"{name} = {server.quoted(value)}\n" for name, value in given.items())
+    (to.parent / RESTORED).write_text(f"[mysqld]\n{lines}")
+    return 0
+
+
+def moment(text: str) -> datetime:
+    """A moment of the command line, with or without a zone."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a time; write one such as 2026-01-31T12:00:00Z") from None
+
+
+def transaction(text: str) -> Gtid:
+    """A GTID of the command line."""
+    try:
+        return parse_gtid(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} {error}; write a server's UUID and a number") from None
+
+
+def main() -> int:
+    """One verb, its exit code."""
+    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("run", "prepare", "backup", "health"):
+        verbs.add_parser(verb)
+    verbs.add_parser("record", help="append the drill on standard input, a line of JSON, to the ledger")
+    verbs.add_parser("drills", help="print the ledger")
+    restoring = verbs.add_parser("restore")
+    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
+    until = restoring.add_mutually_exclusive_group()
+    until.add_argument("--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received")
+    until.add_argument("--gtid", type=transaction, help="the last transaction: a server's UUID, a colon and a number")
+    options = parser.parse_args()
+    os.umask(0o077)
+    if options.verb == "restore":
+        return restore(options.to, replay.Goal(options.time, options.gtid))
+    if options.verb == "drills":
+        print(ledger.text(ledger.read(DRILLS)), end="")
+        return 0
+    if options.verb == "record":
+        ledger.append(DRILLS, json.loads(sys.stdin.readline()))
+        return 0
+    return {"run": run, "prepare": prepare, "backup": backup, "health": health}[options.verb]() or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The files that the agent of a MySQL reads. Pure."""
+
+import json
+from importlib import resources
+
+from tierstack.backup_schedule.engine import Wanted
+from tierstack.backup_schedule.mysql.server import quoted
+from tierstack.platform.internal_ca import ca_path
+
+SHARED = ("cron.py", "ledger.py", "metrics.py", "status.py", "target.py")
+OWN = ("agent.py", "binlog.py", "catalog.py", "copies.py", "gtids.py", "replay.py", "server.py", "stream.py")
+"""Modules that run in the container, under the same names as here."""
+
+
+def client_cnf(host: str, port: str, user: str, password: str, *, verified: bool) -> str:
+    """The option file of MySQL's programs (manual, "Using Option Files"). `verified`: over TLS only, to a server whose
+    certificate is of the internal CA."""
+    encryption = (
+        {"ssl-mode": "VERIFY_IDENTITY", "ssl-ca": ca_path("database")}
+        if verified
+        else {"ssl-mode": "DISABLED", "get-server-public-key": "ON"}
+    )
+    given = {"host": host, "port": port, "user": user, "password": password, **encryption}
+    return "[client]\n" + "".join(f"{name}={quoted(value)}\n" for name, value in given.items())
+
+
+def settings_json(host: str, port: str, user: str, wanted: Wanted, *, verified: bool) -> str:
+    """What the agent reads anew every minute. None of it is secret."""
+    given = {
+        "host": host,
+        "port": port,
+        "user": user,
+        "ca": ca_path("database") if verified else None,
+        "schedule": wanted.schedule,
+        "retention_days": wanted.retention_days,
+        "least_copies": wanted.least_copies,
+        "labels": wanted.labels,
+    }
+    return json.dumps(given, indent=2) + "\n"
+
+
+def program() -> dict[str, str]:
+    """The agent's own modules, by their path below the configuration directory."""
+    package = resources.files("tierstack.backup_schedule")
+    return {
+        **{f"lib/tierstack/backup_schedule/{name}": (package / name).read_text() for name in SHARED},
+        **{f"lib/tierstack/backup_schedule/mysql/{name}": (package / "mysql" / name).read_text() for name in OWN},
+    }
