@@ -38,6 +38,8 @@ def test_the_metrics_of_good_backups() -> None:
         "healthy": 1,
         "wal_streaming": 1,
         "base_backup_late": 0,
+        "base_backup_shrunk": 0,
+        "last_base_backup_bytes": 7,
         "last_base_backup_timestamp_seconds": datetime(2026, 11, 21, 3, 30, 2, tzinfo=UTC).timestamp(),
         "restorable_from_timestamp_seconds": datetime(2026, 11, 21, 3, 40, 3, tzinfo=UTC).timestamp(),
         "wal_lag_bytes": 512,
@@ -93,7 +95,8 @@ def rules(platform: Any, **changes: Any) -> dict[str, dict[str, Any]]:
 def test_rules_on_a_docker_host_ask_for_metrics_that_the_agent_gives() -> None:
     found = rules(DockerHost(name="shop"))
     assert set(found) == {
-        *("BaseBackupMissing", "WalNotStreaming", "BackupsUnhealthy", "BackupCatalogFillsUp", "BackupsUnobserved"),
+        *("BaseBackupMissing", "BaseBackupShrunk", "WalNotStreaming", "BackupsUnhealthy", "BackupCatalogFillsUp"),
+        "BackupsUnobserved",
     }
     given = set(re.findall(r"^(\w+\{[^}]*\})", metrics.text(document(), LABELS), re.MULTILINE))
     for rule in found.values():

@@ -88,6 +88,17 @@ def test_starting_backup() -> None:
     assert starts(datetime(2026, 11, 19, 3, 35, tzinfo=UTC)) is None
 
 
+@pytest.mark.parametrize(
+    ("sizes", "wrong"), [([], False), ([9], False), ([9, 5], False), ([9, 4], True), ([9, 4, 3], False)]
+)
+def test_a_backup_of_less_than_half_the_size_is_told(sizes: list[int], wrong: bool) -> None:
+    found = [status.Backup(f"2026112{day}T033000", NOON, NOON, "DONE", size) for day, size in enumerate(sizes)]
+    assert status.shrunk(found) is wrong
+    failed = status.Backup("20261129T033000", NOON, None, "FAILED", 0)
+    assert status.shrunk([*found, failed]) is wrong, "a failed one says nothing"
+    assert status.report(NIGHTLY, found, [], [], NOON, None)["base_backup_shrunk"] is wrong
+
+
 def test_report() -> None:
     found = listed("20261120T033002", "20261121T033002")
     document = status.report(NIGHTLY, found, STREAMING, [], NOON, None)
@@ -96,6 +107,7 @@ def test_report() -> None:
         "faults": [],
         "wal_streaming": True,
         "base_backup_late": False,
+        "base_backup_shrunk": False,
         "checked_at": "2026-11-21T12:00:00Z",
         "backups": 2,
         "restorable_from": "2026-11-20T03:40:03Z",

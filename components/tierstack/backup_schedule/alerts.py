@@ -79,6 +79,14 @@ def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
         _alert(
             "BaseBackupMissing", f"{metric('base_backup_late')} == 1", "15m", CRITICAL, args, "no base backup was made"
         ),
+        _alert(
+            "BaseBackupShrunk",
+            f"{metric('base_backup_shrunk')} == 1",
+            "15m",
+            WARNING,
+            args,
+            "the newest base backup has less than half the bytes of the one before",
+        ),
         _alert("WalNotStreaming", f"{metric('wal_streaming')} == 0", "5m", CRITICAL, args, "no WAL arrives"),
         _alert(
             "BackupsUnhealthy", f"{metric('healthy')} == 0", "30m", WARNING, args, "`status.json` names what is wrong"

@@ -58,6 +58,13 @@ def newest(found: list[Backup]) -> Backup | None:
     return next((backup for backup in reversed(found) if backup.good), None)
 
 
+def shrunk(found: list[Backup]) -> bool:
+    """Whether the newest good backup has less than half the bytes of the good one before it: much was deleted, or it
+    lacks something."""
+    good = [backup for backup in found if backup.good]
+    return len(good) > 1 and good[-1].size_bytes * 2 < good[-2].size_bytes
+
+
 def continuous(found: list[Backup], unbroken: datetime | None) -> bool:
     """Whether a backup and the WAL since then lead to the present: it began after the last gap (`unbroken`)."""
     last = newest(found)
@@ -171,6 +178,7 @@ def report(
         "faults": wrong,
         "wal_streaming": streaming(streamers),
         "base_backup_late": lateness(cron, found, now, running_since, unbroken) is not None,
+        "base_backup_shrunk": shrunk(found),
         "checked_at": stamp(now),
         "backups": len(good),
         "restorable_from": stamp(good[0].end + timedelta(seconds=1)) if good and good[0].end else None,
