@@ -1,5 +1,6 @@
 """Which copy and which logs a restore takes, and what it refuses, by files in a catalog."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def copy(root: Path, ended: float, gtids: str, first_log: str = "binlog.000001",
         gtids=gtids,
         version="9.7.4",
         settings={},
+        folders=["app", "shop"],
         files={},
     )
     folder = root / COPIES / made.id
@@ -130,6 +132,14 @@ def test_a_log_that_was_cut_short_is_one_clear_error(catalog: Catalog) -> None:
         in said
     )
     assert chosen(catalog, at=seconds(4)) == f"{SERVER}:1-4"
+
+
+def test_a_log_that_was_cut_before_its_first_transaction_is_told_as_such(catalog: Catalog) -> None:
+    path = catalog.root / LOGS / SERVER / "binlog.000002"
+    path.write_bytes(path.read_bytes()[:100])
+    assert refused(catalog).startswith(
+        "binlog.000002 ends within the event that begins at byte 4; the last transaction"
+    )
 
 
 def test_a_log_that_was_cut_between_transactions_is_found_by_what_follows(catalog: Catalog) -> None:
@@ -230,3 +240,20 @@ def test_tidying_removes_copies_logs_and_remains_but_nothing_that_is_needed(tmp_
     assert [*catalog.logs(SERVER)] == ["binlog.000003", "binlog.000004", "binlog.000005"]
     assert not (tmp_path / LOGS / OTHER).exists()
     assert copies.tidy(catalog, 1, 1, seconds(60)) == []
+
+
+def test_files_of_a_copy_come_back_as_they_were_or_not_at_all(tmp_path: Path) -> None:
+    catalog, made = Catalog(tmp_path), copy(tmp_path, 0, "")
+    data = catalog.data(made)
+    (data / "shop").mkdir(parents=True)
+    (data / "shop" / "orders.ibd").write_bytes(b"orders")
+    made = replace(made, files=copies.manifest(data))
+    copies.fetch(catalog, made, tmp_path / "to")
+    assert (tmp_path / "to" / "shop" / "orders.ibd").read_bytes() == b"orders"
+    assert (tmp_path / "to" / "app").is_dir(), "an empty database has a directory too"
+    (data / "shop" / "orders.ibd").write_bytes(b"0rders")
+    with pytest.raises(copies.CopyError, match=r"shop/orders\.ibd of the base backup .* is not what was written"):
+        copies.fetch(catalog, made, tmp_path / "again")
+    (data / "shop" / "orders.ibd").unlink()
+    with pytest.raises(copies.CopyError, match=r"lacks the file shop/orders\.ibd"):
+        copies.fetch(catalog, made, tmp_path / "again")

@@ -43,6 +43,8 @@ class Copy:
     """Version of MySQL: its files are for this one."""
     settings: Mapping[str, str]
     """Settings without which no server starts on its files."""
+    folders: Sequence[str]
+    """Directories below `data`: each database has one, also where it holds nothing."""
     files: Mapping[str, Sequence[object]]
     """Size and SHA-256 of each file, by its path below `data`."""
 

@@ -73,6 +73,7 @@ def make(catalog: Catalog, settings: Mapping[str, Any], arrived: Callable[[str, 
         gtids=gtids,
         version=facts["version"],
         settings=server.settings_of(facts),
+        folders=sorted(str(one.relative_to(into / "data")) for one in (into / "data").rglob("*") if one.is_dir()),
         files=files,
     )
     _write(into / "copy.json", made.text())
@@ -122,9 +123,10 @@ def manifest(data: Path) -> dict[str, tuple[int, str]]:
 def fetch(catalog: Catalog, copy: Copy, to: Path) -> None:
     """Copy the files of a copy into the directory `to`, and compare each with what it was. Raises CopyError."""
     source = catalog.data(copy)
+    for name in copy.folders:
+        (to / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, (size, digest) in copy.files.items():
         held, path = hashlib.sha256(), to / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with (source / name).open("rb") as read, path.open("wb") as written:
                 while chunk := read.read(_CHUNK):

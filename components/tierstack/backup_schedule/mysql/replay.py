@@ -139,6 +139,8 @@ def _read(path: Path, goal: Goal, most: int | None) -> Log:
 def _follows(copy: Copy, executed: GtidSet, before: Log | None, log: Log, found: Chosen) -> None:
     """Raise RestoreError where transactions are missing between the copy, or the log before, and a log."""
     name = log.path.name
+    if not log.begun:
+        raise RestoreError(f"{name} {log.torn}; {_until(_last(found))}")
     if before is None:
         if not log.previous <= executed:
             raise RestoreError(f"{name} begins after the base backup {copy.id} ends: transactions between are missing")
