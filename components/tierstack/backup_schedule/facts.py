@@ -21,7 +21,7 @@ FACTS: dict[str, Facts] = {
     DatabaseEngine.POSTGRESQL.value: Facts(image="an image with Barman", memory_mb=512, stores=True),
     DatabaseEngine.MYSQL.value: Facts(
         image="an image with MySQL of the server's version and Python",
-        # A server of its own fetches each base backup. Measured: docs/measurements.md.
+        # A server of its own fetches each base backup.
         memory_mb=768,
         stores=False,
     ),

@@ -109,6 +109,17 @@ def test_a_log_that_is_another_than_the_one_of_its_name_replaces_nothing(primary
     assert Catalog(primary.root).history() == f"{SERVER}.2"
 
 
+def test_what_had_arrived_is_never_replaced_by_something_shorter(primary: Primary) -> None:
+    """The stream, and then the primary, ended while a log came anew."""
+    primary.stream().keep()
+    whole = log("", [transaction(number, NOON) for number in (1, 2, 3)], closed=False)
+    (kept,) = written(primary.root / LOGS / SERVER, whole, first=2)
+    written(primary.root / ARRIVING / SERVER, whole[:-400], first=2)
+    primary.stream().keep()
+    assert kept.read_bytes() == whole
+    assert not list((primary.root / ARRIVING / SERVER).iterdir())
+
+
 def test_logs_are_taken_over_when_they_are_complete_and_a_damaged_one_is_told(primary: Primary) -> None:
     stream = primary.stream()
     stream.keep()
