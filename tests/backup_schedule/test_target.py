@@ -134,5 +134,6 @@ def test_segments_count_from_the_beginning_of_the_base_backup(tmp_path: Path) ->
         segment = tmp_path / path
         segment.parent.mkdir(parents=True, exist_ok=True)
         segment.touch()
-        os.utime(segment, (NOW.timestamp() - age,) * 2)
+        changed = NOW.timestamp() - age
+        os.utime(segment, (changed, changed))
     assert target.segments_since(tmp_path, NOW - timedelta(minutes=1)) == 2
