@@ -84,6 +84,9 @@ class ControlPlane:
                 # (see nodes.py). It costs each node a write to etcd every 4 s instead of every 10 s, and an API server
                 # that is silent for 16 s makes all nodes look lost.
                 *("--node-monitor-grace-period=16s", "--node-monitor-period=2s"),
+                # There is one of it. With an election it ends itself when the API server is slow for ten seconds, as on
+                # a busy machine, and then nothing makes pods any more.
+                "--leader-elect=false",
                 *("--use-service-account-credentials", f"--cluster-signing-cert-file={file('ca.crt')}"),
                 f"--cluster-signing-key-file={file('ca.key')}",
             ],
@@ -92,7 +95,7 @@ class ControlPlane:
             "kube-scheduler",
             [
                 self.programs["kube-scheduler"],
-                *(f"--kubeconfig={config('scheduler')}", "--bind-address=127.0.0.1"),
+                *(f"--kubeconfig={config('scheduler')}", "--bind-address=127.0.0.1", "--leader-elect=false"),
             ],
         )
         self._service_proxy()
