@@ -94,7 +94,7 @@ def test_an_application_uses_what_another_stack_made(tmp_path: Path) -> None:
     app.pulumi("up", "--yes", "--skip-preview", "-s", "dev")
     written = "".join(manifests(tmp_path / "app").values())
     assert "tierstack.dev/redis-client.queue" in written
-    assert "queue-password" in written
+    assert "queue-app" in written
     app.pulumi("preview", "--expect-no-changes", "-s", "dev")
 
 

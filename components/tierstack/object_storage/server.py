@@ -32,7 +32,8 @@ _GRANTED: Mapping[StorePurpose, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Actions of each key: those on the bucket, and those on objects (VersityGW 1.8, `auth/bucket_policy_actions.go`)."""
 
-# The root secret is read from a file, so that `docker inspect` does not show it.
+# The root secret is read from a file, so that `docker inspect` does not show it. No `--keep-alive`: the gateway streams
+# bodies, and what is left unread of one (5 MiB parts on a busy host) was taken for the next request.
 _START = f"""\
 #!/bin/sh
 set -eu
@@ -43,7 +44,7 @@ set -a
 set +a
 exec versitygw --port :{PORT} --region {REGION} \\
     --cert {SERVER_DIRECTORY}/{CERTIFICATE} --key {SERVER_DIRECTORY}/{KEY} \\
-    --iam-dir {CONFIG_DIR}/iam --iam-cache-disable --health /health --quiet --keep-alive \\
+    --iam-dir {CONFIG_DIR}/iam --iam-cache-disable --health /health --quiet \\
     posix --versioning-dir {DATA_DIR}/versions --sidecar {DATA_DIR}/metadata {DATA_DIR}/objects
 """
 # Our own image has curl, the vendor's BusyBox. Neither is asked to verify: it calls the container it is in.
