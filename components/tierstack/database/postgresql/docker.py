@@ -88,7 +88,10 @@ class _PostgreSQL:
 
     def _pooler(self, primary: docker.Container) -> tuple[docker.Container, Files]:
         ini = files.pgbouncer_ini(self.args.database, self.ground.direct_host, self.ground.size, self.args.tls)
-        texts = {"pgbouncer.ini": ini, "userlist.txt": self._userlist(self.accounts.of_clients)}
+        # The owner too, although it does not log in: the health check asks in its name, and each question about a user
+        # that PgBouncer does not know is a line in its log.
+        users = dict.fromkeys([*self.accounts.of_clients, self.accounts.logins.owner])
+        texts = {"pgbouncer.ini": ini, "userlist.txt": self._userlist(list(users))}
         config = self.ground.files("pooler-files", texts, self.engine.pooler.owner)
         # The list of users is read again. In the label of the container stands what it was before there were login
         # roles, so that an upgrade does not replace the pooler under its clients.
