@@ -22,8 +22,7 @@ START_SECONDS = 3600
 STOP_SECONDS = 600
 FACTS = ("lower_case_table_names", "innodb_page_size", "innodb_data_file_path")
 """Settings that are built into the files of a server."""
-UNENCRYPTED = {
-    "tls-version": "",
+KEYLESS = {
     "auto-generate-certs": "OFF",
     "sha256-password-auto-generate-rsa-keys": "OFF",
     "caching-sha2-password-auto-generate-rsa-keys": "OFF",
@@ -89,7 +88,7 @@ def options(data: Path, work: Path, settings: Mapping[str, str]) -> dict[str, st
         "tmpdir": str(work),
         "skip-networking": "ON",
         "mysqlx": "OFF",
-        **UNENCRYPTED,
+        **KEYLESS,
         "skip-log-bin": "ON",
         "gtid-mode": "ON",
         "enforce-gtid-consistency": "ON",
@@ -180,7 +179,7 @@ class Private:
 def initialize(data: Path, work: Path, settings: Mapping[str, str]) -> None:
     """Make the files of an empty server, whose root has no password. Raises ServerError."""
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    given = {**UNENCRYPTED, **{name: settings[name] for name in (*FACTS, *ALIKE)}}
+    given = {**KEYLESS, **{name: settings[name] for name in (*FACTS, *ALIKE)}}
     command = ["mysqld", "--no-defaults", "--initialize-insecure", f"--datadir={data}", f"--tmpdir={work}"]
     command += ["--skip-log-bin", "--innodb-redo-log-capacity=8M", "--loose-innodb-numa-interleave=OFF"]
     done = subprocess.run(
