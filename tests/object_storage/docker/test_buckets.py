@@ -34,9 +34,9 @@ for purpose in ("write", "prune", "drill"):
 """
 
 
-def program(component: str, **more: object) -> str:
+def program(component: str, *, platform: str = NAME, **more: object) -> str:
     given = ", ".join(f"{key}={value!r}" for key, value in more.items())
-    text = PROGRAM.format(name=NAME, component=component, barman=image("barman:3"), more=given)
+    text = PROGRAM.format(name=platform, component=component, barman=image("barman:3"), more=given)
     return text.replace("from tierstack import *", "from tierstack import *\nfrom tierstack.links import StorePurpose")
 
 
@@ -80,7 +80,7 @@ for call, arguments in given["calls"]:
         body = answer["Body"].read().decode() if "Body" in answer else None
         print(json.dumps({"version": answer.get("VersionId"), "body": body}))
     except Exception as error:
-        print(json.dumps({"error": getattr(error, "response", {}).get("Error", {}).get("Code", str(error))}))
+        print(json.dumps({"error": (getattr(error, "response", None) or {}).get("Error", {}).get("Code", str(error))}))
 """
 
 
@@ -196,7 +196,8 @@ def endpoint() -> Iterator[str]:
 
 
 def external(url: str, secret: str = KEY, **more: object) -> str:
-    return program("outside", endpoint_url=url, access_key_id=KEY, secret_access_key=secret, region="us-east-1", **more)
+    given = {"endpoint_url": url, "access_key_id": KEY, "secret_access_key": secret, "region": "us-east-1"}
+    return program("outside", platform=f"{NAME}-outside", **given, **more)
 
 
 @pytest.fixture
