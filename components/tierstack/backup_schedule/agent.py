@@ -10,7 +10,6 @@ that a changed schedule needs no restart, which would interrupt the stream of WA
 import argparse
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tierstack.backup_schedule import cron, ledger, metrics, replay, status, target
+from tierstack.backup_schedule import cron, keeping, metrics, replay, status, target
+from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment, say
 
 if TYPE_CHECKING:
     from tierstack.backup_schedule.shipping import Shipping
@@ -30,16 +30,12 @@ SLOT = "tierstack_backups"
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/barman")
 STATUS = CATALOG / "status.json"
-HELD = Path("/tmp/status.json")
-"""Where the status really is: in memory, so that a full catalog can still be told. `STATUS` is a link to it."""
+"""A link to `HELD`."""
 UNBROKEN = CATALOG / "unbroken-since"
 DRILLS = CATALOG / "drills.jsonl"
 """The ledger of drills, a line each."""
 LOG = CATALOG / "barman.log"
 LOG_BYTES = 10_000_000
-TICK_SECONDS = 60
-FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits for
-PREPARE_SECONDS = 300  # for the primary's first answer: it may be restarting, and a busy host takes minutes
 RECOVERY = re.compile(r"\s*(recovery_target\w*|restore_command|recovery_end_command|archive_command)\s*=")
 """Settings that Barman writes into `postgresql.auto.conf` for a recovery."""
 GRANTS = """\
@@ -66,11 +62,6 @@ def asked(*arguments: str) -> Any:
         return json.loads(answer)[SERVER]
     except (ValueError, KeyError):
         return {}
-
-
-def say(text: str) -> None:
-    """A line in the container's log."""
-    print(f"{status.stamp(datetime.now(UTC))} {text}", flush=True)
 
 
 def query(statement: str, *values: str) -> Any:
@@ -161,26 +152,16 @@ def run() -> None:
     """Keep WAL streaming, make base backups when due, and say once a minute how things are."""
     link_status()
     metrics.serve(page)
-    state, told = State(), None
+    state = State()
     state.send()
-    while True:
-        began = time.monotonic()
-        wrong = state.tick()
-        if wrong != told:
-            say("not well: " + "; ".join(wrong) if wrong else "all is well")
-            told = wrong
-        seconds = FIRST_TICK_SECONDS if wrong else TICK_SECONDS
-        while time.monotonic() - began < seconds and not state.job_ended:
-            time.sleep(1)
+    keeping.watch(state.tick, state)
 
 
-class State:
+class State(keeping.Backups):
     """What one minute has to know of the one before."""
 
     def __init__(self) -> None:
-        self.job: subprocess.Popen[bytes] | None = None
-        self.since: datetime | None = None
-        self.failed_at: datetime | None = None
+        super().__init__()
         self.unbroken: datetime | None = None
         self.found: list[status.Backup] = []
         self.shipping: Shipping | None = None
@@ -194,16 +175,9 @@ class State:
             self.shipping = shipping.of_agent(store, CONFIG, CATALOG / SERVER, lambda: self.found, query, say)
             self.shipping.start()
 
-    @property
-    def job_ended(self) -> bool:
-        """Whether the base backup that was begun is over."""
-        return self.job is not None and self.job.poll() is not None
-
     def tick(self) -> list[str]:
         """One look at everything; the faults. Never raises: an agent that is gone could not say what is wrong."""
-        if self.job and self.job_ended:
-            self.failed_at = datetime.now(UTC) if self.job.returncode else None
-            self.job, self.since = None, None
+        self.collect()
         with contextlib.suppress(OSError):  # the log goes on where it is
             rotate(LOG)
         with contextlib.suppress(Exception):  # a primary that does not answer is among Barman's own checks
@@ -217,8 +191,7 @@ class State:
         due = status.due(when, found, datetime.now(UTC), self.failed_at, self.unbroken)
         # On a full disk none can succeed, and what it leaves behind would take the last room.
         if self.job is None and due and not disk.full:
-            command = [sys.executable, "-m", __spec__.name, "backup"]
-            self.job, self.since = subprocess.Popen(command), datetime.now(UTC)
+            self.begin(__spec__.name)
         return self._judge(when, found, disk)
 
     def _judge(self, when: cron.Cron, found: list[status.Backup], disk: status.Disk) -> list[str]:
@@ -231,32 +204,23 @@ class State:
         wrong += self.shipping.faults() if self.shipping else []
         document = status.report(when, found, streamers, wrong, now, self.since, self.unbroken, disk)
         document["store"] = self.shipping.document() if self.shipping else None
-        staged = HELD.with_suffix(".new")
-        staged.write_text(json.dumps(document, indent=2) + "\n")
-        staged.replace(HELD)
+        keeping.publish(HELD, document)
         return wrong
 
 
 def catalog_disk() -> status.Disk:
-    """The room on the catalog's disk."""
-    used = shutil.disk_usage(CATALOG)
-    return status.Disk(used.free, used.total)
+    """Free and total bytes of the catalog's disk."""
+    return keeping.disk_of(CATALOG)
 
 
 def link_status() -> None:
-    """Let the status be read in the catalog. A link takes no room that a file gave up."""
-    if STATUS.is_symlink():
-        return
-    STATUS.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        STATUS.symlink_to(HELD)
+    """Let the status be read in the catalog."""
+    keeping.link(STATUS, HELD)
 
 
 def page() -> str | None:
     """The metrics; None before the first look."""
-    if not HELD.exists():
-        return None
-    return metrics.text(json.loads(HELD.read_text()) | {"drills": ledger.read(DRILLS)}, settings()["labels"])
+    return keeping.page(HELD, DRILLS, settings()["labels"])
 
 
 def rotate(log: Path) -> None:
@@ -265,39 +229,24 @@ def rotate(log: Path) -> None:
         log.replace(log.with_suffix(".log.1"))
 
 
-def health() -> int:
-    """For the container's health check: 0 where the status says so and is fresh."""
-    if not HELD.exists():
-        print("no status yet")
-        return 1
-    document = json.loads(HELD.read_text())
-    print("; ".join(document["faults"]) or "all is well")
-    return 0 if status.well(document, datetime.now(UTC)) else 1
+_MAY_BACK_UP = (
+    "SELECT (pg_has_role('pg_monitor', 'USAGE') OR (pg_has_role('pg_read_all_settings', 'USAGE')"
+    " AND pg_has_role('pg_read_all_stats', 'USAGE')))"
+    " AND has_function_privilege('pg_backup_start(text, boolean)', 'EXECUTE')"
+    " AND has_function_privilege('pg_backup_stop(boolean)', 'EXECUTE')"
+    " AND has_function_privilege('pg_switch_wal()', 'EXECUTE')"
+    " AND has_function_privilege('pg_create_restore_point(text)', 'EXECUTE')"
+    " AND (SELECT rolreplication FROM pg_roles WHERE rolname = current_user)"
+)
 
 
 def prepare(seconds: float = PREPARE_SECONDS) -> int:
     """Before the first run: the primary answers, and the role may do what a backup needs."""
-    deadline = time.monotonic() + seconds
-    tries = 0
-    while True:
-        tries += 1
-        try:
-            allowed = query(
-                "SELECT (pg_has_role('pg_monitor', 'USAGE') OR (pg_has_role('pg_read_all_settings', 'USAGE')"
-                " AND pg_has_role('pg_read_all_stats', 'USAGE')))"
-                " AND has_function_privilege('pg_backup_start(text, boolean)', 'EXECUTE')"
-                " AND has_function_privilege('pg_backup_stop(boolean)', 'EXECUTE')"
-                " AND has_function_privilege('pg_switch_wal()', 'EXECUTE')"
-                " AND has_function_privilege('pg_create_restore_point(text)', 'EXECUTE')"
-                " AND (SELECT rolreplication FROM pg_roles WHERE rolname = current_user)"
-            )
-            break
-        except Exception as error:
-            if time.monotonic() > deadline:
-                print(f"the primary took none of {tries} logins in {seconds:g} s. The last answer: {error}")
-                print("If it is still starting, or the host is busy, update again; else compare user and password.")
-                return 1
-            time.sleep(1)
+    try:
+        allowed = keeping.first_answer(lambda: query(_MAY_BACK_UP), Exception, seconds)
+    except keeping.SilentError as error:
+        print(error)
+        return 1
     if not allowed:
         user = query("SELECT quote_ident(current_user)")
         print(f"role {user} may not make backups. As a superuser, in the database that it connects to, run:")
@@ -387,38 +336,22 @@ def recovery_settings(automatic: Path) -> str:
     return "".join(line for line in ours if line.lstrip().startswith("recovery_target"))
 
 
-def moment(text: str) -> datetime:
-    """A moment of the command line, with or without a zone."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not a time; write one such as 2026-01-31T12:00:00Z") from None
-
-
 def main() -> int:
     """One verb, its exit code."""
-    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("run", "prepare", "forget", "backup", "health"):
-        verbs.add_parser(verb)
-    verbs.add_parser("record", help="append the drill on standard input, a line of JSON, to the ledger")
-    verbs.add_parser("drills", help="print the ledger")
-    restoring = verbs.add_parser("restore")
-    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
-    restoring.add_argument(
-        "--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received"
-    )
-    options = parser.parse_args()
-    if options.verb == "restore":
-        return restore(options.to, options.time)
-    if options.verb == "drills":
-        print(ledger.text(ledger.read(DRILLS)), end="")
-        return 0
-    os.umask(0o077)
-    if options.verb == "record":
-        ledger.append(DRILLS, json.loads(sys.stdin.readline()))
-        return 0
-    return {"run": run, "prepare": prepare, "forget": forget, "backup": backup, "health": health}[options.verb]() or 0
+    verbs: keeping.Verbs = {
+        "run": run,
+        "prepare": prepare,
+        "forget": forget,
+        "backup": backup,
+        "health": lambda: keeping.health(HELD),
+    }
+
+    def arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received"
+        )
+
+    return keeping.command_line(__doc__, verbs, DRILLS, arguments, lambda given: restore(given.to, given.time))
 
 
 if __name__ == "__main__":

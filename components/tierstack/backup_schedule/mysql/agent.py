@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tierstack.backup_schedule import cron, ledger, metrics, status, target
+from tierstack.backup_schedule import cron, keeping, metrics, status, target
+from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment, say
 from tierstack.backup_schedule.mysql import copies, replay, server
 from tierstack.backup_schedule.mysql.catalog import Catalog, judged, number, size
 from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
@@ -31,15 +31,11 @@ from tierstack.backup_schedule.mysql.stream import Stream
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/backups")
 STATUS = CATALOG / "status.json"
-HELD = Path("/tmp/status.json")
-"""Where the status really is: in memory, so that a full catalog can still be told. `STATUS` is a link to it."""
+"""A link to `HELD`."""
 DRILLS = CATALOG / "drills.jsonl"
 """The ledger of drills, a line each."""
 FAILED = Path("/tmp/backup-failed")
 """Why the last base backup failed."""
-TICK_SECONDS = 60
-FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits for
-PREPARE_SECONDS = 300  # for the primary's first answer: it may be restarting, and a busy host takes minutes
 ARRIVE_SECONDS = 60
 """How long a base backup waits for the binary logs of its own duration."""
 PRIVILEGES = ("BACKUP_ADMIN", "REPLICATION CLIENT", "REPLICATION SLAVE")
@@ -56,29 +52,15 @@ def settings() -> dict[str, Any]:
     return json.loads((CONFIG / "settings.json").read_text())
 
 
-def say(text: str) -> None:
-    """A line in the container's log."""
-    print(f"{status.stamp(datetime.now(UTC))} {text}", flush=True)
-
-
 def run() -> None:
     """Keep the binary logs streaming, make base backups when due, and say once a minute how things are."""
-    link_status()
-    metrics.serve(page)
-    state, told = State(Catalog(CATALOG)), None
+    keeping.link(STATUS, HELD)
+    metrics.serve(lambda: keeping.page(HELD, DRILLS, settings()["labels"]))
+    state = State(Catalog(CATALOG))
     # The last second of the stream is brought to the disk before the container ends.
     signal.signal(signal.SIGTERM, _ended)
     try:
-        while True:
-            began = time.monotonic()
-            wrong = state.tick()
-            if wrong != told:
-                say("not well: " + "; ".join(wrong) if wrong else "all is well")
-                told = wrong
-            seconds = FIRST_TICK_SECONDS if wrong else TICK_SECONDS
-            while time.monotonic() - began < seconds and not state.job_ended:
-                state.stream.keep()
-                time.sleep(1)
+        keeping.watch(state.tick, state, state.stream.keep)
     finally:
         state.stream.end()
 
@@ -87,45 +69,33 @@ def _ended(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-class State:
+class State(keeping.Backups):
     """What one minute has to know of the one before."""
 
     def __init__(self, catalog: Catalog) -> None:
+        super().__init__()
         self.catalog = catalog
         self.stream = Stream(catalog, settings()["labels"], say)
-        self.job: subprocess.Popen[bytes] | None = None
-        self.since: datetime | None = None
-        self.failed_at: datetime | None = None
-
-    @property
-    def job_ended(self) -> bool:
-        """Whether the base backup that was begun is over."""
-        return self.job is not None and self.job.poll() is not None
 
     def tick(self) -> list[str]:
         """One look at everything; the faults. Never raises: an agent that is gone could not say what is wrong."""
-        if self.job and self.job_ended:
-            self.failed_at = datetime.now(UTC) if self.job.returncode else None
-            self.job, self.since = None, None
+        self.collect()
         given = settings()
         self.stream.keep()
         checks, lag = self._primary()
-        disk, now = catalog_disk(), datetime.now(UTC)
+        disk, now = keeping.disk_of(CATALOG), datetime.now(UTC)
         with contextlib.suppress(OSError):
             self._tidy(given, now)
         found, unbroken = judged(self.catalog.copies()), unbroken_since()
         when = cron.parse(given["schedule"])
         ready = self.stream.running and lag is not None
         if self.job is None and ready and not disk.full and status.due(when, found, now, self.failed_at, unbroken):
-            command = [sys.executable, "-m", __spec__.name, "backup"]
-            self.job, self.since = subprocess.Popen(command), now
+            self.begin(__spec__.name)
         streamers = [{"current_state": "streaming", "write_lsn_diff_bytes": lag or 0}] if ready else []
         given_to = (when, found, now, self.since, unbroken)
         wrong = status.faults(when, checks, streamers, *given_to[1:], disk, log="binary log")
         document = status.report(when, found, streamers, wrong, now, self.since, unbroken, disk)
-        staged = HELD.with_suffix(".new")
-        staged.write_text(json.dumps(document, indent=2) + "\n")
-        staged.replace(HELD)
+        keeping.publish(HELD, document)
         return wrong
 
     def _primary(self) -> tuple[dict[str, dict[str, str]], int | None]:
@@ -187,52 +157,14 @@ def backup() -> int:
     return 0
 
 
-def catalog_disk() -> status.Disk:
-    """The room on the catalog's disk."""
-    used = shutil.disk_usage(CATALOG)
-    return status.Disk(used.free, used.total)
-
-
-def link_status() -> None:
-    """Let the status be read in the catalog. A link takes no room that a file gave up."""
-    if not STATUS.is_symlink():
-        STATUS.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            STATUS.symlink_to(HELD)
-
-
-def page() -> str | None:
-    """The metrics; None before the first look."""
-    if not HELD.exists():
-        return None
-    return metrics.text(json.loads(HELD.read_text()) | {"drills": ledger.read(DRILLS)}, settings()["labels"])
-
-
-def health() -> int:
-    """For the container's health check: 0 where the status says so and is fresh."""
-    if not HELD.exists():
-        print("no status yet")
-        return 1
-    document = json.loads(HELD.read_text())
-    print("; ".join(document["faults"]) or "all is well")
-    return 0 if status.well(document, datetime.now(UTC)) else 1
-
-
 def prepare(seconds: float = PREPARE_SECONDS) -> int:
     """Before the first run: the primary answers, can be backed up, and the user may do what a backup needs."""
-    deadline, tries = time.monotonic() + seconds, 0
-    while True:
-        tries += 1
-        try:
-            answers = [line.split("\t") for line in server.ask(_QUESTIONS).splitlines()]
-            break
-        except server.ServerError as error:
-            if time.monotonic() > deadline:
-                print(f"the primary took none of {tries} logins in {seconds:g} s. The last answer: {error}")
-                print("If it is still starting, or the host is busy, update again; else compare user and password.")
-                return 1
-            time.sleep(1)
-    found = dict(answers)
+    try:
+        said = keeping.first_answer(lambda: server.ask(_QUESTIONS), server.ServerError, seconds)
+    except keeping.SilentError as error:
+        print(error)
+        return 1
+    found = dict(line.split("\t") for line in said.splitlines())
     image = subprocess.run(["mysqld", "--no-defaults", "--version"], capture_output=True, text=True).stdout
     problems = prepare_problems(found, image)
     print("\n".join(problems), end="\n" if problems else "")
@@ -315,14 +247,6 @@ def restore(to: Path, goal: replay.Goal) -> int:
     return 0
 
 
-def moment(text: str) -> datetime:
-    """A moment of the command line, with or without a zone."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not a time; write one such as 2026-01-31T12:00:00Z") from None
-
-
 def transaction(text: str) -> Gtid:
     """A GTID of the command line."""
     try:
@@ -333,28 +257,27 @@ def transaction(text: str) -> Gtid:
 
 def main() -> int:
     """One verb, its exit code."""
-    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("run", "prepare", "backup", "health"):
-        verbs.add_parser(verb)
-    verbs.add_parser("record", help="append the drill on standard input, a line of JSON, to the ledger")
-    verbs.add_parser("drills", help="print the ledger")
-    restoring = verbs.add_parser("restore")
-    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
-    until = restoring.add_mutually_exclusive_group()
-    until.add_argument("--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received")
-    until.add_argument("--gtid", type=transaction, help="the last transaction: a server's UUID, a colon and a number")
-    options = parser.parse_args()
-    os.umask(0o077)
-    if options.verb == "restore":
-        return restore(options.to, replay.Goal(options.time, options.gtid))
-    if options.verb == "drills":
-        print(ledger.text(ledger.read(DRILLS)), end="")
-        return 0
-    if options.verb == "record":
-        ledger.append(DRILLS, json.loads(sys.stdin.readline()))
-        return 0
-    return {"run": run, "prepare": prepare, "backup": backup, "health": health}[options.verb]() or 0
+    verbs: keeping.Verbs = {
+        "run": run,
+        "prepare": prepare,
+        "backup": backup,
+        "health": lambda: keeping.health(HELD),
+    }
+
+    def arguments(parser: argparse.ArgumentParser) -> None:
+        until = parser.add_mutually_exclusive_group()
+        until.add_argument(
+            "--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received"
+        )
+        until.add_argument(
+            "--gtid", type=transaction, help="the last transaction: a server's UUID, a colon and a number"
+        )
+
+    def restored(given: argparse.Namespace) -> int:
+        os.umask(0o077)
+        return restore(given.to, replay.Goal(given.time, given.gtid))
+
+    return keeping.command_line(__doc__, verbs, DRILLS, arguments, restored)
 
 
 if __name__ == "__main__":
