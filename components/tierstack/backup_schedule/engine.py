@@ -33,6 +33,25 @@ class Step(NamedTuple):
     command: list[str]
 
 
+WITHOUT_RIGHTS = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+CONFINED = ["--network", "none", *WITHOUT_RIGHTS]
+
+
+def step_in(aside: str) -> list[str]:
+    """The beginning of a step in a container with the name of the restore: `docker rm --force` ends it."""
+    return ["docker", "run", "--rm", "--name", aside]
+
+
+def unprivileged(user: str) -> list[str]:
+    """Options of a container that changes nothing but what is mounted. `user`: ids of user and group."""
+    return ["--user", user, "--read-only", "--tmpfs", "/tmp", "--init"]
+
+
+def variables(environment: Mapping[str, str]) -> list[str]:
+    """A container's variables, as options."""
+    return [part for key, value in environment.items() for part in ("-e", f"{key}={value}")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoreAt:
     """How a container of the host reads the bucket."""

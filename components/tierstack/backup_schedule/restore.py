@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierstack.backup_schedule import agent
-from tierstack.backup_schedule.engine import Source, Step, StoreAt
+from tierstack.backup_schedule.engine import (
+    CONFINED,
+    WITHOUT_RIGHTS,
+    Source,
+    Step,
+    StoreAt,
+    step_in,
+    unprivileged,
+    variables,
+)
 from tierstack.core.quantities import GIB, quantity
 from tierstack.platform.internal_ca import ca_directory
 from tierstack.platform.kubernetes import network, operators
@@ -26,7 +35,7 @@ PLUGIN = "barman-cloud.cloudnative-pg.io"
 
 def catalog_of(source: Source) -> list[str]:
     """The command that runs the agent on the catalog alone; its verb follows."""
-    return ["docker", "run", "--rm", "-i", *_UNPRIVILEGED, *_CONFINED, *_agent(source), source.image, *PYTHON]
+    return ["docker", "run", "--rm", "-i", *_UNPRIVILEGED, *CONFINED, *_agent(source), source.image, *PYTHON]
 
 
 def commands(source: Source, *, aside: str, postgres_image: str, time: str | None = None) -> list[Step]:
@@ -36,7 +45,7 @@ def commands(source: Source, *, aside: str, postgres_image: str, time: str | Non
     The running database, its volume and the catalog are left as they are; `docker rm -f` and `docker volume rm` of
     `aside` remove the restored one.
     """
-    as_root = [*_step(aside), "--user", "0:0", *_CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
+    as_root = [*step_in(aside), "--user", "0:0", *CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
     return [
         Step("make a new volume", ["docker", "volume", "create", aside]),
         # A new volume belongs to root.
@@ -103,18 +112,11 @@ def undo_in_place(source: Source, *, volume: str, container: str, aside: str) ->
     ]
 
 
-_WITHOUT_RIGHTS = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-_CONFINED = ["--network", "none", *_WITHOUT_RIGHTS]
-_UNPRIVILEGED = ["--user", "26:26", "--read-only", "--tmpfs", "/tmp", "--init"]
-
-
-def _step(aside: str) -> list[str]:
-    """The beginning of a step in a container with the name of the restore: `docker rm --force` ends it."""
-    return ["docker", "run", "--rm", "--name", aside]
+_UNPRIVILEGED = unprivileged("26:26")
 
 
 def _shell(source: Source, volume: str, aside: str) -> list[str]:
-    return [*_step(aside), *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image]
+    return [*step_in(aside), *_UNPRIVILEGED, *CONFINED, *_mounted(volume), source.image]
 
 
 def _mounted(volume: str) -> list[str]:
@@ -123,9 +125,9 @@ def _mounted(volume: str) -> list[str]:
 
 def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
     """Restore into `data` of a volume, and start PostgreSQL on it."""
-    confined = [*_UNPRIVILEGED, *_CONFINED]
-    reading = _from_store(source.store) if source.store else [*_CONFINED, *_agent(source)]
-    restoring = [*_step(aside), *_UNPRIVILEGED, *reading, *_mounted(volume), source.image]
+    confined = [*_UNPRIVILEGED, *CONFINED]
+    reading = _from_store(source.store) if source.store else [*CONFINED, *_agent(source)]
+    restoring = [*step_in(aside), *_UNPRIVILEGED, *reading, *_mounted(volume), source.image]
     program = [*FETCH] if source.store else [*PYTHON, "restore"]
     running = ["docker", "run", "--detach", "--name", aside, *confined, *_mounted(volume), image]
     return [
@@ -143,20 +145,22 @@ def _from_store(store: StoreAt) -> list[str]:
     return [
         "--network",
         store.network,
-        *_WITHOUT_RIGHTS,
-        *_environment(),
+        *WITHOUT_RIGHTS,
+        *variables(ENVIRONMENT),
         "-v",
         f"{store.config}:{agent.CONFIG}:ro",
         *ca,
     ]
 
 
-def _environment() -> list[str]:
-    return [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
-
-
 def _agent(source: Source) -> list[str]:
-    return [*_environment(), "-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
+    return [
+        *variables(ENVIRONMENT),
+        "-v",
+        f"{source.catalog}:{agent.CATALOG}",
+        "-v",
+        f"{source.config}:{agent.CONFIG}:ro",
+    ]
 
 
 def query(aside: str, database: str, statement: str, superuser: str = "postgres") -> list[str]:

@@ -97,7 +97,7 @@ def run(
 
 
 def _refresh(project: Project, stack: str, *, ask: bool, json: bool) -> None:
-    """Compare the state with what is there; ends the command where that fails, or somebody does not agree."""
+    """Refresh the state; ends the command where that fails, or the user does not agree."""
     try:
         agreed = refreshing.refresh(project, stack, lambda gone: _agreed(gone, ask=ask))
     except RunFailedError as error:

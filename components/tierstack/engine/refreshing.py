@@ -1,4 +1,4 @@
-"""The state compared with what is there, before anything else: what is gone leaves the state, and is made anew."""
+"""A refresh before an update: resources that no longer exist leave the state, and the update creates them again."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,7 @@
 """A drill: writes with a clock, a restore of what the backups had at a moment, and what of the writes came back."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring, signals, stored
-from tierstack.recovery.dialect import UnreadableError
+from tierstack.recovery.dialect import Ask, Dialect, UnreadableError
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
@@ -143,7 +143,11 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
     result.moment = stamp(moment)
     kept = acknowledged(_asked(backups, aside, backups.dialect.kept))
     measure(result, [*first, *acknowledged(printed)], kept, moment)
-    _look(backups, aside, result, tell)
+
+    def ask(statement: str) -> str:
+        return _asked(backups, aside, statement)
+
+    look(result, backups.dialect, ask, at, lambda _: restoring.runs(host, aside), tell)
 
 
 def _inserts(insert: str, rows: int) -> str:
@@ -179,16 +183,23 @@ def measure(result: Result, rows: Sequence[Row], kept: Sequence[Row], moment: da
         result.rpo_seconds = round(max(row.at for row in before) - newest, 3)
 
 
-def _look(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
-    """Read every table, and ask what the configuration asks."""
-    dialect = backups.dialect
+def look(
+    result: Result,
+    dialect: Dialect,
+    ask: Ask,
+    at: OnDocker | OnKubernetes,
+    is_of_the_data: Callable[[CommandError], bool],
+    tell: Tell,
+) -> None:
+    """Read every table, and ask what the configuration asks. `is_of_the_data`: whether an error is the server's word on
+    a table, and not one of the way to the server, which is raised."""
     try:
-        contents = dialect.contents(lambda asked: _asked(backups, aside, asked), backups.at.database)
+        contents = dialect.contents(ask, at.database)
     except UnreadableError as error:
         result.unreadable = str(error)
         return
     except CommandError as error:
-        if not restoring.runs(backups.host, aside):
+        if not is_of_the_data(error):
             raise
         result.unreadable = str(error)
         return
@@ -196,8 +207,8 @@ def _look(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
     tell(f"  read {result.tables} tables, {result.rows:,} rows")
     for note in contents.notes:
         tell(f"  {note}")
-    for name, statement in backups.at.checks.items():
-        result.checks[name] = dialect.true(_asked(backups, aside, statement).strip())
+    for name, statement in at.checks.items():
+        result.checks[name] = dialect.true(ask(statement).strip())
         tell(f"  check {name}: {'true' if result.checks[name] else 'not true'}")
 
 

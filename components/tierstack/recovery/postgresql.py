@@ -13,7 +13,7 @@ WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND relispopulated
 AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'tierstack_drill') ORDER BY nspname, relname \\gexec
 """
 _UNLOGGED = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
-_OPTIONS = "-c statement_timeout=0 -c transaction_timeout=0 -c enable_indexonlyscan=off"
+OPTIONS = "-c statement_timeout=0 -c transaction_timeout=0 -c enable_indexonlyscan=off"
 """The database may have limits for its clients; and an index alone says nothing of its table."""
 
 
@@ -36,7 +36,7 @@ RETURNING id, extract(epoch FROM at);
     kept = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
 
     def client(self, container: str, database: str) -> list[str]:
-        given = ["docker", "exec", "-i", "-e", f"PGOPTIONS={_OPTIONS}", container]
+        given = ["docker", "exec", "-i", "-e", f"PGOPTIONS={OPTIONS}", container]
         return [*given, "psql", "-h", "/tmp", "-U", "postgres", "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1"]
 
     def ready(self, container: str) -> tuple[list[str], str]:

@@ -99,7 +99,9 @@ def test_a_cluster_without_room_is_told(
 ) -> None:
     monkeypatch.setattr(aside, "_PENDING_SECONDS", 0.2)
     cluster.say(restores="pending")
-    with pytest.raises(CommandError, match=r"no node has room for the restored database: pod db-aside-1-full.*memory"):
+    with pytest.raises(
+        CommandError, match=r"no node has enough free resources for the restored database: pod db-aside-1-full.*memory"
+    ):
         put_aside(backups, "db-aside", None, quiet)
     assert cluster.names(*BESIDE) == {"cluster.postgresql.cnpg.io/db"}
 

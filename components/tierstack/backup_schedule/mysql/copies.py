@@ -3,7 +3,7 @@
 The agent in the container runs this very file. It imports the standard library only.
 
 The copy is fetched by a server of the agent's own (`CLONE INSTANCE FROM … DATA DIRECTORY`): the primary gives it to a
-user with BACKUP_ADMIN, and needs neither room for a second copy of itself nor a volume that both can write.
+user with BACKUP_ADMIN, and needs neither disk space for a second copy nor a volume that both can write.
 """
 
 import hashlib

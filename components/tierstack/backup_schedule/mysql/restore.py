@@ -1,6 +1,6 @@
 """The commands of a restore of MySQL, as data: for the `tierstack` command, for drills and for the documentation."""
 
-from tierstack.backup_schedule.engine import Goal, Source, Step
+from tierstack.backup_schedule.engine import CONFINED, Goal, Source, Step, step_in, unprivileged, variables
 from tierstack.backup_schedule.mysql import agent
 
 PYTHON = ["python3", "-m", agent.__name__]
@@ -19,7 +19,7 @@ _PARTS = ("data", "binlog")
 
 def catalog_of(source: Source) -> list[str]:
     """The command that runs the agent on the catalog alone; its verb follows."""
-    return ["docker", "run", "--rm", "-i", *_UNPRIVILEGED, *_CONFINED, *_agent(source), source.image, *PYTHON]
+    return ["docker", "run", "--rm", "-i", *_UNPRIVILEGED, *CONFINED, *_agent(source), source.image, *PYTHON]
 
 
 def commands(source: Source, *, aside: str, server_image: str, goal: Goal) -> list[Step]:
@@ -28,8 +28,8 @@ def commands(source: Source, *, aside: str, server_image: str, goal: Goal) -> li
     The running database, its volume and the catalog are left as they are; `docker rm -f` and `docker volume rm` of
     `aside` remove the restored one.
     """
-    as_root = [*_step(aside), "--user", "0:0", *_CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
-    running = ["docker", "run", "--detach", "--name", aside, *_UNPRIVILEGED, *_CONFINED, *_mounted(aside), server_image]
+    as_root = [*step_in(aside), "--user", "0:0", *CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
+    running = ["docker", "run", "--detach", "--name", aside, *_UNPRIVILEGED, *CONFINED, *_mounted(aside), server_image]
     return [
         Step("make a new volume", ["docker", "volume", "create", aside]),
         # A new volume belongs to root.
@@ -85,17 +85,11 @@ def undo_in_place(source: Source, *, volume: str, container: str, aside: str) ->
     ]
 
 
-_CONFINED = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-_UNPRIVILEGED = ["--user", USER, "--read-only", "--tmpfs", "/tmp", "--init"]
-
-
-def _step(aside: str) -> list[str]:
-    """The beginning of a step in a container with the name of the restore: `docker rm --force` ends it."""
-    return ["docker", "run", "--rm", "--name", aside]
+_UNPRIVILEGED = unprivileged(USER)
 
 
 def _shell(source: Source, volume: str, aside: str) -> list[str]:
-    return [*_step(aside), *_UNPRIVILEGED, *_CONFINED, *_mounted(volume), source.image]
+    return [*step_in(aside), *_UNPRIVILEGED, *CONFINED, *_mounted(volume), source.image]
 
 
 def _mounted(volume: str) -> list[str]:
@@ -103,13 +97,18 @@ def _mounted(volume: str) -> list[str]:
 
 
 def _restored(source: Source, *, volume: str, aside: str, goal: Goal) -> Step:
-    restoring = [*_step(aside), *_UNPRIVILEGED, *_CONFINED, *_agent(source), *_mounted(volume), source.image]
+    restoring = [*step_in(aside), *_UNPRIVILEGED, *CONFINED, *_agent(source), *_mounted(volume), source.image]
     return Step(RESTORE, [*restoring, *PYTHON, "restore", "--to", f"{TARGET}/data", *goal.arguments])
 
 
 def _agent(source: Source) -> list[str]:
-    environment = [part for key, value in ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
-    return [*environment, "-v", f"{source.catalog}:{agent.CATALOG}", "-v", f"{source.config}:{agent.CONFIG}:ro"]
+    return [
+        *variables(ENVIRONMENT),
+        "-v",
+        f"{source.catalog}:{agent.CATALOG}",
+        "-v",
+        f"{source.config}:{agent.CONFIG}:ro",
+    ]
 
 
 def query(aside: str, database: str, statement: str) -> list[str]:

@@ -7,7 +7,7 @@ from tierstack.database.roles import READ
 
 
 def grants_sql(owner: str) -> str:
-    """Rights on what is there, and on what the owner will make; safe to repeat.
+    """Rights on the owner's objects, existing and future; safe to repeat.
 
     What has its right already is left alone: a grant that changes nothing still writes the row that a migration may
     be changing.

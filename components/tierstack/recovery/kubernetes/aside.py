@@ -109,7 +109,7 @@ def await_ready(backups: ClusterBackups, aside: str, server: str) -> None:
         why = next(filter(None, map(_unschedulable, pods)), None)
         pending_since = (pending_since or time.monotonic()) if why else None
         if pending_since is not None and time.monotonic() - pending_since > _PENDING_SECONDS:
-            raise CommandError(f"no node has room for the restored database: {why}")
+            raise CommandError(f"no node has enough free resources for the restored database: {why}")
         time.sleep(found_.LOOK_SECONDS)
 
 

@@ -8,12 +8,13 @@ from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
-from tierstack.recovery.drill import Result, acknowledged, faults, measure
+from tierstack.recovery.drill import Result, acknowledged, faults, look, measure
 from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes import aside as beside
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
-from tierstack.recovery.kubernetes.writer import KEPT, PREPARE, Writer
+from tierstack.recovery.kubernetes.writer import Writer
+from tierstack.recovery.postgresql import PostgreSQL
 
 Tell = beside.Tell
 # A server writes the history of its new timeline when nothing more is in the archive. PostgreSQL cuts fractions of a
@@ -22,14 +23,7 @@ _MOMENT = r"""
 SELECT extract(epoch FROM modification) + 1 FROM pg_ls_waldir()
 WHERE name ~ '^[0-9A-F]{8}\.history$' ORDER BY name DESC LIMIT 1;
 """
-# PostgreSQL quotes the names, and its client runs what comes out. Partitions are counted, not the tables above them.
-_COUNTS = """\
-SELECT format('SELECT count(*) FROM ONLY %I.%I', nspname, relname)
-FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND relispopulated
-AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'tierstack_drill') ORDER BY nspname, relname \\gexec
-"""
-_UNLOGGED = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
+_POSTGRESQL = PostgreSQL()
 
 
 def run(backups: ClusterBackups, name: str, tell: Tell) -> Result:
@@ -88,7 +82,7 @@ def _carry_out(backups: ClusterBackups, aside: str, result: Result, tell: Tell) 
         raise CommandError(f"there is no base backup yet: kubectl -n {backups.at.namespace} get backups")
     result.base_backup, result.size_bytes = base["id"], base["size_bytes"]
     live = backups.primary(backups.at.cluster)
-    first = acknowledged(backups.ask(live, PREPARE))
+    first = acknowledged(backups.ask(live, _POSTGRESQL.prepare))
     start = time.monotonic()
     with Writer(backups.kubectl.host, backups.client(live)) as writer:
         tell("rows are written with a clock, and the archive is restored aside:")
@@ -98,29 +92,11 @@ def _carry_out(backups: ClusterBackups, aside: str, result: Result, tell: Tell) 
         moment = datetime.fromtimestamp(float(backups.ask(restored, _MOMENT)), UTC)
         printed = writer.stop()
     result.moment = stamp(moment)
-    kept = acknowledged(backups.ask(restored, KEPT))
+    kept = acknowledged(backups.ask(restored, _POSTGRESQL.kept))
     measure(result, [*first, *acknowledged(printed)], kept, moment)
-    _look(backups, restored, result, tell)
+    look(result, _POSTGRESQL, lambda asked: backups.ask(restored, asked), backups.at, _is_of_the_data, tell)
 
 
-def _look(backups: ClusterBackups, restored: str, result: Result, tell: Tell) -> None:
-    """Read every table, and ask what the configuration asks."""
-    try:
-        counts = [int(one) for one in backups.ask(restored, _COUNTS).split()]
-    except CommandError as error:
-        if not _is_of_the_data(str(error)):
-            raise
-        result.unreadable = str(error)
-        return
-    result.tables, result.rows = len(counts), sum(counts)
-    tell(f"  read {result.tables} tables, {result.rows:,} rows")
-    if unlogged := int(backups.ask(restored, _UNLOGGED)):
-        tell(f"  {unlogged} of them are UNLOGGED: PostgreSQL brings those back empty, from any backup")
-    for name, statement in backups.at.checks.items():
-        result.checks[name] = backups.ask(restored, statement).strip() == "t"
-        tell(f"  check {name}: {'true' if result.checks[name] else 'not true'}")
-
-
-def _is_of_the_data(said: str) -> bool:
+def _is_of_the_data(error: CommandError) -> bool:
     """Whether it was PostgreSQL that refused, and not the way to it."""
-    return re.search(r"(?m)(^|: )ERROR: ", said) is not None
+    return re.search(r"(?m)(^|: )ERROR: ", str(error)) is not None

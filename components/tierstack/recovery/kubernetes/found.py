@@ -12,6 +12,7 @@ from tierstack.engine.project import UsageError
 from tierstack.platform.kubernetes.manifest import Manifest, manifest
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes.kubectl import Kubectl
+from tierstack.recovery.postgresql import OPTIONS
 
 CLUSTER = "cluster.postgresql.cnpg.io"
 LOOK_SECONDS = 1.0
@@ -23,8 +24,6 @@ _LEDGER = "drills.jsonl"
 _TRIES = 5
 _LONGEST_NAME = 50  # of a Cluster (CloudNativePG)
 _SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
-_OPTIONS = "-c statement_timeout=0 -c transaction_timeout=0 -c enable_indexonlyscan=off"
-"""The database may have limits for its clients; and an index alone says nothing of its table."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class ClusterBackups:
 
     def client(self, pod: str) -> list[str]:
         """PostgreSQL's client in a server's pod, as the superuser over its socket; it reads statements."""
-        target = f"dbname={self.at.database} options='{_OPTIONS}'"
+        target = f"dbname={self.at.database} options='{OPTIONS}'"
         psql = ["psql", target, "-qAt", "-v", "ON_ERROR_STOP=1"]
         return self.kubectl.command("exec", "-i", pod, "-c", "postgres", "--", *psql)
 

@@ -9,16 +9,9 @@ from typing import Self
 
 from tierstack.recovery.host import Host
 
-PREPARE = """\
-CREATE SCHEMA IF NOT EXISTS tierstack_drill;
-CREATE TABLE IF NOT EXISTS tierstack_drill.clock (id bigint PRIMARY KEY, at timestamptz NOT NULL);
-TRUNCATE tierstack_drill.clock;
-INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, extract(epoch FROM at);
-"""
 INSERT = """\
 INSERT INTO tierstack_drill.clock VALUES ({}, clock_timestamp()) RETURNING id, extract(epoch FROM at);
 """
-KEPT = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
 REST_SECONDS = 0.1
 
 
