@@ -363,6 +363,13 @@ def image(name: str) -> str:
     return done.stdout.strip()
 
 
+def run_command(*command: str, stdin: str | None = None) -> str:
+    """What a command prints; fails with its words where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, input=stdin)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
 def docker_client() -> Any:
     """The daemon, or a skip where none answers."""
     import docker

@@ -6,14 +6,14 @@ Prints the figures that docs/measurements.md quotes; run it with -s to see them.
 
 import json
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support import Stack, docker_client, image
+from tests.backup_schedule.docker.commands import status_of
+from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 from tierstack.backup_schedule import agent, ledger
 from tierstack.backup_schedule.recovery import OnDocker, parsed
@@ -64,22 +64,18 @@ def backups(stack: Stack) -> Backups:
     return Backups(at, Host(None))
 
 
-def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout.strip()
+def status() -> dict[str, Any]:
+    return status_of(AGENT, agent.STATUS)
 
 
 def sql(statement: str, container: str = DATABASE) -> str:
-    return run("docker", "exec", container, "psql", "-h", "/tmp", "-U", "postgres", "-d", "app", "-qAtc", statement)
-
-
-def status() -> dict[str, Any]:
-    return json.loads(run("docker", "exec", AGENT, "cat", str(agent.STATUS)))
+    return run_command(
+        "docker", "exec", container, "psql", "-h", "/tmp", "-U", "postgres", "-d", "app", "-qAtc", statement
+    )
 
 
 def sent() -> str:
-    return run("docker", "exec", AGENT, "cat", f"{agent.CATALOG}/{agent.SERVER}/sent-wal")
+    return run_command("docker", "exec", AGENT, "cat", f"{agent.CATALOG}/{agent.SERVER}/sent-wal")
 
 
 def segment() -> str:
@@ -105,24 +101,26 @@ def test_barman_cloud_itself_reads_the_layout(stack: Stack, backups: Backups) ->
     tool = ["docker", "run", "--rm", "--network", store.network, "-v", f"{store.config}:/etc/tierstack:ro"]
     tool += ["-v", f"{store.ca}:/ca:ro", "-e", "AWS_CA_BUNDLE=/ca/ca.crt", "-e", "AWS_PROFILE=drill"]
     tool += ["-e", "AWS_SHARED_CREDENTIALS_FILE=/etc/tierstack/aws-credentials", backups.at.image]
-    listed = json.loads(run(*tool, "barman-cloud-backup-list", "--format", "json", *url))["backups_list"]
+    listed = json.loads(run_command(*tool, "barman-cloud-backup-list", "--format", "json", *url))["backups_list"]
     assert [one["status"] for one in listed] == ["DONE"]
-    fetched = run(*tool, "sh", "-c", f"barman-cloud-wal-restore {' '.join(url)} {wanted} /tmp/wal && wc -c < /tmp/wal")
+    fetched = run_command(
+        *tool, "sh", "-c", f"barman-cloud-wal-restore {' '.join(url)} {wanted} /tmp/wal && wc -c < /tmp/wal"
+    )
     assert int(fetched) == 16 * 2**20
 
 
 def test_keys_are_apart_and_nowhere_in_the_clear(stack: Stack) -> None:
     profiles = {
-        volume: run("docker", "run", "--rm", "--user", "26:26", "-v", f"{NAME}-{volume}:/c:ro", image("barman:3"),
+        volume: run_command("docker", "run", "--rm", "--user", "26:26", "-v", f"{NAME}-{volume}:/c:ro", image("barman:3"),
             "sed", "-n", "s/^\\[\\(.*\\)\\]$/\\1/p", "/c/aws-credentials")
         for volume in ("backups-config", "backups-fetch-config", "backups-prune-config")
     }  # fmt: skip
     assert list(profiles.values()) == ["write", "drill", "prune"]
-    secret = run(
+    secret = run_command(
         "docker", "exec", AGENT, "sed", "-n", "s/^aws_secret_access_key = //p", "/etc/tierstack/aws-credentials"
     )
     assert len(secret) == 40
-    for shown in (stack.state(), run("docker", "inspect", AGENT), run("docker", "logs", AGENT)):
+    for shown in (stack.state(), run_command("docker", "inspect", AGENT), run_command("docker", "logs", AGENT)):
         assert secret not in shown
 
 
@@ -151,7 +149,7 @@ def test_a_restore_to_a_moment_before_a_mistake(stack: Stack, backups: Backups) 
 
 
 def test_a_store_that_is_away_is_told_and_its_backlog_drains(stack: Stack) -> None:
-    run("docker", "stop", "--time", "1", GATEWAY)
+    run_command("docker", "stop", "--time", "1", GATEWAY)
     try:
         began = time.monotonic()
         for _ in range(3):
@@ -169,7 +167,7 @@ def test_a_store_that_is_away_is_told_and_its_backlog_drains(stack: Stack) -> No
         assert status()["healthy"] is False
         assert sql("SELECT count(*) FROM kept") == "1000"
     finally:
-        run("docker", "start", GATEWAY)
+        run_command("docker", "start", GATEWAY)
     began = time.monotonic()
     until(lambda: json.dumps(status()), lambda: sent() >= wanted, 180, every=1)
     print(f"the backlog was in the bucket {time.monotonic() - began:.0f} s after the store was back")
@@ -180,7 +178,7 @@ def test_what_prunes_has_looked(stack: Stack) -> None:
     prune = f"{NAME}-backups-prune"
 
     def well() -> bool:
-        return run("docker", "inspect", "-f", "{{.State.Health.Status}}", prune) == "healthy"
+        return run_command("docker", "inspect", "-f", "{{.State.Health.Status}}", prune) == "healthy"
 
-    until(lambda: run("docker", "logs", prune), well, 180, every=1)
+    until(lambda: run_command("docker", "logs", prune), well, 180, every=1)
     assert status()["store"]["base_backups"] == 1

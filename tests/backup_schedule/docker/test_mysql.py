@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import Stack, docker_client, image
+from tests.backup_schedule.docker.commands import drop, status_of, tierstack
+from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 from tierstack.backup_schedule import metrics
 from tierstack.backup_schedule.engine import Goal, Source
@@ -58,33 +59,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         sql("CREATE TABLE steps (id INT PRIMARY KEY, data VARBINARY(300) NOT NULL)")
         yield stack
     finally:
-        drop_aside()
+        drop(ASIDE)
         stack.run("destroy", "--yes", "--skip-preview", "--refresh", "--stack=backups")
         shutil.rmtree(stack.folder)
 
 
-def run(*command: str, stdin: str | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, input=stdin)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout.strip()
+def status() -> dict[str, Any]:
+    return status_of(AGENT, agent.STATUS)
 
 
 def sql(statement: str) -> str:
     client = [*local("mysql", SUPERUSER), "--batch", "--skip-column-names", "app"]
-    return run("docker", "exec", "-i", DATABASE, *client, stdin=statement)
+    return run_command("docker", "exec", "-i", DATABASE, *client, stdin=statement)
 
 
 def aside(statement: str) -> str:
-    return run(*restore.query(ASIDE, "app", statement))
-
-
-def status() -> dict[str, Any]:
-    return json.loads(run("docker", "exec", AGENT, "cat", str(agent.STATUS)))
-
-
-def drop_aside() -> None:
-    subprocess.run(["docker", "rm", "-f", ASIDE], capture_output=True)
-    subprocess.run(["docker", "volume", "rm", ASIDE], capture_output=True)
+    return run_command(*restore.query(ASIDE, "app", statement))
 
 
 def answers(container: str) -> bool:
@@ -98,21 +88,12 @@ def source() -> Source:
 
 def restored(goal: Goal) -> float:
     """Restore aside; the seconds until MySQL there answers."""
-    drop_aside()
+    drop(ASIDE)
     began = time.monotonic()
     for _, command in restore.commands(source(), aside=ASIDE, server_image=image("mysql:9.7"), goal=goal):
-        run(*command)
-    until(lambda: run("docker", "logs", ASIDE), lambda: answers(ASIDE), 120, every=0.1)
+        run_command(*command)
+    until(lambda: run_command("docker", "logs", ASIDE), lambda: answers(ASIDE), 120, every=0.1)
     return time.monotonic() - began
-
-
-def tierstack(stack: Stack, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    """The command in the folder of the stack, as its user calls it."""
-    verbs = arguments[: 2 if arguments[1:2] == ("history",) else 1]
-    command = ["tierstack", *verbs, "-s", "backups", *arguments[len(verbs) :]]
-    done = subprocess.run(command, cwd=stack.folder, env=stack.environ(), capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 def last_gtid() -> str:
@@ -126,7 +107,7 @@ def test_the_first_base_backup_is_there_and_the_binary_logs_stream_when_the_upda
     found = status()
     assert (found["healthy"], found["backups"], found["wal_streaming"]) == (True, 1, True)
     print(f"\nbase backup of {found['last_backup']['size_bytes'] / 2**20:.0f} MiB")
-    print(run("docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", AGENT, DATABASE))
+    print(run_command("docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", AGENT, DATABASE))
     stack.unchanged()
 
 
@@ -135,15 +116,17 @@ def test_the_user_may_do_no_more_than_backups_need_and_its_password_is_nowhere(s
         "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `tierstack_backup`@`%`",
         "GRANT BACKUP_ADMIN ON *.* TO `tierstack_backup`@`%`",
     ]
-    password = run("docker", "exec", AGENT, "sed", "-n", 's/^password="\\(.*\\)"$/\\1/p', f"{agent.CONFIG}/client.cnf")
+    password = run_command(
+        "docker", "exec", AGENT, "sed", "-n", 's/^password="\\(.*\\)"$/\\1/p', f"{agent.CONFIG}/client.cnf"
+    )
     assert len(password) >= 20
     assert password not in stack.state()
     for container in (AGENT, DATABASE):
-        assert password not in run("docker", "inspect", container)
-        assert password not in run("docker", "top", container, "-eo", "pid,args")
-        assert password not in run("docker", "logs", container)
+        assert password not in run_command("docker", "inspect", container)
+        assert password not in run_command("docker", "top", container, "-eo", "pid,args")
+        assert password not in run_command("docker", "logs", container)
     files = f"grep -rlF '{password}' {agent.CATALOG}/copies {agent.CATALOG}/logs {agent.CATALOG}/arriving /tmp || true"
-    assert run("docker", "exec", AGENT, "sh", "-c", files) == ""
+    assert run_command("docker", "exec", AGENT, "sh", "-c", files) == ""
 
 
 def test_restores_to_chosen_transactions_end_exactly_there(stack: Stack) -> None:
@@ -170,13 +153,13 @@ def test_a_restore_to_a_moment_before_a_mistake(stack: Stack) -> None:
         "(SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n")  # fmt: skip
     moment = sql("SELECT DATE_FORMAT(SYSDATE(6), '%Y-%m-%dT%H:%i:%s.%fZ')")
     sql("DELETE FROM orders WHERE id <= 400")
-    drop_aside()
+    drop(ASIDE)
     plan = tierstack(stack, "restore", "--to", moment, "--plan").stdout
     assert f"into the new volume {CATALOG}-aside" in plan
     said = tierstack(stack, "restore", "--to", moment, "--aside", ASIDE, "--yes").stdout
     assert f"docker rm -f {ASIDE} && docker volume rm {ASIDE}" in said
     assert (aside("SELECT COUNT(*) FROM orders"), sql("SELECT COUNT(*) FROM orders")) == ("500", "100")
-    drop_aside()
+    drop(ASIDE)
     refused = tierstack(stack, "restore", "--to", "2026-01-31T12:00:00Z", "--yes", code=2)
     assert "the earliest moment in the backups" in refused.stderr
 
@@ -184,18 +167,18 @@ def test_a_restore_to_a_moment_before_a_mistake(stack: Stack) -> None:
 def test_drills_measure_a_restore_and_one_that_cannot_be_made_is_not_good(stack: Stack) -> None:
     assert "no drill yet" in tierstack(stack, "drill", "history", code=1).stdout
     mine = ("docker", "volume", "ls", "--quiet", "--filter", f"name={NAME}")
-    volumes = run(*mine)
+    volumes = run_command(*mine)
     drills = [json.loads(tierstack(stack, "drill", "--json").stdout) for _ in range(2)]
     for found in drills:
         assert (found["result"], found["why"], found["checks"]) == ("good", [], {"steps": True})
         assert found["rows_acknowledged"] > 0
         assert (found["tables"], found["rows"]) == (2, 200)
-    assert run(*mine) == volumes
-    run("docker", "stop", DATABASE)
+    assert run_command(*mine) == volumes
+    run_command("docker", "stop", DATABASE)
     try:
         assert tierstack(stack, "drill", code=1).stderr.startswith("not verified:\n")
     finally:
-        run("docker", "start", DATABASE)
+        run_command("docker", "start", DATABASE)
     lines = tierstack(stack, "drill", "history", code=1).stdout.splitlines()
     print("", *lines, sep="\n")
     assert [line.split("  ")[1] for line in lines] == ["good", "good", "not verified"]
@@ -207,7 +190,7 @@ def test_drills_measure_a_restore_and_one_that_cannot_be_made_is_not_good(stack:
 def metric(name: str) -> float | None:
     """One metric as Prometheus would read it in the container's network."""
     ask = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{metrics.PORT}/metrics').read().decode())"
-    page = run("docker", "exec", AGENT, "python3", "-c", ask)
+    page = run_command("docker", "exec", AGENT, "python3", "-c", ask)
     found = [one for one in page.splitlines() if one.startswith(f"{metrics.PREFIX}_{name}{{")]
     return float(found[0].split()[-1]) if found else None
 
@@ -216,16 +199,16 @@ def metric(name: str) -> float | None:
 def without(path: str, change: str) -> Iterator[None]:
     """A file of the catalog is changed by a command of the shell, and put back."""
     shell = ("docker", "exec", AGENT, "sh", "-c")
-    run(*shell, f"cp -p {path} {path}.kept && {change}")
+    run_command(*shell, f"cp -p {path} {path}.kept && {change}")
     try:
         yield
     finally:
-        run(*shell, f"mv {path}.kept {path}")
+        run_command(*shell, f"mv {path}.kept {path}")
 
 
 def test_a_log_that_is_missing_or_cut_short_is_one_clear_error(stack: Stack) -> None:
     ledger = f"ls {agent.CATALOG}/logs/*/binlog.* | sort"
-    logs = run("docker", "exec", AGENT, "sh", "-c", ledger).split()
+    logs = run_command("docker", "exec", AGENT, "sh", "-c", ledger).split()
     assert len(logs) >= 3
     second = logs[1]
     name = second.rpartition("/")[2]
@@ -234,17 +217,17 @@ def test_a_log_that_is_missing_or_cut_short_is_one_clear_error(stack: Stack) -> 
         (f"truncate -s -1000 {second}", f"{name} ends within"),
     ):
         with without(second, change):
-            drop_aside()
+            drop(ASIDE)
             steps = restore.commands(source(), aside=ASIDE, server_image=image("mysql:9.7"), goal=Goal())
             for _, command in steps[:2]:
-                run(*command)
+                run_command(*command)
             done = subprocess.run(steps[2].command, capture_output=True, text=True)
         assert done.returncode == 1
         said = done.stdout.strip().splitlines()
         assert len(said) == 2, "the moment, and the error"
         assert said[1].startswith(says)
         print(f"\n{said[1]}")
-    drop_aside()
+    drop(ASIDE)
 
 
 def test_what_a_loss_of_the_primary_costs(stack: Stack, tmp_path: Path) -> None:
@@ -263,7 +246,7 @@ def test_what_a_loss_of_the_primary_costs(stack: Stack, tmp_path: Path) -> None:
         while time.monotonic() < deadline:
             writer.stdin.write((insert * 50).encode())
             writer.stdin.flush()
-        run("docker", "kill", DATABASE)
+        run_command("docker", "kill", DATABASE)
         writer.kill()
     rows = [line.split("|") for line in acknowledged.read_text().splitlines() if line.count("|") == 1]
     last, last_at = int(rows[-1][0]), float(rows[-1][1])
@@ -271,7 +254,7 @@ def test_what_a_loss_of_the_primary_costs(stack: Stack, tmp_path: Path) -> None:
         seconds = restored(Goal())
         kept, count, kept_at = aside("SELECT MAX(id), COUNT(*), MAX(at) FROM stream").split("\t")
     finally:
-        run("docker", "start", DATABASE)
+        run_command("docker", "start", DATABASE)
     assert kept == count, "no hole before the end"
     lost, gap = max(0, last - int(kept)), max(0.0, last_at - float(kept_at))
     print(f"\nloss of the primary: {last} rows acknowledged, {lost} lost, RPO {gap * 1000:.0f} ms, RTO {seconds:.1f} s")
@@ -288,11 +271,11 @@ def test_a_restore_in_place_to_a_transaction_begins_a_new_history(stack: Stack) 
     sql("INSERT INTO steps VALUES (1002, 'lost')")
     until("the log arrives", lambda: status()["wal_lag_bytes"] == 0 and status()["healthy"], WAIT, every=1)
     hidden = f"{agent.CATALOG}/copies"
-    run("docker", "exec", AGENT, "mv", hidden, f"{hidden}.kept")
+    run_command("docker", "exec", AGENT, "mv", hidden, f"{hidden}.kept")
     try:
         failed = tierstack(stack, "restore", "--in-place", "--replace-data", "--yes", code=1)
     finally:
-        run("docker", "exec", AGENT, "sh", "-c", f"rm -rf {hidden} && mv {hidden}.kept {hidden}")
+        run_command("docker", "exec", AGENT, "sh", "-c", f"rm -rf {hidden} && mv {hidden}.kept {hidden}")
     assert "there is no base backup" in failed.stderr
     until("the old data is back", lambda: answers(DATABASE), WAIT)
     assert sql("SELECT COUNT(*) FROM steps WHERE id > 1000") == "2"
@@ -304,10 +287,10 @@ def test_a_restore_in_place_to_a_transaction_begins_a_new_history(stack: Stack) 
     assert sql("SELECT id FROM steps WHERE id > 1000") == "1001"
     assert sql("SELECT @@server_uuid") != before
     sql("INSERT INTO steps VALUES (1003, 'new')")
-    backups = lambda: run("docker", "exec", AGENT, "sh", "-c", f"ls {agent.CATALOG}/copies/*/copy.json | wc -l")  # noqa: E731
+    backups = lambda: run_command("docker", "exec", AGENT, "sh", "-c", f"ls {agent.CATALOG}/copies/*/copy.json | wc -l")  # noqa: E731
     until("a base backup of the new history", lambda: int(backups()) >= 2 and status()["healthy"], WAIT, every=1)
     restored(Goal())
     assert aside("SELECT id FROM steps WHERE id > 1000").split() == ["1001", "1003"]
     restored(Goal(gtid=goal))
     assert aside("SELECT id FROM steps WHERE id > 1000") == "1001"
-    run("docker", "exec", DATABASE, "rm", "-r", "/var/lib/mysql/data.before")
+    run_command("docker", "exec", DATABASE, "rm", "-r", "/var/lib/mysql/data.before")

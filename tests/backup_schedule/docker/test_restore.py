@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import Stack, docker_client, image
+from tests.backup_schedule.docker.commands import drop, status_of, tierstack
+from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 from tierstack.backup_schedule import agent, metrics, restore
 from tierstack.backup_schedule.engine import Source
@@ -65,50 +66,39 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.up()
         yield stack
     finally:
-        drop_aside()
+        drop(ASIDE)
         stack.run("destroy", "--yes", "--skip-preview", "--refresh", "--stack=backups")
         shutil.rmtree(stack.folder)
 
 
-def run(*command: str, stdin: str | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, input=stdin)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout.strip()
+def status(container: str = BARMAN) -> dict[str, Any]:
+    return status_of(container, agent.STATUS)
 
 
 def sql(statement: str) -> str:
     command = ["docker", "exec", DATABASE, "psql", "-h", "/tmp", "-U", "postgres", "-d", "app", "-qAtc", statement]
-    return run(*command)
-
-
-def status(container: str = BARMAN) -> dict[str, Any]:
-    return json.loads(run("docker", "exec", container, "cat", str(agent.STATUS)))
-
-
-def drop_aside() -> None:
-    subprocess.run(["docker", "rm", "-f", ASIDE], capture_output=True)
-    subprocess.run(["docker", "volume", "rm", ASIDE], capture_output=True)
+    return run_command(*command)
 
 
 def restored(moment: datetime | None) -> float:
     """Restore aside; the seconds until PostgreSQL there answers and has left recovery."""
-    drop_aside()
+    drop(ASIDE)
     source = Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
     began = time.monotonic()
     when = moment.isoformat() if moment else None
     for _, command in restore.commands(source, aside=ASIDE, postgres_image=image("postgres:17"), time=when):
-        run(*command)
+        run_command(*command)
     question = restore.query(ASIDE, "app", "SELECT pg_is_in_recovery()")
 
     def promoted() -> bool:
         return subprocess.run(question, capture_output=True, text=True).stdout.strip() == "f"
 
-    until(lambda: run("docker", "logs", ASIDE), promoted, 120, every=0.1)
+    until(lambda: run_command("docker", "logs", ASIDE), promoted, 120, every=0.1)
     return time.monotonic() - began
 
 
 def aside(statement: str) -> str:
-    return run(*restore.query(ASIDE, "app", statement))
+    return run_command(*restore.query(ASIDE, "app", statement))
 
 
 def streams() -> bool:
@@ -124,22 +114,26 @@ def test_first_backup_and_stream_are_there_when_the_update_ends(stack: Stack) ->
 
 
 def test_no_password_is_in_the_clear(stack: Stack) -> None:
-    password = run("docker", "exec", BARMAN, "sed", "s/.*://", f"{agent.CONFIG}/pgpass")
+    password = run_command("docker", "exec", BARMAN, "sed", "s/.*://", f"{agent.CONFIG}/pgpass")
     assert len(password) >= 20
     assert password not in stack.state()
-    assert password not in run("docker", "inspect", BARMAN)
-    assert password not in run("docker", "top", BARMAN, "-eo", "pid,args")
-    assert password not in run("docker", "logs", BARMAN)
+    assert password not in run_command("docker", "inspect", BARMAN)
+    assert password not in run_command("docker", "top", BARMAN, "-eo", "pid,args")
+    assert password not in run_command("docker", "logs", BARMAN)
 
 
 def test_a_new_schedule_keeps_container_and_catalog(stack: Stack) -> None:
-    started, before = run("docker", "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", BARMAN), status()["last_backup"]
+    started, before = (
+        run_command("docker", "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", BARMAN),
+        status()["last_backup"],
+    )
     stack.unchanged()
     stack.write(program("0 */6 * * *"))
     assert "1 updated" in stack.up()
-    assert run("docker", "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", BARMAN) == started
+    assert run_command("docker", "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", BARMAN) == started
     assert (
-        json.loads(run("docker", "exec", BARMAN, "cat", f"{agent.CONFIG}/settings.json"))["schedule"] == "0 */6 * * *"
+        json.loads(run_command("docker", "exec", BARMAN, "cat", f"{agent.CONFIG}/settings.json"))["schedule"]
+        == "0 */6 * * *"
     )
     assert status()["last_backup"] == before
 
@@ -205,25 +199,16 @@ def test_a_moment_that_no_wal_reaches_is_refused_and_all_problems_come_at_once(s
     )
 
 
-def tierstack(stack: Stack, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    """The command in the folder of the stack, as its user calls it."""
-    verbs = arguments[: 2 if arguments[1:2] == ("history",) else 1]
-    command = ["tierstack", *verbs, "-s", "backups", *arguments[len(verbs) :]]
-    done = subprocess.run(command, cwd=stack.folder, env=stack.environ(), capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
 def test_a_drill_measures_a_restore_and_leaves_only_its_line(stack: Stack) -> None:
     assert "no drill yet" in tierstack(stack, "drill", "history", code=1).stdout
     mine = ("docker", "volume", "ls", "--quiet", "--filter", f"name={NAME}")
-    volumes = run(*mine)
+    volumes = run_command(*mine)
     first = json.loads(tierstack(stack, "drill", "--json").stdout)
     assert (first["result"], first["why"], first["checks"]) == ("good", [], {"kept": True})
     assert first["rows_acknowledged"] > 0
     assert first["tables"] >= 1
-    assert run(*mine) == volumes
-    assert f"{NAME}-backups-catalog-drill" not in run("docker", "ps", "--all", "--format", "{{.Names}}")
+    assert run_command(*mine) == volumes
+    assert f"{NAME}-backups-catalog-drill" not in run_command("docker", "ps", "--all", "--format", "{{.Names}}")
     print(f"\n{tierstack(stack, 'drill', 'history').stdout}")
     until("the agent shows it", lambda: has_metric(BARMAN, "drill_good"), WAIT)
     assert metric(BARMAN, "drill_good") == 1
@@ -241,11 +226,11 @@ def test_a_drill_that_finds_something_wrong_or_cannot_be_made_is_not_good(stack:
     done = tierstack(stack, "drill", code=1)
     assert done.stderr.startswith("not verified:\n")
     assert 'relation "gone" does not exist' in done.stderr
-    run("docker", "stop", DATABASE)
+    run_command("docker", "stop", DATABASE)
     try:
         assert tierstack(stack, "drill", code=1).stderr.startswith("not verified:\n")
     finally:
-        run("docker", "start", DATABASE)
+        run_command("docker", "start", DATABASE)
     lines = tierstack(stack, "drill", "history", code=1).stdout.splitlines()
     assert [line.split("  ")[1] for line in lines] == ["good", "bad", "not verified", "not verified"]
     stack.write(program())
@@ -254,7 +239,7 @@ def test_a_drill_that_finds_something_wrong_or_cannot_be_made_is_not_good(stack:
 
 
 def test_the_command_restores_aside_and_says_how_to_look_and_to_remove(stack: Stack) -> None:
-    drop_aside()
+    drop(ASIDE)
     moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
     sql("DELETE FROM kept")  # a commit after the moment, by which PostgreSQL knows that it was reached
     to = ("--to", moment.isoformat())
@@ -267,22 +252,28 @@ def test_the_command_restores_aside_and_says_how_to_look_and_to_remove(stack: St
     assert f"docker rm -f {ASIDE} && docker volume rm {ASIDE}" in said
     refused = tierstack(stack, "restore", "--aside", ASIDE, "--yes", code=2)
     assert f"there is a volume or container {ASIDE} already" in refused.stderr
-    drop_aside()
+    drop(ASIDE)
 
 
 def test_the_command_replaces_data_only_where_it_is_told(stack: Stack) -> None:
     refused = tierstack(stack, "restore", "--in-place", code=2)
     assert "add --replace-data" in refused.stderr
-    started = run("docker", "inspect", "-f", "{{.State.StartedAt}}", DATABASE)
+    started = run_command("docker", "inspect", "-f", "{{.State.StartedAt}}", DATABASE)
     tierstack(stack, "restore", "--in-place", "--replace-data", "--to", "2026-01-31T12:00:00Z", code=2)
-    assert run("docker", "inspect", "-f", "{{.State.StartedAt}}", DATABASE) == started, "refused before it stopped"
+    assert run_command("docker", "inspect", "-f", "{{.State.StartedAt}}", DATABASE) == started, (
+        "refused before it stopped"
+    )
     sql("INSERT INTO kept SELECT generate_series(1, 1000)")
     broken = f"{NAME}-backups-catalog"
-    run("docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/base", f"{agent.CATALOG}/tierstack/elsewhere")
+    run_command(
+        "docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/base", f"{agent.CATALOG}/tierstack/elsewhere"
+    )
     try:
         failed = tierstack(stack, "restore", "--in-place", "--replace-data", "--yes", code=1)
     finally:
-        run("docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/elsewhere", f"{agent.CATALOG}/tierstack/base")
+        run_command(
+            "docker", "exec", BARMAN, "mv", f"{agent.CATALOG}/tierstack/elsewhere", f"{agent.CATALOG}/tierstack/base"
+        )
     assert "the old data goes back" in failed.stdout, broken
     until("the primary answers", lambda: answers(DATABASE), WAIT)
     assert sql("SELECT count(*) FROM kept") == "1000"
@@ -291,7 +282,7 @@ def test_the_command_replaces_data_only_where_it_is_told(stack: Stack) -> None:
     assert sql("SELECT count(*) FROM kept") == "1000"
     assert sql("SELECT pg_is_in_recovery()") == "f"
     until("backups are well again", lambda: status()["backups"] == 2 and status()["healthy"] and streams(), WAIT)
-    run("docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before")
+    run_command("docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before")
 
 
 def answers(container: str) -> bool:
@@ -301,12 +292,12 @@ def answers(container: str) -> bool:
 
 def has_metric(container: str, name: str) -> bool:
     ask = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{metrics.PORT}/metrics').read().decode())"
-    return f"{metrics.PREFIX}_{name}{{" in run("docker", "exec", container, "python3", "-c", ask)
+    return f"{metrics.PREFIX}_{name}{{" in run_command("docker", "exec", container, "python3", "-c", ask)
 
 
 def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     """By the commands of the page: everything to the moment is back, and backups go on by themselves."""
-    drop_aside()
+    drop(ASIDE)
     sql("CREATE TABLE orders AS SELECT generate_series(1, 500) AS id")
     moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
     sql("DELETE FROM orders")
@@ -316,7 +307,7 @@ def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     began = time.monotonic()
     images = {"postgres_image": image("postgres:17")}
     for _, command in restore.in_place_commands(source, **names, **images, time=moment.isoformat()):
-        run(*command)
+        run_command(*command)
     until("the primary answers", lambda: answers(DATABASE), WAIT)
     print(f"\nrestore in place: {time.monotonic() - began:.1f} s")
     assert sql("SELECT count(*), min(id), max(id) FROM orders") == "500|1|500"
@@ -324,20 +315,20 @@ def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     assert sql("SELECT count(*) FROM pg_file_settings WHERE name LIKE 'recovery%' OR name = 'restore_command'") == "0"
     sql("INSERT INTO orders VALUES (1001)")
     until("backups are well again", lambda: status()["healthy"] is True and status()["backups"] == 3, WAIT)
-    run(*["docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before"])
+    run_command(*["docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before"])
 
 
 @pytest.fixture
 def small(stack: Stack) -> Iterator[str]:
     """An agent like the stack's own, in its place, with a catalog of 256 MiB that lies in memory."""
     name, options = f"{NAME}-small", "o=size=256m,uid=26,gid=26,mode=0700"
-    mounts = json.loads(run("docker", "inspect", "-f", "{{json .Mounts}}", BARMAN))
+    mounts = json.loads(run_command("docker", "inspect", "-f", "{{json .Mounts}}", BARMAN))
     others = [f"{one['Name']}:{one['Destination']}:ro" for one in mounts if one["Destination"] != str(agent.CATALOG)]
     environment = [part for key, value in restore.ENVIRONMENT.items() for part in ("-e", f"{key}={value}")]
-    run("docker", "volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", options, name)
-    run("docker", "stop", BARMAN)
+    run_command("docker", "volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", options, name)
+    run_command("docker", "stop", BARMAN)
     try:
-        run(
+        run_command(
             *("docker", "run", "--detach", "--name", name, "--restart", "unless-stopped", "--network", DIRECT),
             *("--user", "26:26", "--read-only", "--tmpfs", "/tmp:size=64m", "-v", f"{name}:{agent.CATALOG}"),
             *(part for one in others for part in ("-v", one)),
@@ -348,7 +339,7 @@ def small(stack: Stack) -> Iterator[str]:
         print(subprocess.run(["docker", "logs", name], capture_output=True, text=True).stdout[-2000:])
         subprocess.run(["docker", "rm", "-f", name], capture_output=True)
         subprocess.run(["docker", "volume", "rm", name], capture_output=True)
-        run("docker", "start", BARMAN)
+        run_command("docker", "start", BARMAN)
         until("the stack's own backups are well", lambda: well(BARMAN), WAIT)
 
 
@@ -360,7 +351,7 @@ def well(container: str) -> bool:
 def metric(container: str, name: str) -> float:
     """One metric as Prometheus would read it in the container's network."""
     ask = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{metrics.PORT}/metrics').read().decode())"
-    page = run("docker", "exec", container, "python3", "-c", ask)
+    page = run_command("docker", "exec", container, "python3", "-c", ask)
     (line,) = [one for one in page.splitlines() if one.startswith(f"{metrics.PREFIX}_{name}{{")]
     return float(line.split()[-1])
 
@@ -381,12 +372,12 @@ def test_a_full_catalog_is_told_by_an_agent_that_goes_on_and_heals_by_itself(sma
     assert faults[0].startswith("the catalog's disk is full: 0 of 256 MiB are free; "), faults
     assert metric(small, "wal_streaming") == 0
     assert metric(small, "healthy") == 0
-    assert run("docker", "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", small) == "0 running"
-    run("docker", "exec", small, "rm", f"{agent.CATALOG}/fill")
+    assert run_command("docker", "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", small) == "0 running"
+    run_command("docker", "exec", small, "rm", f"{agent.CATALOG}/fill")
     began = time.monotonic()
     until("it heals", lambda: well(small), WAIT)
     print(f"\nhealed {time.monotonic() - began:.0f} s after there was room")
-    assert run("docker", "inspect", "-f", "{{.RestartCount}}", small) == "0"
+    assert run_command("docker", "inspect", "-f", "{{.RestartCount}}", small) == "0"
 
 
 def test_what_a_loss_of_the_primary_costs(stack: Stack, tmp_path: Path) -> None:
@@ -401,7 +392,7 @@ def test_what_a_loss_of_the_primary_costs(stack: Stack, tmp_path: Path) -> None:
         while time.monotonic() < deadline:
             writer.stdin.write((insert * 50).encode())
             writer.stdin.flush()
-        run("docker", "kill", DATABASE)
+        run_command("docker", "kill", DATABASE)
         writer.kill()
     rows = [line.split("|") for line in acknowledged.read_text().splitlines() if line.count("|") == 1]
     last, last_at = int(rows[-1][0]), float(rows[-1][1])

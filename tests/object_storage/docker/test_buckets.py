@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Stack, docker_client, image
+from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 
 NAME = "t-store-test"
@@ -34,7 +34,7 @@ for purpose in ("write", "prune", "drill"):
 """
 
 
-def program(component: str, *, platform: str = NAME, **more: object) -> str:
+def program(component: str, platform: str = NAME, /, **more: object) -> str:
     given = ", ".join(f"{key}={value!r}" for key, value in more.items())
     text = PROGRAM.format(name=platform, component=component, barman=image("barman:3"), more=given)
     return text.replace("from tierstack import *", "from tierstack import *\nfrom tierstack.links import StorePurpose")
@@ -44,14 +44,8 @@ def hosted(**more: object) -> str:
     return program("storage", self_hosted=True, image=image("versitygw:1.8"), versioning=True, lock_days=1, **more)
 
 
-def run(*command: str, stdin: str | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, input=stdin)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout.strip()
-
-
 def inspect(container: str) -> dict[str, Any]:
-    return json.loads(run("docker", "inspect", container))[0]
+    return json.loads(run_command("docker", "inspect", container))[0]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +83,7 @@ def ask(stack: Stack, purpose: str, *calls: tuple[str, dict[str, Any]], url: str
     given = {"url": url, "ca": "/ca/ca.crt", "id": purpose, "secret": stack.outputs()[purpose], "calls": calls}
     command = ["docker", "run", "--rm", "-i", "--network", f"{NAME}-storage-network", "--user", "26:26"]
     command += ["-v", f"{NAME}-storage-ca:/ca:ro", image("barman:3"), "python3", "-c", CLIENT]
-    return [json.loads(line) for line in run(*command, stdin=json.dumps(given)).splitlines()]
+    return [json.loads(line) for line in run_command(*command, stdin=json.dumps(given)).splitlines()]
 
 
 def test_the_probe_found_what_versitygw_can_do(stack: Stack) -> None:
@@ -117,10 +111,10 @@ def test_the_gateway_is_confined(stack: Stack) -> None:
 def test_no_secret_is_in_the_clear(stack: Stack) -> None:
     secrets = [stack.outputs()[purpose] for purpose in ("write", "prune", "drill")]
     secrets.append(
-        run("docker", "exec", GATEWAY, "sed", "-n", "s/^ROOT_SECRET_ACCESS_KEY=//p", "/etc/versitygw/root.env")
+        run_command("docker", "exec", GATEWAY, "sed", "-n", "s/^ROOT_SECRET_ACCESS_KEY=//p", "/etc/versitygw/root.env")
     )
     shown = stack.state() + json.dumps(inspect(GATEWAY))
-    shown += run("docker", "top", GATEWAY, "-eo", "pid,args") + run("docker", "logs", GATEWAY)
+    shown += run_command("docker", "top", GATEWAY, "-eo", "pid,args") + run_command("docker", "logs", GATEWAY)
     assert all(len(secret) == 40 and secret not in shown for secret in secrets)
 
 
@@ -147,10 +141,12 @@ def test_a_locked_version_stays_whatever_is_done(stack: Stack) -> None:
     bypass = {**old, "BypassGovernanceRetention": True}
     refused = ask(stack, "prune", ("delete_object", old), ("delete_object", bypass))
     assert [one["error"] for one in refused] == ["AccessDenied", "AccessDenied"]
-    run("docker", "kill", GATEWAY)  # as a crash would; the daemon does not start again what was killed by hand
-    run("docker", "start", GATEWAY)
+    run_command("docker", "kill", GATEWAY)  # as a crash would; the daemon does not start again what was killed by hand
+    run_command("docker", "start", GATEWAY)
     until(
-        lambda: run("docker", "logs", GATEWAY), lambda: inspect(GATEWAY)["State"]["Health"]["Status"] == "healthy", 60
+        lambda: run_command("docker", "logs", GATEWAY),
+        lambda: inspect(GATEWAY)["State"]["Health"]["Status"] == "healthy",
+        60,
     )
     again, read = ask(stack, "prune", ("delete_object", old), ("get_object", old))
     assert (again["error"], read["body"]) == ("AccessDenied", "first")
@@ -183,13 +179,13 @@ def endpoint() -> Iterator[str]:
     command += ["-e", f"ROOT_SECRET_KEY={KEY}", image("versitygw:1.8"), "sh", "-c"]
     start = "mkdir /data/objects /data/meta; exec versitygw --health /health posix --sidecar /data/meta /data/objects"
     try:
-        run(*command, start)
+        run_command(*command, start)
         healthy = ["docker", "exec", PLAIN, "curl", "-fs", "http://127.0.0.1:7070/health"]
         until("the gateway answers", lambda: subprocess.run(healthy, capture_output=True).returncode == 0, 60)
         url = f"http://{inspect(PLAIN)['NetworkSettings']['Networks']['bridge']['IPAddress']}:7070"
         given = {"url": url, "ca": None, "id": KEY, "secret": KEY, "calls": [["create_bucket", {}]]}
         make = ["docker", "run", "--rm", "-i", image("barman:3"), "python3", "-c", CLIENT]
-        assert "error" not in run(*make, stdin=json.dumps(given))
+        assert "error" not in run_command(*make, stdin=json.dumps(given))
         yield url
     finally:
         subprocess.run(["docker", "rm", "-f", PLAIN], capture_output=True)
@@ -197,7 +193,7 @@ def endpoint() -> Iterator[str]:
 
 def external(url: str, secret: str = KEY, **more: object) -> str:
     given = {"endpoint_url": url, "access_key_id": KEY, "secret_access_key": secret, "region": "us-east-1"}
-    return program("outside", platform=f"{NAME}-outside", **given, **more)
+    return program("outside", f"{NAME}-outside", **given, **more)
 
 
 @pytest.fixture

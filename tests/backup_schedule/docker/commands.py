@@ -1,0 +1,28 @@
+"""What tests of backups ask of containers, and the command as its user calls it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.support import Stack, run_command
+
+
+def status_of(container: str, path: Path) -> dict[str, Any]:
+    """What an agent says of itself."""
+    return json.loads(run_command("docker", "exec", container, "cat", str(path)))
+
+
+def drop(aside: str) -> None:
+    """Remove a database that was restored aside, where there is one."""
+    subprocess.run(["docker", "rm", "-f", aside], capture_output=True)
+    subprocess.run(["docker", "volume", "rm", aside], capture_output=True)
+
+
+def tierstack(stack: Stack, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    """The command in the folder of the stack, as its user calls it."""
+    verbs = arguments[: 2 if arguments[1:2] == ("history",) else 1]
+    command = ["tierstack", *verbs, "-s", "backups", *arguments[len(verbs) :]]
+    done = subprocess.run(command, cwd=stack.folder, env=stack.environ(), capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
