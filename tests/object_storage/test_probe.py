@@ -86,6 +86,14 @@ def test_keys_that_may_too_much_are_named(
     assert found(bucket, **changed(bucket))[capability] == why
 
 
+def test_keys_that_are_refused_everywhere_give_findings_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    bucket = Bucket()
+    findings = found(bucket, write=Client(bucket), prune=Client(bucket), drill=Client(bucket))
+    assert findings["put"] == "AccessDenied: An error occurred (AccessDenied)"
+    assert findings["refuses_wrong_key"] == conformance.YES
+    assert capsys.readouterr().err.rstrip().endswith("/: AccessDenied")
+
+
 def test_a_lock_that_never_ends_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = Bucket(rules=[RULE])
     prune = Client(bucket, "read", "list")  # it cannot delete at all, locked or not

@@ -222,18 +222,26 @@ class Probe:
     def tidy(self) -> None:
         """Remove what this run and earlier ones left. What is locked, or may not be deleted, stays for the next."""
         by = self.prune or self.write
-        where = {"Bucket": self.bucket, "Prefix": f"{self.folder}/"}
         try:
-            listed = by.list_object_versions(**where)
-            versions = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
-        except Exception:
-            versions = by.list_objects_v2(**where).get("Contents", [])
+            versions = everything(by, {"Bucket": self.bucket, "Prefix": f"{self.folder}/"})
+        except Exception as error:  # what the findings say already must reach whoever reads them
+            print(f"left {self.folder}/: {code_of(error)}", file=sys.stderr)
+            return
         for one in versions:
             which = {"VersionId": one["VersionId"]} if one.get("VersionId") else {}
             try:
                 by.delete_object(Bucket=self.bucket, Key=one["Key"], **which)
             except Exception as error:
                 print(f"left {one['Key']}: {code_of(error)}", file=sys.stderr)
+
+
+def everything(by: Any, where: dict[str, str]) -> list[dict[str, Any]]:
+    """All objects in a place, in every version where the endpoint lists versions."""
+    try:
+        listed = by.list_object_versions(**where)
+        return [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
+    except Exception:
+        return by.list_objects_v2(**where).get("Contents", [])
 
 
 def configured(ask: Callable[[], Any], *, none: str = "") -> list[dict[str, Any]]:
