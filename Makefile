@@ -73,7 +73,7 @@ test: lint name-servers ## lint, then all tests that need no Docker, with covera
 	    pytest $(PARALLEL) -m "pure or graph or engine or servers" --cov --cov-report=term $(ARGS)
 
 test-docker: name-servers images ## tests on a real Docker daemon
-	@$(ENV) TIERSTACK_REQUIRE=docker$$($(HAS_SERVERS) && echo ,programs) pytest -m docker $(ARGS)
+	@$(ENV) TIERSTACK_REQUIRE=docker$$($(HAS_SERVERS) && echo ,programs) pytest -m docker --durations=12 --durations-min=20 $(ARGS)
 
 cluster: setup ## a Kubernetes of three nodes with its operators (TIERSTACK_CLUSTER=existing: operators onto the current one)
 	@$(SETUP) cluster images
@@ -84,7 +84,7 @@ cluster-down: core ## stop and remove that cluster
 	@$(ENV) python -m devcluster down
 
 test-cluster: name-servers cluster ## tests on a real Kubernetes cluster
-	@$(ENV) TIERSTACK_REQUIRE=cluster$$($(HAS_SERVERS) && echo ,programs) pytest -m cluster $(ARGS)
+	@$(ENV) TIERSTACK_REQUIRE=cluster$$($(HAS_SERVERS) && echo ,programs) pytest -m cluster --durations=12 --durations-min=20 $(ARGS)
 
 bench: core ## preview and up against a hand-written program with the same resources
 	@$(ENV) python -m bench $(ARGS)

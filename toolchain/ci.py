@@ -355,10 +355,11 @@ def _follow(log: Path, process: "subprocess.Popen[bytes]") -> None:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Stop a process and what it started in its own session, politely first."""
+    """Stop a process and what it started in its own session, politely first: as by Ctrl-C, after which pytest says what
+    failed until then and cleans up, then as by `kill`."""
     if process.poll() is not None:
         return
-    for number, patience in ((signal.SIGTERM, POLITE_SECONDS), (signal.SIGKILL, 10)):
+    for number, patience in ((signal.SIGINT, POLITE_SECONDS), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         end = time.monotonic() + patience
@@ -390,7 +391,9 @@ def versions() -> None:
 def main() -> int:
     """Exit code 0: everything that could be proven passed."""
     versions()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell's background job ignores it, and so would every step.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="tierstack-ci-", ignore_cleanup_errors=True) as work:
         run = Run(place.ROOT, proofs.load(place.ROOT), load_pins(), Path(work))
         try:

@@ -54,23 +54,6 @@ def test_it_comes_up_stays_and_goes(name: str, tmp_path: Path) -> None:
     assert not list((tmp_path / name / "rendered").rglob("*.yaml"))
 
 
-def test_the_smallest_program_of_the_page(tmp_path: Path) -> None:
-    """docs/importing.md, with its own text."""
-    page = (ROOT / "docs/importing.md").read_text()
-    section = page.partition("## The smallest program")[2].partition("## Examples")[0]
-    (tmp_path / "state").mkdir()
-    (tmp_path / "__main__.py").write_text(section.partition("```python\n")[2].partition("```")[0])
-    described = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
-    assert described["runtime"]["options"] == {"virtualenv": ".venv"}  # here it is the one that runs the tests
-    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({**described, "runtime": "python"}))
-    config = {"image:valkey": f"valkey/valkey:8.1@sha256:{64 * '0'}"}
-    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-    checkout = Checkout(tmp_path)
-    checkout.pulumi("stack", "init", "dev")
-    planned = json.loads(checkout.pulumi("preview", "--json", "-s", "dev").stdout)
-    assert planned["changeSummary"]["create"] == int(section.partition("# ")[2].rpartition(" to create")[0].split()[-1])
-
-
 def test_the_component_around_others_is_previewed_without_its_cluster(tmp_path: Path) -> None:
     """Protection, provider and parent of everything in it; the old name of what moved into it."""
     checkout = project(tmp_path / "own", "own-parent", **{"cluster:kubeconfig": NOWHERE})

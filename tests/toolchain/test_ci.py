@@ -128,12 +128,22 @@ def test_a_step_without_tests_passes_by_its_exit_code(run: ci.Run, code: int, ou
     assert outcomes(run) == {"docs": (outcome, "index.html: 80 pages")}
 
 
-def test_a_step_that_takes_too_long_is_ended_with_what_it_started(run: ci.Run) -> None:
+def test_a_step_that_takes_too_long_is_ended_with_what_it_started(run: ci.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ci, "POLITE_SECONDS", 0.2)
     script = "echo '== 2 passed in 1.00s =='; sleep 1000 & echo $! > child; wait"
     assert not run.step("step", "/bin/sh", "-c", f"PATH=/usr/bin:/bin; {script}", minutes=0)
     assert outcomes(run)["step"] == (FAILED, "not finished after 0 min; == 2 passed in 1.00s ==")
     child = (run.root / "child").read_text().strip()
     assert not running(child)
+
+
+def test_a_step_that_takes_too_long_still_says_what_failed(run: ci.Run) -> None:
+    """As pytest does after Ctrl-C."""
+    said = "FAILED tests/test_a.py::test_a - wrong"
+    script = f"trap 'echo {said}; exit 2' INT; PATH=/usr/bin:/bin; sleep 1000 & wait"
+    assert not run.step("step", "/bin/sh", "-c", script, minutes=0)
+    (found,) = run.results
+    assert found.lines == (said,)
 
 
 def test_what_is_deaf_to_a_polite_end_is_ended_too(run: ci.Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,6 +185,12 @@ def test_of_a_log_that_comes_anew_the_longer_one_counts(catalog: Catalog) -> Non
     assert chosen(catalog) == f"{SERVER}:1-7"
 
 
+def test_what_somebody_put_beside_the_logs_is_left_alone(catalog: Catalog) -> None:
+    (catalog.root / LOGS / SERVER / "binlog.000002.kept").write_bytes(b"")
+    assert list(catalog.logs(SERVER)) == ["binlog.000001", "binlog.000002", "binlog.000003"]
+    assert chosen(catalog) == f"{SERVER}:1-7"
+
+
 def test_what_arrives_after_the_moment_is_no_part_of_it(catalog: Catalog) -> None:
     names = catalog.logs(SERVER)
     lengths = {name: path.stat().st_size for name, path in names.items()}
@@ -232,6 +238,7 @@ def test_tidying_removes_copies_logs_and_remains_but_nothing_that_is_needed(tmp_
     (tmp_path / COPIES / "20261126T115959" / "data").mkdir(parents=True)  # it never became one
     written(tmp_path / LOGS / SERVER, *[log("", [])] * 5)
     written(tmp_path / LOGS / OTHER, log("", []))  # of a server whose copies are gone
+    (tmp_path / LOGS / SERVER / "binlog.000001.kept").write_bytes(b"")  # somebody's own
     (tmp_path / "history").write_text(SERVER)
     catalog = Catalog(tmp_path)
     removed = copies.tidy(catalog, 1, 1, seconds(60))

@@ -98,11 +98,16 @@ class Catalog:
         """
         found: dict[str, Path] = {}
         for folder in (LOGS, ARRIVING):
-            for path in (self.root / folder / history).glob("*.[0-9]*"):
+            for path in files(self.root / folder / history):
                 held = found.get(path.name)
                 if held is None or size(path) > size(held):
                     found[path.name] = path
         return {name: found[name] for name in sorted(found, key=number)}
+
+
+def files(folder: Path) -> list[Path]:
+    """The binary logs in a folder, in their order; what somebody else put there is none."""
+    return sorted((one for one in folder.glob("*.*") if one.suffix[1:].isdecimal()), key=lambda one: number(one.name))
 
 
 def size(path: Path) -> int:

@@ -23,6 +23,7 @@ from tierstack.backup_schedule.mysql.catalog import (
     WORK,
     Catalog,
     Copy,
+    files,
     needed_from,
     number,
 )
@@ -164,7 +165,7 @@ def _tidy_logs(catalog: Catalog) -> list[str]:
         first = needed_from(copies, folder.name)
         if first is None and folder.name == current:
             continue  # its first copy is about to come
-        for path in folder.iterdir():
+        for path in files(folder):
             if first is None or number(path.name) < number(first):
                 path.unlink()
                 removed.append(path.name)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tierstack.backup_schedule.mysql import server
 from tierstack.backup_schedule.mysql.binlog import BrokenLogError, read
-from tierstack.backup_schedule.mysql.catalog import ARRIVING, LOGS, UNTIL, Catalog, number, size
+from tierstack.backup_schedule.mysql.catalog import ARRIVING, LOGS, UNTIL, Catalog, files, number, size
 from tierstack.backup_schedule.mysql.gtids import GtidSet
 from tierstack.backup_schedule.status import stamp
 
@@ -128,7 +128,7 @@ class Stream:
         if self._history is None or self._history.partition(".")[0] != uuid:
             self._say(f"no binary log of the server {uuid} is here: a new history begins, and a base backup")
             return None
-        for path in sorted(self._folder(ARRIVING).iterdir()):
+        for path in files(self._folder(ARRIVING)):
             if not self._take(path):
                 return None
         here = list(self._catalog.logs(self._history))
@@ -147,7 +147,7 @@ class Stream:
         """Take over the files that are complete, and bring the newest one to the disk."""
         if not self._history:
             return
-        arriving = sorted(self._folder(ARRIVING).iterdir(), key=lambda path: number(path.name))
+        arriving = files(self._folder(ARRIVING))
         for path in arriving[:-1]:
             self._check(path)
             if not self._take(path):
