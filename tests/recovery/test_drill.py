@@ -1,16 +1,20 @@
 """What a drill makes of what it saw, without a database."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.recovery.kubernetes.conftest import AT as ON_CLUSTER
+from tests.waiting import until
 from tierstack.backup_schedule import ledger, metrics
 from tierstack.backup_schedule.recovery import OnDocker, parsed
 from tierstack.engine.project import UsageError
 from tierstack.recovery import drill, restoring
 from tierstack.recovery.found import TYPE, backups
+from tierstack.recovery.host import Host
+from tierstack.recovery.writer import Writer
 
 pytestmark = pytest.mark.pure
 
@@ -54,6 +58,18 @@ def test_only_whole_lines_were_acknowledged() -> None:
     assert drill.acknowledged("") == []
 
 
+def test_the_writer_ends_with_its_drill(tmp_path: Path) -> None:
+    """`tee` stands for the database's client: it prints what it was given, until its input ends."""
+    given, ended = tmp_path / "given", tmp_path / "ended"
+    client = ("/bin/sh", "-c", f"tee {given} && echo > {ended}")
+    with Writer(Host(None), client, "row {}\n") as writer:
+        until("three rows", lambda: given.exists() and given.read_text().count("\n") >= 3)
+        said = writer.stop()
+    assert said.splitlines()[:3] == ["row 1", "row 2", "row 3"]
+    assert said == given.read_text()
+    assert ended.exists(), "it was not killed"
+
+
 def test_rows_after_the_moment_do_not_count() -> None:
     found = result()
     drill.measure(found, rows(20), rows(20), NOON)
@@ -85,7 +101,9 @@ def test_a_row_that_is_missing_before_others_is_a_hole() -> None:
     found = result()
     drill.measure(found, rows(20), [row for row in rows(20) if row.id != 5], NOON)
     assert (found.rows_lost, found.rpo_seconds, found.hole) == (1, 0, True)
-    assert drill.faults(found, AT) == ["a row is missing before one that came back: the write-ahead log has a hole"]
+    assert drill.faults(found, AT) == [
+        "a row is missing before one that came back: the log that was replayed has a hole"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +115,7 @@ def test_a_row_that_is_missing_before_others_is_a_hole() -> None:
         ({"rows_acknowledged": 0}, ["no row was written before the restore began: nothing says what would be lost"]),
         (
             {"rows_lost": 10, "rpo_seconds": 3.5},
-            ["no row of this drill came back: WAL does not arrive, and the loss reaches further back than the RPO"],
+            ["no row of this drill came back: the log does not arrive, and the loss reaches further back than the RPO"],
         ),
         ({"unreadable": "invalid page"}, ["a table cannot be read: invalid page"]),
         ({"rpo_seconds": 60.0}, []),

@@ -32,7 +32,7 @@ class Dialect(ABC):
     prepare: str
     """Statements that make an empty table `clock`, write the row 0 into it, and print that."""
     insert: str
-    """Statements that rest for 50 ms, write the row `{}`, and print it once it is acknowledged. All rows are printed as
+    """Statements that write the row `{}`, and print it once it is acknowledged. All rows are printed as
     `id|seconds since 1970`."""
     kept: str
     """The statement that prints all rows."""

@@ -15,11 +15,8 @@ from tierstack.recovery.dialect import Ask, Dialect, UnreadableError
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
+from tierstack.recovery.writer import Writer
 
-ROWS = 400
-"""Rows that the writer makes at most: with its rests 20 s, in which a restore has begun."""
-ROWS_STORED = 4000
-"""The same where the restore begins only when some of them are in a bucket."""
 _MOMENT = re.compile(r"what was received by now is restored: (\S+)")
 
 
@@ -124,18 +121,14 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
         result.base_backup, result.source = stored.base_of(status), "bucket"
     live = backups.dialect.client(backups.server, at.database)
     first = acknowledged(host.run(live, backups.dialect.prepare))
-    writer = host.start(live, _inserts(backups.dialect.insert, ROWS_STORED if at.store else ROWS))
-    try:
+    with Writer(host, live, backups.dialect.insert) as writer:
         if at.store:
             stored.await_row(backups, live, tell)
         tell("rows are written with a clock, and restored aside:")
         start = now()
         said = restoring.put_aside(backups, aside, None, tell)
         result.rto_seconds = round((now() - start).total_seconds(), 1)
-    finally:
-        # Its rows come one by one; what it was acknowledged so far is what counts.
-        writer.terminate()
-        printed, _ = writer.communicate()
+        printed = writer.stop()
     found = _MOMENT.search(said[backups.engine.restoring])
     if not found:
         raise CommandError("the agent is older than this command: `tierstack up` first")
@@ -148,11 +141,6 @@ def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None
         return _asked(backups, aside, statement)
 
     look(result, backups.dialect, ask, at, lambda _: restoring.runs(host, aside), tell)
-
-
-def _inserts(insert: str, rows: int) -> str:
-    """Statements that are committed one by one, each after a rest."""
-    return "".join(insert.format(number) for number in range(1, rows + 1))
 
 
 def acknowledged(printed: str) -> list[Row]:
@@ -222,11 +210,11 @@ def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
     if result.unreadable:
         found.append(f"a table cannot be read: {result.unreadable}")
     if result.hole:
-        found.append("a row is missing before one that came back: the write-ahead log has a hole")
+        found.append("a row is missing before one that came back: the log that was replayed has a hole")
     if result.rows_acknowledged and result.rows_lost == result.rows_acknowledged:
         # How far back the loss reaches, the rows of a few seconds cannot say.
         found.append(
-            "no row of this drill came back: WAL does not arrive, and the loss reaches further back than the RPO"
+            "no row of this drill came back: the log does not arrive, and the loss reaches further back than the RPO"
         )
     if not result.rows_acknowledged:
         found.append("no row was written before the restore began: nothing says what would be lost")

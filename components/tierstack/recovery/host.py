@@ -52,23 +52,6 @@ class Host:
         """Whether a command succeeds; what it prints is of no interest."""
         return not subprocess.run(command, env=self.environment, capture_output=True, start_new_session=True).returncode
 
-    def start(self, command: Sequence[str], stdin: str) -> "subprocess.Popen[str]":
-        """A command that goes on beside the next ones and reads `stdin`."""
-        process = subprocess.Popen(
-            command,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert process.stdin
-        process.stdin.write(stdin)
-        process.stdin.close()
-        process.stdin = None
-        return process
-
 
 def _short(command: Sequence[str]) -> str:
     shown = " ".join(command)

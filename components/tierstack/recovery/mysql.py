@@ -26,7 +26,6 @@ INSERT INTO tierstack_drill.clock VALUES (0, UNIX_TIMESTAMP(SYSDATE(6)));
 SELECT CONCAT(id, '|', at) FROM tierstack_drill.clock;
 """
     insert = """\
-DO SLEEP(0.05);
 SET @id = {};
 INSERT INTO tierstack_drill.clock VALUES (@id, UNIX_TIMESTAMP(SYSDATE(6)));
 SELECT CONCAT(id, '|', at) FROM tierstack_drill.clock WHERE id = @id;

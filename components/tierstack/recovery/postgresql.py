@@ -30,8 +30,7 @@ TRUNCATE tierstack_drill.clock;
 INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, extract(epoch FROM at);
 """
     insert = """\
-INSERT INTO tierstack_drill.clock SELECT {}, clock_timestamp() FROM pg_sleep(0.05)
-RETURNING id, extract(epoch FROM at);
+INSERT INTO tierstack_drill.clock VALUES ({}, clock_timestamp()) RETURNING id, extract(epoch FROM at);
 """
     kept = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
 

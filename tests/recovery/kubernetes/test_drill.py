@@ -34,7 +34,7 @@ def test_a_good_one_is_measured_recorded_and_removed(cluster: Played, backups: C
     assert found["rows_acknowledged"] >= 8
     assert (found["tables"], found["rows"], found["checks"]) == (2, 7, {"orders": True})
     assert (found["base_backup"], found["size_bytes"]) == ("20261126T033000", 1000)
-    assert found["rto_seconds"] >= 0.5
+    assert found["rto_seconds"] > 0
     assert clean(cluster)
     assert "  read 2 tables, 7 rows" in said
 

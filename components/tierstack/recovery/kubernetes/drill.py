@@ -13,8 +13,8 @@ from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes import aside as beside
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
-from tierstack.recovery.kubernetes.writer import Writer
 from tierstack.recovery.postgresql import PostgreSQL
+from tierstack.recovery.writer import Writer
 
 Tell = beside.Tell
 # A server writes the history of its new timeline when nothing more is in the archive. PostgreSQL cuts fractions of a
@@ -84,7 +84,7 @@ def _carry_out(backups: ClusterBackups, aside: str, result: Result, tell: Tell) 
     live = backups.primary(backups.at.cluster)
     first = acknowledged(backups.ask(live, _POSTGRESQL.prepare))
     start = time.monotonic()
-    with Writer(backups.kubectl.host, backups.client(live)) as writer:
+    with Writer(backups.kubectl.host, backups.client(live), _POSTGRESQL.insert) as writer:
         tell("rows are written with a clock, and the archive is restored aside:")
         beside.put_aside(backups, aside, None, tell)
         restored = backups.primary(aside)

@@ -9,17 +9,20 @@ from typing import Self
 
 from tierstack.recovery.host import Host
 
-INSERT = """\
-INSERT INTO tierstack_drill.clock VALUES ({}, clock_timestamp()) RETURNING id, extract(epoch FROM at);
-"""
-REST_SECONDS = 0.1
+REST_SECONDS = 0.05
+"""Between two rows."""
 
 
 class Writer:
     """Feeds a client of the database with a row at a time. The client ends with its input: also where this command is
-    killed, nothing goes on writing."""
+    killed, nothing goes on writing.
 
-    def __init__(self, host: Host, client: Sequence[str]) -> None:
+    With all rows in its input at once it would go on in the server's container, and a drill that begins meanwhile would
+    take those rows for its own. `insert` is that of a Dialect.
+    """
+
+    def __init__(self, host: Host, client: Sequence[str], insert: str) -> None:
+        self._insert = insert
         # No pipe: nobody reads it meanwhile. It lives as long as the writer.
         self._printed = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -49,7 +52,7 @@ class Writer:
         try:
             while not self._over.wait(REST_SECONDS):
                 number += 1
-                self._process.stdin.write(INSERT.format(number))
+                self._process.stdin.write(self._insert.format(number))
                 self._process.stdin.flush()
             self._process.stdin.close()
         except OSError:  # the client has ended: what it was told until then counts
