@@ -35,7 +35,7 @@ class Dialect(ABC):
     """Statements that write the row `{}`, and print it once it is acknowledged. All rows are printed as
     `id|seconds since 1970`."""
     kept: str
-    """The statement that prints all rows."""
+    """Statements that print all rows; nothing, where there is no such table."""
 
     @abstractmethod
     def client(self, container: str, database: str) -> list[str]:

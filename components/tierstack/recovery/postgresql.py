@@ -13,6 +13,8 @@ WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND relispopulated
 AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'tierstack_drill') ORDER BY nspname, relname \\gexec
 """
 _UNLOGGED = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
+SEGMENT = "SELECT pg_walfile_name(pg_current_wal_insert_lsn());"
+"""The segment that takes the next write."""
 OPTIONS = "-c statement_timeout=0 -c transaction_timeout=0 -c enable_indexonlyscan=off"
 """The database may have limits for its clients; and an index alone says nothing of its table."""
 
@@ -32,7 +34,11 @@ INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, ex
     insert = """\
 INSERT INTO tierstack_drill.clock VALUES ({}, clock_timestamp()) RETURNING id, extract(epoch FROM at);
 """
-    kept = "SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock"
+    # Where nothing of the first drill came back, there is no table either.
+    kept = (
+        "SELECT 'SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock' "
+        "WHERE to_regclass('tierstack_drill.clock') IS NOT NULL \\gexec\n"
+    )
 
     def client(self, container: str, database: str) -> list[str]:
         given = ["docker", "exec", "-i", "-e", f"PGOPTIONS={OPTIONS}", container]

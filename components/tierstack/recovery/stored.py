@@ -9,9 +9,9 @@ from tierstack.backup_schedule import agent
 from tierstack.backup_schedule.layout import CLOSE_SECONDS
 from tierstack.recovery.found import Backups
 from tierstack.recovery.host import CommandError
+from tierstack.recovery.postgresql import SEGMENT
 from tierstack.recovery.restoring import Tell
 
-_SEGMENT = "SELECT pg_walfile_name(pg_current_wal_insert_lsn());"
 _SENT = ["cat", str(agent.CATALOG / agent.SERVER / "sent-wal")]
 
 
@@ -28,7 +28,7 @@ def await_row(backups: Backups, client: Sequence[str], tell: Tell) -> None:
     """Wait until the first rows of a drill are in the bucket, and then for a part of the time between two segments: a
     loss comes at any moment of it. Where they do not arrive within the time whose writes may be lost, the drill goes on
     and finds that."""
-    wanted = backups.host.run(client, _SEGMENT).strip()
+    wanted = backups.host.run(client, SEGMENT).strip()
     began = time.monotonic()
     while _sent(backups) < wanted and time.monotonic() - began < backups.at.max_lost_seconds:
         time.sleep(0.5)

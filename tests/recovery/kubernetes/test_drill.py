@@ -37,6 +37,7 @@ def test_a_good_one_is_measured_recorded_and_removed(cluster: Played, backups: C
     assert found["rto_seconds"] > 0
     assert clean(cluster)
     assert "  read 2 tables, 7 rows" in said
+    assert [line for line in said if line.startswith("the first rows are archived")] == said[:1]
 
 
 def test_what_was_not_archived_is_lost_in_rows_and_seconds(cluster: Played, backups: ClusterBackups) -> None:

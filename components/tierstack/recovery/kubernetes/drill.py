@@ -12,8 +12,9 @@ from tierstack.recovery.drill import Result, acknowledged, faults, look, measure
 from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes import aside as beside
+from tierstack.recovery.kubernetes import found as found_
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
-from tierstack.recovery.postgresql import PostgreSQL
+from tierstack.recovery.postgresql import SEGMENT, PostgreSQL
 from tierstack.recovery.writer import Writer
 
 Tell = beside.Tell
@@ -83,8 +84,9 @@ def _carry_out(backups: ClusterBackups, aside: str, result: Result, tell: Tell) 
     result.base_backup, result.size_bytes = base["id"], base["size_bytes"]
     live = backups.primary(backups.at.cluster)
     first = acknowledged(backups.ask(live, _POSTGRESQL.prepare))
-    start = time.monotonic()
     with Writer(backups.kubectl.host, backups.client(live), _POSTGRESQL.insert) as writer:
+        _await_rows(backups, live, tell)
+        start = time.monotonic()
         tell("rows are written with a clock, and the archive is restored aside:")
         beside.put_aside(backups, aside, None, tell)
         restored = backups.primary(aside)
@@ -95,6 +97,15 @@ def _carry_out(backups: ClusterBackups, aside: str, result: Result, tell: Tell) 
     kept = acknowledged(backups.ask(restored, _POSTGRESQL.kept))
     measure(result, [*first, *acknowledged(printed)], kept, moment)
     look(result, _POSTGRESQL, lambda asked: backups.ask(restored, asked), backups.at, _is_of_the_data, tell)
+
+
+def _await_rows(backups: ClusterBackups, live: str, tell: Tell) -> None:
+    """Wait until the first rows are archived: before that, none can come back. Where they do not arrive within the time
+    whose writes may be lost, the drill goes on and finds that."""
+    segment, began = backups.ask(live, SEGMENT).strip(), time.monotonic()
+    while not backups.archived(live, segment) and time.monotonic() - began < backups.at.max_lost_seconds:
+        time.sleep(found_.LOOK_SECONDS)
+    tell(f"the first rows are archived: {time.monotonic() - began:.1f} s")
 
 
 def _is_of_the_data(error: CommandError) -> bool:

@@ -17,6 +17,7 @@ from tierstack.recovery.postgresql import OPTIONS
 CLUSTER = "cluster.postgresql.cnpg.io"
 LOOK_SECONDS = 1.0
 """How often the cluster is asked while something is waited for."""
+_ARCHIVED = "SELECT coalesce(left(last_archived_wal, 24), '') >= '{}' FROM pg_stat_archiver"
 _DELETION_SECONDS = 300
 _KEPT_DRILLS = 500
 """Drills that a ledger keeps: at less than a KiB each, half of what a ConfigMap holds (1 MiB)."""
@@ -75,6 +76,10 @@ class ClusterBackups:
     def ask(self, pod: str, statement: str) -> str:
         """What a server answers."""
         return self.kubectl.host.run(self.client(pod), statement)
+
+    def archived(self, pod: str, segment: str) -> bool:
+        """Whether a segment of the log is in the bucket, by the server that writes it."""
+        return self.ask(pod, _ARCHIVED.format(segment)).strip() == "t"
 
     def status(self) -> dict[str, Any]:
         """What can be restored, in the words of the agent on a Docker host; what is not known is left out."""

@@ -23,7 +23,6 @@ RESTORED, MOVED = "database-restored-once", "archive-moved"
 _ARCHIVE_SECONDS = 120
 """How long the last writes may take to the archive: a segment is tried again each minute."""
 _SWITCH = "SELECT pg_walfile_name(pg_switch_wal())"
-_ARCHIVED = "SELECT coalesce(left(last_archived_wal, 24), '') >= '{}' FROM pg_stat_archiver"
 
 
 def asked(
@@ -85,7 +84,7 @@ def _save_last_writes(backups: ClusterBackups) -> None:
     primary = backups.primary(backups.at.cluster)
     segment = backups.ask(primary, _SWITCH).strip()
     until = time.monotonic() + _ARCHIVE_SECONDS
-    while backups.ask(primary, _ARCHIVED.format(segment)).strip() != "t":
+    while not backups.archived(primary, segment):
         if time.monotonic() > until:
             raise CommandError(
                 f"the last writes did not reach the archive in {_ARCHIVE_SECONDS} s, and would be lost. Nothing was "
