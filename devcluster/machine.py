@@ -10,6 +10,8 @@ from pathlib import Path
 
 HOST = "10.95.0.1"
 """Address of everything that runs on the machine: on an interface of its own, so that nothing listens to the outside."""
+NAMESPACES = Path("/run/netns")
+"""Where network namespaces have names."""
 INTERFACE = "tierstack0"
 PODS = "10.244.0.0/16"
 SERVICES = "10.96.0.0/16"
@@ -145,6 +147,12 @@ def prepare_network() -> None:
     # A kernel without this match goes on without it.
     if run("iptables", "-C", *_NEW_NODES, check=False).returncode:
         run("iptables", "-I", *_NEW_NODES, check=False)
+    # The first `ip netns add` of anybody mounts this directory over itself, and containerd no longer finds the mounts of
+    # its pods below: their sandboxes never end ("unlinkat …: device or resource busy"). So it is done before.
+    NAMESPACES.mkdir(exist_ok=True)
+    if run("mountpoint", "-q", str(NAMESPACES), check=False).returncode:
+        run("mount", "--bind", str(NAMESPACES), str(NAMESPACES))
+    run("mount", "--make-shared", str(NAMESPACES))
     run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     # Without it, packets between pods of one node pass by the rules that enforce NetworkPolicies.
     run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", check=False)
