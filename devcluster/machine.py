@@ -156,8 +156,10 @@ def prepare_network() -> None:
     run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     # Without it, packets between pods of one node pass by the rules that enforce NetworkPolicies.
     run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", check=False)
-    for direction in ("-s", "-d"):
-        rule = ("FORWARD", direction, PODS, "-j", "ACCEPT", "-m", "comment", "--comment", "tierstack-cluster")
+    # The bridges of Docker too: kube-router reads the whole table and writes it again, and what Docker adds for a new
+    # network between the two is lost. What Docker refuses is refused by rules before these.
+    for of in (("-s", PODS), ("-d", PODS), ("-i", "br-+"), ("-o", "br-+")):
+        rule = ("FORWARD", *of, "-j", "ACCEPT", "-m", "comment", "--comment", "tierstack-cluster")
         if run("iptables", "-C", *rule, check=False).returncode:
             # Last, because what NetworkPolicies refuse must be refused first.
             run("iptables", "-A", *rule)
