@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.shop import IMAGES, SIZES, Shop, kubectl, wait_until
+from tests.cluster.shop import SIZES, Shop, kubectl, wait_until
 
 POD = "logins"
 # A login for each row: it reads user and password each time, as processes of a new release have them.
@@ -51,7 +51,7 @@ class Logins:
         restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
         container = {
             "name": "psql",
-            "image": IMAGES["postgres"],
+            "image": "tierstack.local/postgres:17",
             "command": ["sh", "-c", LOOP],
             "securityContext": restricted,
             "volumeMounts": [{"name": "ca", "mountPath": "/ca"}],
