@@ -18,7 +18,8 @@ POD = "logins"
 # A login for each row: it reads user and password each time, as processes of a new release have them.
 LOOP = """\
 while :; do
-    read -r user password </tmp/login 2>/dev/null || { sleep 0.1; continue; }
+    [ -f /tmp/login ] || { sleep 0.1; continue; }
+    read -r user password </tmp/login
     begun=$(date +%s%N)
     if said=$(PGPASSWORD=$password psql "host=db-pooler port=5432 dbname=app user=$user connect_timeout=60 \
 sslmode=verify-full sslrootcert=/ca/ca.crt" -Xqtc "INSERT INTO logins VALUES (session_user)" 2>&1)
