@@ -23,7 +23,7 @@ while :; do
     begun=$(date +%s%N)
     if said=$(PGPASSWORD=$password psql "host=db-pooler port=5432 dbname=app user=$user connect_timeout=60 \
 sslmode=verify-full sslrootcert=/ca/ca.crt" -Xqtc "INSERT INTO logins VALUES (session_user)" 2>&1)
-    then echo "ok $user $(( ($(date +%s%N) - begun) / 1000000 ))"; else echo "failed $user: $said"; fi
+    then echo "ok $user $(( ($(date +%s%N) - begun) / 1000000 ))"; else echo "failed $user: $(echo "$said" | tr '\\n' ' ')"; fi
 done
 """
 
@@ -179,12 +179,17 @@ def test_rotate_and_lose_the_primary_at_once(shop: Shop, logins: Logins) -> None
         )
         wait_until("the cluster is healthy", lambda: healthy(shop), 300)
     lines = logins.lines()
-    failed = [line for line in lines if not line.startswith("ok ")]
+    # One statement at most runs at the moment that a primary is killed, long after its login.
+    cut = [line for line in lines if "server conn crashed" in line]
+    failed = [line for line in lines if not line.startswith("ok ") and line not in cut]
     longest = max(int(line.split()[2]) for line in lines if line.startswith("ok "))
-    print(f"{len(lines)} logins, {len(failed)} failed {failed[:3]}; the longest took {longest / 1000:.1f} s")
+    print(
+        f"{len(lines)} logins, {len(cut)} statements cut, {len(failed)} failed {failed[:3]}; the longest took {longest / 1000:.1f} s"
+    )
     assert failed == []
+    assert len(cut) <= 2
     assert {line.split()[1] for line in lines} == {"app_a", "app_b"}
-    assert int(shop.sql("SELECT count(*) FROM logins")) >= len(lines)
+    assert int(shop.sql("SELECT count(*) FROM logins")) >= len(lines) - len(cut)
 
 
 def test_a_promotion_gives_the_owner_no_login(shop: Shop) -> None:
