@@ -178,7 +178,7 @@ class _Steps:
         self.target, self.old = found.target.server, found.old
         self._others = [one for one in database.servers.servers if one != self.target]
         self._stopped_at = self._writes_at = 0.0
-        self._held = self._fenced = self._stopped = False
+        self._fenced = self._stopped = False
 
     def before(self) -> Lost:
         """All that is done before the promotion, and can be taken back; what it will lose."""
@@ -196,7 +196,6 @@ class _Steps:
         assert self.old
         pooler = self.database.servers.pooler
         self._stopped_at = time.monotonic()
-        self._held = True
         for what, command in self.engine.hold(pooler, HOLD_SECONDS):
             with contextlib.suppress(CommandError):  # without a pooler nobody waits
                 self._do(what, command)
@@ -304,8 +303,8 @@ class _Steps:
         return self.old is not None and server == self.old.server
 
     def _go_on(self) -> None:
-        if self._held or self.found.finishing:
-            self.host.succeeds(self.engine.let_go(self.database.servers.pooler))
+        # Always: a command that was killed may have left clients waiting.
+        self.host.succeeds(self.engine.let_go(self.database.servers.pooler))
 
     def _do(self, what: str, command: Sequence[str]) -> None:
         began = time.monotonic()

@@ -32,6 +32,10 @@ SELECT row_to_json(state) FROM (SELECT
     CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() <> 'not paused' ELSE false END AS paused
 ) AS state"""
 
+# One that was away for too long has lost its slot, and would copy the primary for nothing.
+_LOST = """\
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+WHERE wal_status = 'lost' AND NOT active AND slot_name IN (NAMES)"""
 _SLOTS = """\
 SELECT pg_create_physical_replication_slot(name, true) FROM unnest(ARRAY[NAMES]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = name)"""
@@ -72,7 +76,7 @@ sync {DATA}/standby.signal {FENCED} {DATA} {ROOT} 2>/dev/null || sync
 """
 
 
-_CLIENT = ["psql", "-h", "/tmp", "-U", "postgres", "-d", "postgres", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c"]
+_CLIENT = ["psql", "-h", "/tmp", "-U", "postgres", "-d", "postgres", "-XAtq", "-v", "ON_ERROR_STOP=1"]
 
 
 @final
@@ -80,7 +84,7 @@ class _PostgreSQL(StandbyEngine):
     title = "PostgreSQL"
 
     def question(self) -> Command:
-        return [*_CLIENT, _STATE]
+        return [*_CLIENT, "-c", _STATE]
 
     def answer(self, printed: str, seen: Seen) -> Seen:
         return from_mapping(json.loads(printed), seen)
@@ -129,7 +133,7 @@ class _PostgreSQL(StandbyEngine):
         return ["docker", "exec", container, "rm", "-f", FENCED]
 
     def prepare(self, target: Server, others: Sequence[Server]) -> Command:
-        return _psql(target.container, _SLOTS.replace("NAMES", _quoted(others)))
+        return _psql(target.container, *(one.replace("NAMES", _quoted(others)) for one in (_LOST, _SLOTS)))
 
     def unprepare(self, target: Server, others: Sequence[Server]) -> Command:
         return _psql(target.container, _NO_SLOTS.replace("NAMES", _quoted(others)))
@@ -171,9 +175,9 @@ class _PostgreSQL(StandbyEngine):
 POSTGRESQL_STANDBY = _PostgreSQL()
 
 
-def _psql(container: str, statement: str) -> Command:
+def _psql(container: str, *statements: str) -> Command:
     local = ["docker", "exec", "--env", "PGOPTIONS=-c synchronous_commit=local", "--env", "PGCONNECT_TIMEOUT=5"]
-    return [*local, container, *_CLIENT, statement]
+    return [*local, container, *_CLIENT, *(part for one in statements for part in ("-c", one))]
 
 
 def _quoted(servers: Sequence[Server]) -> str:

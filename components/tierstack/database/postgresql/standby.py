@@ -66,8 +66,8 @@ if [ -e {REJOIN} ]; then
     # A rewind that was cut short leaves files that only a copy mends, so the marker says what comes next.
     if [ "$(cat {REJOIN})" = rewind ] && [ -e "$PGDATA/PG_VERSION" ]; then
         echo copy >{REJOIN}.new && mv {REJOIN}.new {REJOIN}
-        # One that crashed is recovered first, by itself, which a standby refuses.
-        rm -f "$PGDATA/standby.signal"
+        # One that crashed is recovered first, by itself: not as a standby, nor beside a server of its number of before.
+        rm -f "$PGDATA/standby.signal" "$PGDATA/postmaster.pid"
         if pg_rewind -D "$PGDATA" --config-file={CONFIG}/postgresql.conf \\
             --source-server="$primary dbname=postgres"; then
             rm -rf "$PGDATA"/pg_replslot/*
