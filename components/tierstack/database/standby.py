@@ -179,7 +179,7 @@ def _described(one: Seen, primary: Seen | None) -> str:
         return f"{role}, runs and does not answer"
     if one.primary:
         return "primary"
-    behind = f", {primary.at - one.at:,} bytes and {one.lag_seconds:.1f} s behind" if primary else ""
+    behind = f", {max(0, primary.at - one.at):,} bytes and {one.lag_seconds:.1f} s behind" if primary else ""
     return (
         f"standby, {'streams' if one.streams else 'does not stream'}{behind}{', replay paused' if one.paused else ''}"
     )
@@ -216,7 +216,7 @@ def plan(seen: Sequence[Seen], to: str | None) -> Plan:
     if current and (wanted is current or (wanted is None and begun)):
         return Plan(target=current, old=_waiting(waiting, current), seen=seen, planned=True, finishing=True)
     standbys = [one for one in seen if one.answers and not one.primary]
-    target = wanted or _best(standbys, waiting)
+    target = wanted or _best(standbys, waiting, running=current is not None)
     if target is None:
         raise RefusedError(_nobody(seen))
     if not target.answers:
@@ -242,9 +242,10 @@ def _waiting(waiting: Sequence[Seen], current: Seen) -> Seen | None:
     return next((one for one in waiting if one.server != current.server), None)
 
 
-def _best(standbys: Sequence[Seen], waiting: Sequence[Seen]) -> Seen | None:
+def _best(standbys: Sequence[Seen], waiting: Sequence[Seen], *, running: bool) -> Seen | None:
+    """`running`: whether there is a primary; without one a stream is what is left of it."""
     begun = [one for one in standbys if any(fenced.fenced_for == one.server.name for fenced in waiting)]
-    streaming = [one for one in standbys if one.streams]
+    streaming = [one for one in standbys if one.streams and running]
     return max(begun or streaming or standbys, key=_progress, default=None)
 
 

@@ -128,6 +128,8 @@ def test_files_say_what_a_stopped_server_is() -> None:
     )
     found = POSTGRESQL_STANDBY.found(control.format("in production"), GOOD)
     assert (found.primary, found.clean, found.at, found.timeline) == (True, False, (1 << 32) + 0x2000028, 3)
+    # Promoted after its last checkpoint.
+    assert POSTGRESQL_STANDBY.found("wal 0000000B\n" + control.format("in production"), GOOD).timeline == 11
     fenced = POSTGRESQL_STANDBY.found("standby\nfenced replica_1\n" + control.format("shut down"), GOOD)
     assert (fenced.primary, fenced.clean, fenced.fenced_for) == (False, True, "replica_1")
     assert not POSTGRESQL_STANDBY.found("absent\n", GOOD).holds_data

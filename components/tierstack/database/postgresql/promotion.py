@@ -51,6 +51,8 @@ export LC_ALL=C
 [ -s {DATA}/PG_VERSION ] || {{ echo absent; exit; }}
 [ ! -e {DATA}/standby.signal ] || echo standby
 [ ! -e {FENCED} ] || echo "fenced $(cat {FENCED})"
+# The control file has the timeline of the last checkpoint, which may be older than a promotion.
+echo "wal $(ls {DATA}/pg_wal | grep -E '^[0-9A-F]{{24}}$' | cut -c1-8 | sort | tail -n 1)"
 pg_controldata -D {DATA}
 """
 _CLEAN = ("shut down", "shut down in recovery")
@@ -97,13 +99,14 @@ class _PostgreSQL(StandbyEngine):
         if "absent" in lines:
             return replace(seen, holds_data=False)
         known = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        newest = next((line.partition(" ")[2] for line in lines if line.startswith("wal ")), "") or "0"
         fenced = next((line.partition(" ")[2] for line in lines if line.startswith("fenced ")), "")
         return replace(
             seen,
             primary="standby" not in lines,
             fenced_for=fenced,
             at=_number(known["Latest checkpoint location"]),
-            timeline=int(known["Latest checkpoint's TimeLineID"]),
+            timeline=max(int(newest, 16), int(known["Latest checkpoint's TimeLineID"])),
             clean=known["Database cluster state"] in _CLEAN,
         )
 

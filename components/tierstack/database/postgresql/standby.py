@@ -52,8 +52,10 @@ export LC_ALL=C PGDATA={DATA}
 name=$1 kind=$2 primary="host=$3 {primary} application_name=$1"
 shift 3
 slot() {{
-    # Before the copy, so that the primary keeps every segment that it will need.
-    pg_receivewal -d "$primary" -w --slot="$name" --create-slot --if-not-exists
+    # Before the copy, so that the primary keeps every segment that it will need: from now on, not from the first use.
+    create="CREATE_REPLICATION_SLOT $name PHYSICAL RESERVE_WAL"
+    said=$(psql -w "$primary replication=true" -Xqtc "$create" 2>&1) && return
+    case $said in *"already exists"*) ;; *) echo "$said" >&2 && exit 1 ;; esac
 }}
 copy() {{
     rm -rf "$PGDATA.new"
@@ -67,7 +69,8 @@ if [ -e {REJOIN} ]; then
     if [ "$(cat {REJOIN})" = rewind ] && [ -e "$PGDATA/PG_VERSION" ]; then
         echo copy >{REJOIN}.new && mv {REJOIN}.new {REJOIN}
         # One that crashed is recovered first, by itself: not as a standby, nor beside a server of its number of before.
-        rm -f "$PGDATA/standby.signal" "$PGDATA/postmaster.pid"
+        # Files that it may not write would end it.
+        rm -f "$PGDATA/standby.signal" "$PGDATA/postmaster.pid" {APPLIED}
         if pg_rewind -D "$PGDATA" --config-file={CONFIG}/postgresql.conf \\
             --source-server="$primary dbname=postgres"; then
             rm -rf "$PGDATA"/pg_replslot/*
@@ -102,8 +105,17 @@ fi
 kept=
 if [ -e "$PGDATA/standby.signal" ]; then
 {AT_LEAST}
-    # Slots of the time when it was the primary would keep its log for readers that are elsewhere.
-    [ ! -e {FENCED} ] || rm -rf "$PGDATA"/pg_replslot/*
+    if [ -e {FENCED} ]; then
+        # Slots of the time when it was the primary would keep its log for readers that are elsewhere.
+        rm -rf "$PGDATA"/pg_replslot/*
+        # One that has data of its own starts on its own timeline only, so that this can be read. What it was told of a
+        # newer one it is told again.
+        for segment in "$PGDATA"/pg_wal/????????????????????????; do own=${{segment##*/}}; done
+        for history in "$PGDATA"/pg_wal/????????.history; do
+            newer=${{history##*/}}
+            [ ! "${{newer%.history}}" \\> "${{own%????????????????}}" ] || rm -f "$history"
+        done
+    fi
 # An ordinary start, or one after a crash, finds roles up to date and starts the server only once.
 elif [ ! -e {APPLIED} ] || [ "$(cat {APPLIED})" != "$(cat {SECRETS}/roles.sql)" ]; then
     pg_ctl -D "$PGDATA" -w -t 3600 start -o "-c config_file={CONFIG}/postgresql.conf -c listen_addresses=''"
