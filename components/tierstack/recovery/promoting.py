@@ -261,9 +261,7 @@ class _Steps:
         )
 
     def after(self) -> None:
-        """Bring roles up to date, and wait until the endpoint leads to the new primary and takes writes."""
-        self._do("roles are brought up to date", self.engine.settle(self.target))
-        self.host.run(self.engine.prepare(self.target, self._others))
+        """Wait until the endpoint leads to the new primary and takes writes, then do what clients need not wait for."""
         write = self.engine.write(self.database.servers, self.target)
 
         def reached() -> bool:
@@ -276,6 +274,8 @@ class _Steps:
         self.tell(f"  writes are accepted: {time.monotonic() - began:.1f} s")
         self._go_on()
         self._writes_at = time.monotonic()
+        self._do("roles are brought up to date", self.engine.settle(self.target))
+        self.host.run(self.engine.prepare(self.target, self._others))
 
     def paused(self) -> float:
         """For how long clients waited."""
