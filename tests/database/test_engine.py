@@ -88,6 +88,7 @@ OTTER = Otter(
     docker_replicas=2,
     server=process("Otter", 4000),
     pooler=process("Raft", 4001),
+    proxy=None,
     data_directory="/var/lib/otter",
     operators=("otter-operator",),
     archive_operators=(),
@@ -268,7 +269,11 @@ def test_settings_schema_and_reference_have_its_images(otter: DatabaseEngine) ->
     assert "| `postgres` | text | – | `engine: postgresql`: PostgreSQL" in page
     assert "Overrides `images.postgres` or `images.mysql` or `images.otter`." in page
     assert keys["otter"]["description"] == "`engine: otter`: Otter 8."
-    ours = "`engine: mysql`: HAProxy 2.4 or newer, with `wget` or `bash`, before MySQL on Docker."
+    ours = (
+        "`engine: postgresql`: HAProxy 2.4 or newer, with `wget` or `bash`, before PostgreSQL with standbys on Docker. None: "
+        "no standby can be promoted, and reads go to the primary. "
+        "`engine: mysql`: HAProxy 2.4 or newer, with `wget` or `bash`, before MySQL on Docker."
+    )
     shared = (
         f"{ours} `engine: otter`: Any HAProxy, as Otter's pooler. HAProxy 2.4 or newer; needed for three Redis nodes."
     )

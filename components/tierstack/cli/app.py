@@ -18,6 +18,7 @@ _VERBS = (
     "render",
     "restore",
     "drill",
+    "database",
     "down",
     "topology",
     "rule",

@@ -8,12 +8,13 @@ import pulumi
 from tierstack.core.before import Before
 from tierstack.database.archive import DatabaseArchiveArgs
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.database.changes import problems_of
 from tierstack.database.mysql.docker import build as mysql_on_docker
 from tierstack.database.postgresql.docker import build as postgresql_on_docker
 from tierstack.database.postgresql.kubernetes import build as postgresql_on_kubernetes
+from tierstack.database.removed import problems_on_host
 from tierstack.database.restore import DatabaseRestoreArgs
 from tierstack.database.roles import Logins, logins
+from tierstack.database.standby import Servers
 from tierstack.links import DatabaseConnection, DatabaseEngine
 from tierstack.platform import PlatformKind, own_state
 from tierstack.platform.component import Component
@@ -35,7 +36,7 @@ class DatabaseWithReplicas(Component):
     """A database server with its pooler, and standbys where the tier has them."""
 
     names = NameRule(docker=53, kubernetes=49, service=True)
-    changes = staticmethod(problems_of)
+    changes = staticmethod(problems_on_host)
 
     host: pulumi.Output[str]
     """Host of the pooler, for applications."""
@@ -55,6 +56,9 @@ class DatabaseWithReplicas(Component):
     """Generation of the application's password."""
     owner_logs_in: pulumi.Output[bool]
     """Whether the owner's own password is still valid, as it was before the first generation."""
+    servers: pulumi.Output[str]
+    """What `tierstack database` needs to know of its servers, as JSON. None of it is secret. Empty where no standby can
+    be promoted."""
     connection: DatabaseConnection
     """How to reach it: what an AppCluster and a BackupSchedule take as `database`."""
 
@@ -76,6 +80,7 @@ class DatabaseWithReplicas(Component):
                 "owner": known.owner,
                 "password_generation": known.generation,
                 "owner_logs_in": known.owner_logs_in,
+                "servers": Servers.described(self.physical_name, args),
             }
         )
 

@@ -92,6 +92,16 @@ class DatabaseWithReplicasArgs:
     replicas: int | None = field(default=None, metadata=within(0, MOST_REPLICAS))
     """Standbys beside the primary. 0 to 4, on Docker 0 to 2; MySQL has none yet. None: from the tier (100k: 0, 1M:
     2)."""
+    proxy_image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
+    """Docker, PostgreSQL with standbys: HAProxy 2.4 or newer by digest, which runs as user 99, with `sh`, and `wget` or
+    `bash`. It stands before the servers, so that a standby can be promoted and reads can go to standbys (`read_host` of
+    the connection). None: reads go to the primary, and no standby can be promoted."""
+    read_lag_seconds: int = field(default=10, metadata=within(1, 3600, "seconds") | DOCKER_ONLY)
+    """Docker, with `proxy_image`: seconds that a standby may lag behind. Reads leave one that lags more. 1 to 3600."""
+    synchronous: bool = field(default=False, metadata=DOCKER_ONLY)
+    """Docker, with `proxy_image`: whether a commit waits until one standby has it on disk. Writes then wait for as long
+    as no standby streams. False (default): a commit waits for no standby, and what none has received is lost with the
+    primary's volume. A change restarts the servers."""
     poolers: int | None = field(default=None, metadata=within(1, 20))
     """Instances of the pooler. 1 to 20. None: from the tier; always 1 on Docker."""
     read_poolers: int = field(default=0, metadata=within(0, 20) | KUBERNETES_ONLY)
@@ -156,6 +166,12 @@ class DatabaseWithReplicasArgs:
         return self.data_engine.operator_namespace if given is None else given
 
     @property
+    def proxied(self) -> bool:
+        """Whether a proxy stands before the servers: on Docker, where there are standbys and an image for it."""
+        docker = self.platform.kind is PlatformKind.DOCKER
+        return bool(docker and self.proxy_image is not None and self.data_engine.proxy and self.size().replicas)
+
+    @property
     def data_engine(self) -> DataEngine:
         """The facts and rules of its engine."""
         return ENGINES[self.engine]
@@ -173,6 +189,7 @@ class DatabaseWithReplicasArgs:
             *self._platform_problems(),
             *self._restore_problems(),
             *self._replica_problems(),
+            *self._proxy_problems(),
             *(bound_problems(self) or self._balance_problems(self.size())),
             *self._parameter_problems(),
             *generation_problems(self.ca_generation, self.tls, self.platform.kind),
@@ -286,6 +303,35 @@ class DatabaseWithReplicasArgs:
             return [Diagnostic("replicas", self.replicas, wrong, instead)]
         return []
 
+    def _proxy_problems(self) -> list[Diagnostic]:
+        kind, found = self.platform.kind, list[Diagnostic]()
+        if kind is not PlatformKind.DOCKER:
+            wrong = "means something only on a Docker platform"
+            if self.proxy_image is not None:
+                hint = "remove it; the operator's Services follow the primary"
+                found.append(Diagnostic("proxy_image", MISSING, wrong, hint, "wrong-platform"))
+            if self.synchronous:
+                hint = "remove it; commits wait for a standby where there are two"
+                found.append(Diagnostic("synchronous", self.synchronous, wrong, hint, "wrong-platform"))
+            return found
+        if self.proxy_image is not None:
+            found += image_problems("proxy_image", self.proxy_image, kind)
+        return found + self._synchronous_problems()
+
+    @rule(
+        "database-synchronous",
+        "Commits can wait for a standby only where there is one that can be promoted.",
+        why="Without a standby every commit would wait forever.",
+        wrong="tier: 1M, database: {replicas: 0, synchronous: true}",
+        right="tier: 1M, database: {replicas: 1, synchronous: true}, images: {haproxy: …}",
+    )
+    def _synchronous_problems(self) -> list[Diagnostic]:
+        if not self.synchronous or self.proxied:
+            return []
+        wrong = "needs standbys behind a proxy, and there is none"
+        hint = "remove it, or give `replicas` of at least 1 and a `proxy_image`"
+        return [Diagnostic("synchronous", self.synchronous, wrong, hint)]
+
     @rule(
         "database-read-poolers",
         "A pooler of the standbys needs standbys.",
@@ -304,6 +350,8 @@ class DatabaseWithReplicasArgs:
         kubernetes = self.platform.kind is PlatformKind.KUBERNETES
         # A standby has the clients of the read poolers instead of those of the others.
         each = max(size.poolers, self.read_poolers)
+        if self.proxied:  # where no standby is left, those of the standbys come to the primary, too
+            each += 1
         poolers = poolers_in_rollout(each) if kubernetes else each
         opened, available = server_connections(poolers, size.pool_size), size.max_connections - reserved
         if opened > available:

@@ -15,7 +15,7 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from tierstack.database.args import DatabaseWithReplicasArgs
-from tierstack.database.engine import CHECK_MB, SECRETS, Process
+from tierstack.database.engine import CHECK_MB, PROXY_MB, SECRETS, Process
 from tierstack.database.roles import BACKUP, MONITOR, READ, Logins
 from tierstack.links import DatabaseConnection, SecretRef
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service, host
@@ -77,6 +77,7 @@ class Ground:
         self.size = args.size()
         self.host: Host = host(args.platform, parent)
         self.pooler_host = f"{name}-pooler"
+        self.read_host = f"{name}-pooler-ro"
         self.direct_host = f"{name}-rw"
         self.network = self.host.network(name, parent)
         self.direct_network = self.host.network(f"{name}-direct", parent, internal=True)
@@ -103,17 +104,18 @@ class Ground:
         return Files(written.volume, texts, written)
 
     def primary(self, command: list[str], config: Files, secrets: Files, *, start_seconds: int) -> docker.Container:
-        """The server that takes writes. `secrets`: what it reads again without a restart (`reread`). `start_seconds`:
-        how long a recovery after a crash may take."""
+        """The server that takes writes; with a proxy the one that did at first. `secrets`: what it reads again without
+        a restart (`reread`). `start_seconds`: how long a recovery after a crash may take."""
         data = self.host.volume(f"{self.name}-data", self.parent, data=True)
-        service = self._server(command, config, secrets, data.name, [self.direct_host], start_seconds, [config])
+        aliases = [] if self.args.proxied else [self.direct_host]
+        service = self._server(command, config, secrets, data.name, aliases, start_seconds, [config])
         return self.host.container(f"{self.name}-primary", self.parent, service)
 
     def reread(
         self, part: str, command: Sequence[str], files: Files, after: Sequence[pulumi.Resource]
     ) -> pulumi.Resource:
-        """Let the running container of a `part`, `primary` or `pooler`, take other `files` over by a command in it. One
-        that starts reads them anyway."""
+        """Let the running container of a `part`, such as `primary` or `pooler`, take other `files` over by a command in
+        it. One that starts reads them anyway."""
         return self.host.reload(
             f"{self.name}-{part}-accounts",
             self.parent,
@@ -129,29 +131,62 @@ class Ground:
         command: list[str],
         config: Files,
         secrets: Files,
-        primary: docker.Container,
+        after: Sequence[docker.Container],
         *,
         start_seconds: int,
     ) -> docker.Container:
         """A standby. `start_seconds`: how long it may take to copy the primary."""
-        replica = f"{self.name}-replica-{number}"
-        # A copy, which can be made again from the primary: not protected.
-        data = self.host.volume(f"{replica}-data", self.parent, data=False)
+        replica, proxied = f"{self.name}-replica-{number}", self.args.proxied
+        # A copy, which can be made again from the primary, is not protected; one that may be the primary is.
+        data = self.host.volume(f"{replica}-data", self.parent, data=proxied)
         aliases, read_at_start = [replica, f"{self.name}-ro"], [config, secrets]
+        if proxied:  # secrets are read again
+            aliases, read_at_start = [replica], [config]
         service = self._server(command, config, secrets, data.name, aliases, start_seconds, read_at_start)
-        return self.host.container(replica, self.parent, service, depends_on=[primary])
+        return self.host.container(replica, self.parent, service, depends_on=after)
+
+    def server_host(self, number: int) -> str:
+        """The host of a server on the internal network, whatever it is: 0 is the first."""
+        return self.host.name(f"{self.name}-{_server(number)}")
+
+    def proxy(self, command: list[str], config: Files) -> docker.Container:
+        """What stands before the servers, under the name by which the primary is reached, and for reads."""
+        process, tls = self.engine.proxy, self.tls
+        assert process  # else `args.proxied` is false
+        service = Service(
+            image=self.args.proxy_image or "",
+            command=command,
+            user=_user(process),
+            networks=[Attachment(network=self.direct_network.name, aliases=[self.direct_host, f"{self.name}-ro"])],
+            memory_mb=PROXY_MB,
+            mounts=[
+                Mount(volume=config.volume, path=process.directory, read_only=True),
+                *(tls.mounts() if tls else []),
+            ],
+            health=self._health(process),
+            stop_signal=process.stop_signal,
+            labels={_HASH: _hash(config)},
+        )
+        return self.host.container(f"{self.name}-proxy", self.parent, service, depends_on=[config.written])
 
     def pooler(
-        self, command: list[str], config: Files, primary: docker.Container, read_at_start: Texts | None = None
+        self,
+        command: list[str],
+        config: Files,
+        after: Sequence[pulumi.Resource],
+        read_at_start: Texts | None = None,
+        *,
+        part: str = "pooler",
     ) -> docker.Container:
-        """What clients connect to. `read_at_start`: texts of which another one replaces it. None: all of `config`."""
+        """What clients connect to. `read_at_start`: texts of which another one replaces it. None: all of `config`.
+        `part`: its name; `pooler-ro` is that for reads."""
         process, tls = self.engine.pooler, self.tls
         service = Service(
             image=self.args.pooler_image or "",
             command=command,
             user=_user(process),
             networks=[
-                Attachment(network=self.network.name, aliases=[self.pooler_host]),
+                Attachment(network=self.network.name, aliases=[f"{self.name}-{part}"]),
                 Attachment(network=self.direct_network.name),
             ],
             memory_mb=self.engine.pooler_memory_mb(self.size),
@@ -163,7 +198,7 @@ class Ground:
             stop_signal=process.stop_signal,
             labels={_HASH: _hash_of(config.texts if read_at_start is None else read_at_start)},
         )
-        return self.host.container(f"{self.name}-pooler", self.parent, service, depends_on=[primary])
+        return self.host.container(f"{self.name}-{part}", self.parent, service, depends_on=after)
 
     def connection(
         self,
@@ -180,6 +215,7 @@ class Ground:
         `servers`: the primary first. `taken_over`: after which the accounts hold.
         """
         containers = [servers[0], pooler, *servers[1:]]
+        read = self.args.proxied
         # Hosts come from the check, which is never replaced: a replaced server would replace all that names it.
         proven = self._check(login, secrets, containers, taken_over).id
         return DatabaseConnection(
@@ -192,6 +228,7 @@ class Ground:
             database=self.args.database,
             user=accounts.logins.active,
             password=accounts.secret(accounts.logins.active),
+            read_host=proven.apply(lambda _: self.read_host) if read else None,
             network=self.network.name,
             direct_network=self.direct_network.name,
             container=self.host.name(f"{self.name}-primary"),
@@ -296,7 +333,12 @@ class _Encryption:
         server, pooler = self.engine.server.owner, self.engine.pooler.owner
         self.authority = Authority(name, parent, host, generation=args.ca_generation, image=args.image, owner=server)
         trusts = fingerprint(self.authority.bundle)
-        told = self._reload("pooler", {"ca": trusts}, [self.authority.written], suffix="-trust")
+        poolers = ["pooler", "pooler-ro"] if args.proxied else ["pooler"]
+        told = [
+            reload
+            for part in [*poolers, *(["proxy"] if args.proxied else [])]
+            for reload in self._reload(part, {"ca": trusts}, [self.authority.written], suffix="-trust")
+        ]
         # The names of all standbys that there may be: one more is no reason for another certificate.
         standbys = [f"{name}-replica-{index + 1}" for index in range(self.engine.docker_replicas)]
         names, passed_on = [f"{name}-rw", f"{name}-ro", *standbys], self.engine.pooler.reload is None
@@ -304,8 +346,11 @@ class _Encryption:
             names.append(f"{name}-pooler")
         self.server = self.authority.server(f"{name}-server-tls", names, server, after=told)
         self.pooler = (
-            None if passed_on else self.authority.server(f"{name}-pooler-tls", [f"{name}-pooler"], pooler, after=told)
+            None
+            if passed_on
+            else self.authority.server(f"{name}-pooler-tls", [f"{name}-{one}" for one in poolers], pooler, after=told)
         )
+        self._poolers = poolers
         self.fingerprints: dict[str, pulumi.Input[str]] = {"ca": trusts, "server": self.server.fingerprint}
         if self.pooler:
             self.fingerprints["pooler"] = self.pooler.fingerprint
@@ -320,7 +365,7 @@ class _Encryption:
         servers = ["primary", *(f"replica-{index + 1}" for index in range(replicas))]
         shown = dict.fromkeys(servers, self.server.fingerprint)
         if self.pooler:
-            shown["pooler"] = self.pooler.fingerprint
+            shown |= dict.fromkeys(self._poolers, self.pooler.fingerprint)
         return [
             reload for one, known in shown.items() for reload in self._reload(one, {"certificate": known}, containers)
         ]
@@ -328,7 +373,7 @@ class _Encryption:
     def _reload(
         self, container: str, triggers: dict[str, pulumi.Input[str]], after: Sequence[pulumi.Resource], suffix: str = ""
     ) -> list[pulumi.Resource]:
-        process = self.engine.pooler if container == "pooler" else self.engine.server
+        process = self._process(container)
         if process.reload is None:
             return []
         reload = self.host.reload(
@@ -340,6 +385,15 @@ class _Encryption:
             depends_on=after,
         )
         return [reload]
+
+    def _process(self, container: str) -> Process:
+        if container == "proxy" and self.engine.proxy:
+            return self.engine.proxy
+        return self.engine.pooler if container.startswith("pooler") else self.engine.server
+
+
+def _server(number: int) -> str:
+    return f"replica-{number}" if number else "primary"
 
 
 def _user(process: Process) -> str:

@@ -38,6 +38,8 @@ from tierstack.platform import PlatformKind
 
 CHECK_MB = 128
 """Docker: MiB of the client that asks the database through the pooler, once its servers are up."""
+PROXY_MB = 128
+"""Docker: MiB of the proxy before primary and standbys: HAProxy needs about 32 KiB for a connection."""
 SECRETS = "/etc/tierstack/secrets"
 """Docker: where each container finds the secrets that are its own."""
 
@@ -108,6 +110,9 @@ class DataEngine(ABC):
     """The server itself."""
     pooler: Process
     """What clients connect to."""
+    proxy: Process | None
+    """Docker: what stands before the servers where there are standbys: it follows the primary, and leaves out a standby
+    that lags. None: the engine has none, and no standbys on Docker."""
     transaction_pooling: bool
     """Whether a client of the pooler holds a connection of the server only during a transaction. False: for as long as
     it is connected. The pool then bounds the connected clients, and others wait."""
@@ -177,11 +182,12 @@ class DataEngine(ABC):
         """Variables of an application: its driver, and with `verified` that it verifies chain and name of the server by
         the file `ca_path("database")`. Host, port, database, user and password have the same names for every engine."""
 
-    def reserved(self, size: DatabaseSize) -> list[Reserved]:
-        """Docker: the memory of its containers."""
+    def reserved(self, size: DatabaseSize, *, proxied: bool) -> list[Reserved]:
+        """Docker: the memory of its containers. `proxied`: with a proxy, and with a pooler of the standbys."""
         return [
             Reserved(size.memory_mb, 1 + size.replicas),
-            Reserved(self.pooler_memory_mb(size)),
+            Reserved(self.pooler_memory_mb(size), 2 if proxied else 1),
+            *([Reserved(PROXY_MB)] if proxied else []),
             Reserved(CHECK_MB, phase=Phase.ONCE),
         ]
 

@@ -106,7 +106,7 @@ def section() -> Section[DatabaseWithReplicasArgs]:
         given_by={"archive.retention_days": "backups.retention_days"},
         link="connection",
         placeholder=_placeholder,
-        reserved=lambda args: args.data_engine.reserved(args.size()),
+        reserved=lambda args: args.data_engine.reserved(args.size(), proxied=args.proxied),
         largest=lambda args: ("memory_mb", str(args.size().memory_mb)),
         needs=_needs,
         changes=changes.problems_of,

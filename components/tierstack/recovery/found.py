@@ -1,6 +1,8 @@
 """The backups of a stack: found in its state, and asked how they are."""
 
+import contextlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +12,9 @@ from tierstack.backup_schedule import ledger, recovery
 from tierstack.backup_schedule.engine import BackupEngine
 from tierstack.backup_schedule.engines import ENGINES
 from tierstack.core.errors import nearest
+from tierstack.database.args import MOST_REPLICAS
+from tierstack.database.standby import Seen, Server
+from tierstack.database.standbys import STANDBY_ENGINES
 from tierstack.engine.project import UsageError
 from tierstack.recovery.dialect import Dialect
 from tierstack.recovery.dialects import DIALECTS
@@ -100,13 +105,29 @@ class Backups:
 
     def has_replicas(self) -> bool:
         """Whether the database has a replica on this host."""
-        name = f"{self.server.removesuffix('-primary')}-replica-1"
-        return self.host.succeeds(["docker", "inspect", name])
+        return self.host.succeeds(["docker", "inspect", f"{_prefix(self.server)}-replica-1"])
 
     def data_volume(self) -> str:
         """The volume of the database's data."""
         mounts = self.host.run(["docker", "inspect", "--format", "{{json .Mounts}}", self.server])
         return next(one["Name"] for one in json.loads(mounts) if one["Destination"] == self.engine.data_directory)
+
+
+def primary_of(first: str, engine: str, host: Host) -> str:
+    """Container of the primary: `first`, which was made as it, or the standby that was promoted."""
+    asked = STANDBY_ENGINES.get(engine)
+    if asked is None:
+        return first
+    for one in (first, *(f"{_prefix(first)}-replica-{number}" for number in range(1, MOST_REPLICAS + 1))):
+        with contextlib.suppress(CommandError, ValueError):
+            printed = host.run(asked.ask(one))
+            if asked.answer(printed, Seen(server=Server(name=one, container=one, volume=""))).primary:
+                return one
+    return first
+
+
+def _prefix(server: str) -> str:
+    return re.sub(r"-(primary|replica-[0-9]+)$", "", server)
 
 
 def now() -> datetime:

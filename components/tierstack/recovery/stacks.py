@@ -1,11 +1,12 @@
 """From the name of a stack to its backups."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tierstack.backup_schedule.recovery import OnKubernetes
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import engine
-from tierstack.recovery.found import Backups, backups
+from tierstack.recovery.found import Backups, backups, primary_of
 from tierstack.recovery.host import Host
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.kubernetes.kubectl import Kubectl
@@ -25,4 +26,6 @@ def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups | 
         return chosen, ClusterBackups(at, kubectl)
     host = Host(at.docker_host)
     host.check()
+    if at.server:
+        at = replace(at, server=primary_of(at.server, at.engine, host))
     return chosen, Backups(at, host)

@@ -37,7 +37,7 @@ def build(name: str, args: DatabaseWithReplicasArgs, parent: pulumi.Resource, lo
     pooler = ground.pooler(
         ["haproxy", "-db", "-f", f"{files.POOLER}/haproxy.cfg"],
         ground.files("pooler-files", proxy, engine.pooler.owner),
-        primary,
+        [primary],
     )
     user = logins.active
     client = accounts.passwords[user].apply(lambda known: files.client_cnf(user, known, database, tls))

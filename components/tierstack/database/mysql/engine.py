@@ -7,6 +7,7 @@ from tierstack.core.errors import Diagnostic, rule
 from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
+from tierstack.database.haproxy import PROBE
 from tierstack.database.mysql import parameters, sizing
 from tierstack.database.roles import MONITOR
 from tierstack.platform import PlatformKind
@@ -18,22 +19,11 @@ SOCKET = "/tmp/mysqld.sock"
 """The server's socket, in memory of its own container: who comes through it is in that container."""
 SUPERUSER = "root"
 """It comes through the socket only, and has no password. The users that read and monitor come through it, too."""
-HEALTH_PORT = 8404
-"""Where the proxy answers whether it runs, on its own loopback address: beside the clients and their limit."""
 
 
 def local(program: str, user: str) -> list[str]:
     """The beginning of a command in the server's container that comes through the socket as `user`."""
     return [program, "--no-defaults", f"--socket={SOCKET}", f"--user={user}"]
-
-
-_HEALTHY = f"""\
-if command -v wget >/dev/null; then exec wget -q -T 2 -O /dev/null http://127.0.0.1:{HEALTH_PORT}/; fi
-exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{HEALTH_PORT}
-printf "GET / HTTP/1.0\\r\\n\\r\\n" >&3
-read -r _ code _ <&3 && [ "$code" = 200 ]'
-"""
-"""Images of HAProxy have one of the two: wget where they stand on Alpine, bash where they stand on Debian."""
 
 
 @final
@@ -73,7 +63,7 @@ class _MySQL(DataEngine):
 
     def probe(self, process: Process, user: str, database: str) -> list[str]:
         # A server whose connections are all taken answers `ping` with an error, and mysqladmin calls that alive.
-        return [*local("mysqladmin", MONITOR), "ping"] if process is self.server else ["sh", "-c", _HEALTHY]
+        return [*local("mysqladmin", MONITOR), "ping"] if process is self.server else PROBE
 
     def ready_command(self, user: str, database: str) -> str:
         return 'mysqladmin --no-defaults --connect-timeout=3 --host="$DB_HOST" --port="$DB_PORT" --user=none ping'
@@ -107,6 +97,7 @@ MYSQL = _MySQL(
     platforms=frozenset((PlatformKind.DOCKER,)),
     server=_SERVER,
     pooler=_POOLER,
+    proxy=None,
     transaction_pooling=False,
     docker_replicas=0,
     data_directory="/var/lib/mysql",

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import SECRETS
+from tierstack.database.haproxy import HEALTH
 from tierstack.database.mysql import sizing
-from tierstack.database.mysql.engine import HEALTH_PORT, MYSQL, SOCKET, SUPERUSER, local
+from tierstack.database.mysql.engine import MYSQL, SOCKET, SUPERUSER, local
 from tierstack.database.roles import BACKUP, MONITOR, READ, Logins
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 
@@ -236,12 +237,7 @@ backend server
     option redispatch 1
     server primary {direct_host}:{MYSQL.server.port} maxconn {size.pool_size} {_RESOLVED}
 
-frontend health
-    mode http
-    bind 127.0.0.1:{HEALTH_PORT}
-    timeout client 5s
-    http-request return status 200
-"""
+{HEALTH}"""
 
 
 _RESOLVED = "resolvers docker resolve-prefer ipv4 init-addr last,libc,none"

@@ -8,6 +8,7 @@ from tierstack.core.errors import Diagnostic, rule
 from tierstack.core.section import ImageKey
 from tierstack.core.tier import DatabaseSize, PoolerCost
 from tierstack.database.engine import DataEngine, NameRules, Process
+from tierstack.database.haproxy import PROBE
 from tierstack.database.postgresql import parameters, sizing
 from tierstack.platform import PlatformKind
 from tierstack.platform.internal_ca import ca_path
@@ -55,6 +56,8 @@ class _PostgreSQL(DataEngine):
         return sizing.pooler_memory_mb(size)
 
     def probe(self, process: Process, user: str, database: str) -> list[str]:
+        if process is self.proxy:
+            return PROBE
         # Over TCP, which the server refuses while roles are brought up to date; as a role that pg_hba.conf knows.
         port = [] if process is self.server else ["-p", str(process.port)]
         return ["pg_isready", "-q", "-h", "127.0.0.1", *port, "-U", user, "-d", database]
@@ -96,11 +99,22 @@ _POOLER = Process(
     stop_signal="SIGINT",
     reload=_RELOAD,
 )
+_PROXY = Process(
+    title="HAProxy",
+    image="HAProxy 2.4 or newer",
+    uid=99,
+    port=5432,
+    directory="/etc/tierstack/haproxy",
+    stop_signal="SIGTERM",
+    # The master starts a worker with what it reads, and the worker before keeps its connections.
+    reload=("sh", "-c", "kill -USR2 1"),
+)
 
 POSTGRESQL = _PostgreSQL(
     platforms=frozenset(PlatformKind),
     server=_SERVER,
     pooler=_POOLER,
+    proxy=_PROXY,
     transaction_pooling=True,
     docker_replicas=2,
     data_directory="/var/lib/postgresql/data",
@@ -136,6 +150,12 @@ POSTGRESQL = _PostgreSQL(
             text=f"{_POOLER.image}. None: on Kubernetes the operator's own.",
             docker="pooler_image",
             kubernetes="pooler_image",
+        ),
+        ImageKey(
+            key="haproxy",
+            text=f"{_PROXY.image}, with `wget` or `bash`, before PostgreSQL with standbys on Docker. None: no standby "
+            "can be promoted, and reads go to the primary.",
+            docker="proxy_image",
         ),
     ),
 )

@@ -3,7 +3,7 @@
 The images bring programs only: how a server is made, configured and started stands here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import SECRETS
@@ -17,9 +17,12 @@ CONFIG = POSTGRESQL.server.directory
 """Where servers and standbys find their configuration and start scripts."""
 POOLER = POSTGRESQL.pooler.directory
 """Where the pooler finds its configuration and the verifiers of its users."""
-DATA = f"{POSTGRESQL.data_directory}/pgdata"
+ROOT = POSTGRESQL.data_directory
+"""The root of the data volume."""
+DATA = f"{ROOT}/pgdata"
 """The server's files: one directory below the volume's root, so that an interrupted start can begin afresh."""
-_APPLIED = f"{DATA}/tierstack-roles.sql"
+APPLIED = f"{DATA}/tierstack-roles.sql"
+"""The roles that were applied last."""
 REPLICA_ROLE = "tierstack_replica"
 """Role that standbys stream as."""
 
@@ -30,8 +33,10 @@ def verifying(tls: TLSMode) -> str:
     return "sslmode=disable" if tls is TLSMode.DISABLE else f"sslmode=verify-full sslrootcert={ca_path('database')}"
 
 
-def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> str:
-    """postgresql.conf of a server and of its standbys."""
+def postgresql_conf(
+    size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode, further: Mapping[str, str] | None = None
+) -> str:
+    """postgresql.conf of a server and of its standbys. `further`: what servers with a proxy have besides."""
     encryption = {
         "ssl": "on",
         "ssl_cert_file": f"{SERVER_DIRECTORY}/{CERTIFICATE}",
@@ -48,14 +53,16 @@ def postgresql_conf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSM
         "log_timezone": "UTC",
         **({} if tls is TLSMode.DISABLE else encryption),
         **sizing.server_settings(size, dict(parameters)),
+        **(further or {}),
     }
     return "".join(f"{name} = '{_quoted(value)}'\n" for name, value in sorted(settings.items()))
 
 
-def pg_hba_conf(database: str, owner: str, tls: TLSMode) -> str:
+def pg_hba_conf(database: str, owner: str, tls: TLSMode, further: str = "") -> str:
     """Who may connect, and from where: `samenet` is the internal network, the only one that a server is in.
 
-    `+owner` is every login that is a member of the owner, so that none of them needs another file.
+    `+owner` is every login that is a member of the owner, so that none of them needs another file. `further`: lines
+    that servers with a proxy have besides, with `{host}` for the kind of connection.
     """
     host = "hostssl" if tls is TLSMode.REQUIRE else "host"
     return f"""\
@@ -68,17 +75,18 @@ host   all          postgres         all      reject
 {host}   postgres     {BACKUP}    samenet  scram-sha-256
 {host}   replication  {BACKUP}    samenet  scram-sha-256
 {host}   replication  {REPLICA_ROLE}   samenet  scram-sha-256
-"""
+{further.format(host=host)}"""
 
 
 PG_IDENT_CONF = "server /^.* postgres\n"
 """The only user of the server's container is the superuser, whatever the image calls it."""
 
 
-def roles_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> str:
+def roles_sql(database: str, logins: Logins, verifiers: Mapping[str, str], further: Sequence[str] = ()) -> str:
     """Roles, their passwords and the database, as they should be; safe to repeat, also while clients are connected.
 
-    `verifiers`: of every role that logs in. No statement of them is logged, nor shown to who watches sessions.
+    `verifiers`: of every role that logs in. `further`: statements for the database `postgres`. No statement of them is
+    logged, nor shown to who watches sessions.
     """
     owner = logins.owner
     replicating = (BACKUP, REPLICA_ROLE)
@@ -117,6 +125,7 @@ def roles_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> st
         f"GRANT pg_monitor TO {MONITOR};",
         f"GRANT pg_read_all_settings, pg_read_all_stats, pg_checkpoint TO {BACKUP};",
         *(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {BACKUP};" for function in functions),
+        *further,
         f'\\connect "{database}"',
         f"SET ROLE '{owner}';",
     ]
@@ -128,10 +137,20 @@ ROLES_SH = f"""\
 set -eu
 umask 077
 psql -h /tmp -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 -f {SECRETS}/roles.sql
-cp {SECRETS}/roles.sql {_APPLIED}.new
-mv -f {_APPLIED}.new {_APPLIED}
+cp {SECRETS}/roles.sql {APPLIED}.new
+mv -f {APPLIED}.new {APPLIED}
 """
 """Script that applies `roles_sql`: at the start of the primary, and in its container while it runs."""
+
+INITDB = """\
+    # Under another name until it is complete, so that an interrupted start begins afresh.
+    # The built-in locale sorts alike under every C library: the files can move between images and platforms.
+    rm -rf "$PGDATA.new"
+    initdb -D "$PGDATA.new" --username=postgres --auth=reject --encoding=UTF8 --locale=C \\
+        --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums
+    mv "$PGDATA.new" "$PGDATA"\
+"""
+"""The part of a start script that makes the cluster."""
 
 PRIMARY_SH = f"""\
 # Starts the primary: makes the cluster if there is none, brings roles and passwords up to date, then serves.
@@ -143,15 +162,10 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         echo "$PGDATA holds something that is no PostgreSQL cluster; it is left as it is" >&2
         exit 1
     fi
-    # Under another name until it is complete, so that an interrupted start begins afresh.
-    # The built-in locale sorts alike under every C library: the files can move between images and platforms.
-    rm -rf "$PGDATA.new"
-    initdb -D "$PGDATA.new" --username=postgres --auth=reject --encoding=UTF8 --locale=C \\
-        --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums
-    mv "$PGDATA.new" "$PGDATA"
+{INITDB}
 fi
 # An ordinary start, or one after a crash, finds them up to date and starts the server only once.
-if [ ! -e {_APPLIED} ] || [ "$(cat {_APPLIED})" != "$(cat {SECRETS}/roles.sql)" ]; then
+if [ ! -e {APPLIED} ] || [ "$(cat {APPLIED})" != "$(cat {SECRETS}/roles.sql)" ]; then
     pg_ctl -D "$PGDATA" -w -t 3600 start -o "-c config_file={CONFIG}/postgresql.conf -c listen_addresses=''"
     sh {CONFIG}/roles.sh
     pg_ctl -D "$PGDATA" -w -t 3600 -m fast stop
@@ -159,6 +173,20 @@ fi
 exec postgres -c config_file={CONFIG}/postgresql.conf
 """
 """Start script of the primary."""
+
+
+AT_LEAST = f"""\
+# A standby refuses to start with less than what its log was written under (manual, "Hot Standby: Administrator's
+# Overview"); after the primary got less, it keeps the larger value until its next start.
+at_least() {{
+    recorded=$(pg_controldata -D "$PGDATA" | sed -n "s/^$2 setting: *//p")
+    wanted=$(postgres -C "$1" -c config_file={CONFIG}/postgresql.conf)
+    if [ "$recorded" -gt "$wanted" ]; then echo "-c $1=$recorded"; fi
+}}
+kept=$(at_least max_connections max_connections; at_least max_worker_processes max_worker_processes
+    at_least max_wal_senders max_wal_senders; at_least max_prepared_transactions max_prepared_xacts
+    at_least max_locks_per_transaction max_locks_per_xact)"""
+"""The part of a start script that sets `$kept`, what a standby is started with besides."""
 
 
 def replica_sh(tls: TLSMode) -> str:
@@ -177,16 +205,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     mv "$PGDATA.new" "$PGDATA"
 fi
 touch "$PGDATA/standby.signal"
-# A standby refuses to start with less than what its log was written under (manual, "Hot Standby: Administrator's
-# Overview"); after the primary got less, it keeps the larger value until its next start.
-at_least() {{
-    recorded=$(pg_controldata -D "$PGDATA" | sed -n "s/^$2 setting: *//p")
-    wanted=$(postgres -C "$1" -c config_file={CONFIG}/postgresql.conf)
-    if [ "$recorded" -gt "$wanted" ]; then echo "-c $1=$recorded"; fi
-}}
-kept=$(at_least max_connections max_connections; at_least max_worker_processes max_worker_processes
-    at_least max_wal_senders max_wal_senders; at_least max_prepared_transactions max_prepared_xacts
-    at_least max_locks_per_transaction max_locks_per_xact)
+{AT_LEAST}
 exec postgres -c config_file={CONFIG}/postgresql.conf $kept -c cluster_name="$2" -c primary_slot_name="$2" \\
     -c primary_conninfo="$primary"
 """
@@ -200,8 +219,14 @@ exec pgbouncer {POOLER}/pgbouncer.ini
 """Start of the pooler."""
 
 
-def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSMode) -> str:
-    """pgbouncer.ini of the pooler: what it demands of clients, and that it verifies the server."""
+def pgbouncer_ini(
+    database: str,
+    server: tuple[str, int],
+    size: DatabaseSize,
+    tls: TLSMode,
+    further: Mapping[str, str] | None = None,
+) -> str:
+    """pgbouncer.ini of a pooler: what it demands of clients, and that it verifies the server at (host, port)."""
     encryption = {
         "client_tls_sslmode": tls.value,
         "client_tls_cert_file": f"{SERVER_DIRECTORY}/{CERTIFICATE}",
@@ -222,10 +247,11 @@ def pgbouncer_ini(database: str, direct_host: str, size: DatabaseSize, tls: TLSM
         "dns_max_ttl": "1",
         "dns_nxdomain_ttl": "1",
         **sizing.pooler_settings(size),
+        **(further or {}),
     }
     lines = [f"{name} = {value}".rstrip() for name, value in settings.items()]
-    server = f"{database} = host={direct_host} port={POSTGRESQL.server.port}"
-    return "\n".join(["[databases]", server, "", "[pgbouncer]", *lines, ""])
+    target = "{} = host={} port={}".format(database, *server)
+    return "\n".join(["[databases]", target, "", "[pgbouncer]", *lines, ""])
 
 
 def userlist(verifiers: Mapping[str, str]) -> str:
