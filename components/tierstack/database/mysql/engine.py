@@ -10,6 +10,7 @@ from tierstack.database.engine import DataEngine, NameRules, Process, tag_of
 from tierstack.database.mysql import parameters, sizing
 from tierstack.database.roles import MONITOR
 from tierstack.platform import PlatformKind
+from tierstack.platform.http_probe import http_probe
 from tierstack.platform.internal_ca import ca_path
 
 VERSIONS = ("8.4", "9.7")
@@ -25,15 +26,6 @@ HEALTH_PORT = 8404
 def local(program: str, user: str) -> list[str]:
     """The beginning of a command in the server's container that comes through the socket as `user`."""
     return [program, "--no-defaults", f"--socket={SOCKET}", f"--user={user}"]
-
-
-_HEALTHY = f"""\
-if command -v wget >/dev/null; then exec wget -q -T 2 -O /dev/null http://127.0.0.1:{HEALTH_PORT}/; fi
-exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{HEALTH_PORT}
-printf "GET / HTTP/1.0\\r\\n\\r\\n" >&3
-read -r _ code _ <&3 && [ "$code" = 200 ]'
-"""
-"""Images of HAProxy have one of the two: wget where they stand on Alpine, bash where they stand on Debian."""
 
 
 @final
@@ -73,7 +65,7 @@ class _MySQL(DataEngine):
 
     def probe(self, process: Process, user: str, database: str) -> list[str]:
         # A server whose connections are all taken answers `ping` with an error, and mysqladmin calls that alive.
-        return [*local("mysqladmin", MONITOR), "ping"] if process is self.server else ["sh", "-c", _HEALTHY]
+        return [*local("mysqladmin", MONITOR), "ping"] if process is self.server else http_probe(HEALTH_PORT, "/")
 
     def ready_command(self, user: str, database: str) -> str:
         return 'mysqladmin --no-defaults --connect-timeout=3 --host="$DB_HOST" --port="$DB_PORT" --user=none ping'

@@ -60,6 +60,10 @@ class Service:
     """Weight against other containers when the host is busy (1024 is Docker's unit for one)."""
     capabilities: Sequence[str] = ()
     """Capabilities to keep, without `CAP_`; each needs a reason in a comment."""
+    cpu_limit: float | None = None
+    """Cores that it may use at most, set once it runs (`Ready`): the provider has no field for it. None: all."""
+    hostname: str | None = None
+    """The name that it has for itself. None: the daemon gives it one."""
     stop_signal: str = "SIGTERM"
     stop_seconds: int = 30
     """How long a stop may take before the daemon kills the container."""
