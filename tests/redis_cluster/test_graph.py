@@ -218,7 +218,7 @@ def test_data_is_protected_and_a_cache_is_not(protection: DataProtection, purpos
         assert options.get("retainOnDelete", False) is (keep and protection is DataProtection.RETAIN)
 
 
-@pytest.mark.parametrize("one", [args(DOCKER), args(), args(tier=Tier.USERS_1M)])
+@pytest.mark.parametrize("one", [args(DOCKER), args(DOCKER, Tier.USERS_1M), args(), args(tier=Tier.USERS_1M)])
 def test_the_password_is_always_a_secret(one: RedisClusterArgs) -> None:
     plain = [
         made.name for made in registered(one).made if "generated-redis-password" in str(_without_secrets(made.inputs))
