@@ -148,7 +148,6 @@ def test_a_paused_primary_gets_nothing_and_keeps_nothing(three: Three, record_pr
         paused.pause()
         until("another primary", lambda: three.sentinels_name() not in (set(), {before}), 60)
         until("writes by the other", lambda: len(three.primaries()) == 1)
-        seen = three.container("redis-proxy").logs().decode().count(" UP")
         paused.unpause()
         # What it answers while it still believes: it refuses writes, or has heard of the new one.
         for _ in range(50):
@@ -156,7 +155,6 @@ def test_a_paused_primary_gets_nothing_and_keeps_nothing(three: Three, record_pr
             if "READONLY" in awake[-1]:
                 break
         until("its end as primary", lambda: "slave" in three.ask(before, "role"), 60)
-        assert three.container("redis-proxy").logs().decode().count(f"node-{NODES.index(before)} is UP") == 0 or seen
 
     writer, lost = under_load(three, record_property, "primary paused", partition, FAILOVER)
     assert writer.longest_pause() < FAILOVER
