@@ -34,19 +34,18 @@ USERS = SENTINEL, PROXY
 _APPLICATION_RIGHTS = f"{node.APPLICATION_RIGHTS} -publish -spublish (+publish +spublish &[^_]* &_[^_]* &__[^s]*)"
 """Sentinels believe whatever comes by the channel `__sentinel__:hello`, and follow it to another primary. So
 applications publish in all channels but those that begin with `__s`, and subscribe to any (ACL selectors)."""
-_DOMAIN = "redis.internal"
-"""Names of the store end with it. The daemon may ask elsewhere for those of containers that are gone, and there nobody
-has `internal` (ICANN, 2024)."""
 _PID = "/tmp/haproxy.pid"
 
 
 def topology_of(args: RedisClusterArgs) -> Topology:
-    """The names in the network of the store."""
+    """The names in the network of the store: without a dot, so that one that is gone is unknown at once. A Sentinel
+    stands still while it looks up a name, and would not replace a primary that is gone (redis/redis#12753)."""
     return Topology(
-        nodes=tuple(f"node-{index}.{_DOMAIN}" for index in range(COUNT)),
-        sentinels=tuple(f"sentinel-{index}.{_DOMAIN}" for index in range(COUNT)),
+        nodes=tuple(f"node-{index}" for index in range(COUNT)),
+        sentinels=tuple(f"sentinel-{index}" for index in range(COUNT)),
         failover_after_ms=args.failover_after_ms,
         last=COUNT - 1,
+        name_pattern="^node-[0-9]$",
         sentinel_password=SENTINEL.file,
         watcher=SENTINEL.name,
     )
@@ -131,6 +130,7 @@ def node_service(
         command=["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
         user=f"{node.UID}:{node.UID}",
         hostname=f"node-{index}",
+        local_names=True,
         networks=[Attachment(network=network, aliases=[topology_of(args).nodes[index]])],
         memory_mb=node.container_memory_mb(args.size.memory_mb),
         cpu_shares=int((1 if args.cpu is None else args.cpu) * 1024),
@@ -153,6 +153,7 @@ def sentinel_service(
         command=["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
         user=f"{node.UID}:{node.UID}",
         hostname=f"sentinel-{index}",
+        local_names=True,
         networks=[Attachment(network=network, aliases=[topology_of(args).sentinels[index]])],
         memory_mb=topology.SENTINEL_MEMORY_MB,
         cpu_limit=topology.SENTINEL_CPU_AT_MOST,
@@ -177,6 +178,7 @@ def proxy_service(
         command=["/bin/sh", f"{PROXY_DIR}/start.sh"],
         user=f"{proxy.UID}:{proxy.UID}",
         networks=[Attachment(network=clients, aliases=[name]), Attachment(network=store)],
+        local_names=True,
         memory_mb=proxy.MEMORY_MB,
         mounts=mounts,
         # Well when there is a primary to pass clients on to.

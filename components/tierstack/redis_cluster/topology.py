@@ -45,6 +45,8 @@ class Topology:
     """Ordinal of the node that an update replaces last."""
     sentinel_password: str = PASSWORD_FILE
     """File in a node with the password of the Sentinels."""
+    name_pattern: str = "^[a-z0-9.-]+[.][a-z0-9.-]+$"
+    """What the name of a node matches, for grep -E."""
     watcher: str = ""
     """ACL user as whom the Sentinels log in to the nodes. Empty: the default user."""
 
@@ -74,7 +76,7 @@ def find_primary(topology: Topology, before: str = "") -> str:
 named() {{
     for sentinel in {" ".join(topology.sentinels)}; do
         {before}timeout 2 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} --raw sentinel get-master-addr-by-name {MASTER} \\
-            2>/dev/null | grep -E '^[a-z0-9.-]+[.][a-z0-9.-]+$' | head -n 1 || true
+            2>/dev/null | grep -E '{topology.name_pattern}' | head -n 1 || true
     done
 }}
 agreed() {{

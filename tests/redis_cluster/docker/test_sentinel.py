@@ -74,8 +74,8 @@ def test_it_comes_up_and_a_second_preview_has_no_changes(three: Three) -> None:
 def test_clients_reach_the_endpoint_and_nothing_else(three: Three) -> None:
     """From another container of their network; by TLS, because that is required."""
     script = """
-    valkey-cli -h node-0.redis.internal -p 6379 ping
-    valkey-cli -h sentinel-0.redis.internal -p 26379 ping
+    valkey-cli -h node-0 -p 6379 ping
+    valkey-cli -h sentinel-0 -p 26379 ping
     valkey-cli -h redis -p 6379 ping
     valkey-cli -h redis -p 6380 --user app --tls --cacert /run/tierstack/ca/redis/ca.crt ping
     """
@@ -108,7 +108,7 @@ def test_each_user_may_do_what_it_is_for(three: Three) -> None:
     for command in ("get written:1", "config get requirepass", "acl list", "publish orders 1", "flushall"):
         assert "NOPERM" in three.execute("redis", f"{sentinel} {command}")
     # The Sentinels have a password of their own: that of the nodes is refused.
-    other = 'REDISCLI_AUTH="$(cat /etc/redis/password)" valkey-cli -h sentinel-1.redis.internal -p 26379 ping'
+    other = 'REDISCLI_AUTH="$(cat /etc/redis/password)" valkey-cli -h sentinel-1 -p 26379 ping'
     assert "WRONGPASS" in three.execute("redis", other)
 
 

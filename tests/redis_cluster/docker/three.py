@@ -7,6 +7,8 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
+from docker.errors import DockerException, NotFound
+
 from tests.redis_cluster.docker.stand import Client, TLSClient
 from tests.support import Stack, docker_client, image
 from tests.waiting import until
@@ -63,11 +65,19 @@ class Three:
 
     def client(self, timeout: float = 2.0) -> Application:
         """Of the endpoint: HAProxy, or the one node."""
-        name = "redis-proxy" if self.shape["nodes"] == 3 else "redis"
-        return Application(self.address(name), self.trusted(), self.outputs["user"], self.outputs["password"], timeout)
+        address = self.address(self.endpoint)
+        return Application(address, self.trusted(), self.outputs["user"], self.outputs["password"], timeout)
+
+    @property
+    def endpoint(self) -> str:
+        """The container that has the name of clients."""
+        with suppress(NotFound):
+            if self.container("redis-proxy").status == "running":
+                return "redis-proxy"
+        return "redis"
 
     def trusted(self) -> str:
-        return self.execute("redis", f"cat {CA}")
+        return self.execute(self.endpoint, f"cat {CA}")
 
     def execute(self, name: str, command: str) -> str:
         return self.container(name).exec_run(["/bin/sh", "-c", command]).output.decode().strip()
@@ -116,7 +126,7 @@ class Three:
 
 
 def replicated_nodes() -> list[str]:
-    return [f"node-{index}.redis.internal" for index in range(3)]
+    return [f"node-{index}" for index in range(3)]
 
 
 class Writer:
@@ -162,7 +172,7 @@ class Writer:
                 self._client("SET", f"written:{number}", str(number))
                 self.acknowledged.append((time.monotonic(), number))
                 return
-            except (OSError, RuntimeError, ValueError, KeyError) as error:
+            except (OSError, RuntimeError, ValueError, KeyError, DockerException) as error:
                 if not said:
                     said = f"{type(error).__name__}: {error}"
                     self.retried.append(said)
