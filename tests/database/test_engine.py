@@ -274,9 +274,8 @@ def test_settings_schema_and_reference_have_its_images(otter: DatabaseEngine) ->
         "no standby can be promoted, and reads go to the primary. "
         "`engine: mysql`: HAProxy 2.4 or newer, with `wget` or `bash`, before MySQL on Docker."
     )
-    shared = (
-        f"{ours} `engine: otter`: Any HAProxy, as Otter's pooler. HAProxy 2.4 or newer; needed for three Redis nodes."
-    )
+    redis = "HAProxy 2.4 or newer, on Docker with `wget` or `bash`; needed for three Redis nodes."
+    shared = f"{ours} `engine: otter`: Any HAProxy, as Otter's pooler. {redis}"
     assert keys["haproxy"]["description"] == shared
     assert "otter" in schema("shop")["definitions"]["DatabaseWithReplicasSettings"]["properties"]["engine"]["enum"]
 

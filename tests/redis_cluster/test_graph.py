@@ -21,8 +21,8 @@ CLUSTER = Kubernetes(name="shop")
 
 
 def args(platform: Platform = CLUSTER, tier: Tier = Tier.USERS_100K, **changes: Any) -> RedisClusterArgs:
-    proxy = f"haproxy{DIGEST}" if platform.name and platform.kind is CLUSTER.kind else None
-    return RedisClusterArgs(platform=platform, tier=tier, image=f"valkey{DIGEST}", proxy_image=proxy, **changes)
+    images = {"image": f"valkey{DIGEST}", "proxy_image": f"haproxy{DIGEST}"}
+    return RedisClusterArgs(platform=platform, tier=tier, **images, **changes)
 
 
 def registered(one: RedisClusterArgs) -> Recorder:
@@ -41,6 +41,7 @@ def manifests(one: RedisClusterArgs) -> dict[str, Any]:
     ("name", "one"),
     [
         ("redis-cluster-docker-100k", args(DOCKER)),
+        ("redis-cluster-docker-1M", args(DOCKER, Tier.USERS_1M)),
         ("redis-cluster-kubernetes-100k", args()),
         ("redis-cluster-kubernetes-1M", args(tier=Tier.USERS_1M, tls=TLSMode.DISABLE)),
         ("redis-cluster-kubernetes-1M-tls", args(tier=Tier.USERS_1M)),
@@ -217,7 +218,7 @@ def test_data_is_protected_and_a_cache_is_not(protection: DataProtection, purpos
         assert options.get("retainOnDelete", False) is (keep and protection is DataProtection.RETAIN)
 
 
-@pytest.mark.parametrize("one", [args(DOCKER), args(), args(tier=Tier.USERS_1M)])
+@pytest.mark.parametrize("one", [args(DOCKER), args(DOCKER, Tier.USERS_1M), args(), args(tier=Tier.USERS_1M)])
 def test_the_password_is_always_a_secret(one: RedisClusterArgs) -> None:
     plain = [
         made.name for made in registered(one).made if "generated-redis-password" in str(_without_secrets(made.inputs))

@@ -42,6 +42,7 @@ def plan_of(tier: str, sections: dict[str, dict[str, Any]]) -> Plan:
     ("tier", "sections"),
     [
         ("1M", {}),
+        ("1M", {"redis": {"nodes": 3}, "images": {"haproxy": f"haproxy@sha256:{'a' * 64}"}}),
         (
             "100k",
             {"app": {"php": {**PHP, "children": 3, "child_memory_mb": 100}, "http": {"max_body_mb": 128}}},

@@ -18,6 +18,8 @@ NOT_WELL = "(not well when it was last looked at)"
 _ENDS = 10
 """Ends after which a container is waited for no longer: each start is like the one before. The daemon doubles its pause
 before each (0.1 s at first), so these take about 100 s where the container ends at once."""
+_PERIOD = 100_000
+"""Microseconds in which a container may use its share of a core (CFS period): the kernel's default."""
 _STOP_SECONDS = 10
 """How long a stop may take where the container says nothing: Docker's own default."""
 
@@ -44,7 +46,7 @@ class _Provider(ResourceProvider):
         return UpdateResult(state(_news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=_olds.get("container") != _news.get("container"))
+        return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in ("container", "cpu_limit")))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         from docker.errors import NotFound
@@ -65,6 +67,8 @@ def _wait(props: dict[str, Any], *, restart: bool = False) -> None:
     name, seconds = props["name"], int(props["wait_seconds"])
     try:
         container = client(props.get("docker_host")).containers.get(props["container"])
+        if limit := props.get("cpu_limit"):
+            container.update(cpu_period=_PERIOD, cpu_quota=round(float(limit) * _PERIOD))
         if container.status == "created":  # its start failed (a port in use), and the provider does not try again
             container.start()
             container.reload()
@@ -100,14 +104,17 @@ class Ready(Resource, module="docker", name="Ready"):
         container: pulumi.Input[str],
         container_name: str,
         wait_seconds: int,
+        cpu_limit: float | None = None,
         docker_host: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Wait up to `wait_seconds` for the container with the id `container`, else fail the update."""
+        """Wait up to `wait_seconds` for the container with the id `container`, else fail the update. It may use
+        `cpu_limit` cores from then on; None: all."""
         props: dict[str, Any] = {
             "container": container,
             "name": container_name,
             "wait_seconds": wait_seconds,
             "docker_host": docker_host,
+            **({"cpu_limit": cpu_limit} if cpu_limit is not None else {}),
         }
         super().__init__(_Provider(), name, props, opts)

@@ -44,8 +44,9 @@ class RedisClusterArgs:
     """Valkey 8 or Redis 7 and newer, by digest; it must have a shell (`/bin/sh`) and the command-line client."""
     tier: Tier = Tier.USERS_100K
     """Counts and sizes of everything that is left out here. Default: `100k`."""
-    proxy_image: pulumi.Input[str] | None = field(default=None, metadata=KUBERNETES_ONLY)
-    """Kubernetes with three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary."""
+    proxy_image: pulumi.Input[str] | None = None
+    """Three nodes: HAProxy 2.4 or newer, by digest; it leads the endpoint to the primary. On Docker the image must have
+    `/bin/sh`, and `wget` or `bash`."""
     purpose: RedisPurpose = RedisPurpose.QUEUE
     """`queue` (default) keeps what it is given; `session` drops what expires soonest when its memory is full; `cache`
     may drop everything. A shop that needs several makes one of each."""
@@ -53,7 +54,8 @@ class RedisClusterArgs:
     """Whether applications log in as the user `app`, who can read and write all keys and can administer nothing. False:
     they are the default user, who can do everything: for a client that sends no user name. Default: true."""
     nodes: int | None = field(default=None, metadata=within(1, 3, told_by="redis-nodes"))
-    """1: a single node. 3: one primary, two replicas, three Sentinels (Kubernetes). None: from the tier."""
+    """1: a single node. 3: one primary, two replicas, three Sentinels. On Docker all are on the one host: they survive
+    the loss of a container, not of the host. None: from the tier."""
     memory_mb: int | None = field(default=None, metadata=within(16, 65536, "MiB"))
     """maxmemory in MiB, 16 to 65536; the container gets half as much again and 32 MiB. None: from the tier."""
     storage_gb: int | None = field(default=None, metadata=within(1, 4096, "GiB"))
@@ -70,7 +72,8 @@ class RedisClusterArgs:
     tls: TLSMode = TLSMode.REQUIRE
     """`require` (default), `allow` or `disable`: whether connections are encrypted, and clients verify the server. A
     stack in use changes from `disable` to `require` without a pause by an update with `allow` between. On Kubernetes it
-    needs cert-manager, and is that of clients: nodes and Sentinels speak unencrypted with each other."""
+    needs cert-manager. It is that of clients: three nodes and their Sentinels speak unencrypted with each other, in a
+    network that clients are not in."""
     ca_generation: int = field(default=1, metadata=within(1, MOST_GENERATIONS) | DOCKER_ONLY)
     """Docker: another number, 1 to 1000, makes another CA; the one before it stays trusted. Raise it by one to change
     the CA, and by one more for the old one to be trusted no longer."""
@@ -104,26 +107,17 @@ class RedisClusterArgs:
 
     @rule(
         "redis-nodes",
-        "Redis must have one node, or three on Kubernetes.",
-        why="Sentinel decides by majority, and three nodes on one host fail together.",
+        "Redis must have one node, or three and HAProxy.",
+        why="Sentinel decides by majority: of two it has none when one is lost, and a fourth adds nothing.",
         wrong="redis: {nodes: 2}",
         right="redis: {nodes: 1}",
     )
     def _nodes_problems(self) -> list[Diagnostic]:
-        nodes, given = self.size.nodes, self.nodes is not None
+        nodes = self.size.nodes
         if nodes not in (1, 3):
             wrong = "is not a size that can fail over and stay consistent: Sentinel decides by majority"
             return [Diagnostic("nodes", nodes, wrong, "write 1 or 3")]
-        if self.platform.kind is PlatformKind.DOCKER:
-            if nodes == 3:
-                wrong = "is only possible on Kubernetes: three nodes on one host fail together"
-                return [
-                    Diagnostic("nodes" if given else "tier", self.nodes or self.tier.value, wrong, "write `nodes: 1`")
-                ]
-            if self.proxy_image is not None:
-                wrong = "means something only with three nodes on Kubernetes"
-                return [Diagnostic("proxy_image", self.proxy_image, wrong, "remove it")]
-        elif nodes == 3 and self.proxy_image is None:
+        if nodes == 3 and self.proxy_image is None:
             wrong = "is required with three Redis nodes"
             return [Diagnostic("proxy_image", MISSING, wrong, "give an image of HAProxy by digest")]
         return []

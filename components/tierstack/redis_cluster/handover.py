@@ -9,23 +9,26 @@ DEADLINE_SECONDS = 300
 _TRIES = 90
 
 
-def _functions(topology: Topology) -> str:
+def functions(topology: Topology, left: str = "") -> str:
     """Shell functions. `handover HOST`: the primary at HOST gives its place to the node that the Sentinels choose. It
     fails where they choose none.
 
     Writes are held back before the Sentinels promote another node, so that none is acknowledged that the other does not
-    have; then the old one steps down, because Sentinel demotes an old primary only after 8 seconds.
+    have; then the old one steps down, because Sentinel demotes an old primary only after 8 seconds. `left`: what waits
+    until its clients have gone, before what is still there is closed.
     """
+    before = topology.as_sentinels_ask
+    ask_sentinel = f'{f"{before}timeout 2 {CLIENT}" if before else "ask"} -h "$sentinel" -p {SENTINEL_PORT}'
     return f"""\
 export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
 ask() {{ timeout 2 {CLIENT} "$@" 2>/dev/null; }}
-{find_primary(topology)}
+{find_primary(topology, before)}
 handover() {{
     before=$(agreed 1) || return 1
     ask -h "$1" client pause 10000 write >&2
     begun=
     for sentinel in {" ".join(topology.sentinels)}; do
-        ask -h "$sentinel" -p {SENTINEL_PORT} sentinel failover {MASTER} | grep -qE 'OK|INPROG' && begun=yes && break
+        {ask_sentinel} sentinel failover {MASTER} | grep -qE 'OK|INPROG' && begun=yes && break
     done
     tries=0
     while [ -n "$begun" ] && [ $tries -lt 40 ]; do
@@ -33,7 +36,7 @@ handover() {{
         now=$(named | grep -vxF "$before" | head -n 1)
         if [ -n "$now" ] && ask -h "$now" role | head -n 1 | grep -q master; then
             ask -h "$1" replicaof "$now" {PORT} >&2
-            # What still waits there must come back through the endpoint, which leads elsewhere now.
+{left}            # What still waits there must come back through the endpoint, which leads elsewhere now.
             ask -h "$1" client unpause >&2
             ask -h "$1" client kill type normal skipme yes >&2
             return 0
@@ -55,7 +58,7 @@ def stop_script(topology: Topology) -> str:
     """
     return f"""\
 #!/bin/sh
-{_functions(topology)}
+{functions(topology)}
 ask role | head -n 1 | grep -q master || exit 0
 handover 127.0.0.1
 exit 0
@@ -69,9 +72,10 @@ def alone_script(topology: Topology) -> str:
     A store that is new, or single already, has no other nodes: their names do not exist.
     """
     first, *others = topology.nodes
+    ask_sentinel = f'{topology.as_sentinels_ask}timeout 5 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT}'
     return f"""\
 #!/bin/sh
-{_functions(topology)}
+{functions(topology)}
 present=
 for node in {" ".join(others)}; do
     tries=0
@@ -107,7 +111,7 @@ ask -h {first} config set min-replicas-to-write 0 >&2
 # From here on the Sentinels do nothing: one that looks for a node that is gone might find the first at its address.
 for sentinel in {" ".join(topology.sentinels)}; do
     tries=0
-    until timeout 5 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} sentinel remove {MASTER} 2>&1 \\
+    until {ask_sentinel} sentinel remove {MASTER} 2>&1 \\
         | grep -qE 'OK|No such (master|primary)|not known|does not resolve'; do
         tries=$((tries + 1))
         if [ $tries -ge {_TRIES} ]; then

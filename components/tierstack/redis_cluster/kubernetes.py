@@ -22,7 +22,7 @@ from tierstack.platform.kubernetes.config import config_map
 from tierstack.platform.kubernetes.gitops import Step
 from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.plan import Planned, in_order, with_labels
-from tierstack.redis_cluster import handover, node, policies, services, topology, workloads
+from tierstack.redis_cluster import handover, node, policies, proxy, services, topology, workloads
 from tierstack.redis_cluster.args import APPLICATION_USER, RedisClusterArgs, RedisPurpose
 from tierstack.redis_cluster.policies import client_labels, labels
 from tierstack.redis_cluster.topology import Topology
@@ -61,7 +61,7 @@ def sentinel_files(among: Topology) -> dict[str, str]:
 
 def proxy_files(purpose: RedisPurpose, among: Topology, tls: TLSMode = TLSMode.DISABLE) -> dict[str, str]:
     """The files of HAProxy."""
-    return {"haproxy.cfg": topology.haproxy_config(among, replica_required=purpose.is_durable, tls=tls)}
+    return {"haproxy.cfg": proxy.haproxy_config(among, replica_required=purpose.is_durable, tls=tls)}
 
 
 def plan(name: str, args: RedisClusterArgs, secret: SecretRef, application: SecretRef | None = None) -> list[Planned]:

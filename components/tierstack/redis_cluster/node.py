@@ -4,9 +4,9 @@ In the container, /etc/redis holds redis.conf, start.sh, health.sh, password and
 volume; the configuration with the passwords in it is written to /tmp, which is memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from tierstack.core.memory import Reserved
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY, TLSMode, ca_path
 from tierstack.redis_cluster.args import APPLICATION_USER, RedisPurpose
 
@@ -35,15 +35,21 @@ APPLICATION_RIGHTS = (
 CONFIG, ACL, SHUTDOWN, DEBUG, MONITOR, REPLICAOF, FLUSHALL, SAVE and their like."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """An ACL user of a node, beside the default user and that of applications."""
+
+    name: str
+    file: str
+    """File of CONFIG_DIR with the password."""
+    rights: str
+    """ACL rules."""
+
+
 def container_memory_mb(memory_mb: int) -> int:
     """MiB of the container: half as much again as maxmemory, for pages copied while a child saves, buffers and
     fragmentation (valkey.io/topics/admin: "if the instance is write-heavy, up to 2 times"; queues are small)."""
     return memory_mb * 3 // 2 + 32
-
-
-def reserved(memory_mb: int) -> list[Reserved]:
-    """Docker: the memory of its container."""
-    return [Reserved(container_memory_mb(memory_mb))]
 
 
 def config(purpose: RedisPurpose, memory_mb: int, *, replicated: bool, tls: TLSMode = TLSMode.DISABLE) -> str:
@@ -118,8 +124,18 @@ done
 """
 
 
-def start_script(join: str = "") -> str:
-    """Start of a node; `join` is what makes it one of several (see topology)."""
+_RUN = f"exec {SERVER} {RUN_CONFIG}\n"
+
+
+def start_script(
+    join: str = "",
+    *,
+    users: Sequence[User] = (),
+    application_rights: str = APPLICATION_RIGHTS,
+    run: str = _RUN,
+) -> str:
+    """Start of a node; `join` is what makes it one of several (see topology), and `run` starts the server."""
+    more = "".join(f'    echo "user {one.name} on >$(cat {CONFIG_DIR}/{one.file}) {one.rights}"\n' for one in users)
     return f"""\
 #!/bin/sh
 # Passwords reach the server in a file of memory, never on a command line.
@@ -130,11 +146,10 @@ umask 077
     cat {CONFIG_DIR}/redis.conf
     echo "requirepass $REDISCLI_AUTH"
     echo "masterauth $REDISCLI_AUTH"
-    [ ! -f {_APPLICATION} ] || echo "user {APPLICATION_USER} on >$(cat {_APPLICATION}) {APPLICATION_RIGHTS}"
-}} >{RUN_CONFIG}
+    [ ! -f {_APPLICATION} ] || echo "user {APPLICATION_USER} on >$(cat {_APPLICATION}) {application_rights}"
+{more}}} >{RUN_CONFIG}
 {join}unset REDISCLI_AUTH
-exec {SERVER} {RUN_CONFIG}
-"""
+{run}"""
 
 
 def local_client(tls: TLSMode) -> str:

@@ -26,9 +26,9 @@ def _placeholder(args: RedisClusterArgs) -> RedisConnection:
 
 
 def _reserved(args: RedisClusterArgs) -> list[Reserved]:
-    from tierstack.redis_cluster import node
+    from tierstack.redis_cluster import memory
 
-    return node.reserved(args.size.memory_mb)
+    return memory.reserved(args)
 
 
 def _drawing(args: RedisClusterArgs, around: Surroundings) -> Drawing:
@@ -55,7 +55,8 @@ SECTION = Section(
         ),
         ImageKey(
             key="haproxy",
-            text="HAProxy 2.4 or newer; needed for three Redis nodes.",
+            text="HAProxy 2.4 or newer, on Docker with `wget` or `bash`; needed for three Redis nodes.",
+            docker="proxy_image",
             kubernetes="proxy_image",
         ),
     ),

@@ -12,12 +12,16 @@ Sources: valkey.io/topics/sentinel, valkey.io/topics/replication, HAProxy's conf
 
 from dataclasses import dataclass
 
-from tierstack.platform.internal_ca import TLSMode
-from tierstack.redis_cluster.node import CLIENT, CONFIG_DIR, DATA_DIR, PORT, RUN_CONFIG, SERVER, TLS_PORT
+from tierstack.redis_cluster.node import CLIENT, CONFIG_DIR, DATA_DIR, PASSWORD_FILE, PORT, RUN_CONFIG, SERVER
 
 COUNT = 3
 """Nodes, and Sentinels: with fewer there is no majority when one is lost."""
 SENTINEL_PORT = 26379
+SENTINEL_MEMORY_MB = 64
+SENTINEL_CPU_AT_MOST = 0.25
+"""Cores. One that spins (`sentinel_health_script`) takes no more from its machine until it is started anew. One
+that works takes a tenth of it, and is not slowed: it may run 25 ms in each 100 ms (CFS quota), and counts time as lost
+(TILT) only from 2 s on."""
 MASTER = "primary"
 """What the Sentinels call the group of nodes."""
 QUORUM = 2
@@ -26,7 +30,8 @@ FAILOVER_TIMEOUT_MS = 6000
 """After a failover that came to nothing, such as a vote for three different Sentinels, the next one waits for twice
 this time (sentinel.conf, failover-timeout). Sentinel's own is 180000."""
 PREFERRED = 10
-"""replica-priority of the first node: lower is preferred, and 100 is the default. An ordered handover leads to it."""
+"""replica-priority of the node that an update replaces last: lower is preferred, and 100 is the default. A handover
+leads to it, so that no node copies from one that has a newer server than itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,22 @@ class Topology:
     nodes: tuple[str, ...]
     sentinels: tuple[str, ...]
     failover_after_ms: int
+    last: int = 0
+    """Ordinal of the node that an update replaces last."""
+    sentinel_password: str = PASSWORD_FILE
+    """File in a node with the password of the Sentinels."""
+    name_pattern: str = "^[a-z0-9.-]+[.][a-z0-9.-]+$"
+    """What the name of a node matches, for grep -E."""
+    watcher: str = ""
+    """ACL user as whom the Sentinels log in to the nodes. Empty: the default user."""
+
+    @property
+    def as_sentinels_ask(self) -> str:
+        """Shell: what stands before the client in a node that asks a Sentinel, whose REDISCLI_AUTH has the node's own
+        password."""
+        if self.sentinel_password == PASSWORD_FILE:
+            return ""
+        return f'REDISCLI_AUTH="$(cat {CONFIG_DIR}/{self.sentinel_password})" '
 
     @staticmethod
     def of_stateful_sets(nodes: str, sentinels: str, domain: str, failover_after_ms: int) -> "Topology":
@@ -47,14 +68,15 @@ class Topology:
         )
 
 
-def find_primary(topology: Topology) -> str:
-    """Shell functions: `agreed N` prints the primary that at least N Sentinels name, else fails."""
+def find_primary(topology: Topology, before: str = "") -> str:
+    """Shell functions: `agreed N` prints the primary that at least N Sentinels name, else fails. `before`: see
+    `Topology.as_sentinels_ask`."""
     return f"""\
 # The Sentinels' own answer: the name of the primary, once for each that answers.
 named() {{
     for sentinel in {" ".join(topology.sentinels)}; do
-        timeout 2 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} --raw sentinel get-master-addr-by-name {MASTER} \\
-            2>/dev/null | grep -E '^[a-z0-9.-]+[.][a-z0-9.-]+$' | head -n 1 || true
+        {before}timeout 2 {CLIENT} -h "$sentinel" -p {SENTINEL_PORT} --raw sentinel get-master-addr-by-name {MASTER} \\
+            2>/dev/null | grep -E '{topology.name_pattern}' | head -n 1 || true
     done
 }}
 agreed() {{
@@ -66,11 +88,13 @@ agreed() {{
 """
 
 
-def join(topology: Topology) -> str:
-    """The part of a node's start that makes it one of three; appends to its configuration."""
-    priorities = "\n".join(f"    {name}) priority={PREFERRED + index} ;;" for index, name in enumerate(topology.nodes))
+def join(topology: Topology, *, wary: bool = False) -> str:
+    """The part of a node's start that makes it one of three; appends to its configuration. `wary`: see `_wary`."""
+    priorities = "\n".join(
+        f"    {name}) priority={PREFERRED + abs(index - topology.last)} ;;" for index, name in enumerate(topology.nodes)
+    )
     return f"""\
-{find_primary(topology)}
+{find_primary(topology, topology.as_sentinels_ask)}
 for me in {" ".join(topology.nodes)}; do [ "${{me%%.*}}" = "$(hostname)" ] && break; done
 case "$me" in
 {priorities}
@@ -79,7 +103,7 @@ until primary=$(agreed {QUORUM}); do
     echo "waiting for {QUORUM} Sentinels to agree on the primary"
     sleep 0.5
 done
-{{
+{_wary(topology) if wary else ""}{{
     echo "replica-announce-ip $me"
     echo "replica-announce-port {PORT}"
     echo "replica-priority $priority"
@@ -87,6 +111,32 @@ done
 }} >>{RUN_CONFIG}
 echo "starting as $([ "$primary" = "$me" ] && echo primary || echo "replica of $primary")"
 """
+
+
+def _wary(topology: Topology) -> str:
+    """A primary that comes back with nothing, before the Sentinels have replaced it, would empty its replicas: it waits
+    for them to do so (redis/redis#1297). A new store has no node that holds anything."""
+    return f"""\
+holding() {{
+    for node in {" ".join(topology.nodes)}; do
+        [ "$node" = "$me" ] && continue
+        timeout 2 {CLIENT} -h "$node" -p {PORT} dbsize 2>/dev/null | grep -q '^[1-9]' && return 0
+    done
+    return 1
+}}
+tries=0
+while [ "$primary" = "$me" ] && [ $tries -lt {_WARY_TRIES} ] \\
+    && [ -z "$(ls {DATA_DIR}/dump.rdb {DATA_DIR}/appendonlydir/*.rdb 2>/dev/null)" ] && holding; do
+    echo "has no data, and replicas have: waiting for the Sentinels to promote one of them"
+    sleep 1
+    primary=$(agreed {QUORUM} || printf '%s' "$me")
+    tries=$((tries + 1))
+done
+"""
+
+
+_WARY_TRIES = 120
+"""Seconds, at least: the longest `failover_after_ms` and as long again for the election."""
 
 
 def sentinel_config() -> str:
@@ -99,8 +149,11 @@ sentinel announce-hostnames yes
 """
 
 
-def sentinel_script(topology: Topology) -> str:
-    """Start of a Sentinel: its configuration is written anew, and what it remembers is taken over from its volume."""
+def sentinel_script(topology: Topology, watch: str = "") -> str:
+    """Start of a Sentinel: its configuration is written anew, and what it remembers is taken over from its volume.
+    `watch`: what is started beside it."""
+    ask = f'timeout 2 {CLIENT}{topology.watcher and f" --user {topology.watcher}"} -h "$node" -p {PORT}'
+    auth_user = f'    echo "sentinel auth-user {MASTER} {topology.watcher}"\n' if topology.watcher else ""
     return f"""\
 #!/bin/sh
 # Sentinel rewrites its configuration with what it learns; the file of the last run is its memory.
@@ -116,7 +169,7 @@ for me in {" ".join(topology.sentinels)}; do [ "${{me%%.*}}" = "$(hostname)" ] &
 # A node that is primary: the one with most replicas, where several say so.
 serving() {{
     for node in {" ".join(topology.nodes)}; do
-        state=$(timeout 2 {CLIENT} -h "$node" -p {PORT} --raw info replication 2>/dev/null | tr -d '\\r') || continue
+        state=$({ask} --raw info replication 2>/dev/null | tr -d '\\r') || continue
         case "$state" in
         *role:master*) echo "$(echo "$state" | sed -n 's/^connected_slaves://p') $node" ;;
         esac
@@ -152,17 +205,17 @@ echo "watching $primary"
     echo "sentinel down-after-milliseconds {MASTER} {topology.failover_after_ms}"
     echo "sentinel failover-timeout {MASTER} {FAILOVER_TIMEOUT_MS}"
     echo "sentinel parallel-syncs {MASTER} 1"
-    echo "sentinel auth-pass {MASTER} $password"
+{auth_user}    echo "sentinel auth-pass {MASTER} $password"
     echo "sentinel sentinel-pass $password"
     echo "requirepass $password"
 }} >"$memory.new"
 mv "$memory.new" "$memory"
 unset REDISCLI_AUTH password
-exec {SERVER} "$memory" --sentinel
+{watch}exec {SERVER} "$memory" --sentinel
 """
 
 
-def sentinel_health_script() -> str:
+def sentinel_health_script(pid: str = "1") -> str:
     """A Sentinel is ready when it watches the group; asked with `alive`, it must not be spinning either.
 
     A connection that was refused by ICMP before it was made, as kube-router's network policies refuse a pod that they
@@ -174,13 +227,13 @@ def sentinel_health_script() -> str:
 export REDISCLI_AUTH="$(cat {CONFIG_DIR}/password)"
 timeout 2 {CLIENT} -p {SENTINEL_PORT} sentinel masters 2>/dev/null | grep -qx '.*{MASTER}' || exit 1
 [ "${{1-}}" = alive ] || exit 0
-{spinning(SPINNING_PERCENT)}
+{spinning(SPINNING_PERCENT, pid)}
 """
 
 
 SPINNING_PERCENT = 15
 """Share of a core above which a Sentinel does nothing useful; three nodes and Sentinels cost it 1 to 3 %. Below what it
-may take at most (`workloads`), which one that spins takes."""
+may take at most (SENTINEL_CPU_AT_MOST), which one that spins takes."""
 
 
 def spinning(percent: int, pid: str = "1") -> str:
@@ -198,101 +251,3 @@ used=$((${{12}} + ${{13}}))
 set -- $(cat /tmp/used 2>/dev/null || echo "$now $used")
 echo "$now $used" >/tmp/used
 [ $(((used - $2) * 100)) -le $(((now - $1) * {percent})) ]"""
-
-
-_CLEAR = f"""\
-frontend redis
-    bind :{PORT}
-    default_backend primary
-
-"""
-
-
-def _encrypted(topology: Topology) -> str:
-    """Which of the nodes is primary is asked on their other port."""
-    servers = "\n".join(
-        f"    server node-{index} {name}:{TLS_PORT} track primary/node-{index}"
-        for index, name in enumerate(topology.nodes)
-    )
-    return f"""\
-frontend redis-tls
-    bind :{TLS_PORT}
-    default_backend primary-tls
-
-backend primary-tls
-    default-server {_SERVERS}
-{servers}
-
-"""
-
-
-_SERVERS = "on-marked-down shutdown-sessions resolvers cluster resolve-prefer ipv4 init-addr last,libc,none"
-
-
-def haproxy_config(topology: Topology, *, replica_required: bool, tls: TLSMode = TLSMode.DISABLE) -> str:
-    """HAProxy that passes clients on to the primary; the password comes from REDIS_PASSWORD of its environment.
-
-    The check logs in, asks for the role, and takes nothing else for an answer. A node that is no longer primary loses
-    its clients at once, so that they come back to the new one. `replica_required`: a primary that insists on a replica
-    (`min-replicas-to-write`) and has none does not count. It refuses writes anyway, and may be an old one that has not
-    heard yet of the new. The last node of a store that shrinks does not insist. TLS is passed on as it is, to the node
-    that has the key.
-    """
-    # A node that insists on replicas tells how many are in step in the line after their count: min_slaves_good_slaves.
-    replicas = "connected_slaves:([1-9]|0\\r\\n([^m]|m[^i]))" if replica_required else "connected_slaves:"
-    servers = "\n".join(f"    server node-{index} {name}:{PORT} check" for index, name in enumerate(topology.nodes))
-    frontends = _CLEAR if tls is not TLSMode.REQUIRE else ""
-    if tls is not TLSMode.DISABLE:
-        frontends += _encrypted(topology)
-    return f"""\
-global
-    log stdout format raw local0 notice
-    # As many connections as the limit of files allows, up to the 10,000 clients that a node admits.
-    fd-hard-limit 20100
-    hard-stop-after 30s
-
-resolvers cluster
-    parse-resolv-conf
-    timeout resolve 1s
-    timeout retry 500ms
-    # A name that vanishes has lost its pod; an answer that fails is only a fault of the DNS.
-    hold nx 2s
-    hold valid 1s
-    hold timeout 30s
-    hold refused 30s
-    hold other 30s
-
-defaults
-    mode tcp
-    log global
-    timeout connect 2s
-    timeout check 1s
-    # As long as a queue worker may wait for a job: the server, not the proxy, ends idle clients.
-    timeout client 1h
-    timeout server 1h
-    option clitcpka
-    option srvtcpka
-    option redispatch
-    retries 3
-
-{frontends}backend primary
-    option tcp-check
-    tcp-check connect
-    tcp-check send "AUTH ${{REDIS_PASSWORD}}\\r\\n"
-    tcp-check expect string +OK
-    tcp-check send "INFO replication\\r\\n"
-    tcp-check expect rstring "role:master\\r\\n{replicas}"
-    tcp-check send "QUIT\\r\\n"
-    tcp-check expect string +OK
-    default-server inter 500ms fastinter 200ms fall 2 rise 1 {_SERVERS}
-{servers}
-
-frontend health
-    mode http
-    bind :8404
-    timeout client 5s
-    # Ready when there is a primary to pass clients on to.
-    monitor-uri /ready
-    monitor fail if {{ nbsrv(primary) eq 0 }}
-    http-request return status 200 if {{ path /live }}
-"""

@@ -15,18 +15,11 @@ from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.kubernetes.quantities import resources
 from tierstack.platform.revision import ANNOTATION, combined
 from tierstack.redis_cluster import handover, node, topology
+from tierstack.redis_cluster import proxy as haproxy
 from tierstack.redis_cluster.args import RedisClusterArgs
 from tierstack.redis_cluster.policies import client_ports, labels
 from tierstack.redis_cluster.services import PORT_NAMES
 
-_PROXY_UID = 99
-_PROXY_HEALTH_PORT = 8404
-_SENTINEL_MEMORY_MB = 64
-_SENTINEL_CPU_AT_MOST = 0.25
-"""Cores. One that spins (`topology.sentinel_health_script`) takes no more from its node until it is started anew. One
-that works takes a tenth of it, and is not slowed: it may run 25 ms in each 100 ms (CFS quota), and counts time as lost
-(TILT) only from 2 s on."""
-_PROXY_MEMORY_MB = 128
 _TMP_MB = 16
 _STOP_SECONDS = 45
 # Full names are looked up as they are, and a lost DNS server costs one second and not five.
@@ -94,7 +87,7 @@ def sentinels(name: str, args: RedisClusterArgs, secret: SecretRef, config: Mani
         "sentinel",
         args.image,
         ["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
-        resources(_SENTINEL_MEMORY_MB, 0.05, at_most=_SENTINEL_CPU_AT_MOST),
+        resources(topology.SENTINEL_MEMORY_MB, 0.05, at_most=topology.SENTINEL_CPU_AT_MOST),
         _mounts(data=True),
         ports=[workload.port("sentinel", topology.SENTINEL_PORT)],
         readinessProbe=probes.probe(_run("health.sh"), 5, timeout=5),
@@ -127,16 +120,16 @@ def proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
         "haproxy",
         args.proxy_image,
         ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"],
-        resources(_PROXY_MEMORY_MB, 0.1),
+        resources(haproxy.MEMORY_MB, 0.1),
         [volumes.mount("config", "/etc/haproxy", read_only=True)],
         env=[workload.from_secret("REDIS_PASSWORD", secret.secret_name, secret.key)],
         ports=[
             *(workload.port(PORT_NAMES[port], port) for port in client_ports(args.tls)),
-            workload.port("health", _PROXY_HEALTH_PORT),
+            workload.port("health", haproxy.HEALTH_PORT),
         ],
         # Not ready while there is no primary; that must not restart it.
-        readinessProbe=probes.probe(probes.http("/ready", _PROXY_HEALTH_PORT), 2, timeout=2),
-        livenessProbe=probes.probe(probes.http("/live", _PROXY_HEALTH_PORT), 10),
+        readinessProbe=probes.probe(probes.http("/ready", haproxy.HEALTH_PORT), 2, timeout=2),
+        livenessProbe=probes.probe(probes.http("/live", haproxy.HEALTH_PORT), 10),
         # Endpoints are taken out of the Service while it still answers.
         lifecycle=probes.leave(5),
     )
@@ -144,7 +137,7 @@ def proxy(name: str, args: RedisClusterArgs, secret: SecretRef, config: Manifest
     return workload.deployment(
         f"{name}-proxy",
         labels(name, "proxy"),
-        _pod(name, "proxy", container, mounted, uid=_PROXY_UID, revision=secret.revision),
+        _pod(name, "proxy", container, mounted, uid=haproxy.UID, revision=secret.revision),
         strategy=workload.rolling(unavailable=0, surge=1),
         replicas=2,
         revisionHistoryLimit=3,

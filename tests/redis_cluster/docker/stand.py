@@ -64,7 +64,8 @@ class TLSClient(Client):
         plain = socket.create_connection((host, node.TLS_PORT), timeout)
         self.socket = self.encrypted = context.wrap_socket(plain, server_hostname=name)
         self.reader = self.socket.makefile("rb")
-        self("AUTH", password)
+        if password:
+            self("AUTH", password)
 
 
 def authority() -> dict[str, str]:

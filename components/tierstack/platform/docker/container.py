@@ -21,6 +21,10 @@ def fields(service: Service, labels: Mapping[str, pulumi.Input[str]]) -> dict[st
         "entrypoints": service.command[:1],
         "command": service.command[1:],
         "user": service.user,
+        "hostname": service.hostname,
+        # The daemon's resolver forwards no name without a dot where `ndots` is given; a search domain would add one.
+        "dns_opts": ["ndots:1"] if service.local_names else None,
+        "dns_searches": ["."] if service.local_names else None,
         "envs": _environment(service.environment),
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=a.network, aliases=list(a.aliases)) for a in service.networks

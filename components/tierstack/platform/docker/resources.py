@@ -282,6 +282,7 @@ class Host:
             container=container.id,
             container_name=self.name(name),
             wait_seconds=service.wait_seconds,
+            cpu_limit=service.cpu_limit,
             docker_host=self.platform.docker_host,
             opts=pulumi.ResourceOptions(parent=container),
         )

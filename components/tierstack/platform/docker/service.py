@@ -60,6 +60,14 @@ class Service:
     """Weight against other containers when the host is busy (1024 is Docker's unit for one)."""
     capabilities: Sequence[str] = ()
     """Capabilities to keep, without `CAP_`; each needs a reason in a comment."""
+    cpu_limit: float | None = None
+    """Cores that it may use at most, set once it runs (`Ready`): the provider has no field for it. None: all."""
+    hostname: str | None = None
+    """The name that it has for itself. None: the daemon gives it one."""
+    local_names: bool = False
+    """Whether a name without a dot is one of its networks or nobody's. True: one that is not there is unknown at once.
+    False: the daemon asks the host's name servers, and in an internal network, where none can be reached, Docker before
+    23 gives no answer (10 s)."""
     stop_signal: str = "SIGTERM"
     stop_seconds: int = 30
     """How long a stop may take before the daemon kills the container."""
