@@ -21,6 +21,7 @@ def fields(service: Service, labels: Mapping[str, pulumi.Input[str]]) -> dict[st
         "entrypoints": service.command[:1],
         "command": service.command[1:],
         "user": service.user,
+        **({"hostname": service.hostname} if service.hostname else {}),
         "envs": _environment(service.environment),
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=a.network, aliases=list(a.aliases)) for a in service.networks
