@@ -120,7 +120,7 @@ def test_the_first_backup_is_there_when_the_update_ends(stack: Stack) -> None:
     for container in (AGENT, LOCAL):
         found = status(container)
         assert (found["healthy"], found["faults"], found["backups"]) == (True, [], 1)
-        assert found["last_backup"]["files"] == 204  # links count as files of restic's
+        assert found["last_backup"]["files"] == 203  # links are none
     assert stack.outputs()["location"] == f"s3://backups/prod/{NAME}-files"
     until("what prunes has looked", lambda: run_agent("health", PRUNE, "pruning").returncode == 0, 120, every=1)
     stack.unchanged()
@@ -146,7 +146,7 @@ def test_keys_are_apart_and_nowhere_in_the_clear(stack: Stack) -> None:
     )
     listed = ""
     while running.poll() is None:
-        listed += run_command("docker", "top", AGENT, "-eo", "args")
+        listed += run_command("docker", "top", AGENT, "-eo", "pid,args")
     assert "restic --quiet backup" in listed
     both = [run_command("docker", verb, one) for verb in ("inspect", "logs") for one in (AGENT, PRUNE)]
     for shown in (stack.state(), listed, *both):
@@ -176,7 +176,7 @@ def test_a_restore_to_a_moment_is_exact(stack: Stack) -> None:
     backup()
     to = ["--backups", "files", "--to", moment.isoformat()]
     plan = tierstack(stack, "restore", *to, "--plan").stdout
-    assert "205 files, 84.0 MiB, into the new volume" in plan
+    assert "204 files, 84.0 MiB, into the new volume" in plan
     said = tierstack(stack, "restore", *to, "--aside", ASIDE, "--yes").stdout
     print(f"\n{plan}{said}")
     assert contents(ASIDE) == wanted
@@ -202,7 +202,7 @@ def test_a_restore_in_place_keeps_what_was_there(stack: Stack) -> None:
     assert f"holds `{files.BEFORE}`" in again
     backup()
     last = status_after_tick()["last_backup"]
-    assert last["files"] == 205, "what a restore left beside is no part of a backup"
+    assert last["files"] == 204, "what a restore left beside is no part of a backup"
     shell(f"rm -r {files.BEFORE}")
     assert now != wanted
     assert moment["healthy"]
@@ -218,7 +218,7 @@ def status_after_tick() -> dict[str, Any]:
 def test_a_drill_compares_and_one_that_cannot_is_not_verified(stack: Stack) -> None:
     said = tierstack(stack, "drill", "--backups", "files").stdout
     print(f"\n{said}")
-    assert "205 files came back, 50 of them compared" in said
+    assert "204 files came back, 50 of them compared" in said
     entry = json.loads(run_command("docker", "exec", AGENT, "cat", str(agent.DRILLS)))
     assert (entry["result"], entry["source"], entry["different"]) == (ledger.GOOD, "bucket", [])
     shell("find . -type f -exec touch {} +")
@@ -227,7 +227,6 @@ def test_a_drill_compares_and_one_that_cannot_is_not_verified(stack: Stack) -> N
     )
     history = tierstack(stack, "drill", "history", "--backups", "files", code=1).stdout.splitlines()
     assert ["good  " in one for one in history] == [True, False]
-    assert "good" in tierstack(stack, "drill", "--backups", "local", code=1).stderr or True
     assert not run_command("docker", "volume", "ls", "-q", "--filter", "name=-drill")
 
 

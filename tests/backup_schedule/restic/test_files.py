@@ -91,6 +91,8 @@ def test_what_is_compared_is_what_was_not_changed(tmp_path: Path) -> None:
     restored, live = tmp_path / "restored", tmp_path / "live"
     for root in (restored, live):
         fill(root, same="1", other="2", folder__damaged="3")
+        (root / "link").symlink_to("same")
+        os.mkfifo(root / "pipe")  # nobody writes into it: who reads it waits for ever
     fill(live, other="22")
     (restored / "folder/damaged").write_text("X")
     for name in ("same", "folder/damaged"):

@@ -90,6 +90,15 @@ def test_a_host_that_was_off_makes_up_for_it() -> None:
     assert judgement.backup_due(NIGHTLY, missed, NOW, NOW - timedelta(minutes=6))
 
 
+def test_a_clock_that_was_wrong_stops_no_backups() -> None:
+    future = replace(WELL, snapshots=[*TWO[:1], snapshot(NOW + timedelta(days=900))])
+    assert judgement.backup_due(NIGHTLY, future, NOW, None)
+    assert faults(future)[0] == "1 backups are of the future: the clock was wrong when they were made"
+    document = judgement.report(NIGHTLY, WEEKLY, future, [], NOW, None, None)
+    assert document["last_backup"]["begin"] == "2026-11-26T02:15:30Z"
+    assert faults(replace(WELL, snapshots=[snapshot(NOW + timedelta(minutes=4))])) == []
+
+
 def test_a_check_comes_at_its_time_and_not_before_a_backup() -> None:
     sunday = datetime(2026, 11, 29, 5, tzinfo=UTC)
     fresh = replace(WELL, checked=None)
@@ -143,6 +152,10 @@ def test_exit_codes_name_what_to_do() -> None:
     incomplete = repository.failure("backup", 3, '{"message_type":"error","error":{}}\n' * 2)
     assert isinstance(incomplete, IncompleteError)
     assert incomplete.files == 2
+    locked = "unable to create lock in backend: repository is already locked by PID 5 on host\nuse the `unlock` command"
+    assert str(repository.failure("forget", 11, locked)).endswith(
+        "is in use: unable to create lock in backend: repository is already locked by PID 5 on host"
+    )
     assert str(repository.failure("check", 3, "Fatal: x")) == "restic check ended with exit code 3: x"
 
 

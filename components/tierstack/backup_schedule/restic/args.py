@@ -77,7 +77,7 @@ class FileBackupsArgs:
     """What is backed up: `uploads` of an AppCluster. For another named volume of the host:
     `FileVolume(volume=…, user="1000:1000")`."""
     image: pulumi.Input[str] | None = None
-    """Image with restic ≥ 0.17 and Python ≥ 3.11, with a bucket also boto3; by digest (`repo@sha256:…`) or image id.
+    """Image with restic ≥ 0.18 and Python ≥ 3.11, with a bucket also boto3; by digest (`repo@sha256:…`) or image id.
     Required."""
     schedule: str = "15 2 * * *"
     """When backups are made: five-field cron, in UTC. Default: every night at 02:15. The first is made at once; one

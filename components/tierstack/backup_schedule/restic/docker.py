@@ -26,7 +26,8 @@ def build(name: str, args: FileBackupsArgs, parent: pulumi.Resource) -> dict[str
     assert args.image is not None  # by the arguments' rules
     assert args.files.volume is not None
     here, store = host(args.platform, parent), args.store
-    password = pulumi.Output.secret(args.password if args.password is not None else _password(name, args, parent))
+    own = _password(name, args, parent)  # also where one is given, so that leaving that out again makes no other one
+    password = pulumi.Output.secret(own if args.password is None else args.password)
     settings = docker_store.settings_of(store, here.name(name)) if store else None
     program = config.program()
     common: dict[str, pulumi.Input[str]] = {

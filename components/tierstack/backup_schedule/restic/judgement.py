@@ -4,7 +4,7 @@ The agent in the container runs this very file. It imports the standard library 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,8 @@ from tierstack.backup_schedule import status
 from tierstack.backup_schedule.cron import Cron
 from tierstack.backup_schedule.restic.repository import Snapshot
 
+AHEAD = timedelta(minutes=5)
+"""How far a backup may lie in the future before the clock was wrong when it was made."""
 PRUNE_LATE = timedelta(hours=26)
 """How long nothing may be pruned before that is a fault."""
 _MIB = 2**20
@@ -36,6 +38,11 @@ class Known:
     """Why the last removal failed."""
 
 
+def past(known: Known, now: datetime) -> Known:
+    """Without backups of the future: a clock that was wrong would keep every later one from being due."""
+    return replace(known, snapshots=[one for one in known.snapshots if one.began <= now + AHEAD])
+
+
 def of_status(found: Sequence[Snapshot]) -> list[status.Backup]:
     """The snapshots in the terms of base backups, which are due and shrink alike."""
     return [status.Backup(one.id, one.began, one.began, "DONE", one.size_bytes) for one in found]
@@ -43,7 +50,7 @@ def of_status(found: Sequence[Snapshot]) -> list[status.Backup]:
 
 def backup_due(cron: Cron, known: Known, now: datetime, failed_at: datetime | None) -> bool:
     """Whether to begin a backup: none since the schedule's last time, which makes up for missed ones."""
-    return status.due(cron, of_status(known.snapshots), now, failed_at)
+    return status.due(cron, of_status(past(known, now).snapshots), now, failed_at)
 
 
 def check_due(cron: Cron, known: Known, now: datetime, failed_at: datetime | None) -> bool:
@@ -61,6 +68,8 @@ def faults(
     """What is wrong, in words. `since`: when the backup began that runs now; `disk`: that of the repository, where it
     is not in a bucket."""
     wrong: list[str] = []
+    if (ahead := len(known.snapshots) - len((known := past(known, now)).snapshots)) > 0:
+        wrong.append(f"{ahead} backups are of the future: the clock was wrong when they were made")
     if disk and disk.full:
         wrong.append(
             f"the disk of the backups is full: {disk.free_bytes // _MIB} of {disk.size_bytes // _MIB} MiB free"
@@ -122,6 +131,7 @@ def report(
     disk: status.Disk | None,
 ) -> dict[str, Any]:
     """The status as a document for machines. Times are RFC 3339, in UTC."""
+    known = past(known, now)
     first, last = (known.snapshots[0], known.snapshots[-1]) if known.snapshots else (None, None)
     return {
         "healthy": not wrong,

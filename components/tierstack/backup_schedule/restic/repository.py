@@ -1,6 +1,7 @@
 """A repository of restic, in a bucket or in a volume, as the containers of the backups use it.
 
-It needs restic ≥ 0.17 (exit codes that name the cause) and the standard library; boto3 where there is a bucket.
+It needs restic ≥ 0.18 (exit codes that name the cause, restores without attributes of the host) and the standard
+library; boto3 where there is a bucket.
 """
 
 import json
@@ -167,7 +168,8 @@ class Repository:
                 "another bucket, prefix or name"
             )
         if code == _LOCKED:
-            return ResticError(f"{self.url} is locked: {cause(said)}")
+            by = next((line for line in said.splitlines() if "already locked" in line), said)
+            return ResticError(f"{self.url} is in use: {cause(by)}")
         return ResticError(f"restic {verb} ended with exit code {code}: {cause(said)}")
 
     def open(self) -> None:

@@ -29,7 +29,7 @@ SECTION = Section(
     images=(
         ImageKey(
             key="restic",
-            text="Docker: restic 0.17 or newer with Python, and boto3 for a bucket. Required for `file_backups`.",
+            text="Docker: restic 0.18 or newer with Python, and boto3 for a bucket. Required for `file_backups`.",
             docker="image",
             required=True,
         ),
