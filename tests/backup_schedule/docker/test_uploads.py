@@ -52,8 +52,11 @@ def program(more: str = "") -> str:
 
 def shell(script: str, volume: str = VOLUME) -> str:
     """A script in the volume, as the owner of its files."""
-    mounted = ["-v", f"{volume}:/files", "-w", "/files"]
-    return run_command("docker", "run", "--rm", "--user", USER, *mounted, image("restic:0.18"), "sh", "-c", script)
+    # No `-w`: it makes the directory in the container, and an empty volume then takes over its owner, root.
+    mounted = ["-v", f"{volume}:/files"]
+    return run_command(
+        "docker", "run", "--rm", "--user", USER, *mounted, image("restic:0.18"), "sh", "-c", f"cd /files && {script}"
+    )
 
 
 def contents(volume: str = VOLUME) -> str:
