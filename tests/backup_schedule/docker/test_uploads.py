@@ -70,13 +70,13 @@ def contents(volume: str = VOLUME) -> str:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     docker_client()
     stack = Stack(tmp_path_factory.mktemp("uploads"), "backups")
-    run_command("docker", "volume", "create", VOLUME)
-    owner = ["--user", "0:0", "-v", f"{VOLUME}:/files"]
-    run_command("docker", "run", "--rm", *owner, image("restic:0.18"), "chown", USER, "/files")
-    shell("mkdir -p a/b && for i in $(seq 200); do echo file $i > a/b/$i; done && echo private > 'a/ü name' "
-          "&& chmod 600 'a/ü name' && ln -s b/1 a/link && truncate -s 64M sparse && head -c 20M /dev/urandom > big")  # fmt: skip
     stack.write(program())
     try:
+        run_command("docker", "volume", "create", VOLUME)
+        owner = ["--user", "0:0", "-v", f"{VOLUME}:/files"]
+        run_command("docker", "run", "--rm", *owner, image("restic:0.18"), "chown", USER, "/files")
+        shell("mkdir -p a/b && for i in $(seq 200); do echo file $i > a/b/$i; done && echo private > 'a/ü name' "
+              "&& chmod 600 'a/ü name' && ln -s b/1 a/link && truncate -s 64M sparse && head -c 20M /dev/urandom > big")  # fmt: skip
         stack.up()
         yield stack
     finally:
