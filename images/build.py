@@ -115,6 +115,7 @@ IMAGES = {
         Image(name="pgbouncer:1.24", recipe="pgbouncer", parent="base:trixie", seconds=15),
         Image(name="php:8.4", recipe="php", parent="base:trixie", seconds=30),
         Image(name="barman:3", recipe="barman", parent="base:trixie", seconds=30),
+        Image(name="restic:0.18", recipe="restic", parent="base:trixie", seconds=20),
         *(shop_image(version) for version in ("1", "2")),
         Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
         Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
         SecretDelivery,
         UploadsArgs,
     )
-    from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs, DrillArgs
+    from tierstack.backup_schedule import (
+        BackupSchedule,
+        BackupScheduleArgs,
+        DrillArgs,
+        FileBackups,
+        FileBackupsArgs,
+        FilesDrillArgs,
+        KeepArgs,
+    )
     from tierstack.cluster_addons import Addon, ClusterAddons, ClusterAddonsArgs
     from tierstack.core.errors import ArgumentError, Diagnostic
     from tierstack.core.tier import TIERS, Tier
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
         DatabaseConnection,
         DatabaseEngine,
         DockerGateway,
+        FileVolume,
         GatewayEndpoint,
         GatewayIdentity,
         KubernetesGateway,
@@ -80,6 +89,10 @@ __all__ = [
     "DockerGateway",
     "DockerHost",
     "DrillArgs",
+    "FileBackups",
+    "FileBackupsArgs",
+    "FileVolume",
+    "FilesDrillArgs",
     "Gateway",
     "GatewayArgs",
     "GatewayEndpoint",
@@ -88,6 +101,7 @@ __all__ = [
     "HealthArgs",
     "HttpArgs",
     "HttpServerArgs",
+    "KeepArgs",
     "Kubernetes",
     "KubernetesGateway",
     "LocalCAArgs",
@@ -127,7 +141,10 @@ if not TYPE_CHECKING:
             *("OutboundArgs", "OutboundNetwork", "PhpFpmArgs", "QueueScaling", "RoleArgs", "SecretDelivery"),
             "UploadsArgs",
         ),
-        "backup_schedule": ("BackupSchedule", "BackupScheduleArgs", "DrillArgs"),
+        "backup_schedule": (
+            *("BackupSchedule", "BackupScheduleArgs", "DrillArgs"),
+            *("FileBackups", "FileBackupsArgs", "FilesDrillArgs", "KeepArgs"),
+        ),
         "cluster_addons": ("Addon", "ClusterAddons", "ClusterAddonsArgs"),
         "core.errors": ("ArgumentError", "Diagnostic"),
         "core.tier": ("TIERS", "Tier"),
@@ -139,7 +156,15 @@ if not TYPE_CHECKING:
         "gateway": ("Gateway", "GatewayArgs"),
         "links": (
             *("Certificate", "DatabaseArchive", "DatabaseConnection", "DatabaseEngine", "DockerGateway"),
-            *("GatewayEndpoint", "GatewayIdentity", "KubernetesGateway", "ObjectStore", "RedisConnection", "SecretRef"),
+            *(
+                "FileVolume",
+                "GatewayEndpoint",
+                "GatewayIdentity",
+                "KubernetesGateway",
+                "ObjectStore",
+                "RedisConnection",
+                "SecretRef",
+            ),
             "StoreKey",
         ),
         "mta_sts_host": ("MtaStsHost", "MtaStsHostArgs"),

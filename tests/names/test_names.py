@@ -41,13 +41,14 @@ def test_type_tokens() -> None:
         "ClusterAddons",
         "DNSRecords",
         "DatabaseWithReplicas",
+        "FileBackups",
         "Gateway",
         "MtaStsHost",
         "ObjectStorage",
         "RedisCluster",
         "TLS",
     ]
-    made = run_program(lambda: shop(PLATFORMS["rendered"], tierstack.Tier.USERS_100K)).made
+    made = run_program(lambda: shop(PLATFORMS["docker"], tierstack.Tier.USERS_100K)).made
     made += addons().made
     assert sorted(one.type for one in made if one.type.startswith("tierstack:")) == [
         f"tierstack:index:{name}" for name in components

@@ -98,6 +98,13 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
         "redis": redis.connection,
     }
     web = ts.AppCluster("web", ts.AppClusterArgs(**{**settings, **app}))
+    if docker:
+        ts.FileBackups(
+            "files",
+            ts.FileBackupsArgs(
+                platform=platform, files=web.uploads, image=image(platform, "restic"), store=storage.store
+            ),
+        )
     policy = ts.MtaStsHost(
         "mta-sts",
         ts.MtaStsHostArgs(

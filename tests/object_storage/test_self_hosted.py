@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from tests.support import Recorder, Secret, golden, refused, run_program
+from tierstack.backup_schedule.restic import repository
 from tierstack.core.before import Before
 from tierstack.links import ObjectStore, StorePurpose
+from tierstack.links.object_store import REPOSITORY
 from tierstack.object_storage import ObjectStorage, ObjectStorageArgs, StoreKeyArgs, changes, conformance, server
 from tierstack.object_storage.memory import reserved
 from tierstack.platform import DataProtection, DockerHost
 
 pytestmark = pytest.mark.graph
+BUCKET = "arn:aws:s3:::backups"
 GATEWAY, TOOLS = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 FOUND = {
     "pulumi-python:dynamic/docker:StoreProbe": lambda one: {"capabilities": '{"findings": {}}'},
@@ -94,9 +97,18 @@ def test_each_key_may_what_its_purpose_needs(purpose: str, may: set[str]) -> Non
     assert not any("Bypass" in one or "Policy" in one or "*" in one for one in actions)
 
 
-def granted(purpose: str) -> set[str]:
-    statements = server.policy("backups")["Statement"]
+def granted(purpose: str, resources: tuple[str, ...] = (BUCKET, f"{BUCKET}/*")) -> set[str]:
+    statements = [one for one in server.policy("backups")["Statement"] if one["Resource"] in resources]
     return {action for one in statements if one["Principal"]["AWS"] == [purpose] for action in one["Action"]}
+
+
+def test_restic_may_remove_its_locks_and_write_anew_in_its_repositories_alone() -> None:
+    assert REPOSITORY == repository.FOLDER
+    resources = {one["Resource"] for one in server.policy("backups")["Statement"]}
+    locks, repositories = f"{BUCKET}/*/restic/locks/*", f"{BUCKET}/*/restic/*"
+    assert resources == {BUCKET, f"{BUCKET}/*", locks, repositories}
+    assert [granted(one, (locks,)) for one in ("write", "prune", "drill")] == [{"s3:DeleteObject"}, set(), set()]
+    assert [granted(one, (repositories,)) for one in ("write", "prune", "drill")] == [set(), {"s3:PutObject"}, set()]
 
 
 def test_accounts_are_plain_users() -> None:

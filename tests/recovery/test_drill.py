@@ -12,7 +12,7 @@ from tierstack.backup_schedule import ledger, metrics
 from tierstack.backup_schedule.recovery import OnDocker, parsed
 from tierstack.engine.project import UsageError
 from tierstack.recovery import drill, restoring
-from tierstack.recovery.found import TYPE, backups
+from tierstack.recovery.found import DATABASE, backups
 from tierstack.recovery.host import Host
 from tierstack.recovery.writer import Writer
 
@@ -204,8 +204,8 @@ def test_a_moment_needs_a_date_and_a_zone(text: str) -> None:
 
 
 def component(name: str, text: str | None) -> dict[str, Any]:
-    urn = f"urn:pulumi:prod::shop::{TYPE}::{name}"
-    return {"type": TYPE, "urn": urn, "outputs": {"recovery": text} if text else {}}
+    urn = f"urn:pulumi:prod::shop::{DATABASE}::{name}"
+    return {"type": DATABASE, "urn": urn, "outputs": {"recovery": text} if text else {}}
 
 
 def test_the_only_backups_are_meant_and_several_need_a_name() -> None:

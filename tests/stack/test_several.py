@@ -298,3 +298,22 @@ def test_the_example_of_the_page_is_right() -> None:
     assert example
     config = {key.removeprefix("shop:"): value for key, value in yaml.safe_load(example[1])["config"].items()}
     assert set(plan(config).components.demands[0].hostnames) == {"shop.example", "www.shop.example"}
+
+
+@pytest.mark.graph
+def test_every_application_with_uploads_has_backups_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs: dict[str, Any] = {}
+    monkeypatch.setattr("pulumi.export", outputs.__setitem__)
+    given: dict[str, Any] = {"file_backups": {"keep": {"daily": 30}}, "images__restic": "local:restic:0.18"}
+    one = plan(SEVERAL, platform__kind="docker", apps__shop__uploads={"path": "/srv/uploads"}, **given)
+    made = built(one)
+    assert {name for name in components(made) if name.startswith("FileBackups")} == {"FileBackups shop-files"}
+    sources = [mount["source"] for mount in made.named("shop-files-restic", "Container").inputs["mounts"]]
+    assert f"{one.platform.name}-shop-uploads" in sources
+    assert {"backup_alert_rules", "repository_passwords"} <= outputs.keys()
+    # A bucket that only files go to is one that is used.
+    given["images__versitygw"] = "local:versitygw:1.8"
+    bucket = {"bucket": "shop-files", "self_hosted": True}
+    stored = plan(SEVERAL, platform__kind="docker", apps__shop__uploads={"path": "/srv/uploads"}, backups=None, **given,
+                  object_storage=bucket)  # fmt: skip
+    assert "shop-files-prune" in {one.name for one in built(stored).of_type(":Container")}

@@ -16,6 +16,7 @@ from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import Connected, connected, trusted
 from tierstack.app_cluster.options import RoleArgs
 from tierstack.app_cluster.release import Release, checked
+from tierstack.links import FileVolume
 from tierstack.platform.docker import Attachment, Called, Health, Host, Mount, Service, host, hyphenated
 from tierstack.platform.files import VolumeFiles
 from tierstack.platform.internal_ca import ca_directory
@@ -30,6 +31,8 @@ class Built:
     """The name of the current release."""
     ready: pulumi.Output[bool]
     """True once the releases get their traffic."""
+    uploads: FileVolume | None = None
+    """The volume of the uploads. None: there is none, or on Kubernetes."""
 
 
 class _Shared:
@@ -54,7 +57,12 @@ class _Shared:
             for of, ca in trusted(app).items()
             if ca.volume is not None
         ]
-        self.uploads = self._uploads()
+        self.files = self._files()
+        self.uploads = (
+            [Mount(volume=self.files.volume, path=app.uploads.path)]
+            if app.uploads and self.files and self.files.volume is not None
+            else []
+        )
         self.network = self.on.network(name, parent)
         self.networks = [
             Attachment(network=network)
@@ -62,16 +70,17 @@ class _Shared:
             if network is not None
         ]
 
-    def _uploads(self) -> list[Mount]:
+    def _files(self) -> FileVolume | None:
+        """The volume of the uploads."""
         if not self.app.uploads:
-            return []
+            return None
         name = f"{self.name}-uploads"
         volume = self.on.volume(name, self.parent, data=True)
         # One file of ours, so that the volume belongs to the application's user.
         owned = self.on.files(
             name, self.parent, volume=volume, files={".tierstack": ""}, image=self.tools, owner=self.owner
         )
-        return [Mount(volume=owned.volume, path=self.app.uploads.path)]
+        return FileVolume(volume=owned.volume, user=self.app.user, place=self.app.platform.place)
 
     def route(
         self,
@@ -311,7 +320,7 @@ def build(name: str, parent: pulumi.Resource, app: Application, releases: Sequen
     served = [(one.name, one.release, addresses) for one, (_, addresses) in zip(made, web, strict=True)]
     routed = shared.route(served, [container for containers, _ in web for container in containers])
     current.background([routed])
-    return Built(current.name, routed.volume.apply(lambda _: True))
+    return Built(current.name, routed.volume.apply(lambda _: True), shared.files)
 
 
 def _tmpfs(size_mb: int) -> str:

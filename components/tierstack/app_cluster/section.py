@@ -8,6 +8,7 @@ from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.core.memory import Reserved
 from tierstack.core.section import Drawing, Edge, ImageKey, Node, Presence, Section, Surroundings
 from tierstack.core.tier import client_connections
+from tierstack.links import FileVolume
 from tierstack.platform import PlatformKind
 
 
@@ -108,6 +109,11 @@ def _drawing(args: AppClusterArgs, around: Surroundings) -> Drawing:
     return Drawing(nodes, edges)
 
 
+def _placeholder(args: AppClusterArgs) -> FileVolume:
+    given = args.uploads is not None and args.platform.kind is PlatformKind.DOCKER
+    return FileVolume(volume="volume" if given else None, user=args.application.user if given else None)
+
+
 SECTION = Section(
     key="app",
     text="The application: web containers, background processes, migrations.",
@@ -134,6 +140,8 @@ SECTION = Section(
             kubernetes="nginx_image",
         ),
     ),
+    link="uploads",
+    placeholder=_placeholder,
     reserved=_reserved,
     largest=_largest,
     needs=_needs,

@@ -1,14 +1,26 @@
-"""BackupSchedule: base backups and continuous WAL of a PostgreSQL, from which any moment can be restored."""
+"""BackupSchedule: base backups and the log of a database, from which any moment can be restored. FileBackups: the files
+of an application, backed up by restic."""
 
 import pulumi
 
 from tierstack.backup_schedule import alerts, docker, kubernetes
 from tierstack.backup_schedule.args import BackupScheduleArgs, DrillArgs
+from tierstack.backup_schedule.restic import alerts as file_alerts
+from tierstack.backup_schedule.restic import docker as restic
+from tierstack.backup_schedule.restic.args import FileBackupsArgs, FilesDrillArgs, KeepArgs
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
-__all__ = ["BackupSchedule", "BackupScheduleArgs", "DrillArgs"]
+__all__ = [
+    "BackupSchedule",
+    "BackupScheduleArgs",
+    "DrillArgs",
+    "FileBackups",
+    "FileBackupsArgs",
+    "FilesDrillArgs",
+    "KeepArgs",
+]
 
 
 class BackupSchedule(Component):
@@ -42,3 +54,27 @@ class BackupSchedule(Component):
                 "alert_rules": alerts.text(self.physical_name, args),
             }
         )
+
+
+class FileBackups(Component):
+    """Backups of the files of one application on a schedule, in a repository that is encrypted and checked."""
+
+    names = NameRule(docker=63, kubernetes=63)
+
+    location: pulumi.Output[str]
+    """Where the backups are: `volume:<name>`, or `s3://<bucket>/<folder>`."""
+    schedule: pulumi.Output[str]
+    """When backups are made: five-field cron, in UTC."""
+    repository_password: pulumi.Output[str]
+    """Password of the repository, a secret. Without it no backup can be read: keep a copy where the backups are not."""
+    alert_rules: pulumi.Output[str]
+    """Alerting rules as YAML for Prometheus: backups that are late, incomplete or damaged, and such that nothing
+    reports."""
+    recovery: pulumi.Output[str]
+    """What `tierstack restore` and `tierstack drill` need to know of these backups, as JSON. None of it is secret."""
+
+    def __init__(self, name: str, args: FileBackupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Raises ArgumentError with everything that is wrong in `args`; nothing is registered then."""
+        args = self.begin(name, args, FileBackupsArgs, opts)
+        outputs = restic.build(self.physical_name, args, self)
+        self.finish({**outputs, "schedule": args.schedule, "alert_rules": file_alerts.text(self.physical_name, args)})

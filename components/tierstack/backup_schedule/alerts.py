@@ -8,7 +8,7 @@ import yaml
 from tierstack.backup_schedule import cron, status
 from tierstack.backup_schedule.args import BackupScheduleArgs
 from tierstack.backup_schedule.metrics import PREFIX
-from tierstack.platform import PlatformKind
+from tierstack.platform import Platform, PlatformKind
 
 CRITICAL, WARNING = "critical", "warning"
 _PLUGIN = "barman_cloud_cloudnative_pg_io"
@@ -57,47 +57,66 @@ def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
         # Before the first drill there is no metric: absence is what the alert is for.
         missing = f"time() - {good} > {seconds:.0f} or absent({good})"
         drills = [
-            _alert("DrillMissing", missing, "15m", CRITICAL, args, "no restore was proven to work"),
-            _alert("DrillBad", f"{metric('drill_good')} == 0", "0m", CRITICAL, args, "the last drill was not good"),
+            alert("DrillMissing", missing, "15m", CRITICAL, args.platform, "no restore was proven to work"),
+            alert(
+                "DrillBad", f"{metric('drill_good')} == 0", "0m", CRITICAL, args.platform, "the last drill was not good"
+            ),
         ]
     store = [
-        _alert(
-            "WalNotStored", f"{metric('store_behind_seconds')} > 300", "0m", CRITICAL, args, "WAL is not in the bucket"
+        alert(
+            "WalNotStored",
+            f"{metric('store_behind_seconds')} > 300",
+            "0m",
+            CRITICAL,
+            args.platform,
+            "WAL is not in the bucket",
         ),
-        _alert(
+        alert(
             "BaseBackupNotStored",
             f"{metric('store_base_backups')} == 0",
             "30m",
             CRITICAL,
-            args,
+            args.platform,
             "no base backup is in the bucket",
         ),
     ]
     return [
         *drills,
         *(store if args.store else []),
-        _alert(
-            "BaseBackupMissing", f"{metric('base_backup_late')} == 1", "15m", CRITICAL, args, "no base backup was made"
+        alert(
+            "BaseBackupMissing",
+            f"{metric('base_backup_late')} == 1",
+            "15m",
+            CRITICAL,
+            args.platform,
+            "no base backup was made",
         ),
-        _alert(
+        alert(
             "BaseBackupShrunk",
             f"{metric('base_backup_shrunk')} == 1",
             "15m",
             WARNING,
-            args,
+            args.platform,
             "the newest base backup has less than half the bytes of the one before",
         ),
-        _alert("WalNotStreaming", f"{metric('wal_streaming')} == 0", "5m", CRITICAL, args, "no WAL arrives"),
-        _alert(
-            "BackupsUnhealthy", f"{metric('healthy')} == 0", "30m", WARNING, args, "`status.json` names what is wrong"
+        alert("WalNotStreaming", f"{metric('wal_streaming')} == 0", "5m", CRITICAL, args.platform, "no WAL arrives"),
+        alert(
+            "BackupsUnhealthy",
+            f"{metric('healthy')} == 0",
+            "30m",
+            WARNING,
+            args.platform,
+            "`status.json` names what is wrong",
         ),
-        _alert("BackupCatalogFillsUp", room, "15m", WARNING, args, "less than 10 % of the catalog's disk is free"),
-        _alert(
+        alert(
+            "BackupCatalogFillsUp", room, "15m", WARNING, args.platform, "less than 10 % of the catalog's disk is free"
+        ),
+        alert(
             "BackupsUnobserved",
             f"absent({metric('healthy')}) or {seen}",
             "15m",
             CRITICAL,
-            args,
+            args.platform,
             "nothing reports the backups, so nobody sees them fail",
         ),
     ]
@@ -110,28 +129,34 @@ def _kubernetes(args: BackupScheduleArgs) -> list[dict[str, Any]]:
     failed, archived = (f"max(cnpg_pg_stat_archiver_{what}_time{{{of}}})" for what in ("last_failed", "last_archived"))
     seconds = (longest_pause(args.schedule) + status.LATE).total_seconds()
     return [
-        _alert(
-            "BaseBackupMissing", f"time() - {latest} > {seconds:.0f}", "15m", CRITICAL, args, "no base backup was made"
+        alert(
+            "BaseBackupMissing",
+            f"time() - {latest} > {seconds:.0f}",
+            "15m",
+            CRITICAL,
+            args.platform,
+            "no base backup was made",
         ),
-        _alert("WalNotArchived", f"{failed} > {archived}", "15m", CRITICAL, args, "WAL does not reach the bucket"),
-        _alert(
+        alert(
+            "WalNotArchived", f"{failed} > {archived}", "15m", CRITICAL, args.platform, "WAL does not reach the bucket"
+        ),
+        alert(
             "BackupsUnobserved",
             f"absent({latest})",
             "15m",
             CRITICAL,
-            args,
+            args.platform,
             "nothing reports the backups, so nobody sees them fail",
         ),
     ]
 
 
-def _alert(
-    name: str, expression: str, lasting: str, severity: str, args: BackupScheduleArgs, what: str
-) -> dict[str, Any]:
+def alert(name: str, expression: str, lasting: str, severity: str, platform: Platform, what: str) -> dict[str, Any]:
+    """One rule: it fires where `expression` holds for `lasting`. `what`: what is wrong then, in words."""
     return {
         "alert": name,
         "expr": expression,
         "for": lasting,
-        "labels": {"severity": severity, "platform": args.platform.name, "environment": args.platform.environment},
-        "annotations": {"summary": f"backups of {args.platform.name}: {what}"},
+        "labels": {"severity": severity, "platform": platform.name, "environment": platform.environment},
+        "annotations": {"summary": f"backups of {platform.name}: {what}"},
     }

@@ -121,7 +121,7 @@ class BackupScheduleArgs:
         found = self.platform.problems() + self._engine()
         found += self._on_docker() if docker else self._on_kubernetes()
         found += self.drill.problems("drill") if self.drill else []
-        return found + _schedule("schedule", self.schedule) + bound_problems(self)
+        return found + schedule_problems("schedule", self.schedule) + bound_problems(self)
 
     @property
     def archive(self) -> DatabaseArchive:
@@ -206,7 +206,8 @@ class BackupScheduleArgs:
     wrong='backups: {schedule: "0 30 3 * * *"}',
     right='backups: {schedule: "30 3 * * *"}',
 )
-def _schedule(path: str, value: str) -> list[Diagnostic]:
+def schedule_problems(path: str, value: str) -> list[Diagnostic]:
+    """What is wrong with a schedule at `path`."""
     try:
         parse(value)
     except CronError as error:

@@ -91,9 +91,9 @@ class Backups:
             self.failed_at = datetime.now(UTC) if self.job.returncode else None
             self.job, self.since = None, None
 
-    def begin(self, module: str) -> None:
-        """Make one, by the verb `backup` of a module."""
-        self.job, self.since = subprocess.Popen([sys.executable, "-m", module, "backup"]), datetime.now(UTC)
+    def begin(self, module: str, verb: str = "backup") -> None:
+        """Make one, by a verb of a module."""
+        self.job, self.since = subprocess.Popen([sys.executable, "-m", module, verb]), datetime.now(UTC)
 
 
 def watch(tick: Callable[[], list[str]], backups: Backups, meanwhile: Callable[[], object] = lambda: None) -> None:

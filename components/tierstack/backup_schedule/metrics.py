@@ -69,11 +69,16 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
 
 def text(document: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """The page that Prometheus reads."""
+    return page_of(PREFIX, _HELP, values(document), labels)
+
+
+def page_of(prefix: str, texts: Mapping[str, str], values: Mapping[str, float], labels: Mapping[str, str]) -> str:
+    """The page of some metrics. `texts`: what each says, by its name."""
     shown = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
     lines: list[str] = []
-    for name, value in values(document).items():
-        metric = f"{PREFIX}_{name}"
-        lines += [f"# HELP {metric} {_HELP[name]}", f"# TYPE {metric} gauge", f"{metric}{{{shown}}} {value:.15g}"]
+    for name, value in values.items():
+        metric = f"{prefix}_{name}"
+        lines += [f"# HELP {metric} {texts[name]}", f"# TYPE {metric} gauge", f"{metric}{{{shown}}} {value:.15g}"]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tierstack.backup_schedule.engine import Source, StoreAt
+from tierstack.backup_schedule.restic.recovery import FILES, FilesOnDocker
 from tierstack.links import DatabaseEngine
 
 DOCKER, KUBERNETES = "docker", "kubernetes"
@@ -85,10 +86,13 @@ class OnKubernetes:
         return json.dumps({"kind": KUBERNETES, **asdict(self)})
 
 
-def parsed(text: str) -> OnDocker | OnKubernetes:
+def parsed(text: str) -> OnDocker | OnKubernetes | FilesOnDocker:
     """The output, read again. Raises TypeError where an older version wrote it, which said less."""
     values: dict[str, Any] = json.loads(text)
-    if values.pop("kind") != DOCKER:
+    kind = values.pop("kind")
+    if kind == FILES:
+        return FilesOnDocker(**values)
+    if kind != DOCKER:
         return OnKubernetes(**values)
     store = values.pop("store", None)
     return OnDocker(**values, store=StoreAt(**store) if store else None)

@@ -7,7 +7,8 @@ import click
 
 from tierstack.backup_schedule import ledger
 from tierstack.cli import options, show
-from tierstack.recovery import drill
+from tierstack.recovery import drill, files_drill
+from tierstack.recovery.files import StoredFiles
 from tierstack.recovery.kubernetes import drill as kubernetes_drill
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.stacks import backups_of
@@ -26,11 +27,12 @@ from tierstack.recovery.stacks import backups_of
 @options.cwd
 @click.pass_context
 def run(context: click.Context, stack: str | None, backups: str | None, json: bool, cwd: Path) -> None:
-    """Restore the backups of a database aside, now, and tell what a loss would have cost.
+    """Restore backups aside, now, and tell what a loss would have cost.
 
     A writer with a clock runs beside the shop; what the backups had received at a moment is restored aside, where
     nobody reaches it; rows, tables and the configured checks are looked at; the result goes into the ledger. The
-    running database is read and gets the table tierstack_drill.clock, nothing else. Exit code 1 unless it was good.
+    running database is read and gets the table tierstack_drill.clock, nothing else. Of backups of files the newest is
+    restored, counted, and compared with the files of the application. Exit code 1 unless it was good.
     """
     if context.invoked_subcommand:
         return
@@ -38,8 +40,12 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
         raise click.UsageError("Missing option '--stack' / '-s'.")
     name, found = backups_of(cwd, stack, backups)
     tell = show.progress(json=json)
-    on_kubernetes = isinstance(found, ClusterBackups)
-    result = kubernetes_drill.run(found, name, tell) if on_kubernetes else drill.run(found, name, tell)
+    if isinstance(found, StoredFiles):
+        result = files_drill.run(found, name, tell)
+    elif isinstance(found, ClusterBackups):
+        result = kubernetes_drill.run(found, name, tell)
+    else:
+        result = drill.run(found, name, tell)
     if json:
         show.as_json({"stack": stack, **result.as_entry()})
     else:
@@ -47,8 +53,14 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
     show.end(ok=result.result == ledger.GOOD)
 
 
-def _tell(result: drill.Result) -> None:
-    if result.result == ledger.GOOD:
+def _tell(result: drill.Result | files_drill.FilesResult) -> None:
+    if result.result == ledger.GOOD and isinstance(result, files_drill.FilesResult):
+        show.say(
+            f"{show.good('good')}: {result.files:,} files came back, {result.compared} of them compared, "
+            f"RTO {result.rto_seconds:g} s"
+        )
+        return
+    if result.result == ledger.GOOD and isinstance(result, drill.Result):
         show.say(
             f"{show.good('good')}: {result.rows_lost} of {result.rows_acknowledged} acknowledged rows lost, "
             f"RPO {result.rpo_seconds:g} s, RTO {result.rto_seconds:g} s"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tierstack.backup_schedule.mysql.gtids import Gtid
-from tierstack.cli import options, restore_on_kubernetes, show
+from tierstack.cli import options, restore_files, restore_on_kubernetes, show
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring
-from tierstack.recovery.found import Backups, now
+from tierstack.recovery.files import StoredFiles
+from tierstack.recovery.found import now
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.stacks import backups_of
 
@@ -34,11 +35,12 @@ class _Goal(_OfGoals):
 
 
 @click.command(
-    short_help="Restore a database from its backups, aside or in its place.",
+    short_help="Restore a database or files from backups, aside or in place.",
     epilog=options.examples(
         "tierstack restore -s prod --to 2026-01-31T12:00:00Z",
         "tierstack restore -s prod --plan",
         "tierstack restore -s prod --in-place --replace-data",
+        "tierstack restore -s prod --backups files",
     ),
 )
 @options.stack
@@ -53,8 +55,10 @@ class _Goal(_OfGoals):
     metavar="NAME",
     help="Name of the new volume and container, or Cluster. Default: <catalog or cluster>-aside.",
 )
-@click.option("--in-place", is_flag=True, help="In the place of the database, which is stopped meanwhile.")
-@click.option("--replace-data", is_flag=True, help="Allow --in-place to replace what the database holds.")
+@click.option(
+    "--in-place", is_flag=True, help="In the place of the database, which is stopped meanwhile, or of the files."
+)
+@click.option("--replace-data", is_flag=True, help="Allow --in-place to replace what is there now.")
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.backups
@@ -74,18 +78,22 @@ def run(
     json: bool,
     cwd: Path,
 ) -> None:
-    """Restore a database to a moment, from its backups.
+    """Restore a database to a moment, or the files of an application, from their backups.
 
     It comes back aside, beside the running database, which goes on: on a Docker host in a new volume, as a container
     without a network; on Kubernetes as a Cluster that only its operator reaches. With --in-place it replaces the
     database. On a Docker host what that held stays beside it, as `pgdata.before` (MySQL: `data.before`); on Kubernetes
-    the configuration says where the new database comes from (`database.restore`).
+    the configuration says where the new database comes from (`database.restore`). Files come back in a new volume, or
+    in the place of those that are there, which stay beside as `.tierstack-before`.
     """
     if in_place and aside:
         raise click.UsageError("--aside names what stands beside the database, and --in-place puts it in its place")
     if in_place and not replace_data and not plan:
-        raise UsageError("--in-place replaces what the database holds now. To mean it, add --replace-data")
+        raise UsageError("--in-place replaces what is there now. To mean it, add --replace-data")
     _, found = backups_of(cwd, stack, backups)
+    if isinstance(found, StoredFiles):
+        restore_files.run(found, stack, _moment(to, "restic"), aside, in_place=in_place, plan=plan, yes=yes, json=json)
+        return
     if isinstance(found, ClusterBackups):
         moment = _moment(to, "PostgreSQL")
         said: dict[str, bool] = {"plan": plan, "yes": yes, "json": json}
@@ -117,7 +125,7 @@ def run(
     if in_place:
         restoring.put_in_place(found, beside, to, tell)
     else:
-        _refuse_existing(found, beside)
+        restore_files.refuse_existing(found.host, beside)
         restoring.put_aside(found, beside, to, tell)
     seconds = round((now() - began).total_seconds(), 1)
     name = found.server if in_place else beside
@@ -139,11 +147,3 @@ def _moment(to: restoring.To, title: str) -> datetime | None:
     if isinstance(to, Gtid):
         raise UsageError(f"--to = {to}: is a GTID, which {title} has not; write a moment")
     return to
-
-
-def _refuse_existing(found: Backups, aside: str) -> None:
-    if found.host.succeeds(["docker", "volume", "inspect", aside]) or found.host.succeeds(["docker", "inspect", aside]):
-        raise UsageError(
-            f"there is a volume or container {aside} already. Remove it (docker rm -f {aside} && docker volume rm "
-            f"{aside}), or give another name with --aside"
-        )

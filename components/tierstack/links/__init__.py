@@ -2,6 +2,7 @@
 
 from tierstack.links.certificate import AcmeClient, Certificate, DnsUpdates, TrustedCA
 from tierstack.links.database import DatabaseArchive, DatabaseConnection, DatabaseEngine
+from tierstack.links.files import FileVolume
 from tierstack.links.gateway import DockerGateway, GatewayEndpoint, GatewayIdentity, KubernetesGateway
 from tierstack.links.object_store import ObjectStore, StoreKey, StorePurpose
 from tierstack.links.redis import RedisConnection
@@ -15,6 +16,7 @@ __all__ = [
     "DatabaseEngine",
     "DnsUpdates",
     "DockerGateway",
+    "FileVolume",
     "GatewayEndpoint",
     "GatewayIdentity",
     "KubernetesGateway",

@@ -9,14 +9,18 @@ import pulumi
 from tierstack.links.certificate import TrustedCA
 from tierstack.links.secrets import SecretRef
 
+REPOSITORY = "restic"
+"""Folder, below that of a component, in which restic keeps its repository: where a key that writes removes its own
+locks, and the one that deletes writes too."""
+
 
 class StorePurpose(Enum):
     """What a key of a bucket is for."""
 
     WRITE = "write"
-    """Writes and reads; with a prune key beside it, it need not delete."""
+    """Writes and reads; with a prune key beside it, it need not delete, except locks of restic."""
     PRUNE = "prune"
-    """Deletes what is older than the retention."""
+    """Deletes what is older than the retention; in repositories of restic it writes too."""
     DRILL = "drill"
     """Reads, for restores and drills."""
 

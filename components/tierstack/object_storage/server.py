@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierstack.links import StorePurpose
+from tierstack.links.object_store import REPOSITORY
 from tierstack.platform.internal_ca import CERTIFICATE, KEY, SERVER_DIRECTORY
 
 PORT = 7070
@@ -31,6 +32,12 @@ _GRANTED: Mapping[StorePurpose, tuple[tuple[str, ...], tuple[str, ...]]] = {
     StorePurpose.DRILL: (_LIST, _READ),
 }
 """Actions of each key: those on the bucket, and those on objects (VersityGW 1.8, `auth/bucket_policy_actions.go`)."""
+_IN_REPOSITORIES: Mapping[StorePurpose, tuple[str, tuple[str, ...]]] = {
+    StorePurpose.WRITE: (f"*/{REPOSITORY}/locks/*", ("s3:DeleteObject",)),
+    StorePurpose.PRUNE: (f"*/{REPOSITORY}/*", ("s3:PutObject",)),
+}
+"""What restic needs besides, in its repositories alone: a lock is removed by who made it, and pruning writes anew what
+is still needed of a pack."""
 
 # The root secret is read from a file, so that `docker inspect` does not show it. No `--keep-alive`: the gateway streams
 # bodies, and what is left unread of one (5 MiB parts on a busy host) was taken for the next request.
@@ -87,5 +94,9 @@ def policy(bucket: str) -> dict[str, Any]:
         {"Effect": "Allow", "Principal": {"AWS": [purpose.value]}, "Action": list(actions), "Resource": resource}
         for purpose in KEYS
         for actions, resource in zip(_GRANTED[purpose], (arn, f"{arn}/*"), strict=True)
+    ]
+    statements += [
+        {"Effect": "Allow", "Principal": {"AWS": [key.value]}, "Action": list(actions), "Resource": f"{arn}/{below}"}
+        for key, (below, actions) in _IN_REPOSITORIES.items()
     ]
     return {"Version": "2012-10-17", "Statement": statements}

@@ -10,7 +10,7 @@ from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
-from tierstack.recovery import restoring, signals, stored
+from tierstack.recovery import files_drill, restoring, signals, stored
 from tierstack.recovery.dialect import Ask, Dialect, UnreadableError
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
@@ -227,7 +227,7 @@ def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
 
 def history(drills: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ledger for people, a line each, the newest last."""
-    return [_line(one) for one in drills]
+    return [files_drill.line(one) if "expected_files" in one else _line(one) for one in drills]
 
 
 def _line(one: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from tierstack.backup_schedule import ledger, recovery
 from tierstack.backup_schedule.engine import BackupEngine
 from tierstack.backup_schedule.engines import ENGINES
+from tierstack.backup_schedule.restic.recovery import FilesOnDocker
 from tierstack.core.errors import nearest
 from tierstack.database.args import MOST_REPLICAS
 from tierstack.database.standby import Seen, Server
@@ -20,30 +21,26 @@ from tierstack.recovery.dialect import Dialect
 from tierstack.recovery.dialects import DIALECTS
 from tierstack.recovery.host import CommandError, Host
 
-TYPE = "tierstack:index:BackupSchedule"
+DATABASE, FILES = "tierstack:index:BackupSchedule", "tierstack:index:FileBackups"
 
 
 def backups(
     held: Sequence[Mapping[str, Any]], stack: str, name: str | None
-) -> tuple[str, recovery.OnDocker | recovery.OnKubernetes]:
-    """Name and description of the backups that are meant: those called `name`, else the only ones.
+) -> tuple[str, recovery.OnDocker | recovery.OnKubernetes | FilesOnDocker]:
+    """Name and description of the backups that are meant: those called `name`, else the only ones of a database, else
+    the only ones.
 
     Raises UsageError where there are none, several, or such as cannot be restored by a command.
     """
-    found: dict[str, str] = {}
-    for one in held:
-        if one["type"] == TYPE and not one.get("delete"):
-            outputs: Mapping[str, Any] = one.get("outputs") or {}
-            said = outputs.get("recovery")
-            if not isinstance(said, str):
-                raise _too_little(stack)
-            found[str(one["urn"]).rpartition("::")[2]] = said
+    of_databases, of_files = (_said(held, stack, kind) for kind in (DATABASE, FILES))
+    found = {**of_databases, **of_files}
     if not found:
         raise UsageError(f"{stack} has no backups. Give it `backups: {{}}` (docs/components/backup-schedule.md)")
     names = ", ".join(f"`{one}`" for one in sorted(found))
-    if name is None and len(found) > 1:
+    usual = of_databases or of_files
+    if name is None and len(usual) > 1:
         raise UsageError(f"{stack} has several backups: {names}. Name one with --backups")
-    chosen = name or next(iter(found))
+    chosen = name or next(iter(usual))
     if chosen not in found:
         guess = nearest(chosen, list(found))
         hint = f"; did you mean `{guess}`?" if guess else f"; there is {names}"
@@ -55,6 +52,19 @@ def backups(
     if isinstance(described, recovery.OnDocker) and described.server is None:
         raise UsageError(f"the database connection of `{chosen}` names no `container`: give it that of the primary")
     return chosen, described
+
+
+def _said(held: Sequence[Mapping[str, Any]], stack: str, kind: str) -> dict[str, str]:
+    """What backups of one kind say of themselves, by their names."""
+    found: dict[str, str] = {}
+    for one in held:
+        if one["type"] == kind and not one.get("delete"):
+            outputs: Mapping[str, Any] = one.get("outputs") or {}
+            said = outputs.get("recovery")
+            if not isinstance(said, str):
+                raise _too_little(stack)
+            found[str(one["urn"]).rpartition("::")[2]] = said
+    return found
 
 
 def _too_little(stack: str) -> UsageError:

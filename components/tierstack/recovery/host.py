@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tierstack.engine.project import UnreachableError, UsageError
@@ -47,6 +48,30 @@ class Host:
             said = (done.stdout + done.stderr).strip()[-_SHOWN:]
             raise CommandError(f"`{_short(command)}` failed with exit code {done.returncode}: {said}")
         return done.stdout
+
+    def follow(self, command: Sequence[str], each: Callable[[str], None]) -> None:
+        """Carry out a command that takes long: `each` gets every line that it prints. Raises CommandError where it
+        fails."""
+        last: deque[str] = deque(maxlen=20)
+        with subprocess.Popen(
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout
+            try:
+                for line in process.stdout:
+                    last.append(line)
+                    each(line)
+            except BaseException:
+                process.kill()  # the client alone: what it began is removed by who began it
+                raise
+        if process.returncode:
+            said = "".join(last).strip()[-_SHOWN:]
+            raise CommandError(f"`{_short(command)}` failed with exit code {process.returncode}: {said}")
 
     def succeeds(self, command: Sequence[str]) -> bool:
         """Whether a command succeeds; what it prints is of no interest."""

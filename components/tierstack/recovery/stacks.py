@@ -4,15 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from tierstack.backup_schedule.recovery import OnKubernetes
+from tierstack.backup_schedule.restic.recovery import FilesOnDocker
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import engine
+from tierstack.recovery.files import StoredFiles
 from tierstack.recovery.found import Backups, backups, primary_of
 from tierstack.recovery.host import Host
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.kubernetes.kubectl import Kubectl
 
 
-def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups | ClusterBackups]:
+def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups | ClusterBackups | StoredFiles]:
     """Name and place of the backups of a stack. Raises UsageError where there are none that a command can restore."""
     project = find(cwd)
     config = project.config(stack)
@@ -26,6 +28,8 @@ def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups | 
         return chosen, ClusterBackups(at, kubectl)
     host = Host(at.docker_host)
     host.check()
+    if isinstance(at, FilesOnDocker):
+        return chosen, StoredFiles(at, host)
     if at.server:
         at = replace(at, server=primary_of(at.server, at.engine, host))
     return chosen, Backups(at, host)

@@ -75,9 +75,16 @@ def build(make: ComponentArgs) -> None:
 
 def _export(make: ComponentArgs, made: Components) -> None:
     """The outputs of the stack."""
-    if backups := made.of("backups"):
+    files = made.of("file_backups")
+    if backups := [*made.of("backups"), *files]:
         rules = pulumi.Output.all(*(one.alert_rules for one in backups)).apply(_one_rule_file)
         pulumi.export("backup_alert_rules", rules)
+    if files:
+        # To be kept where the backups are not: without them these cannot be read.
+        named = {
+            one.name: made.component(one).repository_password for one in make.of("file_backups") if made.component(one)
+        }
+        pulumi.export("repository_passwords", pulumi.Output.all(**named))
     for records in made.of("dns"):
         pulumi.export("zone", records.zone_file)
         if make.records and make.records.generated_keys():

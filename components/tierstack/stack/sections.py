@@ -3,6 +3,7 @@
 from typing import Any
 
 from tierstack.app_cluster.section import SECTION as APP
+from tierstack.backup_schedule.restic.section import SECTION as FILE_BACKUPS
 from tierstack.backup_schedule.section import SECTION as BACKUPS
 from tierstack.cluster_addons.section import SECTION as ADDONS
 from tierstack.core.section import Section
@@ -22,6 +23,7 @@ SECTIONS: list[Section[Any]] = [
     REDIS,
     OBJECT_STORAGE,
     BACKUPS,
+    FILE_BACKUPS,
     MTA_STS,
     ADDONS,
     DNS,

@@ -229,6 +229,16 @@ def _backups(make: ComponentArgs, of: Instance, links: Links) -> Any:
     )
 
 
+def _file_backups(make: ComponentArgs, of: Instance, links: Links) -> Any:
+    """None: an application without uploads, where another one has some."""
+    assert of.per
+    given: list[Any] = [one.settings for one in make.of("app")]
+    if cast(Any, of.per.settings).uploads is None and any(one.uploads is not None for one in given):
+        return None
+    stores = make.of("object_storage") if make.platform.kind is PlatformKind.DOCKER else []
+    return make.load(of, files=links.link(of.per), store=links.link(stores[0]) if stores else None)
+
+
 def _mta_sts(make: ComponentArgs, of: Instance, links: Links) -> Any:
     if make.policy is None:
         return None
@@ -271,6 +281,7 @@ _WIRING: dict[str, Callable[[ComponentArgs, Instance, Links], Any]] = {
     "app": _app,
     "database": _database,
     "backups": _backups,
+    "file_backups": _file_backups,
     "mta_sts": _mta_sts,
     "addons": _addons,
     "dns": _dns,

@@ -70,7 +70,7 @@ RULES = (
         risk=Risk.WEAKENS,
         types=_CONTAINER,
         operations=GOES,
-        condition=lambda look: look.change.component.kind == "BackupSchedule",
+        condition=lambda look: look.change.component.kind in ("BackupSchedule", "FileBackups"),
         what="is removed: no backups are made from now on",
         instead=_KEEP_BACKUPS,
     ),

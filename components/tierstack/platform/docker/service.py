@@ -76,3 +76,5 @@ class Service:
     wait_seconds: int = 120
     """How long an update waits until it runs, and is healthy where `health` is given."""
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    hostname: str | None = None
+    """What the container calls itself, where that must outlive it. None: its id."""

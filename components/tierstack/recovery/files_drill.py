@@ -1,0 +1,130 @@
+"""A drill of files: the newest backup restored aside, counted, and compared with what the application has."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tierstack.backup_schedule import ledger
+from tierstack.backup_schedule.restic import restore
+from tierstack.backup_schedule.status import stamp
+from tierstack.engine.project import UsageError
+from tierstack.recovery import signals
+from tierstack.recovery.files import StoredFiles, put_aside
+from tierstack.recovery.found import now
+from tierstack.recovery.host import CommandError
+from tierstack.recovery.restoring import Tell, begun, remove
+
+_MIB = 2**20
+
+
+@dataclass(kw_only=True)
+class FilesResult:
+    """What a drill of files found, as the ledger keeps it."""
+
+    result: str
+    """`good`, `bad` or `not verified`."""
+    began_at: str
+    ended_at: str
+    backups: str
+    """Name of the FileBackups."""
+    why: list[str] = field(default_factory=list[str])
+    """What was not as it should be; empty for a good one."""
+    snapshot: str | None = None
+    """The backup that was restored, by its id."""
+    moment: str | None = None
+    """When it was made."""
+    rpo_seconds: float | None = None
+    """From the backup to the drill: what was uploaded since would be lost."""
+    rto_seconds: float | None = None
+    """From the first command of the restore to all files in a volume."""
+    expected_files: int | None = None
+    """Files in the backup, by what it says of itself."""
+    expected_bytes: int | None = None
+    """Their bytes."""
+    files: int | None = None
+    """Files that came back."""
+    size_bytes: int | None = None
+    """Their bytes."""
+    compared: int | None = None
+    """Files whose content was compared with that of the application."""
+    different: list[str] = field(default_factory=list[str])
+    """Those of them that differ, ten at most."""
+    source: str | None = None
+    """What was read: `volume` or `bucket`."""
+
+    def as_entry(self) -> dict[str, Any]:
+        """As a line of the ledger."""
+        return asdict(self)
+
+
+def run(backups: StoredFiles, name: str, tell: Tell) -> FilesResult:
+    """Make a drill and record it. One that cannot be carried out is recorded too, as `not verified`."""
+    aside = f"{backups.at.catalog}-drill"
+    if begun(backups.host, aside):
+        raise UsageError(f"another drill of these backups runs: container {aside}. To end it: docker rm -f {aside}")
+    remove(backups.host, aside)  # what an interrupted one left
+    result = FilesResult(result=ledger.NOT_VERIFIED, began_at=stamp(now()), ended_at="", backups=name)
+    try:
+        with signals.ending_as_interrupts():
+            _carry_out(backups, aside, result, tell)
+        judge(result, backups.at.max_minutes)
+    except CommandError as error:
+        result.why = [str(error)]
+    except KeyboardInterrupt:
+        result.why = ["it was interrupted"]
+        raise
+    finally:
+        with signals.held_back():
+            remove(backups.host, aside)
+            result.ended_at = stamp(now())
+            backups.record(result.as_entry())
+    return result
+
+
+def _carry_out(backups: StoredFiles, aside: str, result: FilesResult, tell: Tell) -> None:
+    found = backups.snapshots()
+    if not found:
+        raise CommandError("there is no backup of the files yet: see `tierstack status`")
+    newest, began = found[-1], now()
+    result.snapshot, result.moment = newest.id, stamp(newest.began)
+    result.expected_files, result.expected_bytes = newest.files, newest.size_bytes
+    result.source = "bucket" if backups.at.bucket else "volume"
+    result.rpo_seconds = round((began - newest.began).total_seconds(), 1)
+    tell(
+        f"the backup of {result.moment} is restored aside: {newest.files:,} files, {newest.size_bytes / _MIB:,.1f} MiB"
+    )
+    result.rto_seconds = round(put_aside(backups, aside, newest, tell), 1)
+    compared: Mapping[str, Any] = json.loads(backups.host.run(restore.compare(backups.at, aside=aside)))
+    result.files, result.size_bytes = compared["files"], compared["size_bytes"]
+    result.compared, result.different = compared["compared"], compared["different"]
+    tell(f"  compared {result.compared} files with those of the application")
+
+
+def judge(result: FilesResult, max_minutes: int) -> None:
+    """What the result of a drill is, by what it found: one that compared nothing has proven nothing."""
+    found: list[str] = []
+    if result.files != result.expected_files:
+        found.append(f"{result.files} files came back, and the backup has {result.expected_files}")
+    if result.size_bytes != result.expected_bytes:
+        found.append(f"{result.size_bytes} bytes came back, and the backup has {result.expected_bytes}")
+    if result.different:
+        found.append(f"the content of files differs from that of the application: {', '.join(result.different)}")
+    if (result.rto_seconds or 0) > max_minutes * 60:
+        found.append(f"the restore took {result.rto_seconds:g} s; at most {max_minutes * 60} s may pass")
+    result.why = found
+    if found:
+        result.result = ledger.BAD
+    elif not result.compared:
+        result.why = ["no file could be compared: there is none, or the application has changed all of them since"]
+        result.result = ledger.NOT_VERIFIED
+    else:
+        result.result = ledger.GOOD
+
+
+def line(one: Mapping[str, Any]) -> str:
+    """A drill of files for people."""
+    files = f"{one['files'] if one['files'] is not None else '?'} of {one['expected_files'] or '?'} files"
+    took = "?" if one["rto_seconds"] is None else f"{one['rto_seconds']:g} s"
+    why = f"  {' '.join('; '.join(one['why']).split())}" if one["why"] else ""
+    return f"{one['ended_at']}  {one['result']:<12}  {files}, compared {one['compared'] or 0}  RTO {took}{why}"
