@@ -63,7 +63,7 @@ class Service:
     cpu_limit: float | None = None
     """Cores that it may use at most, set once it runs (`Ready`): the provider has no field for it. None: all."""
     hostname: str | None = None
-    """The name that it has for itself. None: the daemon gives it one."""
+    """The name that it has for itself, where that must outlive it. None: its id."""
     local_names: bool = False
     """Whether a name without a dot is one of its networks or nobody's. True: one that is not there is unknown at once.
     False: the daemon asks the host's name servers, and in an internal network, where none can be reached, Docker before
@@ -76,5 +76,3 @@ class Service:
     wait_seconds: int = 120
     """How long an update waits until it runs, and is healthy where `health` is given."""
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
-    hostname: str | None = None
-    """What the container calls itself, where that must outlive it. None: its id."""
