@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,6 +81,12 @@ class Store:
         self._answer()
         return self.bases
 
+    def barman(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        self._answer()
+        self.ran.append(command)
+        description = Path(environment["BARMAN_BACKUP_INFO_PATH"])
+        return subprocess.CompletedProcess(command, 0 if description.exists() else 2, "", f"no {description}")
+
     def _answer(self) -> None:
         if self.away:
             raise ConnectionError("Could not connect to the endpoint URL")
@@ -122,6 +129,19 @@ def test_it_sends_from_wherever_a_segment_is(tmp_path: Path) -> None:
     store.kept.clear()
     again.round()
     assert store.kept == {}
+
+
+@pytest.mark.parametrize("place", ["meta/20261126T030000-backup.info", "backup.info"])
+def test_a_base_backup_is_stored_from_where_barman_describes_it(tmp_path: Path, place: str) -> None:
+    catalog, store, said = tmp_path / "tierstack", Store(), list[str]()
+    sending = sender(store, catalog, said)
+    receive(catalog, FIRST)
+    sending.round()
+    (catalog / place).parent.mkdir(exist_ok=True)
+    (catalog / place).write_text("")
+    sending.send_base()
+    assert store.ran == [("backup", "--gzip", store.url, store.server)]
+    assert [line for line in said if "was not stored" in line] == []
 
 
 def test_a_store_that_is_away_piles_up_and_drains(tmp_path: Path) -> None:

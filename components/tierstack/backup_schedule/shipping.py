@@ -177,13 +177,16 @@ class Shipping:
 
     def _upload(self, identifier: str, directory: Path) -> None:
         """As a hook of Barman does it (barman-cloud-backup(1), "used as hook script")."""
+        # Barman 3.13.3 describes a backup beside all backups, older ones in the directory of its own.
+        beside = self.catalog / "meta" / f"{identifier}-backup.info"
+        info = beside if beside.exists() else directory / "backup.info"
         hook = {
             "BARMAN_HOOK": "backup_retry_script",
             "BARMAN_PHASE": "post",
             "BARMAN_STATUS": "DONE",
             "BARMAN_BACKUP_ID": identifier,
             "BARMAN_BACKUP_DIR": str(directory),
-            "BARMAN_BACKUP_INFO_PATH": str(directory / "backup.info"),
+            "BARMAN_BACKUP_INFO_PATH": str(info),
         }
         done = self.bucket.barman("backup", "--gzip", self.bucket.url, self.bucket.server, **hook)
         if done.returncode:
