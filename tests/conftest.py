@@ -9,6 +9,7 @@ instead where TIERSTACK_REQUIRE also names `programs`.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -57,6 +58,10 @@ def level_of_path(path: Path) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """The environment of the set-up, but no way to reach anybody's real state by accident."""
     required()
+    # A shell's background job ignores both, and so would every command that a test interrupts.
+    for number, how in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, how)
     script = ROOT / ".state" / "env.sh"
     if script.exists():
         shell = ["/bin/sh", "-c", '. "$0" && env -0', str(script)]

@@ -16,7 +16,7 @@ _NAME = click.argument("name", required=False, metavar="[NAME]")
 
 @click.group
 def run() -> None:
-    """Servers of a database on a Docker host: their state, and a standby that takes over."""
+    """Servers of a database on a Docker host, and their promotion."""
 
 
 def _database(cwd: Path, stack: str, name: str | None) -> tuple[str, promoting.Database]:

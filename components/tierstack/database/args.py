@@ -93,13 +93,13 @@ class DatabaseWithReplicasArgs:
     """Standbys beside the primary. 0 to 4, on Docker 0 to 2; MySQL has none yet. None: from the tier (100k: 0, 1M:
     2)."""
     proxy_image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
-    """Docker, PostgreSQL with standbys: HAProxy 2.4 or newer by digest, which runs as user 99, with `sh`, and `wget` or
-    `bash`. It stands before the servers, so that a standby can be promoted and reads can go to standbys (`read_host` of
-    the connection). None: reads go to the primary, and no standby can be promoted."""
+    """Docker: for PostgreSQL with standbys, HAProxy 2.4 or newer by digest, which runs as user 99, with `sh`, and
+    `wget` or `bash`. It stands before the servers, so that a standby can be promoted and reads can go to standbys
+    (`read_host` of the connection). None: reads go to the primary, and no standby can be promoted."""
     read_lag_seconds: int = field(default=10, metadata=within(1, 3600, "seconds") | DOCKER_ONLY)
-    """Docker, with `proxy_image`: seconds that a standby may lag behind. Reads leave one that lags more. 1 to 3600."""
+    """Docker: with `proxy_image`, seconds that a standby may lag behind. Reads leave one that lags more. 1 to 3600."""
     synchronous: bool = field(default=False, metadata=DOCKER_ONLY)
-    """Docker, with `proxy_image`: whether a commit waits until one standby has it on disk. Writes then wait for as long
+    """Docker: with `proxy_image`, whether a commit waits until one standby has it on disk. Writes then wait for as long
     as no standby streams. False (default): a commit waits for no standby, and what none has received is lost with the
     primary's volume. A change restarts the servers."""
     poolers: int | None = field(default=None, metadata=within(1, 20))

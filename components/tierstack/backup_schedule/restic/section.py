@@ -25,7 +25,7 @@ SECTION = Section(
     per="app",
     presence=Presence.OPTIONAL,
     wired=("files", "store"),
-    given_by={"store": "object_storage"},
+    given_by={"store": "object_storage", "files.volume": "app.uploads"},
     images=(
         ImageKey(
             key="restic",
