@@ -174,7 +174,7 @@ def test_a_client_too_many_waits_and_health_does_not(database: Database) -> None
         )
         until("a fifth client comes", lambda: fifth.logs().decode().startswith("comes"))
         begun = time.monotonic()
-        count = "SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_USER = 'app'"
+        count = "SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_USER LIKE 'app\\_%'"
         assert database.superuser(count) == "4"
         assert "alive" in database.inside(*MYSQL.probe(MYSQL.server, "app", "my_shop"))
         database.inside(*MYSQL.probe(MYSQL.pooler, "app", "my_shop"), container="pooler")
