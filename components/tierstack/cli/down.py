@@ -44,9 +44,10 @@ def run(stack: str, delete_data: bool, yes: bool, json: bool, cwd: Path) -> None
         if delete_data:
             pulumi.unprotect()
         arguments = [] if delete_data else ["--exclude-protected"]
-        outcome = pulumi.run(
-            "destroy", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *arguments, quiet=json
-        )
+        flags = ["--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *arguments]
+        outcome = pulumi.run("destroy", *flags, quiet=json)
+        if not outcome.ok and resume.forget_gone(pulumi, outcome.messages):
+            outcome = pulumi.run("destroy", *flags, quiet=json)
         if not outcome.ok:
             if json:
                 show.failure(stack, outcome.messages, json=True)

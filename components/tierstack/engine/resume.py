@@ -12,6 +12,7 @@
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,6 +37,9 @@ from tierstack.platform.daemon import client
 from tierstack.platform.kubernetes.foreign_namespace import ANSWER_SECONDS
 
 _MANAGER = "pulumi-kubernetes-"
+_GONE = re.compile(r"No such container: ([0-9a-f]{64})")
+"""What the daemon says of a container that somebody removed, or that the provider removed in a refresh which was killed
+(it removes one that has ended) before the engine wrote that down."""
 
 
 class UnansweredError(Exception):
@@ -104,6 +108,16 @@ def finish(pulumi: Engine, resumed: Resumed) -> None:
                 note(f"{made.kind} {made.name} is not used any more: removed")
         except UnansweredError as error:
             note(f"{made.kind} {made.name} is not used any more, but not removed: {error}")
+
+
+def forget_gone(pulumi: Engine, messages: Sequence[str]) -> bool:
+    """Take containers out of the state that a deletion did not find, by what it said. Whether there were any."""
+    ids, deployment = set(_GONE.findall("\n".join(messages))), pulumi.deployment()
+    gone = [str(one["urn"]) for one in resources(deployment) if one.get("id") in ids]
+    if not gone or _refresh(pulumi, deployment, gone):
+        return False
+    note(f"{len(gone)} container{'s are' if len(gone) > 1 else ' is'} gone already: the rest follows")
+    return True
 
 
 def _refresh(pulumi: Engine, deployment: Mapping[str, Any], urns: Sequence[str]) -> list[str]:
