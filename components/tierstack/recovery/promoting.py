@@ -65,8 +65,8 @@ def servers_of(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) 
     if not found[chosen]:
         raise UsageError(
             f"no standby of `{chosen}` can be promoted by this command. On a Docker host it needs the tier `1M`, "
-            "`replicas` and an image `haproxy` (`proxy_image`), and a `tierstack up` with them; on Kubernetes the operator "
-            "promotes"
+            "`replicas` and an image `haproxy` (`proxy_image`), and a `tierstack up` with them; on Kubernetes "
+            "the operator promotes"
         )
     return chosen, Servers.parsed(found[chosen])
 
