@@ -22,9 +22,7 @@ def run() -> None:
 def _database(cwd: Path, stack: str, name: str | None) -> tuple[str, promoting.Database]:
     project = find(cwd)
     with engine(project, stack, project.config(stack)) as pulumi:
-        if not pulumi.exists() or not (held := pulumi.resources()):
-            raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
-        chosen, servers = promoting.servers_of(held, stack, name)
+        chosen, servers = promoting.servers_of(pulumi.held(), stack, name)
     host = Host(servers.docker_host)
     host.check()
     return chosen, promoting.Database(servers, host)
@@ -93,15 +91,9 @@ def promote(
     chosen, database = _database(cwd, stack, name)
     found = promoting.planned(database, to, accept_loss=accept_loss or plan)
     lines = found.lines()
-    if not json:
-        for line in lines:
-            show.say(line)
-    if plan:
-        if json:
-            show.as_json({"stack": stack, "database": chosen, "result": "planned", "plan": lines})
+    of = {"stack": stack, "database": chosen}
+    if not show.agreed("Promote?", lines, of, plan=plan, yes=yes, json=json):
         return
-    if not yes and not json and show.at_terminal() and not click.confirm("Promote?"):
-        show.end(ok=False)
     result = promoting.promote(database, found, show.progress(json=json), accept_loss=accept_loss)
     if json:
         show.as_json(promoting.as_entry(stack, chosen, result))

@@ -58,7 +58,7 @@ class _Goal(_OfGoals):
 @click.option(
     "--in-place", is_flag=True, help="In the place of the database, which is stopped meanwhile, or of the files."
 )
-@click.option("--replace-data", is_flag=True, help="Allow --in-place to replace what is there now.")
+@click.option("--replace-data", is_flag=True, help="Allow --in-place to replace the current data.")
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.backups
@@ -84,12 +84,12 @@ def run(
     without a network; on Kubernetes as a Cluster that only its operator reaches. With --in-place it replaces the
     database. On a Docker host what that held stays beside it, as `pgdata.before` (MySQL: `data.before`); on Kubernetes
     the configuration says where the new database comes from (`database.restore`). Files come back in a new volume, or
-    in the place of those that are there, which stay beside as `.tierstack-before`.
+    replace the current ones, which stay beside as `.tierstack-before`.
     """
     if in_place and aside:
         raise click.UsageError("--aside names what stands beside the database, and --in-place puts it in its place")
     if in_place and not replace_data and not plan:
-        raise UsageError("--in-place replaces what is there now. To mean it, add --replace-data")
+        raise UsageError("--in-place replaces the current data. To mean it, add --replace-data")
     _, found = backups_of(cwd, stack, backups)
     if isinstance(found, StoredFiles):
         restore_files.run(found, stack, _moment(to, "restic"), aside, in_place=in_place, plan=plan, yes=yes, json=json)
@@ -111,15 +111,8 @@ def run(
     lines = planned.lines(now(), into)
     if in_place and found.has_replicas():
         lines.append(_REPLICAS)
-    if not json:
-        for line in lines:
-            show.say(line)
-    if plan:
-        if json:
-            show.as_json({"stack": stack, "result": "planned", "plan": lines})
+    if not show.agreed("Restore?", lines, {"stack": stack}, plan=plan, yes=yes, json=json):
         return
-    if not yes and not json and show.at_terminal() and not click.confirm("Restore?"):
-        show.end(ok=False)
     tell = show.progress(json=json)
     began = now()
     if in_place:

@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-import click
-
 from tierstack.backup_schedule.restic.files import BEFORE
 from tierstack.cli import show
 from tierstack.engine.project import UsageError
@@ -28,15 +26,8 @@ def run(
     planned = files.planned(to, found.snapshots(), found.drills(), now())
     into = f"in the place of the files in {found.at.volume}" if in_place else f"into the new volume {beside}"
     lines = planned.lines(now(), into)
-    if not json:
-        for line in lines:
-            show.say(line)
-    if plan:
-        if json:
-            show.as_json({"stack": stack, "result": "planned", "plan": lines})
+    if not show.agreed("Restore?", lines, {"stack": stack}, plan=plan, yes=yes, json=json):
         return
-    if not yes and not json and show.at_terminal() and not click.confirm("Restore?"):
-        show.end(ok=False)
     tell = show.progress(json=json)
     began = now()
     if in_place:

@@ -1,6 +1,6 @@
 """`tierstack restore` of a database on Kubernetes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def put_aside(
     name = aside or found.name("aside")
     planned = restoring.planned(to, found.status(), found.drills(), now())
     lines = planned.lines(now(), f"into the new Cluster {name} of namespace {found.at.namespace}")
-    if not _agreed(lines, stack, plan=plan, yes=yes, json=json):
+    if not show.agreed("Restore?", lines, {"stack": stack}, plan=plan, yes=yes, json=json):
         return
     began = now()
     beside.put_aside(found, name, to, show.progress(json=json))
@@ -49,7 +49,8 @@ def put_in_place(
         made = Before({one["urn"]: _shown(one) for one in pulumi.resources() if not one.get("delete")})
     problems = project.check(stack, config, made).problems
     given = in_place.asked(config.values, problems, stack, found)
-    if not _agreed(in_place.lines(given, found), stack, plan=plan, yes=yes, json=json):
+    lines = in_place.lines(given, found)
+    if not show.agreed("Restore?", lines, {"stack": stack}, plan=plan, yes=yes, json=json):
         return
     in_place.take_away(given, found, show.progress(json=json))
     context.invoke(
@@ -74,15 +75,3 @@ def refuse_moment(to: datetime | None) -> None:
     """Raise UsageError for a moment that the configuration has to say."""
     if to is not None:
         raise UsageError("--in-place: on Kubernetes the configuration says the moment, as `database.restore.to`")
-
-
-def _agreed(lines: Sequence[str], stack: str, *, plan: bool, yes: bool, json: bool) -> bool:
-    """Tell the plan. False: it is all that was asked for. Ends the command where somebody does not agree."""
-    if not json:
-        for line in lines:
-            show.say(line)
-    elif plan:
-        show.as_json({"stack": stack, "result": "planned", "plan": [*lines]})
-    if not plan and not yes and not json and show.at_terminal() and not click.confirm("Restore?"):
-        show.end(ok=False)
-    return not plan

@@ -73,6 +73,21 @@ def as_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def agreed(
+    question: str, plan_lines: Sequence[str], of: Mapping[str, Any], *, plan: bool, yes: bool, json: bool
+) -> bool:
+    """Show a plan and ask whether to carry it out. False: only the plan was asked for. Ends the command where the
+    answer is no. `of`: what the plan is for, in its JSON."""
+    if not json:
+        for line in plan_lines:
+            say(line)
+    elif plan:
+        as_json({**of, "result": "planned", "plan": [*plan_lines]})
+    if not plan and not yes and not json and at_terminal() and not click.confirm(question):
+        end(ok=False)
+    return not plan
+
+
 def end(*, ok: bool) -> NoReturn:
     """End the command with exit code 0 or 1."""
     raise click.exceptions.Exit(0 if ok else 1)

@@ -27,8 +27,7 @@ def run(stack: str, platform: Target | None, json: bool, cwd: Path) -> None:
     if found.target is Target.RENDER:
         raise UsageError(_RENDERED.format(stack))
     with engine(project, stack, found.config) as pulumi:
-        if not pulumi.exists() or not (held := pulumi.resources()):
-            raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
+        held = pulumi.held()
         if is_rendered(held):
             raise UsageError(_RENDERED.format(stack))
         parts = parts_of(held, pulumi.outputs(), found.platform, found.config)

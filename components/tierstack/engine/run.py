@@ -225,6 +225,12 @@ class Engine:
         """The resources in the state, with type, URN, id and protection."""
         return cast(list[dict[str, Any]], self.deployment().get("resources") or [])
 
+    def held(self) -> list[dict[str, Any]]:
+        """The resources of a stack that was brought up. Raises UsageError where it was not, or is down."""
+        if not self.exists() or not (held := self.resources()):
+            raise UsageError(f"{self.stack} was never brought up from here; `tierstack up -s {self.stack}` does")
+        return held
+
     def unprotect(self, urns: Sequence[str] = ()) -> None:
         """Take the protection from resources; without `urns` from every one of the stack."""
         self._must("state", "unprotect", *(urns or ["--all"]), "--yes", "--stack", self.stack)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tierstack.backup_schedule.recovery import OnKubernetes
 from tierstack.backup_schedule.restic.recovery import FilesOnDocker
-from tierstack.engine.project import UsageError, find
+from tierstack.engine.project import find
 from tierstack.engine.run import engine
 from tierstack.recovery.files import StoredFiles
 from tierstack.recovery.found import Backups, backups, primary_of
@@ -19,9 +19,7 @@ def backups_of(cwd: Path, stack: str, name: str | None) -> tuple[str, Backups | 
     project = find(cwd)
     config = project.config(stack)
     with engine(project, stack, config) as pulumi:
-        if not pulumi.exists() or not (held := pulumi.resources()):
-            raise UsageError(f"{stack} was never brought up from here; `tierstack up -s {stack}` does")
-        chosen, at = backups(held, stack, name)
+        chosen, at = backups(pulumi.held(), stack, name)
     if isinstance(at, OnKubernetes):
         kubectl = Kubectl(at.context, at.namespace)
         kubectl.check()

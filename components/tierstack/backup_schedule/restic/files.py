@@ -103,7 +103,7 @@ def reserve(root: Path = TARGET) -> int:
 
 
 def swap(root: Path = TARGET) -> int:
-    """Put what was restored in the place of what is there. Names are changed, and nothing is copied."""
+    """Replace the current files by the restored ones. Files are renamed, and nothing is copied."""
     for one in _theirs(root):
         one.rename(root / BEFORE / one.name)
     (root / SWAPPING).touch()
