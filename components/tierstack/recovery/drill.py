@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
-from tierstack.engine.project import UsageError
-from tierstack.recovery import files_drill, restoring, signals, stored
+from tierstack.recovery import files_drill, restoring, stored
 from tierstack.recovery.dialect import Ask, Dialect, UnreadableError
 from tierstack.recovery.found import Backups, now
-from tierstack.recovery.host import CommandError, Host
+from tierstack.recovery.host import CommandError
+from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded
 from tierstack.recovery.restoring import Tell
 from tierstack.recovery.writer import Writer
 
@@ -30,18 +30,10 @@ class Row:
 
 
 @dataclass(kw_only=True)
-class Result:
-    """What a drill found, as the ledger keeps it."""
+class Result(Drilled):
+    """What a drill of a database found."""
 
-    result: str
-    """`good`, `bad` or `not verified`."""
-    began_at: str
-    ended_at: str
-    backups: str
-    """Name of the BackupSchedule."""
     database: str
-    why: list[str] = field(default_factory=list[str])
-    """What was not as it should be; empty for a good one."""
     moment: str | None = None
     """When the loss was supposed to be: what the backups had received by then was restored."""
     rpo_seconds: float | None = None
@@ -69,45 +61,16 @@ class Result:
     source: str | None = None
     """What was read: `catalog`, the volume on the host, or `bucket`."""
 
-    def as_entry(self) -> dict[str, Any]:
-        """As a line of the ledger."""
-        return asdict(self)
-
 
 def run(backups: Backups, name: str, tell: Tell) -> Result:
     """Make a drill and record it. One that cannot be carried out is recorded too, as `not verified`."""
-    began = now()
     aside = f"{backups.at.catalog}-drill"
-    _refuse_beside_another(backups.host, aside)
-    result = Result(
-        result=ledger.NOT_VERIFIED,
-        began_at=stamp(began),
-        ended_at="",
-        backups=name,
-        database=backups.at.database,
-    )
-    try:
-        with signals.ending_as_interrupts():
-            _carry_out(backups, aside, result, tell)
-        result.why = faults(result, backups.at)
-        result.result = ledger.BAD if result.why else ledger.GOOD
-    except CommandError as error:
-        result.why = [str(error)]
-    except KeyboardInterrupt:
-        result.why = ["it was interrupted"]
-        raise
-    finally:
-        with signals.held_back():
-            restoring.remove(backups.host, aside)
-            result.ended_at = stamp(now())
-            backups.record(result.as_entry())
+    restoring.refuse_beside_another_drill(backups.host, aside)
+    result = Result(backups=name, database=backups.at.database)
+    with recorded(result, backups.record, lambda: restoring.remove(backups.host, aside)):
+        _carry_out(backups, aside, result, tell)
+        judge(result, backups.at)
     return result
-
-
-def _refuse_beside_another(host: Host, aside: str) -> None:
-    if restoring.begun(host, aside):
-        raise UsageError(f"another drill of these backups runs: container {aside}. To end it: docker rm -f {aside}")
-    restoring.remove(host, aside)  # what an interrupted one left
 
 
 def _carry_out(backups: Backups, aside: str, result: Result, tell: Tell) -> None:
@@ -204,6 +167,12 @@ def _asked(backups: Backups, aside: str, statement: str) -> str:
     return backups.host.run(backups.dialect.client(aside, backups.at.database), statement)
 
 
+def judge(result: Result, at: OnDocker | OnKubernetes) -> None:
+    """What the result of a drill is, by what it found."""
+    result.why = faults(result, at)
+    result.result = ledger.BAD if result.why else ledger.GOOD
+
+
 def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
     """What is wrong with what a drill found."""
     found = [f"check `{name}` is not true" for name, ok in result.checks.items() if not ok]
@@ -227,16 +196,10 @@ def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
 
 def history(drills: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ledger for people, a line each, the newest last."""
-    return [files_drill.line(one) if "expected_files" in one else _line(one) for one in drills]
+    return [files_drill.entry_line(one) if "expected_files" in one else _line(one) for one in drills]
 
 
 def _line(one: Mapping[str, Any]) -> str:
-    rpo, rto = _figure(one["rpo_seconds"]), _figure(one["rto_seconds"])
+    rpo, rto = figure(one["rpo_seconds"]), figure(one["rto_seconds"])
     lost = "?" if one["rows_lost"] is None else one["rows_lost"]
-    figures = f"RPO {rpo}  RTO {rto}  lost {lost} of {one['rows_acknowledged'] or '?'} rows"
-    why = f"  {' '.join('; '.join(one['why']).split())}" if one["why"] else ""
-    return f"{one['ended_at']}  {one['result']:<12}  {figures}{why}"
-
-
-def _figure(seconds: float | None) -> str:
-    return "?" if seconds is None else f"{seconds:g} s"
+    return ledger_line(one, f"RPO {rpo}  RTO {rto}  lost {lost} of {one['rows_acknowledged'] or '?'} rows")

@@ -2,34 +2,25 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.restic import restore
 from tierstack.backup_schedule.status import stamp
-from tierstack.engine.project import UsageError
-from tierstack.recovery import signals
 from tierstack.recovery.files import StoredFiles, put_aside
 from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
-from tierstack.recovery.restoring import Tell, begun, remove
+from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded
+from tierstack.recovery.restoring import Tell, refuse_beside_another_drill, remove
 
 _MIB = 2**20
 
 
 @dataclass(kw_only=True)
-class FilesResult:
-    """What a drill of files found, as the ledger keeps it."""
+class FilesResult(Drilled):
+    """What a drill of files found."""
 
-    result: str
-    """`good`, `bad` or `not verified`."""
-    began_at: str
-    ended_at: str
-    backups: str
-    """Name of the FileBackups."""
-    why: list[str] = field(default_factory=list[str])
-    """What was not as it should be; empty for a good one."""
     snapshot: str | None = None
     """The backup that was restored, by its id."""
     moment: str | None = None
@@ -53,32 +44,15 @@ class FilesResult:
     source: str | None = None
     """What was read: `volume` or `bucket`."""
 
-    def as_entry(self) -> dict[str, Any]:
-        """As a line of the ledger."""
-        return asdict(self)
-
 
 def run(backups: StoredFiles, name: str, tell: Tell) -> FilesResult:
     """Make a drill and record it. One that cannot be carried out is recorded too, as `not verified`."""
     aside = f"{backups.at.catalog}-drill"
-    if begun(backups.host, aside):
-        raise UsageError(f"another drill of these backups runs: container {aside}. To end it: docker rm -f {aside}")
-    remove(backups.host, aside)  # what an interrupted one left
-    result = FilesResult(result=ledger.NOT_VERIFIED, began_at=stamp(now()), ended_at="", backups=name)
-    try:
-        with signals.ending_as_interrupts():
-            _carry_out(backups, aside, result, tell)
+    refuse_beside_another_drill(backups.host, aside)
+    result = FilesResult(backups=name)
+    with recorded(result, backups.record, lambda: remove(backups.host, aside)):
+        _carry_out(backups, aside, result, tell)
         judge(result, backups.at.max_minutes)
-    except CommandError as error:
-        result.why = [str(error)]
-    except KeyboardInterrupt:
-        result.why = ["it was interrupted"]
-        raise
-    finally:
-        with signals.held_back():
-            remove(backups.host, aside)
-            result.ended_at = stamp(now())
-            backups.record(result.as_entry())
     return result
 
 
@@ -122,9 +96,7 @@ def judge(result: FilesResult, max_minutes: int) -> None:
         result.result = ledger.GOOD
 
 
-def line(one: Mapping[str, Any]) -> str:
+def entry_line(one: Mapping[str, Any]) -> str:
     """A drill of files for people."""
     files = f"{one['files'] if one['files'] is not None else '?'} of {one['expected_files'] or '?'} files"
-    took = "?" if one["rto_seconds"] is None else f"{one['rto_seconds']:g} s"
-    why = f"  {' '.join('; '.join(one['why']).split())}" if one["why"] else ""
-    return f"{one['ended_at']}  {one['result']:<12}  {files}, compared {one['compared'] or 0}  RTO {took}{why}"
+    return ledger_line(one, f"{files}, compared {one['compared'] or 0}  RTO {figure(one['rto_seconds'])}")

@@ -139,6 +139,13 @@ def _state(host: Host, container: str) -> str | None:
         return None
 
 
+def refuse_beside_another_drill(host: Host, aside: str) -> None:
+    """Raise UsageError where another drill runs; remove what an interrupted one left."""
+    if begun(host, aside):
+        raise UsageError(f"another drill of these backups runs: container {aside}. To end it: docker rm -f {aside}")
+    remove(host, aside)
+
+
 def remove(host: Host, aside: str) -> None:
     """Take away what stood aside, whatever of it is there."""
     host.succeeds(["docker", "rm", "--force", aside])

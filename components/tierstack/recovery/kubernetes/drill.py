@@ -4,17 +4,16 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 
-from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
-from tierstack.recovery import signals
-from tierstack.recovery.drill import Result, acknowledged, faults, look, measure
+from tierstack.recovery.drill import Result, acknowledged, judge, look, measure
 from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
 from tierstack.recovery.kubernetes import aside as beside
 from tierstack.recovery.kubernetes import found as found_
 from tierstack.recovery.kubernetes.found import CLUSTER, ClusterBackups
 from tierstack.recovery.postgresql import SEGMENT, PostgreSQL
+from tierstack.recovery.recording import recorded
 from tierstack.recovery.writer import Writer
 
 Tell = beside.Tell
@@ -30,37 +29,12 @@ _POSTGRESQL = PostgreSQL()
 def run(backups: ClusterBackups, name: str, tell: Tell) -> Result:
     """Make a drill and record it. One that cannot be carried out is recorded too, as `not verified`."""
     aside = backups.name("drill")
-    began = now()
-    _refuse_beside_another(backups, aside, began)
-    result = Result(
-        result=ledger.NOT_VERIFIED, began_at=stamp(began), ended_at="", backups=name, database=backups.at.database
-    )
-    try:
-        with signals.ending_as_interrupts():
-            _carry_out(backups, aside, result, tell)
-        result.why = faults(result, backups.at)
-        result.result = ledger.BAD if result.why else ledger.GOOD
-    except (CommandError, UsageError) as error:
-        result.why = [str(error)]
-    except KeyboardInterrupt:
-        result.why = ["it was interrupted"]
-        raise
-    finally:
-        with signals.held_back():
-            _end(backups, aside, result)
+    _refuse_beside_another(backups, aside, now())
+    result = Result(backups=name, database=backups.at.database)
+    with recorded(result, backups.record, lambda: beside.remove(backups, aside)):
+        _carry_out(backups, aside, result, tell)
+        judge(result, backups.at)
     return result
-
-
-def _end(backups: ClusterBackups, aside: str, result: Result) -> None:
-    """Remove what was restored, and record the drill also where that fails."""
-    try:
-        beside.remove(backups, aside)
-    except CommandError as error:
-        result.why.append(f"what it restored was not removed: {error}")
-        result.result = ledger.BAD if result.result == ledger.GOOD else result.result
-    finally:
-        result.ended_at = stamp(now())
-        backups.record(result.as_entry())
 
 
 def _refuse_beside_another(backups: ClusterBackups, aside: str, at: datetime) -> None:
