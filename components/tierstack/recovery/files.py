@@ -17,8 +17,8 @@ from tierstack.backup_schedule.restic.recovery import FilesOnDocker
 from tierstack.backup_schedule.restic.repository import Snapshot, entries
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
-from tierstack.recovery.host import CommandError, Host
-from tierstack.recovery.restoring import Tell, remove, span
+from tierstack.recovery.host import Host
+from tierstack.recovery.restoring import Tell, remove, replacing, span, time_line
 
 _MIB = 2**20
 _SHOW_SECONDS = 5
@@ -57,16 +57,11 @@ class Plan:
         """The plan for people."""
         one = self.snapshot
         gap = span((now - one.began).total_seconds())
-        took = (
-            f"about {span(self.seconds)}, by the last good drill"
-            if self.seconds
-            else "not known: no drill was good yet"
-        )
         return [
             f"restore the backup of {one.began:%Y-%m-%d %H:%M:%S} UTC: {one.files:,} files, "
             f"{one.size_bytes / _MIB:,.1f} MiB, {into}",
             f"missing in it: every file that was uploaded, changed or deleted after that moment, {gap} until now",
-            f"time: {took}",
+            time_line(self.seconds),
         ]
 
 
@@ -101,32 +96,13 @@ def put_in_place(backups: StoredFiles, aside: str, snapshot: Snapshot, tell: Tel
     """Restore in the place of the files, while the application goes on. Where that fails, or is interrupted, they are
     as they were. Raises UsageError, with nothing touched, where an earlier restore left what it replaced."""
     at, host = backups.at, backups.host
-    with signals.ending_as_interrupts():
-        with signals.held_back():
-            _reserve(backups, aside)
-        try:
-            _run(host, restore.in_place_commands(at, aside=aside, snapshot=snapshot.id), tell)
-        except BaseException:
-            with signals.held_back():
-                _undo(backups, aside, tell)
-            raise
-
-
-def _reserve(backups: StoredFiles, aside: str) -> None:
-    host, at = backups.host, backups.at
-    if host.succeeds(["docker", "inspect", aside]):
-        raise UsageError(
-            f"another restore in place runs, or was killed: container {aside}. If none runs: docker rm -f {aside}"
-        )
-    try:
-        host.run(restore.reserve_in_place(at, aside=aside))
-    except CommandError as error:
-        if "File exists" not in str(error):
-            raise
-        raise UsageError(
-            f"volume {at.volume} holds `{BEFORE}`, the files that an earlier restore replaced. Nothing was changed. "
-            f"When nobody needs them: {removal(at)}"
-        ) from None
+    occupied = (
+        f"volume {at.volume} holds `{BEFORE}`, the files that an earlier restore replaced. Nothing was changed. "
+        f"When nobody needs them: {removal(at)}"
+    )
+    reserve = restore.reserve_in_place(at, aside=aside)
+    with replacing(host, aside, reserve, occupied, lambda: _undo(backups, aside, tell)):
+        _run(host, restore.in_place_commands(at, aside=aside, snapshot=snapshot.id), tell)
 
 
 def removal(at: FilesOnDocker) -> str:

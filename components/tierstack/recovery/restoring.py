@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -42,12 +42,7 @@ class Plan:
         elif self.to:
             gap = (now - self.to).total_seconds()
             said.append(f"missing in it: every write after that moment, {span(gap)} until now")
-        took = (
-            f"about {span(self.seconds)}, by the last good drill"
-            if self.seconds
-            else "not known: no drill was good yet"
-        )
-        return [*said, f"time: {took}"]
+        return [*said, time_line(self.seconds)]
 
 
 def _described(to: To) -> str:
@@ -84,6 +79,13 @@ def moment(text: str) -> datetime:
     if found.tzinfo is None:
         raise ValueError("it has no time zone")
     return found.astimezone(UTC)
+
+
+def time_line(seconds: float | None) -> str:
+    """How long a restore will take, for people. None: it is not known."""
+    return (
+        f"time: about {span(seconds)}, by the last good drill" if seconds else "time: not known: no drill was good yet"
+    )
 
 
 def span(seconds: float) -> str:
@@ -176,34 +178,49 @@ def put_in_place(backups: Backups, aside: str, to: To, tell: Tell) -> None:
     at, host = backups.at, backups.host
     names = {"volume": backups.data_volume(), "container": backups.server, "aside": aside}
     image = backups.server_image()
-    steps = backups.engine.in_place_commands(at.source, **names, server_image=image, goal=_goal(to))
+    engine, volume = backups.engine, names["volume"]
+    steps = engine.in_place_commands(at.source, **names, server_image=image, goal=_goal(to))
+    reserve = engine.reserve_in_place(at.source, volume=volume, aside=aside)
+    occupied = (
+        f"volume {volume} holds `{engine.before}`, the data that an earlier restore replaced. Nothing was changed. "
+        f"When nobody needs it: docker exec {backups.server} rm -r {engine.data_directory}/{engine.before}"
+    )
+    with replacing(host, aside, reserve, occupied, lambda: _undo(backups, names, tell)):
+        run(host, steps, tell)
+
+
+@contextlib.contextmanager
+def replacing(
+    host: Host, aside: str, reserve: Sequence[str], occupied: str, undo: Callable[[], None]
+) -> Generator[None]:
+    """A restore in place, made within. Where it fails, or is interrupted, `undo` puts everything back: what stays taken
+    apart is worse than what was not restored.
+
+    `reserve` makes the place of what is replaced, so that what `undo` puts back is never that of an earlier restore.
+    Raises UsageError, with nothing touched: `occupied` where the place is taken, or where another restore runs.
+    """
     with signals.ending_as_interrupts():
         with signals.held_back():
-            _reserve(backups, names["volume"], aside)
+            _reserve(host, aside, reserve, occupied)
         try:
-            run(host, steps, tell)
-        except BaseException:  # an interrupt too: a database that stays stopped is worse than one that was not restored
+            yield
+        except BaseException:
             with signals.held_back():
-                _undo(backups, names, tell)
+                undo()
             raise
 
 
-def _reserve(backups: Backups, volume: str, aside: str) -> None:
-    """Make sure that what is put beside will be that of this restore."""
-    engine = backups.engine
-    if backups.host.succeeds(["docker", "inspect", aside]):
+def _reserve(host: Host, aside: str, reserve: Sequence[str], occupied: str) -> None:
+    if host.succeeds(["docker", "inspect", aside]):
         raise UsageError(
             f"another restore in place runs, or was killed: container {aside}. If none runs: docker rm -f {aside}"
         )
     try:
-        backups.host.run(engine.reserve_in_place(backups.at.source, volume=volume, aside=aside))
+        host.run(reserve)
     except CommandError as error:
         if "File exists" not in str(error):
             raise
-        raise UsageError(
-            f"volume {volume} holds `{engine.before}`, the data that an earlier restore replaced. Nothing was changed. "
-            f"When nobody needs it: docker exec {backups.server} rm -r {engine.data_directory}/{engine.before}"
-        ) from None
+        raise UsageError(occupied) from None
 
 
 def _undo(backups: Backups, names: Mapping[str, str], tell: Tell) -> None:
