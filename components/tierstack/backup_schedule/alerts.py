@@ -1,7 +1,8 @@
 """Alerting rules for backups that are late, broken or unobserved (pure), as Prometheus reads them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import yaml
 
@@ -17,16 +18,71 @@ _OCCURRENCES = 1000
 """Times of a schedule that are looked at for its longest pause; a daily one has all its patterns in 365."""
 
 
-def labels(name: str, args: BackupScheduleArgs) -> dict[str, str]:
-    """The labels of these backups' metrics on a Docker host."""
-    return {"platform": args.platform.name, "name": name}
+class Rule(NamedTuple):
+    """One alert."""
+
+    alert: str
+    expression: str
+    """When it fires. `{…}` is a metric of an agent, by its name without the prefix (`with_metrics`)."""
+    lasting: str
+    """How long the expression holds before."""
+    severity: str
+    what: str
+    """What is wrong then, in words."""
+
+
+UNOBSERVED = (
+    f"absent({{healthy}}) or time() - {{checked_timestamp_seconds}} > {status.STALE.total_seconds():.0f}",
+    "nothing reports the backups, so nobody sees them fail",
+)
+"""Expression and words of a rule about an agent that is gone or stuck."""
+
+
+def labels(name: str, platform: Platform) -> dict[str, str]:
+    """The labels of the metrics of a component on a Docker host."""
+    return {"platform": platform.name, "name": name}
 
 
 def text(name: str, args: BackupScheduleArgs) -> str:
+    """The rule file of a BackupSchedule."""
+    if args.platform.kind is PlatformKind.DOCKER:
+        return rule_file(name, args.platform, with_metrics(_docker(args), PREFIX, labels(name, args.platform)))
+    return rule_file(name, args.platform, _kubernetes(args))
+
+
+def rule_file(name: str, platform: Platform, rules: Sequence[Rule]) -> str:
     """A rule file of Prometheus, as YAML: `rule_files` reads it, and `spec` of a PrometheusRule has the same form."""
-    rules = _docker(name, args) if args.platform.kind is PlatformKind.DOCKER else _kubernetes(args)
-    group = {"name": f"{args.platform.name}-{name}", "rules": rules}
+    made = [
+        {
+            "alert": rule.alert,
+            "expr": rule.expression,
+            "for": rule.lasting,
+            "labels": {"severity": rule.severity, "platform": platform.name, "environment": platform.environment},
+            "annotations": {"summary": f"backups of {platform.name}: {rule.what}"},
+        }
+        for rule in rules
+    ]
+    group = {"name": f"{platform.name}-{name}", "rules": made}
     return yaml.safe_dump({"groups": [group]}, sort_keys=False, width=1000)
+
+
+def with_metrics(rules: Sequence[Rule], prefix: str, of: Mapping[str, str]) -> list[Rule]:
+    """Rules whose metrics have their full names and the labels `of`."""
+    shown = ",".join(f'{key}="{value}"' for key, value in sorted(of.items()))
+
+    class Metrics(dict[str, str]):
+        def __missing__(self, what: str) -> str:
+            return f"{prefix}_{what}{{{shown}}}"
+
+    return [rule._replace(expression=rule.expression.format_map(Metrics())) for rule in rules]
+
+
+def drill_missing(within_hours: int) -> str:
+    """Expression: no drill was good for so long. Before the first drill there is no metric: absence is what the alert
+    is for."""
+    seconds = timedelta(hours=within_hours).total_seconds()
+    good = "{drill_good_timestamp_seconds}"
+    return f"time() - {good} > {seconds:.0f} or absent({good})"
 
 
 def longest_pause(schedule: str) -> timedelta:
@@ -41,122 +97,42 @@ def longest_pause(schedule: str) -> timedelta:
     return longest
 
 
-def _docker(name: str, args: BackupScheduleArgs) -> list[dict[str, Any]]:
+_STORE: tuple[Rule, ...] = (
+    Rule("WalNotStored", "{store_behind_seconds} > 300", "0m", CRITICAL, "WAL is not in the bucket"),
+    Rule("BaseBackupNotStored", "{store_base_backups} == 0", "30m", CRITICAL, "no base backup is in the bucket"),
+)
+_HALF = "the newest base backup has less than half the bytes of the one before"
+_FREE = "{catalog_free_bytes} / {catalog_size_bytes} < 0.1"
+_ALWAYS: tuple[Rule, ...] = (
+    Rule("BaseBackupMissing", "{base_backup_late} == 1", "15m", CRITICAL, "no base backup was made"),
+    Rule("BaseBackupShrunk", "{base_backup_shrunk} == 1", "15m", WARNING, _HALF),
+    Rule("WalNotStreaming", "{wal_streaming} == 0", "5m", CRITICAL, "no WAL arrives"),
+    Rule("BackupsUnhealthy", "{healthy} == 0", "30m", WARNING, "`status.json` names what is wrong"),
+    Rule("BackupCatalogFillsUp", _FREE, "15m", WARNING, "less than 10 % of the catalog's disk is free"),
+    Rule("BackupsUnobserved", UNOBSERVED[0], "15m", CRITICAL, UNOBSERVED[1]),
+)
+
+
+def _docker(args: BackupScheduleArgs) -> list[Rule]:
     """By the judgement of the agent, which knows the schedule, gaps in the WAL and its disk."""
-    of = ",".join(f'{key}="{value}"' for key, value in sorted(labels(name, args).items()))
-
-    def metric(what: str) -> str:
-        return f"{PREFIX}_{what}{{{of}}}"
-
-    seen = f"time() - {metric('checked_timestamp_seconds')} > {status.STALE.total_seconds():.0f}"
-    room = f"{metric('catalog_free_bytes')} / {metric('catalog_size_bytes')} < 0.1"
-    drills: list[dict[str, Any]] = []
+    drills: list[Rule] = []
     if args.drill:
-        good = metric("drill_good_timestamp_seconds")
-        seconds = timedelta(hours=args.drill.within_hours).total_seconds()
-        # Before the first drill there is no metric: absence is what the alert is for.
-        missing = f"time() - {good} > {seconds:.0f} or absent({good})"
+        missing = drill_missing(args.drill.within_hours)
         drills = [
-            alert("DrillMissing", missing, "15m", CRITICAL, args.platform, "no restore was proven to work"),
-            alert(
-                "DrillBad", f"{metric('drill_good')} == 0", "0m", CRITICAL, args.platform, "the last drill was not good"
-            ),
+            Rule("DrillMissing", missing, "15m", CRITICAL, "no restore was proven to work"),
+            Rule("DrillBad", "{drill_good} == 0", "0m", CRITICAL, "the last drill was not good"),
         ]
-    store = [
-        alert(
-            "WalNotStored",
-            f"{metric('store_behind_seconds')} > 300",
-            "0m",
-            CRITICAL,
-            args.platform,
-            "WAL is not in the bucket",
-        ),
-        alert(
-            "BaseBackupNotStored",
-            f"{metric('store_base_backups')} == 0",
-            "30m",
-            CRITICAL,
-            args.platform,
-            "no base backup is in the bucket",
-        ),
-    ]
-    return [
-        *drills,
-        *(store if args.store else []),
-        alert(
-            "BaseBackupMissing",
-            f"{metric('base_backup_late')} == 1",
-            "15m",
-            CRITICAL,
-            args.platform,
-            "no base backup was made",
-        ),
-        alert(
-            "BaseBackupShrunk",
-            f"{metric('base_backup_shrunk')} == 1",
-            "15m",
-            WARNING,
-            args.platform,
-            "the newest base backup has less than half the bytes of the one before",
-        ),
-        alert("WalNotStreaming", f"{metric('wal_streaming')} == 0", "5m", CRITICAL, args.platform, "no WAL arrives"),
-        alert(
-            "BackupsUnhealthy",
-            f"{metric('healthy')} == 0",
-            "30m",
-            WARNING,
-            args.platform,
-            "`status.json` names what is wrong",
-        ),
-        alert(
-            "BackupCatalogFillsUp", room, "15m", WARNING, args.platform, "less than 10 % of the catalog's disk is free"
-        ),
-        alert(
-            "BackupsUnobserved",
-            f"absent({metric('healthy')}) or {seen}",
-            "15m",
-            CRITICAL,
-            args.platform,
-            "nothing reports the backups, so nobody sees them fail",
-        ),
-    ]
+    return [*drills, *(_STORE if args.store else ()), *_ALWAYS]
 
 
-def _kubernetes(args: BackupScheduleArgs) -> list[dict[str, Any]]:
+def _kubernetes(args: BackupScheduleArgs) -> list[Rule]:
     """By what CloudNativePG and its plugin show at each instance."""
     of = f'namespace="{args.platform.name}",pod=~"{args.archive.cluster}-[0-9]+"'
     latest = f"max({_PLUGIN}_last_available_backup_timestamp{{{of}}})"
     failed, archived = (f"max(cnpg_pg_stat_archiver_{what}_time{{{of}}})" for what in ("last_failed", "last_archived"))
     seconds = (longest_pause(args.schedule) + status.LATE).total_seconds()
     return [
-        alert(
-            "BaseBackupMissing",
-            f"time() - {latest} > {seconds:.0f}",
-            "15m",
-            CRITICAL,
-            args.platform,
-            "no base backup was made",
-        ),
-        alert(
-            "WalNotArchived", f"{failed} > {archived}", "15m", CRITICAL, args.platform, "WAL does not reach the bucket"
-        ),
-        alert(
-            "BackupsUnobserved",
-            f"absent({latest})",
-            "15m",
-            CRITICAL,
-            args.platform,
-            "nothing reports the backups, so nobody sees them fail",
-        ),
+        Rule("BaseBackupMissing", f"time() - {latest} > {seconds:.0f}", "15m", CRITICAL, "no base backup was made"),
+        Rule("WalNotArchived", f"{failed} > {archived}", "15m", CRITICAL, "WAL does not reach the bucket"),
+        Rule("BackupsUnobserved", f"absent({latest})", "15m", CRITICAL, UNOBSERVED[1]),
     ]
-
-
-def alert(name: str, expression: str, lasting: str, severity: str, platform: Platform, what: str) -> dict[str, Any]:
-    """One rule: it fires where `expression` holds for `lasting`. `what`: what is wrong then, in words."""
-    return {
-        "alert": name,
-        "expr": expression,
-        "for": lasting,
-        "labels": {"severity": severity, "platform": platform.name, "environment": platform.environment},
-        "annotations": {"summary": f"backups of {platform.name}: {what}"},
-    }

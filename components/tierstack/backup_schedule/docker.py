@@ -24,7 +24,7 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
         schedule=args.schedule,
         retention_days=args.window_days,
         least_copies=args.least_copies,
-        labels=alerts.labels(name, args),
+        labels=alerts.labels(name, args.platform),
         store=store.settings if store else None,
     )
     configured = here.files(

@@ -6,8 +6,9 @@ import pulumi
 import pulumi_random as random
 
 from tierstack.backup_schedule import bucket, docker_store
+from tierstack.backup_schedule.alerts import labels
 from tierstack.backup_schedule.engine import digest
-from tierstack.backup_schedule.restic import alerts, config, repository
+from tierstack.backup_schedule.restic import config, repository
 from tierstack.backup_schedule.restic.args import FileBackupsArgs, FilesDrillArgs
 from tierstack.backup_schedule.restic.memory import PRUNE_MB
 from tierstack.backup_schedule.restic.recovery import FilesOnDocker
@@ -32,7 +33,7 @@ def build(name: str, args: FileBackupsArgs, parent: pulumi.Resource) -> dict[str
     program = config.program()
     common: dict[str, pulumi.Input[str]] = {
         **program,
-        "settings.json": config.settings(args, here.name(name), alerts.labels(name, args), settings),
+        "settings.json": config.settings(args, here.name(name), labels(name, args.platform), settings),
         repository.PASSWORD: password,
     }
 
