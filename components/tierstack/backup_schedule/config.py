@@ -1,10 +1,10 @@
 """The files that Barman and its agent read. Pure."""
 
 import json
-from importlib import resources
 from typing import Any
 
 from tierstack.backup_schedule import agent
+from tierstack.backup_schedule.engine import delivered
 from tierstack.platform.internal_ca import ca_path
 
 DELIVERED = ("cron.py", "keeping.py", "ledger.py", "metrics.py", "replay.py", "status.py", "target.py", "agent.py")
@@ -67,6 +67,4 @@ def settings_json(schedule: str, connection: str, labels: dict[str, str], store:
 
 def program(*, store: bool = False) -> dict[str, str]:
     """The agent's own modules, by their path below the configuration directory. `store`: those for a bucket too."""
-    package = resources.files("tierstack.backup_schedule")
-    names = (*DELIVERED, *(DELIVERED_FOR_STORE if store else ()))
-    return {f"lib/tierstack/backup_schedule/{name}": (package / name).read_text() for name in names}
+    return delivered((*DELIVERED, *(DELIVERED_FOR_STORE if store else ())))

@@ -15,8 +15,9 @@ All agents write the same `status.json` and ledger, so metrics and alerts are th
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,6 +183,13 @@ class BackupEngine(ABC):
     def undo_in_place(self, source: Source, *, volume: str, container: str, aside: str) -> list[list[str]]:
         """The commands after an `in_place_commands` that failed or was interrupted: the old data back in its place, and
         the database started. The first removes the container `aside`, and may fail."""
+
+
+def delivered(names: Iterable[str]) -> dict[str, str]:
+    """Modules of this package that run in a container, by their path below its configuration directory. `names`: below
+    the package (`mysql/agent.py`)."""
+    package = resources.files("tierstack.backup_schedule")
+    return {f"lib/tierstack/backup_schedule/{name}": package.joinpath(name).read_text() for name in names}
 
 
 def digest(program: Mapping[str, str]) -> str:

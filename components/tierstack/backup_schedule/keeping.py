@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,11 +53,15 @@ def publish(held: Path, document: dict[str, Any]) -> None:
     staged.replace(held)
 
 
-def page(held: Path, drills: Path, labels: dict[str, str]) -> str | None:
+Text = Callable[[Mapping[str, Any], Mapping[str, str]], str]
+"""Makes a page of metrics from a status document, and labels."""
+
+
+def page(held: Path, drills: Path, labels: dict[str, str], text: Text = metrics.text) -> str | None:
     """The metrics; None before the first look."""
     if not held.exists():
         return None
-    return metrics.text(json.loads(held.read_text()) | {"drills": ledger.read(drills)}, labels)
+    return text(json.loads(held.read_text()) | {"drills": ledger.read(drills)}, labels)
 
 
 def health(held: Path) -> int:
@@ -147,25 +151,26 @@ def command_line(
     description: str | None,
     verbs: Verbs,
     drills: Path,
-    arguments: Callable[[argparse.ArgumentParser], object],
-    restore: Callable[[argparse.Namespace], int],
+    arguments: Callable[[argparse.ArgumentParser], object] | None = None,
+    restore: Callable[[argparse.Namespace], int] | None = None,
 ) -> int:
-    """Carry out one verb: its exit code. Of all agents alike are `record` and `drills`, the ledger, and `restore --to`,
-    to which `arguments` adds the engine's own."""
+    """Carry out one verb: its exit code. Of all agents alike are `record` and `drills`, the ledger; and of those that
+    restore `restore --to`, to which `arguments` adds the engine's own."""
     parser = argparse.ArgumentParser(prog="agent", description=description)
     known = parser.add_subparsers(dest="verb", required=True)
     for verb in verbs:
         known.add_parser(verb)
     known.add_parser("record", help="append the drill on standard input, a line of JSON, to the ledger")
     known.add_parser("drills", help="print the ledger")
-    restoring = known.add_parser("restore")
-    restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
-    arguments(restoring)
+    if arguments:
+        restoring = known.add_parser("restore")
+        restoring.add_argument("--to", type=Path, required=True, help="the data directory to make: new or empty")
+        arguments(restoring)
     options = parser.parse_args()
     if options.verb == "drills":
         print(ledger.text(ledger.read(drills)), end="")
         return 0
-    if options.verb == "restore":
+    if restore and options.verb == "restore":
         return restore(options)
     os.umask(0o077)
     if options.verb == "record":

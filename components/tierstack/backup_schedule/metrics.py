@@ -49,20 +49,20 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
         "base_backup_late": document["base_backup_late"],
         "base_backup_shrunk": document.get("base_backup_shrunk"),
         "last_base_backup_bytes": last and last["size_bytes"],
-        "last_base_backup_timestamp_seconds": _seconds(last and last["begin"]),
-        "restorable_from_timestamp_seconds": _seconds(document["restorable_from"]),
+        "last_base_backup_timestamp_seconds": seconds(last and last["begin"]),
+        "restorable_from_timestamp_seconds": seconds(document["restorable_from"]),
         "wal_lag_bytes": document["wal_lag_bytes"],
         "catalog_free_bytes": document["catalog"]["free_bytes"],
         "catalog_size_bytes": document["catalog"]["size_bytes"],
         "drill_good": drills[-1]["result"] == "good" if drills else None,
-        "drill_good_timestamp_seconds": _seconds(good.get("ended_at")),
+        "drill_good_timestamp_seconds": seconds(good.get("ended_at")),
         "drill_rpo_seconds": good.get("rpo_seconds"),
         "drill_rto_seconds": good.get("rto_seconds"),
         "drill_rows_lost": good.get("rows_lost"),
         "store_backlog_segments": store.get("backlog"),
         "store_behind_seconds": store.get("behind_seconds"),
         "store_base_backups": store.get("base_backups"),
-        "checked_timestamp_seconds": _seconds(document["checked_at"]),
+        "checked_timestamp_seconds": seconds(document["checked_at"]),
     }
     return {name: float(value) for name, value in found.items() if value is not None}
 
@@ -106,5 +106,6 @@ def serve(page: Callable[[], str | None], port: int = PORT) -> ThreadingHTTPServ
     return server
 
 
-def _seconds(at: str | None) -> float | None:
+def seconds(at: str | None) -> float | None:
+    """A moment in seconds since 1970. None: it is not known."""
     return datetime.fromisoformat(at).timestamp() if at else None

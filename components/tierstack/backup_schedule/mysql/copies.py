@@ -112,10 +112,8 @@ def manifest(data: Path) -> dict[str, tuple[int, str]]:
     """Size and SHA-256 of each file, by its path; all of them are on the disk when this returns."""
     found: dict[str, tuple[int, str]] = {}
     for path in sorted(one for one in data.rglob("*") if one.is_file()):
-        digest = hashlib.sha256()
         with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+            digest = hashlib.file_digest(file, "sha256")
             os.fsync(file.fileno())
             found[str(path.relative_to(data))] = (file.tell(), digest.hexdigest())
     return found

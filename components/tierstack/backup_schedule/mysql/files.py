@@ -1,9 +1,8 @@
 """The files that the agent of a MySQL reads. Pure."""
 
 import json
-from importlib import resources
 
-from tierstack.backup_schedule.engine import Wanted
+from tierstack.backup_schedule.engine import Wanted, delivered
 from tierstack.backup_schedule.mysql.server import quoted
 from tierstack.platform.internal_ca import ca_path
 
@@ -41,8 +40,4 @@ def settings_json(host: str, port: str, user: str, wanted: Wanted, *, verified: 
 
 def program() -> dict[str, str]:
     """The agent's own modules, by their path below the configuration directory."""
-    package = resources.files("tierstack.backup_schedule")
-    return {
-        **{f"lib/tierstack/backup_schedule/{name}": (package / name).read_text() for name in SHARED},
-        **{f"lib/tierstack/backup_schedule/mysql/{name}": (package / "mysql" / name).read_text() for name in OWN},
-    }
+    return delivered((*SHARED, *(f"mysql/{name}" for name in OWN)))

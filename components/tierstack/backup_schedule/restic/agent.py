@@ -6,11 +6,9 @@ It needs restic and the standard library. Settings are read anew every minute, s
 restart. A job is a process of its own, so that what it held of memory is free afterwards.
 """
 
-import argparse
 import contextlib
 import fcntl
 import json
-import os
 import socket
 import sys
 from collections.abc import Generator
@@ -18,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tierstack.backup_schedule import cron, keeping, ledger, metrics
+from tierstack.backup_schedule import cron, keeping, metrics
 from tierstack.backup_schedule.keeping import HELD, say
 from tierstack.backup_schedule.restic import figures, judgement, pruning
 from tierstack.backup_schedule.restic.repository import (
@@ -179,16 +177,9 @@ class State(keeping.Backups):
 def run() -> None:
     """Make backups and checks when they are due, and say once a minute how things are."""
     keeping.link(STATUS, HELD)
-    metrics.serve(page)
+    metrics.serve(lambda: keeping.page(HELD, DRILLS, settings()["labels"], figures.text))
     state = State()
     keeping.watch(state.tick, state)
-
-
-def page() -> str | None:
-    """The metrics; None before the first look."""
-    if not HELD.exists():
-        return None
-    return figures.text(json.loads(HELD.read_text()) | {"drills": ledger.read(DRILLS)}, settings()["labels"])
 
 
 def main() -> int:
@@ -198,13 +189,8 @@ def main() -> int:
         "backup": backup,
         "check": check,
         "health": lambda: keeping.health(HELD),
-        "drills": lambda: print(ledger.text(ledger.read(DRILLS)), end=""),
-        "record": lambda: ledger.append(DRILLS, json.loads(sys.stdin.readline())),
     }
-    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
-    parser.add_argument("verb", choices=verbs)
-    os.umask(0o077)
-    return verbs[parser.parse_args().verb]() or 0
+    return keeping.command_line(__doc__, verbs, DRILLS)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """The files that the agent, the pruning container and restores read. Pure."""
 
 import json
-from importlib import resources
 from typing import Any
 
+from tierstack.backup_schedule.engine import delivered
 from tierstack.backup_schedule.restic.args import FileBackupsArgs
 
 DELIVERED = (
@@ -33,5 +33,4 @@ def settings(args: FileBackupsArgs, host: str, labels: dict[str, str], store: di
 
 def program() -> dict[str, str]:
     """The modules that run in the containers, by their path below the configuration directory."""
-    package = resources.files("tierstack.backup_schedule")
-    return {f"lib/tierstack/backup_schedule/{name}": package.joinpath(name).read_text() for name in DELIVERED}
+    return delivered(DELIVERED)

@@ -1,10 +1,10 @@
 """The state of backups by restic for Prometheus. The agent in the container runs this very file."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from tierstack.backup_schedule import metrics
+from tierstack.backup_schedule.metrics import seconds
 
 PREFIX = "tierstack_files"
 
@@ -44,17 +44,17 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
         "backups": document["backups"],
         "last_backup_bytes": last.get("size_bytes"),
         "last_backup_files": last.get("files"),
-        "last_backup_timestamp_seconds": _seconds(last.get("begin")),
-        "repository_checked_timestamp_seconds": _seconds(document["repository_checked_at"]),
+        "last_backup_timestamp_seconds": seconds(last.get("begin")),
+        "repository_checked_timestamp_seconds": seconds(document["repository_checked_at"]),
         "repository_damaged": document["repository_damaged"],
         "repository_check_late": document["repository_check_late"],
-        "pruned_timestamp_seconds": _seconds(document["pruned_at"]),
+        "pruned_timestamp_seconds": seconds(document["pruned_at"]),
         "disk_free_bytes": document["disk"]["free_bytes"],
         "disk_size_bytes": document["disk"]["size_bytes"],
         "drill_good": drills[-1]["result"] == "good" if drills else None,
-        "drill_good_timestamp_seconds": _seconds(good.get("ended_at")),
+        "drill_good_timestamp_seconds": seconds(good.get("ended_at")),
         "drill_rto_seconds": good.get("rto_seconds"),
-        "checked_timestamp_seconds": _seconds(document["checked_at"]),
+        "checked_timestamp_seconds": seconds(document["checked_at"]),
     }
     return {name: float(value) for name, value in found.items() if value is not None}
 
@@ -62,7 +62,3 @@ def values(document: Mapping[str, Any]) -> dict[str, float]:
 def text(document: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """The page that Prometheus reads."""
     return metrics.page_of(PREFIX, _HELP, values(document), labels)
-
-
-def _seconds(at: str | None) -> float | None:
-    return datetime.fromisoformat(at).timestamp() if at else None

@@ -29,7 +29,6 @@ INCOMING, BEFORE, SWAPPING = (f"{OURS}{name}" for name in ("incoming", "before",
 """In place: what is being restored; what was there before; a mark that all of that was moved away."""
 PROFILE = "drill"
 _MIB = 2**20
-_CHUNK = 2**20
 
 
 def reading() -> Repository:
@@ -184,14 +183,11 @@ def _unchanged(held: os.stat_result, other: Path) -> bool:
 
 def digest(path: Path) -> str | None:
     """SHA-256 of a file. None: it is gone."""
-    found = hashlib.sha256()
     try:
         with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                found.update(chunk)
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None
-    return found.hexdigest()
 
 
 def main() -> int:
