@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tierstack.backup_schedule import cron, keeping, metrics, replay, status, target
-from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment, say
+from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment
+from tierstack.backup_schedule.output import publish, say
 
 if TYPE_CHECKING:
     from tierstack.backup_schedule.shipping import Shipping
@@ -204,7 +205,7 @@ class State(keeping.Backups):
         wrong += self.shipping.faults() if self.shipping else []
         document = status.report(when, found, streamers, wrong, now, self.since, self.unbroken, disk)
         document["store"] = self.shipping.document() if self.shipping else None
-        keeping.publish(HELD, document)
+        publish(HELD, document)
         return wrong
 
 

@@ -7,9 +7,19 @@ from tierstack.backup_schedule import agent
 from tierstack.backup_schedule.engine import delivered
 from tierstack.platform.internal_ca import ca_path
 
-DELIVERED = ("cron.py", "keeping.py", "ledger.py", "metrics.py", "replay.py", "status.py", "target.py", "agent.py")
+DELIVERED = (
+    "cron.py",
+    "keeping.py",
+    "ledger.py",
+    "metrics.py",
+    "output.py",
+    "replay.py",
+    "status.py",
+    "target.py",
+    "agent.py",
+)
 """Modules of this package that run in the container, under the same name as here."""
-DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "layout.py", "prune.py", "shipping.py")
+DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "layout.py", "prune.py", "rounds.py", "shipping.py")
 """Those that run where there is a bucket."""
 
 

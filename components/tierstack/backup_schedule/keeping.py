@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tierstack.backup_schedule import ledger, metrics, status
+from tierstack.backup_schedule.output import say
 
 Answer = TypeVar("Answer")
 
@@ -25,11 +26,6 @@ FIRST_TICK_SECONDS = 5  # until the first healthy state, which an update waits f
 PREPARE_SECONDS = 300  # for the primary's first answer: it may be restarting, and a busy host takes minutes
 HELD = Path("/tmp/status.json")
 """Where the status is: in memory, so that a full catalog can still be told. The catalog has a link to it."""
-
-
-def say(text: str) -> None:
-    """A line in the container's log."""
-    print(f"{status.stamp(datetime.now(UTC))} {text}", flush=True)
 
 
 def disk_of(catalog: Path) -> status.Disk:
@@ -44,13 +40,6 @@ def link(path: Path, held: Path) -> None:
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             path.symlink_to(held)
-
-
-def publish(held: Path, document: dict[str, Any]) -> None:
-    """Replace the status, so that nobody reads half of it."""
-    staged = held.with_suffix(".new")
-    staged.write_text(json.dumps(document, indent=2) + "\n")
-    staged.replace(held)
 
 
 Text = Callable[[Mapping[str, Any], Mapping[str, str]], str]

@@ -7,21 +7,17 @@ It runs in a container of its own: who takes over the one that writes gets no ke
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tierstack.backup_schedule import rounds
 from tierstack.backup_schedule.bucket import Bucket
-from tierstack.backup_schedule.status import stamp
 
 CONFIG = Path("/etc/tierstack")
 PROFILE = "prune"
 DONE = Path("/tmp/pruned")
-EVERY_SECONDS = 6 * 3600
-RETRY_SECONDS = 300
-LATE_SECONDS = 26 * 3600
 
 
 def prune(bucket: Bucket, days: int) -> str:
@@ -80,27 +76,10 @@ def _removed(bucket: Bucket, version: dict[str, Any]) -> bool:
     return True
 
 
-def run() -> None:
-    """Prune at the start and every few hours."""
-    while True:
-        settings: dict[str, Any] = json.loads((CONFIG / "settings.json").read_text())
-        pause = EVERY_SECONDS
-        try:
-            said = prune(Bucket(settings["store"], CONFIG, PROFILE), settings["retention_days"])
-            DONE.write_text(stamp(datetime.now(UTC)))
-        except Exception as error:
-            said, pause = f"not pruned: {error}", RETRY_SECONDS
-        print(f"{stamp(datetime.now(UTC))} {said}", flush=True)
-        time.sleep(pause)
-
-
-def health() -> int:
-    """0 where the last success is fresh; before the first one 1, which the container's start period forgives."""
-    if not DONE.exists():
-        print("nothing was pruned yet")
-        return 1
-    return 0 if time.time() - DONE.stat().st_mtime < LATE_SECONDS else 1
+def _round() -> str:
+    settings: dict[str, Any] = json.loads((CONFIG / "settings.json").read_text())
+    return prune(Bucket(settings["store"], CONFIG, PROFILE), settings["retention_days"])
 
 
 if __name__ == "__main__":
-    sys.exit(health() if sys.argv[1:] == ["health"] else run())
+    sys.exit(rounds.health(DONE) if sys.argv[1:] == ["health"] else rounds.run(DONE, _round))

@@ -22,11 +22,12 @@ from types import FrameType
 from typing import Any
 
 from tierstack.backup_schedule import cron, keeping, metrics, status, target
-from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment, say
+from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment
 from tierstack.backup_schedule.mysql import copies, replay, server
 from tierstack.backup_schedule.mysql.catalog import Catalog, judged, number, size
 from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
 from tierstack.backup_schedule.mysql.stream import Stream
+from tierstack.backup_schedule.output import publish, say
 
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/backups")
@@ -95,7 +96,7 @@ class State(keeping.Backups):
         given_to = (when, found, now, self.since, unbroken)
         wrong = status.faults(when, checks, streamers, *given_to[1:], disk, log="binary log")
         document = status.report(when, found, streamers, wrong, now, self.since, unbroken, disk)
-        keeping.publish(HELD, document)
+        publish(HELD, document)
         return wrong
 
     def _primary(self) -> tuple[dict[str, dict[str, str]], int | None]:

@@ -6,7 +6,7 @@ from tierstack.backup_schedule.engine import Wanted, delivered
 from tierstack.backup_schedule.mysql.server import quoted
 from tierstack.platform.internal_ca import ca_path
 
-SHARED = ("cron.py", "keeping.py", "ledger.py", "metrics.py", "status.py", "target.py")
+SHARED = ("cron.py", "keeping.py", "ledger.py", "metrics.py", "output.py", "status.py", "target.py")
 OWN = ("agent.py", "binlog.py", "catalog.py", "copies.py", "gtids.py", "replay.py", "server.py", "stream.py")
 """Modules that run in the container, under the same names as here."""
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tierstack.backup_schedule import cron, keeping, metrics
-from tierstack.backup_schedule.keeping import HELD, say
+from tierstack.backup_schedule.keeping import HELD
+from tierstack.backup_schedule.output import publish, say
 from tierstack.backup_schedule.restic import figures, judgement, pruning
 from tierstack.backup_schedule.restic.repository import (
     CATALOG,
@@ -57,7 +58,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, document: dict[str, Any]) -> None:
     """Replace a file of the jobs, so that nobody reads half of it."""
-    keeping.publish(path, document)
+    publish(path, document)
 
 
 @contextlib.contextmanager
@@ -170,7 +171,7 @@ class State(keeping.Backups):
             elif judgement.check_due(checking, known, now, self.failed_at):
                 self.begin(__spec__.name, "check")
         wrong = judgement.faults(when, checking, known, now, self.since, disk)
-        keeping.publish(HELD, judgement.report(when, checking, known, wrong, now, self.since, disk))
+        publish(HELD, judgement.report(when, checking, known, wrong, now, self.since, disk))
         return wrong
 
 

@@ -8,6 +8,7 @@ from tierstack.backup_schedule.restic.args import FileBackupsArgs
 
 DELIVERED = (
     *("cron.py", "keeping.py", "ledger.py", "metrics.py", "status.py", "bucket.py", "layout.py", "prune.py"),
+    *("output.py", "rounds.py"),
     *(f"restic/{name}.py" for name in ("agent", "figures", "files", "judgement", "pruning", "repository")),
 )
 """Modules of this package that run in the containers, under the same name as here."""

@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tierstack.backup_schedule import status
+from tierstack.backup_schedule import rounds, status
 from tierstack.backup_schedule.cron import Cron
 from tierstack.backup_schedule.restic.repository import Snapshot
 
 AHEAD = timedelta(minutes=5)
 """How far a backup may lie in the future before the clock was wrong when it was made."""
-PRUNE_LATE = timedelta(hours=26)
-"""How long nothing may be pruned before that is a fault."""
 _MIB = 2**20
 
 
@@ -92,7 +90,7 @@ def faults(
         wrong.append("the repository was not checked at the schedule's last time")
     if known.prune_error:
         wrong.append(f"nothing is pruned: {known.prune_error}")
-    elif known.pruned and now - known.pruned > PRUNE_LATE:
+    elif known.pruned and now - known.pruned > rounds.LATE:
         wrong.append(f"nothing was pruned since {status.stamp(known.pruned)}")
     return wrong
 

@@ -201,7 +201,9 @@ class Repository:
         if not self.store:
             (CATALOG / FOLDER / "locks" / identifier).unlink(missing_ok=True)
             return
-        from tierstack.backup_schedule.bucket import Bucket  # it needs boto3, which is slow to import
+        from tierstack.backup_schedule.bucket import (
+            Bucket,  # here, because health checks come often and need none of it
+        )
 
         bucket = Bucket(self.store, self.config, self.profile)
         key = f"{bucket.folder}/{FOLDER}/locks/{identifier}"
