@@ -6,6 +6,7 @@ aliases that stay, because a container has another address after a restart.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pulumi
 
@@ -125,19 +126,10 @@ def node_service(
     index: int, args: RedisClusterArgs, network: pulumi.Input[str], mounts: Sequence[Mount], revision: pulumi.Input[str]
 ) -> Service:
     """The container of a node."""
-    return Service(
-        image=args.image,
-        command=["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
-        user=f"{node.UID}:{node.UID}",
-        hostname=f"node-{index}",
-        local_names=True,
-        networks=[Attachment(network=network, aliases=[topology_of(args).nodes[index]])],
-        memory_mb=node.container_memory_mb(args.size.memory_mb),
+    return replace(
+        _member(topology_of(args).nodes[index], args, network, mounts, node.container_memory_mb(args.size.memory_mb)),
         cpu_shares=int((1 if args.cpu is None else args.cpu) * 1024),
-        mounts=mounts,
-        health=Health(
-            command=["/bin/sh", f"{node.CONFIG_DIR}/health.sh"], interval=3, timeout=5, start_period=node.LOAD_SECONDS
-        ),
+        health=Health(command=_HEALTH, interval=3, timeout=5, start_period=node.LOAD_SECONDS),
         wait_seconds=node.LOAD_SECONDS + 60,
         labels=_labels(node_files(args), revision) | {alone.LABEL: str(COUNT)},
         stop_seconds=supervise.STOP_SECONDS,
@@ -148,19 +140,31 @@ def sentinel_service(
     index: int, args: RedisClusterArgs, network: pulumi.Input[str], mounts: Sequence[Mount], revision: pulumi.Input[str]
 ) -> Service:
     """The container of a Sentinel."""
+    return replace(
+        _member(topology_of(args).sentinels[index], args, network, mounts, topology.SENTINEL_MEMORY_MB),
+        cpu_limit=topology.SENTINEL_CPU_AT_MOST,
+        health=Health(command=_HEALTH, timeout=5),
+        labels=_labels(sentinel_files(args), revision),
+        stop_seconds=10,
+    )
+
+
+_HEALTH = ["/bin/sh", f"{node.CONFIG_DIR}/health.sh"]
+
+
+def _member(
+    name: str, args: RedisClusterArgs, network: pulumi.Input[str], mounts: Sequence[Mount], memory_mb: int
+) -> Service:
+    """What a node and a Sentinel have in common. `name`: in the network of the store."""
     return Service(
         image=args.image,
         command=["/bin/sh", f"{node.CONFIG_DIR}/start.sh"],
         user=f"{node.UID}:{node.UID}",
-        hostname=f"sentinel-{index}",
+        hostname=name,
         local_names=True,
-        networks=[Attachment(network=network, aliases=[topology_of(args).sentinels[index]])],
-        memory_mb=topology.SENTINEL_MEMORY_MB,
-        cpu_limit=topology.SENTINEL_CPU_AT_MOST,
+        networks=[Attachment(network=network, aliases=[name])],
         mounts=mounts,
-        health=Health(command=["/bin/sh", f"{node.CONFIG_DIR}/health.sh"], timeout=5),
-        labels=_labels(sentinel_files(args), revision),
-        stop_seconds=10,
+        memory_mb=memory_mb,
     )
 
 
