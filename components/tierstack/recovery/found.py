@@ -12,11 +12,11 @@ from tierstack.backup_schedule import ledger, recovery
 from tierstack.backup_schedule.engine import BackupEngine
 from tierstack.backup_schedule.engines import ENGINES
 from tierstack.backup_schedule.restic.recovery import FilesOnDocker
-from tierstack.core.errors import nearest
 from tierstack.database.args import MOST_REPLICAS
 from tierstack.database.standby import Seen, Server
 from tierstack.database.standbys import STANDBY_ENGINES
 from tierstack.engine.project import UsageError
+from tierstack.recovery import in_state
 from tierstack.recovery.dialect import Dialect
 from tierstack.recovery.dialects import DIALECTS
 from tierstack.recovery.host import CommandError, Host
@@ -36,15 +36,11 @@ def backups(
     found = {**of_databases, **of_files}
     if not found:
         raise UsageError(f"{stack} has no backups. Give it `backups: {{}}` (docs/components/backup-schedule.md)")
-    names = ", ".join(f"`{one}`" for one in sorted(found))
     usual = of_databases or of_files
     if name is None and len(usual) > 1:
-        raise UsageError(f"{stack} has several backups: {names}. Name one with --backups")
+        raise UsageError(f"{stack} has several backups: {in_state.listed(found)}. Name one with --backups")
     chosen = name or next(iter(usual))
-    if chosen not in found:
-        guess = nearest(chosen, list(found))
-        hint = f"; did you mean `{guess}`?" if guess else f"; there is {names}"
-        raise UsageError(f"{stack} has no backups `{chosen}`{hint}")
+    in_state.refuse_unknown(stack, "backups", chosen, found)
     try:
         described = recovery.parsed(found[chosen])
     except TypeError:  # of an older version
@@ -56,15 +52,10 @@ def backups(
 
 def _said(held: Sequence[Mapping[str, Any]], stack: str, kind: str) -> dict[str, str]:
     """What backups of one kind say of themselves, by their names."""
-    found: dict[str, str] = {}
-    for one in held:
-        if one["type"] == kind and not one.get("delete"):
-            outputs: Mapping[str, Any] = one.get("outputs") or {}
-            said = outputs.get("recovery")
-            if not isinstance(said, str):
-                raise _too_little(stack)
-            found[str(one["urn"]).rpartition("::")[2]] = said
-    return found
+    said = {name: outputs.get("recovery") for name, outputs in in_state.components(held, kind).items()}
+    if not all(isinstance(one, str) for one in said.values()):
+        raise _too_little(stack)
+    return {name: str(one) for name, one in said.items()}
 
 
 def _too_little(stack: str) -> UsageError:

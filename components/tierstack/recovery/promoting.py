@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tierstack.core.errors import nearest
 from tierstack.database.standby import (
     Lost,
     Plan,
@@ -22,7 +21,7 @@ from tierstack.database.standby import (
 )
 from tierstack.database.standbys import STANDBY_ENGINES
 from tierstack.engine.project import UsageError
-from tierstack.recovery import signals
+from tierstack.recovery import in_state, signals
 from tierstack.recovery.host import CommandError, Host
 
 TYPE = "tierstack:index:DatabaseWithReplicas"
@@ -46,22 +45,13 @@ def servers_of(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) 
 
     Raises UsageError where there is none whose standbys can be promoted.
     """
-    found: dict[str, str] = {}
-    for one in held:
-        if one["type"] == TYPE and not one.get("delete"):
-            outputs: Mapping[str, Any] = one.get("outputs") or {}
-            found[str(one["urn"]).rpartition("::")[2]] = str(outputs.get("servers") or "")
+    found = {called: str(outputs.get("servers") or "") for called, outputs in in_state.components(held, TYPE).items()}
     if not found:
         raise UsageError(f"{stack} has no database")
-    names = ", ".join(f"`{one}`" for one in sorted(found))
     if name is None and len(found) > 1:
-        raise UsageError(f"{stack} has several databases: {names}. Name one")
+        raise UsageError(f"{stack} has several databases: {in_state.listed(found)}. Name one")
     chosen = name or next(iter(found))
-    if chosen not in found:
-        guess = nearest(chosen, list(found))
-        raise UsageError(
-            f"{stack} has no database `{chosen}`" + (f"; did you mean `{guess}`?" if guess else f"; there is {names}")
-        )
+    in_state.refuse_unknown(stack, "database", chosen, found)
     if not found[chosen]:
         raise UsageError(
             f"no standby of `{chosen}` can be promoted by this command. On a Docker host it needs the tier `1M`, "
