@@ -35,7 +35,7 @@ def arguments(name: str) -> type[Any]:
     """The dataclass `name` of the package. Raises ValueError if there is none."""
     package = importlib.import_module("tierstack")
     for module in pkgutil.walk_packages(package.__path__, "tierstack."):
-        if module.name.rpartition(".")[2] in ("args", "options", "switch") or module.name == "tierstack.platform":
+        if re.split(r"[._]", module.name)[-1] in ("args", "options", "switch") or module.name == "tierstack.platform":
             found = getattr(importlib.import_module(module.name), name, None)
             if dataclasses.is_dataclass(found) and isinstance(found, type):
                 return found

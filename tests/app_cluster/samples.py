@@ -3,7 +3,17 @@
 from typing import Any
 
 from tests.gateway.samples import endpoint
-from tierstack.app_cluster import AppClusterArgs, HealthArgs, MigrationArgs, PhpFpmArgs, RoleArgs, UploadsArgs, identity
+from tierstack.app_cluster import (
+    AppClusterArgs,
+    HealthArgs,
+    MigrationArgs,
+    PhpFpmArgs,
+    ReleaseBeside,
+    RoleArgs,
+    UploadsArgs,
+    identity,
+)
+from tierstack.app_cluster.description import description
 from tierstack.core.tier import Tier
 from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.links import DatabaseConnection, DatabaseEngine, RedisConnection, SecretRef, TrustedCA
@@ -87,7 +97,13 @@ def args(on: str, **changes: Any) -> AppClusterArgs:
 
 def release_name(of: AppClusterArgs) -> str:
     """The name of the release that arguments describe."""
-    return identity.known_name(of.application, of.release)
+    return identity.known_name(of.application, of.described)
+
+
+def other(on: str, digit: str = "1", changes: dict[str, Any] | None = None, **more: Any) -> ReleaseBeside:
+    """A release of another image, beside that of the arguments; its description is of arguments with `changes`."""
+    image = given(on)["image"].replace("sha256:0", f"sha256:{digit}")
+    return ReleaseBeside(description=description(args(on, **{"image": image, **(changes or {})}).described), **more)
 
 
 FULL: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, given, php, redis
+from tests.app_cluster.samples import DIGEST, FULL, PLATFORMS, args, given, other, php, redis
 from tests.gateway.samples import endpoint
 from tests.support import refused
 from tierstack.app_cluster import AppCluster, HttpArgs, HttpServerArgs, RoleArgs, UploadsArgs
@@ -20,8 +20,14 @@ CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/app_cluster/wrong_arg
 def real(value: Any, on: str) -> Any:
     if isinstance(value, dict):
         return {key: real(one, on) for key, one in value.items()}
+    if isinstance(value, list):
+        return [real(one, on) for one in value]
     if value == "${redis}":
         return redis(on)
+    if value in ("${other}", "${same}"):
+        return other(on, "0" if value == "${same}" else "1").description
+    if value == "${of other rules}":
+        return other(on, changes={"environment": {"DB_HOST": "elsewhere"}}).description
     return value.replace("${digest}", DIGEST) if isinstance(value, str) else value
 
 

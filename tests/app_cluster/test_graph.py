@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from tests.app_cluster.samples import FULL, args, database, given, redis, release_name
+from tests.app_cluster.samples import FULL, args, database, given, other, redis, release_name
 from tests.gateway.samples import KUBERNETES, endpoint
 from tests.support import Recorder, Secret, golden, run_program
 from tierstack.app_cluster import (
@@ -19,9 +19,11 @@ from tierstack.app_cluster import (
     QueueScaling,
     RoleArgs,
     SecretDelivery,
+    TrafficArgs,
     processes,
     server,
 )
+from tierstack.app_cluster.description import release_of
 from tierstack.core.tier import Tier
 from tierstack.platform import DataProtection, DockerHost, Kubernetes
 
@@ -88,10 +90,10 @@ def before(recorder: Recorder, name: str) -> set[str]:
     seen: set[str] = set()
     waiting = [name]
     while waiting:
-        for other in by_name[waiting.pop()].depends_on:
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
+        for needed in by_name[waiting.pop()].depends_on:
+            if needed not in seen:
+                seen.add(needed)
+                waiting.append(needed)
     return seen
 
 
@@ -196,6 +198,36 @@ def test_url_and_release() -> None:
 
     run_program(program)
     assert outputs == {"url": "https://shop.example.org", "release": release_name(args("docker"))}
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_the_releases_that_run_are_an_output(on: str) -> None:
+    """What `tierstack release` goes on from: each description makes the same release again."""
+    told: list[str] = []
+    beside = other(on, weight=95, current=True, replicas=3)
+    traffic = TrafficArgs(weight=5, current=False, replicas=1, others=[beside], sticky=True, progress={"step": "1"})
+    of = args(on, **FULL, traffic=traffic)
+    run_program(lambda: AppCluster("web", of).releases.apply(told.append))
+    state = json.loads(told[0])
+    old, new = state["releases"]
+    assert (new["name"], state["described"]) == (release_name(of), release_name(of))
+    assert [(one["weight"], one["current"], one["replicas"], one["drain"]) for one in (old, new)] == [
+        (95, True, 3, False),
+        (5, False, 1, False),
+    ]
+    assert (state["format"], state["sticky"], state["mirror"], state["progress"]) == (1, True, None, {"step": "1"})
+    # What runs at this moment is no part of what it is.
+    assert json.dumps(old["description"], sort_keys=True, separators=(",", ":")) == beside.description
+    assert release_of(json.dumps(new["description"])).counts == of.described.counts
+
+
+def test_the_releases_of_an_image_that_is_known_later() -> None:
+    told: list[str] = []
+    image = given("kubernetes")["image"]
+    of = args("kubernetes", image=pulumi.Output.from_input(image))
+    run_program(lambda: AppCluster("web", of).releases.apply(told.append))
+    (release,) = json.loads(told[0])["releases"]
+    assert (release["name"], release["description"]["image"]) == (release_name(args("kubernetes")), image)
 
 
 # Roles and connections --------------------------------------------------------------------------------------------

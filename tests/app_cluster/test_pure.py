@@ -34,7 +34,7 @@ from tierstack.platform.revision import revision
 
 
 def nginx(of: AppClusterArgs) -> str:
-    return server.nginx(of.application, of.release)
+    return server.nginx(of.application, of.described)
 
 
 # Releases ---------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_a_release_is_twelve_digits_and_does_not_know_secrets() -> None:
 
 
 def test_only_releases_that_can_run_together_are_taken() -> None:
-    one = args("docker").release
+    one = args("docker").described
     for weights in ([0], [0, 0], [100, -1], []):
         with pytest.raises(ValueError, match="weights"):
             checked([replace(one, weight=weight) for weight in weights])
@@ -141,7 +141,7 @@ def test_the_wrapper_starts_nothing_without_its_secrets(tmp_path: Path) -> None:
 
 def test_without_secrets_there_is_no_wrapper() -> None:
     bare = args("docker", database=None, redis=None)
-    assert processes.with_secrets(bare.application, bare.release, ["php", "x"]) == ["php", "x"]
+    assert processes.with_secrets(bare.application, bare.described, ["php", "x"]) == ["php", "x"]
 
 
 # Configuration files ----------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_sizes_reach_the_files() -> None:
         php=php(children=7, child_memory_mb=96),
         http=HttpArgs(max_body_mb=3, request_timeout_seconds=9),
     )
-    pool, web = server.fpm(full.release), nginx(full)
+    pool, web = server.fpm(full.described), nginx(full)
     assert "pm.max_children = 7\n" in pool
     assert "php_value[memory_limit] = 96M\n" in pool
     assert "php_value[upload_max_filesize] = 3M\n" in pool
@@ -213,7 +213,7 @@ def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) 
     )
     command = [
         part.replace("/tmp/.tierstack-ready", f"{tmp_path}/ready")
-        for part in processes.web_check(of.application, of.release)
+        for part in processes.web_check(of.application, of.described)
     ]
 
     def check(ready: int, health: int) -> tuple[bool, list[str]]:
@@ -232,9 +232,9 @@ def test_a_server_of_an_image_is_asked_once_whether_it_is_ready(tmp_path: Path) 
 def test_settings_of_the_caller_win() -> None:
     """A `php_value` of the pool would be laid over them, and comes too late for what PHP reserves at its start."""
     of = args("docker", php=php(settings={"memory_limit": "1G", "opcache.memory_consumption": "256"}))
-    assert "memory_limit" not in server.fpm(of.release)
-    assert "opcache" not in server.fpm(of.release)
-    command = processes.fpm_command(of.release)
+    assert "memory_limit" not in server.fpm(of.described)
+    assert "opcache" not in server.fpm(of.described)
+    command = processes.fpm_command(of.described)
     options = {command[at + 1] for at, part in enumerate(command) if part == "-d"}
     assert options == {"memory_limit=1G", "opcache.memory_consumption=256", "opcache.validate_timestamps=0"}
 
@@ -253,27 +253,27 @@ def test_settings_of_the_caller_win() -> None:
 )
 def test_memory_for_opcache_is_counted(settings: dict[str, str], more: int) -> None:
     given = args("docker", php=php(settings=settings))
-    assert limits.web_memory_mb(given.release) - limits.web_memory_mb(args("docker").release) == more
+    assert limits.web_memory_mb(given.described) - limits.web_memory_mb(args("docker").described) == more
 
 
 @pytest.mark.parametrize("body", [1, 16, 17, 128, 2048])
 def test_nginx_runs_out_of_room_before_php_does(body: int) -> None:
     """nginx keeps a body until its request ends, and says 503; PHP would hand an empty one to the application."""
     of = args("docker", http=HttpArgs(max_body_mb=body))
-    assert limits.bodies_mb(of.release) >= 4 * body
-    assert limits.php_scratch_mb(of.release) > limits.bodies_mb(of.release)
-    assert limits.nginx_memory_mb(of.release) > limits.bodies_mb(of.release)
-    assert limits.web_memory_mb(of.release) == 24 * 64 + 64 + limits.bodies_mb(of.release)
+    assert limits.bodies_mb(of.described) >= 4 * body
+    assert limits.php_scratch_mb(of.described) > limits.bodies_mb(of.described)
+    assert limits.nginx_memory_mb(of.described) > limits.bodies_mb(of.described)
+    assert limits.web_memory_mb(of.described) == 24 * 64 + 64 + limits.bodies_mb(of.described)
 
 
 @pytest.mark.parametrize(("timeout", "stop", "expected"), [(60, None, 60), (300, None, 300), (300, 20, 20)])
 def test_a_stop_waits_for_the_longest_request(timeout: int, stop: int | None, expected: int) -> None:
     of = args("docker", http=HttpArgs(request_timeout_seconds=timeout, stop_seconds=stop))
-    assert limits.stop_seconds(of.release) == expected
+    assert limits.stop_seconds(of.described) == expected
     assert f"worker_shutdown_timeout {expected}s;" in nginx(of)
-    assert f"process_control_timeout = {expected}s\n" in server.fpm(of.release)
-    assert limits.container_stop_seconds(of.release) > expected
-    assert limits.answer_seconds(of.release) > timeout
+    assert f"process_control_timeout = {expected}s\n" in server.fpm(of.described)
+    assert limits.container_stop_seconds(of.described) > expected
+    assert limits.answer_seconds(of.described) > timeout
 
 
 def test_no_answer_of_php_goes_through_a_file() -> None:
@@ -282,7 +282,7 @@ def test_no_answer_of_php_goes_through_a_file() -> None:
 
 def test_probes_never_wait_behind_the_work() -> None:
     of = args("docker", health=HealthArgs(readiness_path="/up"))
-    pool, web = server.fpm(of.release), nginx(of)
+    pool, web = server.fpm(of.described), nginx(of)
     assert f"pm.status_listen = {server.SOCKETS}/php-fpm-status.sock\n" in pool
     assert f"ping.path = {server.PING}\n" in pool
     probes = web[web.index(f"listen {server.PROBES};") :]
@@ -299,8 +299,8 @@ def test_logs_have_no_query_strings() -> None:
 
 
 def test_memory_is_the_tiers_arithmetic() -> None:
-    assert processes.web_memory_mb(args("docker", php=php(children=10, child_memory_mb=50)).release) == 564 + 64
-    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M).release) == 48 * 64 + 64 + 64
+    assert processes.web_memory_mb(args("docker", php=php(children=10, child_memory_mb=50)).described) == 564 + 64
+    assert processes.web_memory_mb(args("docker", tier=Tier.USERS_1M).described) == 48 * 64 + 64 + 64
 
 
 def test_full_arguments_are_covered() -> None:

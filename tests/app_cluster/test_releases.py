@@ -53,7 +53,7 @@ def made(
     """What two releases with these weights are made of. `back`: the application goes back to the older one."""
     both = before_and_after(on, **changes)
     releases = [
-        replace(of.release, weight=weight, current=current)
+        replace(of.described, weight=weight, current=current)
         for of, weight, current in zip(both, weights, (back, not back), strict=True)
     ]
     return run_program(lambda: Releases(name, both[1], releases))

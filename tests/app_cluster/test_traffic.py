@@ -21,7 +21,7 @@ def http(*releases: tuple[str, list[str], int], mirror: Mirror | None = None, **
     """The file of releases with these names, servers and weights."""
     of = args("docker", **changes)
     backends = [
-        Backend(name=name, servers=servers, release=replace(of.release, weight=weight))
+        Backend(name=name, servers=servers, release=replace(of.described, weight=weight))
         for name, servers, weight in releases
     ]
     return json.loads(traffic.traefik_file("web", of.application, backends, mirror))["http"]
@@ -47,8 +47,8 @@ def test_a_release_without_weight_runs_without_traffic() -> None:
 
 def test_an_answer_is_waited_for_as_long_as_the_slowest_release_takes() -> None:
     of = args("docker")
-    slow = replace(of.release, requests=replace(of.release.requests, request_timeout_seconds=300))
-    backends = [Backend(name=name, servers=[], release=one) for name, one in (("a", of.release), ("b", slow))]
+    slow = replace(of.described, requests=replace(of.described.requests, request_timeout_seconds=300))
+    backends = [Backend(name=name, servers=[], release=one) for name, one in (("a", of.described), ("b", slow))]
     found = json.loads(traffic.traefik_file("web", of.application, backends))["http"]
     assert found["serversTransports"]["web"]["forwardingTimeouts"]["responseHeaderTimeout"] == "305s"
 

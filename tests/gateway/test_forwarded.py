@@ -20,7 +20,7 @@ def behind(networks: list[str] | None, **changes: Any) -> Any:
 
 
 def nginx(of: Any) -> str:
-    return server.nginx(of.application, of.release)
+    return server.nginx(of.application, of.described)
 
 
 def test_a_client_is_counted_by_its_own_address_whatever_stands_in_front() -> None:

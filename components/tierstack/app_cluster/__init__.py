@@ -2,7 +2,7 @@
 
 import pulumi
 
-from tierstack.app_cluster import docker, kubernetes
+from tierstack.app_cluster import docker, kubernetes, running
 from tierstack.app_cluster.args import AppClusterArgs
 from tierstack.app_cluster.changes import problems_of
 from tierstack.app_cluster.options import (
@@ -18,24 +18,42 @@ from tierstack.app_cluster.options import (
     SecretDelivery,
     UploadsArgs,
 )
+from tierstack.app_cluster.release_options import (
+    AnalysisArgs,
+    ExperimentArgs,
+    MirrorArgs,
+    ReleaseArgs,
+    ReleaseBeside,
+    ReleaseStep,
+    ReleaseStrategy,
+    TrafficArgs,
+)
 from tierstack.links import FileVolume
 from tierstack.platform import PlatformKind
 from tierstack.platform.component import Component
 from tierstack.platform.program import NameRule
 
 __all__ = [
+    "AnalysisArgs",
     "AppCluster",
     "AppClusterArgs",
+    "ExperimentArgs",
     "HealthArgs",
     "HttpArgs",
     "HttpServerArgs",
     "MigrationArgs",
+    "MirrorArgs",
     "OutboundArgs",
     "OutboundNetwork",
     "PhpFpmArgs",
     "QueueScaling",
+    "ReleaseArgs",
+    "ReleaseBeside",
+    "ReleaseStep",
+    "ReleaseStrategy",
     "RoleArgs",
     "SecretDelivery",
+    "TrafficArgs",
     "UploadsArgs",
 ]
 
@@ -49,7 +67,9 @@ class AppCluster(Component):
     url: pulumi.Output[str]
     """Where it answers, known once it does: `https://shop.example.org`."""
     release: pulumi.Output[str]
-    """Name of the release that runs: 12 hexadecimal digits."""
+    """Name of the current release, whose roles run: 12 hexadecimal digits."""
+    releases: pulumi.Output[str]
+    """Every release that runs, as JSON: name, weight, description, and the progress of `tierstack release`."""
     uploads: FileVolume
     """The files that users upload, which a FileBackups takes as `files`."""
 
@@ -57,8 +77,9 @@ class AppCluster(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, AppClusterArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        built = build(self.physical_name, self, args.application, [args.release])
+        built = build(self.physical_name, self, args.application, args.running.releases)
         self.uploads = built.uploads or FileVolume(place=args.platform.place)
+        state = built.ready.apply(lambda _: running.state(args.application, args.running))
         port = args.gateway.https_port
         url = f"https://{args.hostnames[0]}{'' if port == 443 else f':{port}'}"
-        self.finish({"url": built.ready.apply(lambda _: url), "release": built.release})
+        self.finish({"url": built.ready.apply(lambda _: url), "release": built.release, "releases": state})

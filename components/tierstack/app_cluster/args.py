@@ -18,7 +18,11 @@ from tierstack.app_cluster.options import (
     UploadsArgs,
 )
 from tierstack.app_cluster.release import Release, RequestLimits
+from tierstack.app_cluster.release_options import ReleaseArgs, TrafficArgs
+from tierstack.app_cluster.release_rules import release_problems
 from tierstack.app_cluster.rules import claims_of, count_problems, problems_of
+from tierstack.app_cluster.running import Running, running
+from tierstack.app_cluster.traffic_rules import same_release_problems, traffic_problems
 from tierstack.core.bounds import bound_problems
 from tierstack.core.errors import Diagnostic
 from tierstack.core.keys import KUBERNETES_ONLY, within
@@ -59,6 +63,11 @@ class AppClusterArgs:
     characters and stands in the names of containers and Deployments. None: only web containers run."""
     migration: MigrationArgs | None = None
     """What a release runs to its end before code of it runs. None: nothing."""
+    release: ReleaseArgs = field(default_factory=ReleaseArgs)
+    """How `tierstack release` brings a new release into production: strategy, steps, and by what it is judged."""
+    traffic: TrafficArgs | None = None
+    """The releases that run at this moment, and who gets which; `tierstack release` writes it. None: the release of the
+    arguments alone, with all requests."""
     http: HttpArgs = field(default_factory=HttpArgs)
     """Limits, time-outs and security headers of requests."""
     health: HealthArgs = field(default_factory=HealthArgs)
@@ -147,8 +156,8 @@ class AppClusterArgs:
         )
 
     @property
-    def release(self) -> Release:
-        """The release that the arguments describe; it takes all requests."""
+    def described(self) -> Release:
+        """The release that the arguments describe, as if it took all requests."""
         return Release(
             image=self.image,
             nginx_image=self.nginx_image,
@@ -168,10 +177,20 @@ class AppClusterArgs:
             counts=self.counts,
         )
 
+    @property
+    def running(self) -> Running:
+        """The releases that run. Raises DescriptionError where one cannot be read, which the rules refuse."""
+        return running(self.described, self.traffic)
+
     def problems(self) -> list[Diagnostic]:
         """Everything that is wrong with the arguments."""
-        found = problems_of(self.application, self.release) + bound_problems(self)
-        return found + count_problems(self.counts)
+        app, described = self.application, self.described
+        found = problems_of(app, described) + bound_problems(self)
+        found += count_problems(self.counts) + release_problems(self.release)
+        if self.traffic is None:
+            return found
+        found += traffic_problems(self.traffic, app, described)
+        return found or same_release_problems(self.traffic, app, described)
 
     def claims(self) -> list[Claim]:
         """What no other component of the program can have."""

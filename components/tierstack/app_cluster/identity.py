@@ -21,7 +21,7 @@ _OUTSIDE = {
     *("platform", "gateway", "hostnames", "http", "outbound"),
     *("secrets", "database", "redis", "more_redis", "environment"),
     *("uploads.storage_gb", "uploads.access_mode", "uploads.storage_class"),
-    *("counts", "weight", "current", "migration"),
+    *("counts", "weight", "current", "drain", "migration"),
     *("php.children", "php.child_memory_mb", "php.memory_mb", "http_server.concurrency"),
     *("roles.*.count", "roles.*.max_count", "roles.*.queue"),
 }

@@ -57,6 +57,8 @@ class Release:
     """Whether the application moves to this release, or has moved to it: true of exactly one in a list. The migration
     and all roles are of that one alone, whatever the weights are. Its jobs may be unknown to processes of an older
     release, while it must know theirs, which wait in the queue; and there are never two schedulers."""
+    drain: bool = False
+    """Whether visitors who stick to it keep it although its weight is 0."""
 
     @property
     def web(self) -> PhpFpmArgs | HttpServerArgs:

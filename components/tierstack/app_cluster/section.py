@@ -81,14 +81,14 @@ def _largest(args: AppClusterArgs) -> tuple[str, str]:
     counts = args.counts
     if args.http_server:
         return "http_server.memory_mb", f"{counts.replicas} × {args.http_server.memory_mb}"
-    http = args.release.requests
-    if limits.bodies_mb(args.release) > counts.children * counts.child_memory_mb:
+    http = args.described.requests
+    if limits.bodies_mb(args.described) > counts.children * counts.child_memory_mb:
         return "http.max_body_mb", f"{http.max_body_mb} MiB, of which each container of a replica holds four"
     return "php.children", f"{counts.replicas} × {counts.children} children of {counts.child_memory_mb} MiB"
 
 
 def _reserved(args: AppClusterArgs) -> list[Reserved]:
-    return processes.reserved(args.release)
+    return processes.reserved(args.described)
 
 
 def _needs(args: AppClusterArgs) -> list[str]:

@@ -92,7 +92,7 @@ def _capacity(plan: Plan, of: Instance, app: AppClusterArgs) -> list[Limit]:
     sized = AppSize(**{**dataclasses.asdict(size), **known, **measured})
     addons, database = plan.addons, plan.components.used(of).get("database")
     assumed = Assumptions(
-        web_cpu=app.release.web.cpu,
+        web_cpu=app.described.web.cpu,
         background=app.counts.background,
         persistent_connections=app.keeps_connections,
         # The cluster's own proxy, and the cores of a Docker host, are not known.

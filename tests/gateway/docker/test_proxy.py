@@ -153,7 +153,7 @@ def gateway(
         app = args("docker", hostnames=[HOST], **changes)
         app.gateway.trusted_proxies = trusted
         backends = [
-            traffic.Backend(name=name, servers=[server], release=replace(app.release, weight=weight))
+            traffic.Backend(name=name, servers=[server], release=replace(app.described, weight=weight))
             for name, (server, weight) in (releases or {"one": (application, 100)}).items()
         ]
         dynamic = json.loads(traffic.traefik_file("web", app.application, backends))
