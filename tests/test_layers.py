@@ -1,6 +1,6 @@
 """The layers of the package: what may import what.
 
-core ← diff, migration; posting; core ← links ← platform ← components ← component_host ← stack ← engine ← recovery ← cli. A component imports no other component: what it needs is
+core ← diff, migration; posting; core ← links ← platform ← components ← component_host ← stack ← engine ← recovery ← release ← cli. A component imports no other component: what it needs is
 handed to it as a link. Modules import each other in no circle. What does not hold yet is listed here; the lists may
 only get shorter.
 """
@@ -28,6 +28,7 @@ LAYERS = (
     "stack",
     "engine",
     "recovery",
+    "release",
     "cli",
 )
 COMPONENTS = frozenset(package.removeprefix("tierstack.") for package in PACKAGES)

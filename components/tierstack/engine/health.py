@@ -105,6 +105,40 @@ def workload_part(found: Mapping[str, Any]) -> Part | None:
     return Part(name, Health.UNHEALTHY, since, why, may_settle=kind != "Job")
 
 
+class NoAddressError(Exception):
+    """A host name has no address where the command runs."""
+
+
+def status_of(
+    host: str,
+    port: int,
+    path: str,
+    *,
+    ca: str | None = None,
+    encrypted: bool = True,
+    headers: Mapping[str, str] | None = None,
+) -> int:
+    """The status with which a public address answers a GET, for a client that trusts `ca` (PEM) alone; None: what this
+    machine trusts. Raises NoAddressError, OSError or HTTPException where there is no answer."""
+    # Names below `localhost` are this machine (RFC 6761 section 6.3), whatever its resolver thinks of them.
+    target = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
+    try:
+        address = socket.getaddrinfo(target, port, type=socket.SOCK_STREAM)[0][4][:2]
+    except OSError:
+        raise NoAddressError(host) from None
+    with socket.create_connection(cast(tuple[str, int], address), _SECONDS) as plain:
+        if encrypted:
+            connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS)
+            connection.sock = ssl.create_default_context(cadata=ca).wrap_socket(plain, server_hostname=host)
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+            connection.sock = plain
+        connection.request("GET", path, headers={"User-Agent": "tierstack", **(headers or {})})
+        status = connection.getresponse().status
+        connection.close()
+    return status
+
+
 def address_part(url: str, path: str | None, ca: str | None) -> Part:
     """Ask the public address, trusting `ca` (PEM) where it is given, as a client of the stack would.
 
@@ -116,23 +150,10 @@ def address_part(url: str, path: str | None, ca: str | None) -> Part:
     host, port = where.hostname or "", where.port or (443 if encrypted else 80)
     asked = path or where.path or "/"
     name = f"{url}{path}" if path else url if where.path else f"{url}/"
-    # Names below `localhost` are this machine (RFC 6761 section 6.3), whatever its resolver thinks of them.
-    target = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
     try:
-        address = socket.getaddrinfo(target, port, type=socket.SOCK_STREAM)[0][4][:2]
-    except OSError:
+        status = status_of(host, port, asked, ca=ca, encrypted=encrypted)
+    except NoAddressError:
         return Part(name, Health.UNKNOWN, None, f"was not asked: {host} has no address here")
-    try:
-        with socket.create_connection(cast(tuple[str, int], address), _SECONDS) as plain:
-            if encrypted:
-                connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS)
-                connection.sock = ssl.create_default_context(cadata=ca).wrap_socket(plain, server_hostname=host)
-            else:
-                connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
-                connection.sock = plain
-            connection.request("GET", asked, headers={"User-Agent": "tierstack"})
-            status = connection.getresponse().status
-            connection.close()
     except (OSError, http.client.HTTPException) as error:
         return Part(name, Health.UNHEALTHY, None, f"does not answer: {error}", may_settle=True)
     if status >= (400 if path else 500):

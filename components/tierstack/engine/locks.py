@@ -44,10 +44,7 @@ class Lock:
     def is_stale(self) -> bool:
         """Whether the process that made it is certainly gone; false where that cannot be known from here."""
         # Machines made from one image have one name; they may share a bucket, but hardly a directory.
-        if self.file is None or self.host != socket.gethostname() or not _sees_all_processes():
-            return False
-        started = _started(self.pid)
-        return started is None or started > self.since.timestamp() + _SLACK_SECONDS
+        return self.file is not None and self.host == socket.gethostname() and is_gone(self.pid, self.since)
 
     def remove(self) -> None:
         """Remove this lock and no other: someone else may hold the stack a moment later."""
@@ -56,6 +53,14 @@ class Lock:
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def is_gone(pid: int, since: datetime) -> bool:
+    """Whether the process of this machine that had a number at a moment is certainly gone."""
+    if not _sees_all_processes():
+        return False
+    started = _started(pid)
+    return started is None or started > since.timestamp() + _SLACK_SECONDS
 
 
 def locks(said: str) -> list[Lock]:

@@ -202,6 +202,18 @@ class Engine:
             "`encryptionsalt` from the file, and set its secrets again with `pulumi config set --secret`"
         )
 
+    def set_secret(self, path: Sequence[str], value: str) -> None:
+        """Put an encrypted value into the configuration of this run: `path` below a key of the project. It is handed
+        over by the standard input, because others see the arguments of a process."""
+        key = f"{self.project.name}:{path[0]}" + "".join(f'["{one}"]' for one in path[1:])
+        flags = ("--path", "--secret", "--stack", self.stack, f"--config-file={self.config_file}")
+        command = ["pulumi", "--non-interactive", "--color=never", "config", "set", *flags, "--", key]
+        done = subprocess.run(
+            command, cwd=self.workspace, env=self.environment, capture_output=True, text=True, input=value
+        )
+        if done.returncode != 0:
+            raise UsageError(_not_set_up(done.stderr) or f"a secret could not be encrypted:\n{done.stderr.strip()}")
+
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs; secrets stay masked."""
         done = self._call("stack", "output", "--json", "--stack", self.stack, cwd=self.workspace)

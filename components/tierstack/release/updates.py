@@ -1,0 +1,107 @@
+"""The updates of a release: the engine, with the configuration of one run."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tierstack.engine import parts, resume
+from tierstack.engine.aim import Aim
+from tierstack.engine.project import Project, UsageError
+from tierstack.engine.run import Engine, Outcome, engine
+from tierstack.release import overlay
+from tierstack.release.executor import StepError
+from tierstack.release.running import Running, app_of
+
+_FLAGS = ("--suppress-outputs", "--suppress-progress")
+_SAME = "is the release of the arguments again"
+"""What the component says where the configuration describes a release that runs."""
+TOKEN_USER = "tierstack"
+
+
+@dataclass
+class Updates:
+    """The stack of an application, as its updates see it."""
+
+    project: Project
+    stack: str
+    aim: Aim
+    app: str
+    """Name of the component."""
+    path: list[str]
+    """Of its section in the configuration."""
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    """The password with which this process reaches a release by its name, through the public URL."""
+
+    def running(self) -> Running:
+        """What the state says."""
+        with self._engine(None) as pulumi:
+            return app_of(pulumi.held(), self.stack, self.app)[1]
+
+    def ill_parts(self) -> list[str]:
+        """The parts of the stack that are not well, a line each."""
+        with self._engine(None) as pulumi:
+            found = parts.parts_of(pulumi.resources(), pulumi.outputs(), self.aim.platform, self.aim.config)
+        return [f"{one.name} {one.why or one.health.value}" for one in found if not one.is_well]
+
+    def ca(self) -> str | None:
+        """The certificate authority of the stack (PEM). None: a public one."""
+        with self._engine(None) as pulumi:
+            found = pulumi.outputs().get("ca")
+        return found if isinstance(found, str) and found.startswith("-----BEGIN ") else None
+
+    def preview(self, traffic: overlay.Traffic) -> list[str]:
+        """What an update would change. Raises UsageError where there is nothing to release, and StepError where it
+        cannot be previewed."""
+        with self._engine(traffic) as pulumi:
+            outcome = pulumi.run("preview", "--suppress-outputs", quiet=True)
+        if outcome.ok:
+            return _shown(outcome)
+        if any(_SAME in one for one in outcome.messages):
+            raise UsageError(
+                f"there is nothing to release: the configuration describes what runs of `{self.app}` already"
+            )
+        raise StepError("the first update of the release cannot be previewed", *outcome.messages)
+
+    def apply(self, traffic: overlay.Traffic | None) -> None:
+        """One update. Raises StepError with what the engine says."""
+        with self._engine(traffic) as pulumi:
+            resumed = resume.begin(pulumi)
+            if resumed.error:
+                raise StepError("; ".join(resumed.error))
+            outcome = pulumi.run("up", "--yes", "--skip-preview", *_FLAGS, quiet=True)
+            if not outcome.ok:
+                raise StepError(f"the update failed: {_short(outcome.messages)}")
+            resume.finish(pulumi, resumed)
+
+    def _engine(self, traffic: overlay.Traffic | None) -> "_Run":
+        return _Run(self, traffic)
+
+
+class _Run:
+    """The engine with the configuration of one run, the token in it encrypted."""
+
+    def __init__(self, of: Updates, traffic: overlay.Traffic | None) -> None:
+        config = of.aim.config if traffic is None else overlay.with_traffic(of.aim.config, of.path, traffic)
+        self.of, self.traffic = of, traffic
+        self._opened = engine(of.project, of.stack, config)
+
+    def __enter__(self) -> Engine:
+        pulumi = self._opened.__enter__()
+        if self.traffic is not None:
+            pulumi.set_secret([*self.of.path, "traffic", "probe_token"], self.of.token)
+        return pulumi
+
+    def __exit__(self, *_error: object) -> None:
+        self._opened.__exit__(None, None, None)
+
+
+def _shown(outcome: Outcome) -> list[str]:
+    return [f"{operation:<8} {urn.rpartition('::')[2]}" for operation, urn in outcome.changing]
+
+
+def _short(messages: Sequence[str], most: int = 600) -> str:
+    said = "; ".join(" ".join(one.split()) for one in messages) or "the engine said nothing"
+    return said if len(said) <= most else f"{said[: most - 1]}…"
+
+
+Tell = Callable[[str], None]
