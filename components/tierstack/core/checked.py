@@ -71,8 +71,8 @@ def _follows(one: Diagnostic, bad: Diagnostic) -> bool:
 
 
 def _mended(cls: type[Any], given: object, shape: list[Diagnostic]) -> tuple[object, set[str]]:
-    """An instance with defaults for the fields of wrong shape, and the names of these fields; None where a field that
-    has no default is missing."""
+    """An instance with defaults or placeholders for the fields that are missing or of wrong shape, and the names of
+    these fields; None where nothing can stand for one."""
     if not isinstance(given, cls | dict):
         return None, set()
     keys = keys_of(cls)
@@ -93,7 +93,7 @@ def _mended(cls: type[Any], given: object, shape: list[Diagnostic]) -> tuple[obj
             continue
         if not key.required:
             continue
-        placeholder = _placeholder(key.type) if name in doubtful and name in values else None
+        placeholder = _placeholder(key.type) if name in doubtful else None
         if placeholder is None:
             return None, set()
         loaded[name] = placeholder

@@ -1,8 +1,7 @@
 """What can be said of a configuration without an engine: every problem, advice, and what it carries."""
 
-import copy
-import re
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +12,13 @@ from tierstack.core.arguments import load
 from tierstack.core.before import Before, is_about_change
 from tierstack.core.diagnostics import Diagnostic, Ignored
 from tierstack.core.errors import ArgumentError
-from tierstack.core.places import path_text, steps
+from tierstack.core.places import steps
 from tierstack.core.tier import Limit
 from tierstack.core.written import Written, as_written
 from tierstack.platform import Platform
 from tierstack.stack import advice, images, namespaces, rules
 from tierstack.stack.instances import instances
+from tierstack.stack.mending import Place, beside
 from tierstack.stack.picture import Topology
 from tierstack.stack.plan import Plan
 from tierstack.stack.settings import as_placed, names, read
@@ -95,8 +95,13 @@ def judge(
     `shared_names`: what two components would both be called, asked where nothing else is wrong; a program tells that
     itself.
     """
-    report = _as_written(_judged(config, secret_keys, stack, project, root, lookup), written or {})
-    report = _changed(_named(report, shared_names), before)
+    check = _Check(secret_keys, stack, project, root, lookup, functools.cache(before), shared_names)
+    written = written or {}
+    # A value that YAML reads otherwise than it is meant says little about what the stack has made.
+    whole = not any(one.otherwise for one in written.values())
+    report = check.report(config, whole=whole)
+    if problems := as_written(report.problems, written):
+        report = replace(report, problems=problems, said=[], capacity=[], notes=[])
     stray = namespaces.problems(other_keys, project, names())
     if not stray:
         return report
@@ -106,61 +111,92 @@ def judge(
     return StackReport(report.plan, stray + rest, [], [])
 
 
-def _as_written(report: StackReport, written: Mapping[str, Written]) -> StackReport:
-    """The report, with values as they stand in the file, and what YAML reads otherwise than it is meant."""
-    problems = as_written(report.problems, written)
-    return StackReport(report.plan, problems, [], []) if problems else report
+_DEEPEST = 5
+"""How often what is mended is judged and mended again: a section that is missing, and what it must have."""
 
 
-def _named(report: StackReport, shared_names: Callable[[Plan], list[Diagnostic]]) -> StackReport:
-    """The report, with names that components would share."""
-    if report.plan is None or report.problems or not (found := shared_names(report.plan)):
-        return report
-    return StackReport(report.plan, found, [], [])
+@dataclass(frozen=True)
+class _Check:
+    """What a configuration is judged with."""
+
+    secret_keys: frozenset[str]
+    stack: str
+    project: str
+    root: Path
+    lookup: Callable[[str | None], images.Lookup]
+    before: Callable[[], Before]
+    shared_names: Callable[[Plan], list[Diagnostic]]
+
+    def report(self, config: Mapping[str, Any], *, whole: bool) -> StackReport:
+        """All problems, or what else there is to say. `whole`: also what follows from what the stack has made."""
+        plan: Plan | None = None
+        for plan, problems in self._stages(config, whole=whole):
+            if problems:
+                beside = self._beside(config, problems, frozenset(), whole=whole, depth=0)
+                accepted = [] if plan is None else advice.accepted(plan, problems)[1]
+                return StackReport(plan, problems + beside, [], [], accepted=accepted)
+        assert plan
+        said = advice.advice(plan) + advice.secrets_in_environment(plan, config, self.secret_keys)
+        report = StackReport(plan, [], said, rules.capacity(plan), rules.notes(plan))
+        if not whole or plan.platform.renders:
+            return report
+        made = self.before()
+        accepted = advice.accepted(plan, plan.changes(made))[1]
+        return replace(report, accepted=accepted, compared=bool(made.resources))
+
+    def _stages(self, config: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[Plan | None, list[Diagnostic]]]:
+        """The problems of shape, of each component, between components, of names and of changes: each may rely on
+        there being none before it."""
+        try:
+            settings = read(config)
+            platform = _platform(settings, self.stack, self.project, self.root)
+            found = instances(settings)
+            settled = images.Images(settings, platform.kind, found, self.lookup(platform.docker_host))
+        except ArgumentError as error:
+            yield None, error.problems
+            return
+        plan = Plan(ComponentArgs(settings, found, settled, platform, self.root))
+
+        def placed(problems: list[Diagnostic]) -> tuple[Plan, list[Diagnostic]]:
+            return plan, [as_placed(config, one) for one in problems]
+
+        own = rules.plaintext_secrets(settings, config, self.secret_keys) + _ignore_problems(settings)
+        yield placed(own + plan.problems())
+        yield placed(plan.derived_problems())
+        yield placed(rules.problems(plan))
+        if not whole:
+            return
+        yield plan, self.shared_names(plan)
+        if not platform.renders:
+            yield plan, advice.accepted(plan, plan.changes(self.before()))[0]
+
+    def _beside(
+        self,
+        config: Mapping[str, Any],
+        found: list[Diagnostic],
+        told: frozenset[Place],
+        *,
+        whole: bool,
+        depth: int,
+    ) -> list[Diagnostic]:
+        """What is wrong beside what is `found`, so that a reader sees all in one round."""
+        if depth == _DEEPEST:
+            return []
+        told = told | {steps(one.path) for one in found}
+        mended = replace(self, lookup=_asking_nobody)  # a placeholder is no host
+
+        def judged(rest: Mapping[str, Any]) -> list[Diagnostic]:
+            for plan, problems in mended._stages(rest, whole=whole):
+                new = [one for one in problems if steps(one.path) not in told]
+                if new or (problems and plan is None):
+                    return new + mended._beside(rest, problems, told, whole=whole, depth=depth + 1)
+            return []
+
+        return beside(config, found, judged)
 
 
-def _changed(report: StackReport, before: Callable[[], Before]) -> StackReport:
-    """The report, with what components that exist cannot become."""
-    if report.plan is None or report.problems or report.plan.platform.renders:
-        return report
-    made = before()
-    problems, accepted = advice.accepted(report.plan, report.plan.changes(made))
-    if problems:
-        return StackReport(report.plan, problems, [], [], accepted=accepted)
-    return replace(report, accepted=accepted, compared=bool(made.resources))
-
-
-def _judged(
-    config: Mapping[str, Any],
-    secret_keys: frozenset[str],
-    stack: str,
-    project: str,
-    root: Path,
-    lookup: Callable[[str | None], images.Lookup],
-    compared: bool = True,
-) -> StackReport:
-    """`compared`: whether values of several components are compared with each other."""
-    try:
-        settings = read(config)
-        platform = _platform(settings, stack, project, root)
-        found = instances(settings)
-        settled = images.Images(settings, platform.kind, found, lookup(platform.docker_host))
-    except ArgumentError as error:
-
-        def judged(rest: Mapping[str, Any]) -> StackReport:
-            # A default in the place of what is wrong changes every sum.
-            return _judged(rest, secret_keys, stack, project, root, lookup, compared=False)
-
-        beside = _beside(config, error.problems, judged)
-        return StackReport(None, error.problems + beside, [], [])
-    plan = Plan(ComponentArgs(settings, found, settled, platform, root))
-    problems = rules.plaintext_secrets(settings, config, secret_keys) + _ignore_problems(settings) + plan.problems()
-    if not problems and compared:
-        problems = rules.problems(plan)
-    if problems:
-        return StackReport(plan, [as_placed(config, one) for one in problems], [], [])
-    said = advice.advice(plan) + advice.secrets_in_environment(plan, config, secret_keys)
-    return StackReport(plan, [], said, rules.capacity(plan), rules.notes(plan))
+def _asking_nobody(_: str | None) -> images.Lookup:
+    return images.unasked
 
 
 def _ignore_problems(settings: Any) -> list[Diagnostic]:
@@ -169,65 +205,6 @@ def _ignore_problems(settings: Any) -> list[Diagnostic]:
     from tierstack.stack import rulebook  # whose modules take a while to import
 
     return ignores.problems(settings.ignore, rulebook.rules())
-
-
-def _beside(
-    config: Mapping[str, Any], shape: list[Diagnostic], judged: Callable[[Mapping[str, Any]], StackReport]
-) -> list[Diagnostic]:
-    """What the rules say of the configuration without its keys of wrong shape, so that a reader sees all in one round.
-    What names such a key, or the one that it may have meant, cannot be judged."""
-    rest = copy.deepcopy(dict(config))
-    places = {steps(problem.path) for problem in shape}
-    for *parents, last in sorted(places, reverse=True):  # within a list from its end, so that no place moves
-        inside: Any = rest
-        try:
-            for step in parents:
-                inside = inside[step]
-            del inside[last]
-        except (KeyError, IndexError, TypeError):
-            return []  # a key is missing: what depends on it cannot be judged
-    doubtful = {place[-1] for place in places}
-    doubtful |= {
-        word.rpartition(".")[2]
-        for problem in shape
-        if problem.code in ("unknown-key", "given-twice")
-        for word in re.findall(r"`([\w.]+)[`:]", problem.hint)
-    }
-    shortened: dict[tuple[str | int, ...], list[int]] = {}
-    for *parents, last in sorted(places):
-        if isinstance(last, int):
-            shortened.setdefault(tuple(parents), []).append(last)
-    around = {place[:end] for place in places for end in range(len(place))}  # what lost a key may miss it
-    found = [
-        one
-        for one in judged(rest).problems
-        if steps(one.path) not in around and not doubtful & set(re.findall(r"\w+", str(one)))
-    ]
-    for place, removed in shortened.items():
-        found = [placed for one in found if (placed := _renumbered(one, place, removed))]
-    return [one for one in found if one not in shape]
-
-
-def _renumbered(one: Diagnostic, place: tuple[str | int, ...], removed: Sequence[int]) -> Diagnostic | None:
-    """The diagnostic with the numbers that the elements of the list at `place` have in the file, where the elements
-    `removed` were left out. None: it is about the list as a whole, or about which one is the first."""
-    at = steps(one.path)
-    if at[: len(place)] != place:
-        return one
-    if len(at) == len(place) or (at[len(place)] == 0 and removed[0] == 0 and "first" in one.message):
-        return None
-
-    def number(found: re.Match[str]) -> str:
-        index = int(found[2])
-        for gone in removed:
-            index += gone <= index
-        return f"{found[1]}[{index}]"
-
-    written = re.compile(rf"(\b{re.escape(str(place[-1]))})\[(\d+)\]")
-    message, hint = (written.sub(number, text) for text in (one.message, one.hint))
-    head = path_text(place)
-    path = head + written.sub(number, str(place[-1]) + one.path[len(head) :]).removeprefix(str(place[-1]))
-    return replace(one, path=path, message=message, hint=hint)
 
 
 def _platform(settings: Any, stack: str, project: str, root: Path) -> Platform:

@@ -1,5 +1,6 @@
 """The arguments of every component of a stack without any component: what a check and a picture are made of. Pure."""
 
+import functools
 from typing import Any
 
 from tierstack.app_cluster.args import AppClusterArgs
@@ -135,23 +136,35 @@ class Plan:
         ]
 
     def problems(self) -> list[Diagnostic]:
-        """Every rule of every component."""
+        """Every rule of every component about what its settings say."""
         every = self.components.instances
         # Also of sections that nothing is made from: an editor marks them as well.
         found = bound_problems(self.settings) + self._storage_problems() + name_problems_of(every)
         found += [problem for one in every for problem in use_problems(every, one)]
+        return self._told_once(found + self._of_components[0])
+
+    def derived_problems(self) -> list[Diagnostic]:
+        """Every rule of every component about what other sections say. What is wrong with a setting is told there, and
+        not of everything that is made from it: this is of use where there are no other problems."""
+        return self._told_once(self._of_components[1])
+
+    @functools.cached_property
+    def _of_components(self) -> tuple[list[Diagnostic], list[Diagnostic]]:
+        """The problems of the arguments of all components: about what its settings say, about what others say."""
+        own: list[Diagnostic] = []
         derived: list[Diagnostic] = []
-        for one in every:
+        for one in self.components.instances:
             try:
                 for problem in once(self._problems_of(one)):
                     follows = self.components.is_derived(one, problem)
-                    (derived if follows else found).append(self.components.at_setting(one, problem))
+                    (derived if follows else own).append(self.components.at_setting(one, problem))
             except ArgumentError as error:
-                found += error.problems
+                own += error.problems
+        return own, derived
+
+    def _told_once(self, found: list[Diagnostic]) -> list[Diagnostic]:
         # Nothing can be said of a secret that nothing decrypts here; the update sees it.
         found = [one for one in found if not is_masked(self.settings, one.path)]
-        # What is wrong with a setting is told there, and not of everything that is made from it.
-        found = found or derived
         # Each component judges the platform; a reader needs to hear of it once.
         return [one for index, one in enumerate(found) if one not in found[:index]]
 

@@ -16,15 +16,12 @@ _HEAD = """\
 A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
 are left out take the default. `tierstack check -s NAME` tells what is wrong, without an engine.
 
-Problems come in rounds, each with all of its problems at once; a round starts when the one before found none:
+One error names every problem, each with its path: unknown keys, missing ones, wrong types, what a component's rules say of
+its values, what several components have to agree on, and changes of what runs that would be refused or lose data. For an
+unknown key the error names the one that was most likely meant, or lists all where none is near.
 
-1. The file: YAML that cannot be read, a key that is given twice.
-2. The keys and the values of each component: unknown keys, missing ones, wrong types, a section in a misspelled
-   namespace; and what the component's rules and the tier say of its values. For an unknown key the error names the
-   one that was most likely meant, or lists all where none is near. What depends on a wrong or missing key is judged
-   once that is right: a missing required key leaves only keys and types to be judged.
-3. The values of several components, compared with each other.
-4. What runs, where that is known: changes that would be refused or lose data.
+What depends on a key that is missing or cannot be read is not judged: nothing is said that could change once that key
+is right. A file whose YAML cannot be read, or that has a key twice, is told first and alone.
 
 Warnings and advice are complete only where nothing is wrong.
 

@@ -151,7 +151,7 @@ def _read_for(kind: str, config: Mapping[str, Any]) -> tuple[Any, list[Diagnosti
     problems += _empty(laid, problems)
     over = {path_text(place) for place in _places(overlay)} if problems else set[str]()
     problems = [_meant_elsewhere(one, laid, kind if one.path in over else None) for one in problems]
-    problems = [_below(kind, one) if one.path in over else one for one in problems]
+    problems = [_below(kind, one) if one.path in over or _lacks(one, over, config) else one for one in problems]
     forms = [
         problem
         for one in SECTIONS
@@ -186,6 +186,12 @@ def _value_at_place(laid: object, place: tuple[str | int, ...]) -> object:
     for step in place:
         laid = cast(Any, laid)[step]
     return laid
+
+
+def _lacks(one: Diagnostic, over: set[str], config: Mapping[str, Any]) -> bool:
+    """Whether a key is missing in a part that stands below the key of a platform alone."""
+    *parents, _ = steps(one.path)
+    return one.code == "missing-key" and path_text(tuple(parents)) in over and not _holds(config, tuple(parents))
 
 
 def _below(kind: str, one: Diagnostic) -> Diagnostic:
