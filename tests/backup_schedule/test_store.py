@@ -114,6 +114,18 @@ def receive(catalog: Path, name: str, *, archived: bool = False, age: float = 0)
     os.utime(folder / name, (time.time() - age, time.time() - age))
 
 
+def test_the_history_of_a_timeline_is_sent_too(tmp_path: Path) -> None:
+    """Barman archives it beside the directories of segments, whose names are as long as its own."""
+    catalog, store = tmp_path / "tierstack", Store()
+    receive(catalog, NEXT_SEGMENT)
+    (catalog / "wals").mkdir()
+    (catalog / "wals" / NEXT_HISTORY).write_bytes(gzip.compress(b"1"))
+    sending = sender(store, catalog)
+    sending.round()
+    assert [*store.kept] == [NEXT_HISTORY, NEXT_SEGMENT]
+    assert sending.faults() == ["there is no base backup in s3://shop/shop-backups"]
+
+
 def test_it_sends_from_wherever_a_segment_is(tmp_path: Path) -> None:
     catalog = tmp_path / "tierstack"
     store = Store()

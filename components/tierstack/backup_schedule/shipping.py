@@ -152,9 +152,9 @@ class Shipping:
     def content(self, name: str) -> bytes | None:
         """A file of the log, from where it is: Barman moves it meanwhile. None: the retention removed it."""
         for _ in range(3):
-            for place in (self.catalog / "streaming", self.catalog / "wals" / name[:16], self.catalog / "wals"):
+            for place in self._places(name):
                 with contextlib.suppress(FileNotFoundError):
-                    return (place / name).read_bytes()
+                    return place.read_bytes()
         return None
 
     def send_base(self) -> None:
@@ -219,10 +219,17 @@ class Shipping:
         self.shipped = shipped
 
     def _age(self, name: str) -> float:
-        for place in (self.catalog / "streaming", self.catalog / "wals" / name[:16], self.catalog / "wals"):
+        for place in self._places(name):
             with contextlib.suppress(FileNotFoundError):
-                return round(time.time() - (place / name).stat().st_mtime, 1)
+                return round(time.time() - place.stat().st_mtime, 1)
         return 0
+
+    def _places(self, name: str) -> tuple[Path, ...]:
+        """Where Barman has a file of the log. Segments are archived in a directory of their log, histories beside them:
+        the name of a history is as long as that of such a directory."""
+        archived = self.catalog / "wals"
+        below = archived / name[:16] if layout.SEGMENT.fullmatch(name) else archived
+        return self.catalog / "streaming" / name, below / name
 
 
 def of_agent(

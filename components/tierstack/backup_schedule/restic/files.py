@@ -119,6 +119,7 @@ def swap(root: Path = TARGET) -> int:
 def undo(root: Path = TARGET) -> int:
     """Put back what was there before a restore that failed or was interrupted, wherever it stopped."""
     if (root / SWAPPING).exists():
+        (root / INCOMING).mkdir(exist_ok=True)  # a kill between the last two steps of the exchange
         for one in _theirs(root):
             one.rename(root / INCOMING / one.name)
         (root / SWAPPING).unlink()
