@@ -255,6 +255,9 @@ class Reading(Store):
     def wals(self) -> list[StoredWal]:
         return self._wals
 
+    def histories(self, wals: list[StoredWal]) -> dict[str, str]:
+        return {one.name: HISTORIES[one.name] for one in wals if layout.HISTORY.fullmatch(one.name)}
+
     def barman(self, *command: str) -> Any:
         self.ran.append(command)
         return type("Done", (), {"returncode": 0, "stdout": "", "stderr": ""})
@@ -272,6 +275,57 @@ def base(identifier: str, begin_wal: str, end: datetime) -> dict[str, Any]:
         "begin_wal": begin_wal,
         "size_bytes": 1,
     }
+
+
+HISTORIES = {
+    NEXT_HISTORY: "1\t0/2000128\tno recovery target specified\n",
+    "00000003.history": "1\t0/2000300\tbefore 2026-11-25 05:00:00+00\n",
+}
+"""Both timelines left the first one: the second restore went back behind the first one."""
+
+
+@pytest.mark.parametrize(
+    ("at", "base", "wals"),
+    [
+        # The newest timeline, from a base backup that leads there: neither that of the timeline which it has left, nor
+        # one of the first timeline that ended after that was left.
+        (None, "20261125T030000", ["00000001", "00000003"]),
+        # Timeline 3 had not begun.
+        (datetime(2026, 11, 26, 12, tzinfo=UTC), "20261126T060000", ["00000002"]),
+        # No other timeline had begun: what was later abandoned is the history of then.
+        (datetime(2026, 11, 25, 12, tzinfo=UTC), "20261125T090000", ["00000001"]),
+    ],
+)
+def test_a_restore_follows_one_timeline(at: datetime | None, base: str, wals: list[str]) -> None:
+    began = {2: datetime(2026, 11, 26, tzinfo=UTC).timestamp(), 3: datetime(2026, 11, 27, tzinfo=UTC).timestamp()}
+    every = [
+        *stored(FIRST, SECOND, THIRD),
+        *(one._replace(stored_at=began[2]) for one in stored(NEXT_HISTORY, NEXT_SEGMENT, "000000020000000000000003")),
+        *(one._replace(stored_at=began[3]) for one in stored("00000003.history", "000000030000000000000002")),
+    ]
+    bases = [
+        based("20261125T030000", FIRST, datetime(2026, 11, 25, 3, tzinfo=UTC), "0/1000100"),
+        based("20261125T090000", SECOND, datetime(2026, 11, 25, 9, tzinfo=UTC), "0/2000400"),
+        based("20261126T060000", NEXT_SEGMENT, datetime(2026, 11, 26, 6, tzinfo=UTC), "0/2000900"),
+    ]
+    bucket: Any = Reading(every, bases)
+    found = fetch.choose(bucket, every, bases, at)
+    assert found is not None
+    assert found.base.id == base
+    assert sorted({one.name[:8] for one in found.wals if layout.SEGMENT.fullmatch(one.name)}) == wals
+
+
+def based(identifier: str, begin_wal: str, end: datetime, end_xlog: str) -> dict[str, Any]:
+    return {**base(identifier, begin_wal, end), "end_xlog": end_xlog}
+
+
+def test_a_hole_in_the_log_is_found() -> None:
+    last = "0000000100000000000000FF"
+    assert layout.missing([FIRST, SECOND, THIRD, NEXT_HISTORY, NEXT_SEGMENT]) is None
+    assert layout.missing([last, "000000010000000100000000"]) is None
+    assert layout.missing([FIRST, THIRD]) == SECOND
+    assert layout.missing([last, "000000010000000100000001"]) == "000000010000000100000000"
+    assert layout.missing([]) is None
 
 
 def test_a_restore_to_a_moment_starts_from_the_base_backup_before_it(tmp_path: Path) -> None:

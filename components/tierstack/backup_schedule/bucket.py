@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +117,28 @@ class Bucket:
             if name is not None
         ]
 
+    def histories(self, wals: list[layout.StoredWal]) -> dict[str, str]:
+        """The texts of the timelines' histories among files of the log, by their names."""
+        return {one.name: self._unpacked(one).decode() for one in wals if layout.HISTORY.fullmatch(one.name)}
+
+    def clock(self) -> datetime:
+        """What time it is by the store."""
+        answer = self.s3.list_objects_v2(Bucket=self.name, Prefix=f"{self.folder}/", MaxKeys=1)
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+
     def fetch(self, wals: list[layout.StoredWal], into: Path) -> None:
         """Bring files of the log into a directory."""
 
         def one(wal: layout.StoredWal) -> None:
-            packed = self.s3.get_object(Bucket=self.name, Key=wal.key)["Body"].read()
-            (into / wal.name).write_bytes(gzip.decompress(packed) if wal.key.endswith(layout.COMPRESSED) else packed)
+            (into / wal.name).write_bytes(self._unpacked(wal))
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for _ in pool.map(one, wals):
                 pass
+
+    def _unpacked(self, wal: layout.StoredWal) -> bytes:
+        packed: bytes = self.s3.get_object(Bucket=self.name, Key=wal.key)["Body"].read()
+        return gzip.decompress(packed) if wal.key.endswith(layout.COMPRESSED) else packed
 
     def base_backups(self) -> list[dict[str, Any]]:
         """What the bucket's base backups say of themselves, in the form of `barman list-backups`; the oldest first."""
@@ -142,6 +155,8 @@ class Bucket:
             "status": values["status"],
             "end_time_timestamp": None if ended == "None" else datetime.fromisoformat(ended).timestamp(),
             "begin_wal": values["begin_wal"],
+            "end_xlog": None if values.get("end_xlog", "None") == "None" else values["end_xlog"],
+            "version": values.get("version"),
             "size_bytes": int(values["size"]) if values.get("size", "None") != "None" else 0,
         }
 

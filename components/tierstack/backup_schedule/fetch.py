@@ -7,6 +7,10 @@ import argparse
 import json
 import os
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +20,66 @@ from tierstack.backup_schedule.bucket import Bucket
 
 CONFIG = Path("/etc/tierstack")
 PROFILE = "drill"
+_TELL_SECONDS = 5
+"""Between two words of how much is copied."""
 
 
 def moment(text: str) -> datetime:
     """A moment of the command line, with or without a zone."""
     return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a restore reads."""
+
+    base: status.Backup
+    entry: dict[str, Any]
+    """What the bucket says of the base backup."""
+    wals: list[layout.StoredWal]
+
+    @property
+    def size_bytes(self) -> int:
+        """What it writes: the base backup, and the log beside it."""
+        return self.base.size_bytes + len(self.wals) * target.SEGMENT_BYTES
+
+
+def choose(
+    bucket: Bucket, stored: list[layout.StoredWal], listed: list[dict[str, Any]], at: datetime | None
+) -> Choice | None:
+    """The base backup for the moment `at`, and the log with which it is replayed. None: no base backup leads there."""
+    found = status.backups(listed)
+    history = layout.History.of(stored, bucket.histories(stored), at.timestamp() if at else None)
+    entries = {one["backup_id"]: one for one in listed}
+    start = status.starting([one for one in found if history is None or _leads(history, entries[one.id])], at)
+    if start is None:
+        return None
+    begin = str(entries[start.id]["begin_wal"])
+    after = next((one.id for one in found if at is not None and one.good and one.begin > at), None)
+    until = str(entries[after]["begin_wal"]) if after else None
+    timeline = int(begin[:8], 16)
+    if history is None or timeline > history.timeline:  # nobody had gone on elsewhere by then
+        ours = [one for one in stored if int(one.name[:8], 16) <= timeline]
+    else:
+        ours = history.of_it(stored)
+    return Choice(base=start, entry=entries[start.id], wals=layout.needed(ours, begin, until))
+
+
+def _leads(history: layout.History, entry: dict[str, Any]) -> bool:
+    ended = entry.get("end_xlog")
+    return history.has(int(str(entry["begin_wal"])[:8], 16), layout.position(ended) if ended else None)
+
+
+def no_base(bucket: Bucket, listed: list[dict[str, Any]], at: datetime | None) -> str:
+    """Why there is no base backup to begin with."""
+    ends = ", ".join(status.stamp(b.end) for b in status.backups(listed) if b.good and b.end) or "none"
+    when = f"--time = {status.stamp(at)}: no base backup had ended by then" if at else "there is no base backup"
+    return f"{when} in {bucket.url}/{bucket.server}; base backups ended at: {ends}"
+
+
+def newest(stored: list[layout.StoredWal]) -> datetime | None:
+    """When the log last arrived in the bucket."""
+    return datetime.fromtimestamp(max(one.stored_at for one in stored), UTC) if stored else None
 
 
 def restore(bucket: Bucket, to: Path, at: datetime | None) -> int:
@@ -32,46 +91,64 @@ def restore(bucket: Bucket, to: Path, at: datetime | None) -> int:
     now = datetime.now(UTC)
     stored = bucket.wals()
     print(f"what was received by now is restored: {now.isoformat()}", flush=True)
-    newest = datetime.fromtimestamp(max(one.stored_at for one in stored), UTC) if stored else None
-    problems = target.directory_problems(to, CONFIG) + target.time_problems(at, now, newest)
+    problems = target.directory_problems(to, CONFIG) + target.time_problems(at, now, newest(stored))
     if problems:
         print("\n".join(problems))
         return 2
     listed = bucket.base_backups()
-    found = status.backups(listed)
-    start = status.starting(found, at)
-    if start is None:
-        ends = ", ".join(status.stamp(b.end) for b in found if b.good and b.end) or "none"
-        when = f"--time = {status.stamp(at)}: no base backup had ended by then" if at else "there is no base backup"
-        print(f"{when} in {bucket.url}/{bucket.server}; base backups ended at: {ends}")
+    chosen = choose(bucket, stored, listed, at)
+    if chosen is None:
+        print(no_base(bucket, listed, at))
         return 1
-    begin = segment_of(listed, start.id)
-    after = next((one.id for one in found if at is not None and one.good and one.begin > at), None)
-    wals = layout.needed(stored, begin, segment_of(listed, after) if after else None)
-    if too_small := target.room_problems(to, start.size_bytes, len(wals)):
+    if too_small := target.room_problems(to, chosen.base.size_bytes, len(chosen.wals)):
         print("\n".join(too_small))
         return 2
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = bucket.barman("restore", bucket.url, bucket.server, start.id, str(to))
-    if done.returncode:
-        print(f"{done.stdout}{done.stderr}barman-cloud-restore ended with exit code {done.returncode}")
-        return done.returncode
-    received = to / "barman_wal"
-    received.mkdir(mode=0o700, exist_ok=True)
-    bucket.fetch(wals, received)
+    with _told(to, chosen.size_bytes):
+        done = bucket.barman("restore", bucket.url, bucket.server, chosen.base.id, str(to))
+        if done.returncode:
+            print(f"{done.stdout}{done.stderr}barman-cloud-restore ended with exit code {done.returncode}")
+            return done.returncode
+        received = to / "barman_wal"
+        received.mkdir(mode=0o700, exist_ok=True)
+        bucket.fetch(chosen.wals, received)
     until = (
         f"recovery_target_time = '{at.astimezone(UTC).isoformat(sep=' ')}'\nrecovery_target_action = promote\n"
         if at
         else ""
     )
     replay.prepare(to, received, until)
-    print(f"base backup {start.id} and {len(wals)} files of the write-ahead log")
+    print(f"base backup {chosen.base.id} and {len(chosen.wals)} files of the write-ahead log")
     return 0
 
 
-def segment_of(listed: list[dict[str, Any]], identifier: str) -> str:
-    """The segment in which a base backup began."""
-    return next(str(one["begin_wal"]) for one in listed if one["backup_id"] == identifier)
+@contextmanager
+def _told(to: Path, total: int) -> Generator[None]:
+    """Say every few seconds how much is there, as restores of files do."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(_TELL_SECONDS):
+            print(json.dumps({"restored_bytes": _size(to), "total_bytes": total}), flush=True)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _size(root: Path) -> int:
+    size = 0
+    for folder, _, names in os.walk(root):
+        for name in names:
+            try:
+                size += (Path(folder) / name).lstat().st_size
+            except OSError:  # renamed meanwhile
+                continue
+    return size
 
 
 def main() -> int:
