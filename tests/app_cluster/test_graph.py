@@ -13,9 +13,11 @@ from tests.support import Recorder, Secret, golden, run_program
 from tierstack.app_cluster import (
     AppCluster,
     AppClusterArgs,
+    ExperimentArgs,
     HealthArgs,
     HttpServerArgs,
     MigrationArgs,
+    MirrorArgs,
     QueueScaling,
     RoleArgs,
     SecretDelivery,
@@ -219,6 +221,41 @@ def test_the_releases_that_run_are_an_output(on: str) -> None:
     # What runs at this moment is no part of what it is.
     assert json.dumps(old["description"], sort_keys=True, separators=(",", ":")) == beside.description
     assert release_of(json.dumps(new["description"])).counts == of.described.counts
+
+
+PROBE_TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+def everything_of_traffic(on: str, **changes: Any) -> AppClusterArgs:
+    """An application in the middle of a release, with all that the proxy can do."""
+    given: dict[str, Any] = {
+        "weight": 0,
+        "current": False,
+        "replicas": 1,
+        "others": [other(on, weight=100, current=True), other(on, "2", weight=0, drain=True)],
+        "mirror": MirrorArgs(),
+        "experiment": ExperimentArgs(cookie="beta"),
+        "sticky": True,
+        "probe_token": pulumi.Output.secret(PROBE_TOKEN),
+    }
+    return args(on, **FULL, traffic=TrafficArgs(**{**given, **changes}))
+
+
+@pytest.mark.parametrize("on", ["docker"])
+def test_golden_of_several_releases(on: str) -> None:
+    recorder = made(everything_of_traffic(on))
+    golden(f"app-cluster-{on}-traffic.json", recorder.summary())
+    assert PROBE_TOKEN not in str([one.inputs for one in recorder.made])
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_the_migration_is_that_of_the_arguments(on: str) -> None:
+    """Before its release is current; and a release that is taken back runs none."""
+    of = everything_of_traffic(on)
+    (migration,) = [one for one in made(of).made if one.name.startswith("web-migrate")]
+    assert release_name(of) in json.dumps(migration.inputs, default=str)
+    back = {"replicas": 0, "mirror": None, "experiment": None}
+    assert not [one for one in made(everything_of_traffic(on, **back)).made if one.name.startswith("web-migrate")]
 
 
 def test_the_releases_of_an_image_that_is_known_later() -> None:

@@ -5,8 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 from tests.app_cluster.samples import args
-from tierstack.app_cluster import HealthArgs, HttpArgs, HttpServerArgs, server, traffic
-from tierstack.app_cluster.traffic import Backend, Mirror
+from tierstack.app_cluster import (
+    ExperimentArgs,
+    HealthArgs,
+    HttpArgs,
+    HttpServerArgs,
+    MirrorArgs,
+    server,
+    traffic,
+    traffic_routes,
+)
+from tierstack.app_cluster.traffic import Backend
+from tierstack.app_cluster.traffic_routes import Policy
 
 HTTP: dict[str, Any] = {
     "http_server": HttpServerArgs(command=["serve"], memory_mb=128),
@@ -17,14 +27,16 @@ NEW = ("bbb", ["web-bbb-1:8080"], 5)
 IDLE = (*NEW[:2], 0)
 
 
-def http(*releases: tuple[str, list[str], int], mirror: Mirror | None = None, **changes: Any) -> dict[str, Any]:
-    """The file of releases with these names, servers and weights."""
+def http(
+    *releases: tuple[str, list[str], int], policy: Policy | None = None, drain: str = "", **changes: Any
+) -> dict[str, Any]:
+    """The file of releases with these names, servers and weights. `drain`: the name of one that is drained."""
     of = args("docker", **changes)
     backends = [
-        Backend(name=name, servers=servers, release=replace(of.described, weight=weight))
+        Backend(name=name, servers=servers, release=replace(of.described, weight=weight, drain=name == drain))
         for name, servers, weight in releases
     ]
-    return json.loads(traffic.traefik_file("web", of.application, backends, mirror))["http"]
+    return json.loads(traffic.traefik_file("web", of.application, backends, policy or Policy()))["http"]
 
 
 def test_releases_share_traffic_by_weight() -> None:
@@ -53,23 +65,123 @@ def test_an_answer_is_waited_for_as_long_as_the_slowest_release_takes() -> None:
     assert found["serversTransports"]["web"]["forwardingTimeouts"]["responseHeaderTimeout"] == "305s"
 
 
-def test_a_mirror_gets_copies() -> None:
-    found = http(OLD, IDLE, mirror=Mirror(release="bbb", percent=10))
-    assert found["routers"]["web"]["service"] == "web-mirrored"
-    assert found["services"]["web-mirrored"]["mirroring"] == {
+MIRROR = Policy(to="bbb", mirror=MirrorArgs(percent=10, max_body_kb=4))
+EVERYTHING: dict[str, Any] = {
+    "policy": Policy(
+        to="bbb",
+        mirror=MirrorArgs(),
+        experiment=ExperimentArgs(header="X-Beta"),
+        sticky=True,
+        probe_user="tierstack:{SHA}x",
+    ),
+    "drain": "aaa",
+}
+
+
+def test_copies_are_of_safe_methods_with_a_limit_and_a_mark() -> None:
+    found = http(OLD, IDLE, policy=MIRROR)
+    assert found["routers"]["web"]["service"] == "web", "all other methods, and larger bodies"
+    router = found["routers"]["web_mirror"]
+    assert router["rule"] == "(Host(`shop.example.org`)) && (Method(`GET`) || Method(`HEAD`))"
+    assert router["service"] == "web-mirror"
+    assert found["services"]["web-mirror"]["mirroring"] == {
         "service": "web",
-        "mirrors": [{"name": "web-bbb", "percent": 10}],
+        "mirrorBody": True,
+        "maxBodySize": 4096,
+        "mirrors": [{"name": "web-bbb-copies", "percent": 10}],
     }
+    copies = found["services"]["web-bbb-copies"]
+    assert copies == {
+        "middlewares": ["web-mark"],
+        "weighted": {"services": [{"name": "web-bbb", "weight": 1}]},
+    }
+    assert found["middlewares"]["web-mark"]["headers"]["customRequestHeaders"] == {"X-Tierstack-Mirror": "1"}
+    assert "web-no-mark" in router["middlewares"], "clients cannot send it"
+
+
+def test_an_experiment_is_told_by_a_header_or_a_cookie() -> None:
+    def rule(**experiment: Any) -> str:
+        policy = Policy(to="bbb", experiment=ExperimentArgs(**experiment))
+        router = http(OLD, NEW, policy=policy)["routers"]["web_experiment"]
+        assert router["service"] == "web-bbb"
+        return router["rule"].removeprefix("(Host(`shop.example.org`)) && ")
+
+    assert rule(header="X-Beta") == "HeaderRegexp(`X-Beta`, `.`)"
+    assert rule(header="X-Beta", value="a.b") == "Header(`X-Beta`, `a.b`)"
+    assert rule(cookie="beta") == r"HeaderRegexp(`Cookie`, `(?:^|;\s*)beta=[^;]+(?:;|$)`)"
+    assert rule(cookie="beta", value="a.b") == r"HeaderRegexp(`Cookie`, `(?:^|;\s*)beta=a\.b(?:;|$)`)"
+
+
+def test_sticky_visitors_have_a_cookie_that_no_script_and_no_other_site_sees() -> None:
+    cookie = http(OLD, NEW, policy=Policy(sticky=True))["services"]["web"]["weighted"]["sticky"]["cookie"]
+    assert cookie == {"name": "web-release", "secure": True, "httpOnly": True, "sameSite": "lax", "path": "/"}
+    assert "sticky" not in http(OLD, NEW)["services"]["web"]["weighted"]
+
+
+def test_a_drained_release_keeps_its_visitors() -> None:
+    found = http((*OLD[:2], 0), (*NEW[:2], 100), policy=Policy(sticky=True), drain="aaa")
+    assert [one["name"] for one in found["services"]["web"]["weighted"]["services"]] == ["web-bbb"]
+    router = found["routers"]["web_drain_aaa"]
+    assert f"web\\-release={traffic_routes.sticky_value('web-aaa')}" in router["rule"]
+    assert found["services"][router["service"]]["failover"]["service"] == "web-aaa"
+    assert found["services"][router["service"]]["failover"]["fallback"] == "web"
+
+
+def test_a_probe_reaches_each_release_by_its_name_and_a_password() -> None:
+    user = traffic_routes.htpasswd("the-token")
+    found = http(OLD, IDLE, policy=Policy(probe_user=user))
+    for release in ("aaa", "bbb"):
+        router = found["routers"][f"web_probe_{release}"]
+        assert router["rule"] == f"(Host(`shop.example.org`)) && Header(`X-Tierstack-Release`, `{release}`)"
+        assert router["service"] == f"web-{release}"
+        assert router["middlewares"].index("web-rate-limit") < router["middlewares"].index("web-probe")
+    assert found["middlewares"]["web-probe"]["basicAuth"] == {
+        "users": ["tierstack:{SHA}B/uX6v+gGBvwGE/HwG5wEW1KgWo="],
+        "realm": "release",
+        "removeHeader": True,
+    }
+    assert "the-token" not in json.dumps(found)
+
+
+def test_the_routers_around_the_weights_come_first_and_those_of_wildcards_last() -> None:
+    found = http(OLD, NEW, hostnames=["shop.example.org", "*.example.org"], **EVERYTHING)["routers"]
+    for suffix in ("", "_wildcard"):
+        kinds = ["", "_mirror", "_drain_aaa", "_experiment", "_probe_bbb"]
+        order = [found[f"web{kind}{suffix}"] for kind in kinds]
+        first = order[0].get("priority", len(order[0]["rule"]))
+        assert [one["priority"] for one in order[1:]] == [first + step for step in range(1, 5)]
+    shortest = len("Host(`a.b`)")
+    assert all(one["priority"] < shortest for name, one in found.items() if name.endswith("_wildcard"))
 
 
 def test_every_name_that_is_used_is_defined() -> None:
-    for changes in ({}, {"http": HttpArgs(rate_limit=0)}, HTTP):
+    for changes in ({}, {"http": HttpArgs(rate_limit=0)}, HTTP, EVERYTHING):
         found = http(OLD, NEW, **changes)
-        router = found["routers"]["web"]
-        assert router["service"] in found["services"]
-        assert set(router["middlewares"]) == set(found["middlewares"])
-        for name in ("web-aaa", "web-bbb"):
-            assert found["services"][name]["loadBalancer"]["serversTransport"] in found["serversTransports"]
+        services = found["services"]
+        used: set[str] = set()
+        for router in found["routers"].values():
+            assert set(router["middlewares"]) <= set(found["middlewares"])
+            used |= {*router["middlewares"]}
+            assert router["service"] in services
+        for service in services.values():
+            used |= {*service.get("middlewares", [])}
+            mirroring, failover = service.get("mirroring", {}), service.get("failover", {})
+            named = {mirroring.get("service"), failover.get("service"), failover.get("fallback")} - {None}
+            children = [*service.get("weighted", {}).get("services", []), *mirroring.get("mirrors", [])]
+            assert named | {one["name"] for one in children} <= set(services)
+            if "loadBalancer" in service:
+                assert service["loadBalancer"]["serversTransport"] in found["serversTransports"]
+        assert used == set(found["middlewares"])
+
+
+def test_a_request_is_sent_again_only_where_that_changes_nothing() -> None:
+    file = http(OLD)
+    assert file["routers"]["web"]["middlewares"][-2:] == ["web-again", "web-retry"], "the outer one first"
+    found = file["middlewares"]
+    assert found["web-again"]["retry"]["status"] == ["502"]
+    assert found["web-again"]["retry"]["disableRetryOnNetworkError"] is True
+    assert "retryNonIdempotentMethod" not in json.dumps(found)
+    assert "status" not in found["web-retry"]["retry"]
 
 
 def test_headers_and_limits() -> None:

@@ -77,7 +77,7 @@ class AppCluster(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, AppClusterArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        built = build(self.physical_name, self, args.application, args.running.releases)
+        built = build(self.physical_name, self, args.application, args.running.releases, args.traffic)
         self.uploads = built.uploads or FileVolume(place=args.platform.place)
         state = built.ready.apply(lambda _: running.state(args.application, args.running))
         port = args.gateway.https_port

@@ -8,6 +8,7 @@ that does not get healthy takes no job, and the old one keeps its workers and it
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pulumi
 
@@ -16,6 +17,8 @@ from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import Connected, connected, trusted
 from tierstack.app_cluster.options import RoleArgs
 from tierstack.app_cluster.release import Release, checked
+from tierstack.app_cluster.release_options import TrafficArgs
+from tierstack.app_cluster.traffic_routes import policy, probe_user
 from tierstack.links import FileVolume
 from tierstack.platform.docker import Attachment, Called, Health, Host, Mount, Service, host, hyphenated
 from tierstack.platform.files import VolumeFiles
@@ -85,20 +88,25 @@ class _Shared:
     def route(
         self,
         releases: Sequence[tuple[str, Release, Sequence[pulumi.Output[str]]]],
+        asked: TrafficArgs,
         after: Sequence[pulumi.Resource],
     ) -> VolumeFiles:
         """The proxy's file, written once every web container is healthy: with it a release takes its traffic.
-        `releases`: their names, what they are, and the addresses of their web containers."""
+        `releases`: their names, what they are, and the addresses of their web containers. `asked`: what the last of
+        them gets beside its share."""
         uid, gid = (int(part) for part in self.gateway.user.split(":"))
 
-        def content(addresses: list[list[str]]) -> str:
+        def content(known: list[Any]) -> str:
+            user, *addresses = known
             backends = [
                 traffic.Backend(name=name, release=release, servers=servers)
                 for (name, release, _), servers in zip(releases, addresses, strict=True)
             ]
-            return traffic.traefik_file(self.name, self.app, backends)
+            return traffic.traefik_file(self.name, self.app, backends, policy(asked, backends[-1].name, user))
 
-        known = pulumi.Output.all(*(pulumi.Output.all(*servers) for _, _, servers in releases))
+        known = pulumi.Output.all(
+            probe_user(asked.probe_token), *(pulumi.Output.all(*servers) for _, _, servers in releases)
+        )
         return self.on.files(
             f"{self.name}-route",
             self.parent,
@@ -309,16 +317,25 @@ class _Web:
     needs: list[pulumi.Resource]
 
 
-def build(name: str, parent: pulumi.Resource, app: Application, releases: Sequence[Release]) -> Built:
-    """Register everything: what the releases share, the web containers of each, and the rest of the current one."""
+def build(
+    name: str,
+    parent: pulumi.Resource,
+    app: Application,
+    releases: Sequence[Release],
+    asked: TrafficArgs | None = None,
+) -> Built:
+    """Register everything: what the releases share, the web containers of each, and the rest of the current one.
+    `asked`: what the proxy does for the last of the releases, beside the weights, and whether that is the release of
+    the arguments: its migration runs, before it is current or not."""
     names = identity.known_names(app, checked(releases))
     shared = _Shared(name, parent, app)
     made = [_Release(shared, *one) for one in zip(names, releases, strict=True)]
     (current,) = [one for one in made if one.release.current]
-    migrated = current.migration()
+    migrated = made[-1].migration() if asked is None or asked.replicas != 0 else []
     web = [one.web(migrated) for one in made]
     served = [(one.name, one.release, addresses) for one, (_, addresses) in zip(made, web, strict=True)]
-    routed = shared.route(served, [container for containers, _ in web for container in containers])
+    containers = [container for made_of_one, _ in web for container in made_of_one]
+    routed = shared.route(served, asked or TrafficArgs(), containers)
     current.background([routed])
     return Built(current.name, routed.volume.apply(lambda _: True), shared.files)
 

@@ -10,6 +10,7 @@ from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
 from tierstack.app_cluster.release import Release
+from tierstack.app_cluster.release_options import TrafficArgs
 from tierstack.links import SecretRef
 from tierstack.platform.kubernetes.cluster import Object, cluster
 from tierstack.platform.kubernetes.config import name_of
@@ -18,22 +19,32 @@ from tierstack.platform.kubernetes.manifest import Manifest
 from tierstack.platform.revision import combined
 
 
-def build(name: str, parent: pulumi.Resource, app: Application, releases: Sequence[Release]) -> Built:
-    """Register everything: what the releases share, the web pods of each, and the rest of the current one."""
+def build(
+    name: str,
+    parent: pulumi.Resource,
+    app: Application,
+    releases: Sequence[Release],
+    asked: TrafficArgs | None = None,
+) -> Built:
+    """Register everything: what the releases share, the web pods of each, and the rest of the current one. `asked`:
+    what the proxy does for the last of the releases, beside the weights, and whether that is the release of the
+    arguments: its migration runs, before it is current or not."""
     on = cluster(app.platform, parent)
     given = on.given_secret(f"{name}-secrets", parent, app.secrets) if app.secrets else {}
     secrets = _secret_names(app, given)
     made = manifests.App(name, app, releases, secrets, combined(secrets.values()))
     current = made.current
+    migrating = made.releases[-1] if asked is None or asked.replicas != 0 else None
+    migration = migrating.release.migration if migrating else None
     base = [on.object(name_of(one), parent, one) for one in (made.service_account(), *made.config_maps())]
     if claim := made.uploads_claim():
         # In the step of the first pod that mounts it.
-        first = Step.MIGRATION if current.release.migration else Step.APP
+        first = Step.MIGRATION if migration else Step.APP
         base.append(on.object(name_of(claim), parent, claim, data=True, step=first))
     base.append(on.object(f"{name}-network", parent, made.network_policy()))
 
     migrated = list(base)
-    if (migration := current.release.migration) and (job := current.migration()):
+    if migrating and migration and (job := migrating.migration()):
         timeout = f"{migration.timeout_seconds + DATABASE_WAIT_SECONDS + 60}s"
         migrated.append(
             on.object(f"{name}-migrate", parent, job, step=Step.MIGRATION, depends_on=base, timeout=timeout)

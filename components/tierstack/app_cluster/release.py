@@ -54,9 +54,9 @@ class Release:
     weight: int = 100
     """Its share of the requests among the sum of all weights. 0: it runs and takes no request."""
     current: bool = True
-    """Whether the application moves to this release, or has moved to it: true of exactly one in a list. The migration
-    and all roles are of that one alone, whatever the weights are. Its jobs may be unknown to processes of an older
-    release, while it must know theirs, which wait in the queue; and there are never two schedulers."""
+    """Whether the application moves to this release, or has moved to it: true of exactly one in a list. All roles are
+    of that one alone, whatever the weights are. Its jobs may be unknown to processes of an older release, while it must
+    know theirs, which wait in the queue; and there are never two schedulers."""
     drain: bool = False
     """Whether visitors who stick to it keep it although its weight is 0."""
 

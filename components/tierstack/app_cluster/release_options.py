@@ -125,7 +125,7 @@ class ReleaseBeside:
     weight: int = field(default=0, metadata=within(0, 100, "percent"))
     """Its share of the requests among the sum of all weights. 0 to 100. Default: 0."""
     current: bool = False
-    """Whether it is the release whose roles and migration run. Default: false."""
+    """Whether it is the release whose roles run. Default: false."""
     replicas: int | None = field(default=None, metadata=within(1, 500))
     """Its web containers; on Kubernetes the least that its autoscaler keeps. 1 to 500. None: as it is described."""
     drain: bool = False
@@ -142,10 +142,11 @@ class TrafficArgs:
     """Share of the requests of the release that the arguments describe, among the sum of all weights. 0 to 100.
     Default: 100."""
     current: bool = True
-    """Whether that release is the one whose roles and migration run. Default: true."""
+    """Whether that release is the one whose roles run. Its migration runs before its first container starts, current
+    or not. Default: true."""
     replicas: int | None = field(default=None, metadata=within(0, 500))
-    """Its web containers; on Kubernetes the least that its autoscaler keeps. 0 to 500; 0: it is not made at all. None:
-    `replicas` of the application."""
+    """Its web containers; on Kubernetes the least that its autoscaler keeps. 0 to 500; 0: it is not made at all, and
+    its migration does not run. None: `replicas` of the application."""
     others: list[ReleaseBeside] | None = None
     """The releases beside it, in the order in which they came. None: none."""
     mirror: MirrorArgs | None = None

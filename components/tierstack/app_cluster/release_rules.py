@@ -1,7 +1,6 @@
 """The rules of how releases come into production (pure)."""
 
 import re
-from zoneinfo import ZoneInfo
 
 from tierstack.app_cluster.path_rules import PATH
 from tierstack.app_cluster.release_options import ExperimentArgs, MirrorArgs, ReleaseArgs, ReleaseStrategy
@@ -118,6 +117,10 @@ def _windows(release: ReleaseArgs) -> list[Diagnostic]:
     right="app: {release: {timezone: Europe/Zurich}}",
 )
 def _timezone(release: ReleaseArgs) -> list[Diagnostic]:
+    if release.timezone == "UTC":
+        return []
+    from zoneinfo import ZoneInfo  # loads much, and most checks need none
+
     try:
         ZoneInfo(release.timezone)
     except (LookupError, ValueError, OSError):  # not found, a path, a directory

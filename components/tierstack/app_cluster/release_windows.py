@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from zoneinfo import ZoneInfo
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WINDOW = re.compile(
@@ -50,5 +49,7 @@ def window(text: str) -> Window | None:
 def is_open(windows: Sequence[str] | None, timezone: str, moment: datetime) -> bool:
     """Whether a release may begin at `moment` (with a time zone of its own). No windows: always. What is no window,
     which the rules refuse, is never open."""
+    from zoneinfo import ZoneInfo  # loads much, and most checks need none
+
     local = moment.astimezone(ZoneInfo(timezone))
     return windows is None or any(one is not None and one.contains(local) for one in map(window, windows))

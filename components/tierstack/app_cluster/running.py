@@ -27,8 +27,8 @@ class Running:
     @property
     def releases(self) -> list[Release]:
         """The same, each with the number of web containers that it has at this moment."""
-        replicas = [one.replicas for one in self.traffic.others or []] + [self.traffic.replicas]
-        return [_with_replicas(one, count) for one, count in zip(self.described, replicas, strict=False)]
+        replicas = [one.replicas for one in self.traffic.others or []] + ([self.traffic.replicas] if self.own else [])
+        return [_with_replicas(one, count) for one, count in zip(self.described, replicas, strict=True)]
 
 
 def running(own: Release, traffic: TrafficArgs | None) -> Running:

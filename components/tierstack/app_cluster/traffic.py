@@ -10,9 +10,23 @@ from typing import Any
 from tierstack.app_cluster import limits, server
 from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.release import Release
+from tierstack.app_cluster.traffic_routes import PLAIN, Policy, routes, sticky_cookie
 from tierstack.platform.proxy.forwarded import client_source
 from tierstack.platform.proxy.traefik import DIAL_SECONDS, IDLE_SERVER_SECONDS, IDLE_TO_SERVER, dump
 
+_AGAIN: dict[str, Any] = {
+    "attempts": 5,
+    "initialInterval": "250ms",
+    "status": ["502"],
+    "disableRetryOnNetworkError": True,
+    "maxRequestBodyBytes": 65536,
+}
+"""A request of an idempotent method (RFC 9110 section 9.2.2; never a POST or a PATCH) whose server has died meanwhile,
+which nginx and Traefik tell by 502: it is sent again, with a body up to 64 KiB. The five attempts last for 1.3 s,
+longer than health checks need to take a dead server out.
+
+Why no passive health check of Traefik 3.7: to it each status of 500 and above is a failure of the server, so a database
+that is away, or one bad page, would take every server out (`PassiveServiceHealthChecker.WrapHandler`)."""
 _AFTER_NAMES = 1
 """Priority of a router in Traefik below that of any rule: by default it is the length of the rule, and 0 means that."""
 
@@ -28,21 +42,13 @@ class Backend:
     """Its web containers, as `host:port`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mirror:
-    """A copy of requests for a release whose answers nobody sees."""
-
-    release: str
-    percent: int
-
-
-def traefik_file(name: str, app: Application, backends: Sequence[Backend], mirror: Mirror | None = None) -> str:
+def traefik_file(name: str, app: Application, backends: Sequence[Backend], policy: Policy = PLAIN) -> str:
     """The file `<name>.yaml` of Traefik's directory: router, middlewares, and a weighted service over the releases.
 
     A release of weight 0 has its service in the file and none in the weighted one. There Traefik 3.7 would give it no
     request either, and forget at once the users that stick to it (`wrr.Balancer.Add` returns before it joins the sticky
     handlers). Yet its health counts: once it became healthy while every other one was not, no request was answered any
-    more (`wrr.Balancer.nextServer`). Who drains a release with sticky users needs a router of its own.
+    more (`wrr.Balancer.nextServer`). Sticky users of a drained release come to it by a router of its own.
     """
     middlewares = _middlewares(name, app)
     services: dict[str, Any] = {f"{name}-{one.name}": _servers(name, app, one) for one in backends}
@@ -50,15 +56,11 @@ def traefik_file(name: str, app: Application, backends: Sequence[Backend], mirro
         {"name": f"{name}-{one.name}", "weight": one.release.weight} for one in backends if one.release.weight > 0
     ]
     # healthCheck on the weighted service passes a release over that has no healthy server left.
-    services[name] = {"weighted": {"healthCheck": {}, "services": shares}}
-    if mirror:
-        services[f"{name}-mirrored"] = {
-            "mirroring": {
-                "service": name,
-                "mirrors": [{"name": f"{name}-{mirror.release}", "percent": mirror.percent}],
-            }
-        }
-    routers = _routers(name, app, f"{name}-mirrored" if mirror else name, list(middlewares))
+    sticky = {"sticky": sticky_cookie(name)} if policy.sticky else {}
+    services[name] = {"weighted": {"healthCheck": {}, "services": shares, **sticky}}
+    routers = _routers(name, app, name, list(middlewares))
+    drained = [one.name for one in backends if one.release.drain]
+    added = routes(name, policy, [one.name for one in backends], drained, routers)
     transport = {
         "maxIdleConnsPerHost": IDLE_TO_SERVER,
         "forwardingTimeouts": {
@@ -71,9 +73,9 @@ def traefik_file(name: str, app: Application, backends: Sequence[Backend], mirro
     return dump(
         {
             "http": {
-                "routers": routers,
-                "middlewares": middlewares,
-                "services": services,
+                "routers": routers | added.routers,
+                "middlewares": middlewares | added.middlewares,
+                "services": services | added.services,
                 "serversTransports": {name: transport},
             }
         }
@@ -150,7 +152,8 @@ def _middlewares(name: str, app: Application) -> dict[str, Any]:
     if limit := rate_limit(app):
         found[f"{name}-rate-limit"] = {"rateLimit": limit}
     found[f"{name}-compress"] = {"compress": {}}
-    # Only what reached no server is sent again: a refused connection, never a request that may have been handled.
+    found[f"{name}-again"] = {"retry": _AGAIN}
+    # A refused connection, of any method: such a request reached no server.
     found[f"{name}-retry"] = {"retry": {"attempts": 4, "initialInterval": "50ms"}}
     return found
 

@@ -44,7 +44,7 @@ def same_release_problems(traffic: TrafficArgs, app: Application, release: Relea
 
 @rule(
     "traffic-current",
-    "One release is current: its roles and its migration run.",
+    "One release is current: its roles run.",
     why="With two there would be two schedulers; with none the jobs would wait.",
     wrong="app: {traffic: {current: false}}",
     right="app: {traffic: {current: true}}",

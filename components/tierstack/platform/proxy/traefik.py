@@ -17,7 +17,13 @@ STATIC, TLS = "static.yaml", f"{DYNAMIC}/tls.yaml"
 HTTPS_ENTRY = "https"
 """Name of the entry point for HTTPS, on every platform."""
 HTTP, HTTPS, INTERNAL = 8080, 8443, 8082
-"""Ports in the container: above 1023, because nothing runs as root. INTERNAL serves ping and metrics."""
+"""Ports in the container: above 1023, because nothing runs as root. INTERNAL serves ping, metrics, and to the container
+itself the API."""
+API: dict[str, Any] = {"dashboard": False}
+"""Traefik's API, which only reads: what it serves at this moment. No port is opened for it."""
+API_RULE = "PathPrefix(`/api/`) && (ClientIP(`127.0.0.1`) || ClientIP(`::1`))"
+"""Who may ask the API, at INTERNAL: what runs in the network of the container or pod itself, such as a forwarded port
+of the cluster. Applications reach INTERNAL too, and need not know what others there are."""
 
 READ_SECONDS = 300
 """How long a client may take to send one request, header and body, in seconds, where nothing asks for more: 16 MiB, the
@@ -49,14 +55,14 @@ OBSERVED: dict[str, Any] = {
             "headers": {"defaultMode": "drop"},
         },
     },
-    # A request is counted once, by its router. Counting it by its entry point and its service too costs CPU and says
-    # the same again: a router has one of each.
+    # By its router, and by its service: that is the release, whose answers decide whether it stays. Counting it by its
+    # entry point too costs CPU and says the same again: a router has one.
     "metrics": {
         "prometheus": {
             "entryPoint": "internal",
             "addEntryPointsLabels": False,
             "addRoutersLabels": True,
-            "addServicesLabels": False,
+            "addServicesLabels": True,
         }
     },
 }
@@ -112,6 +118,7 @@ def static(
         {
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
             **OBSERVED,
+            "api": API,
             "ping": {"entryPoint": "internal"},
             "providers": {
                 "providersThrottleDuration": "100ms",
@@ -156,7 +163,14 @@ def tls_of(store: dict[str, Any]) -> str:
 
 
 def _tls(certificates: dict[str, Any]) -> str:
-    return dump({"tls": {**certificates, "options": {"default": TLS_PROFILE}}})
+    """With the route to the API: a file of its own could meet that of an application."""
+    api = {"entryPoints": ["internal"], "rule": API_RULE, "service": "api@internal"}
+    return dump(
+        {
+            "tls": {**certificates, "options": {"default": TLS_PROFILE}},
+            "http": {"routers": {"tierstack_api": api}},
+        }
+    )
 
 
 def dump(value: Any) -> str:
