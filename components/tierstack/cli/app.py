@@ -15,6 +15,8 @@ _VERBS = (
     "diff",
     "compare",
     "status",
+    "release",
+    "rollback",
     "render",
     "restore",
     "drill",

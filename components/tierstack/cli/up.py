@@ -15,6 +15,7 @@ from tierstack.engine.interrupted import has_namespace
 from tierstack.engine.project import Project, StackConfig, UsageError, find
 from tierstack.engine.run import Engine, Outcome, RunFailedError, engine
 from tierstack.engine.target import Target
+from tierstack.release.stacks import refuse_unfinished
 
 _SHOWN = 8  # names of resources that a line lists
 
@@ -79,6 +80,8 @@ def run(
             show.warn(f"{show.notice('the cluster was not asked for its operators:')} {unasked}")
     with engine(project, stack, found.config) as pulumi:
         is_new = pulumi.create_stack()
+        if not is_new:
+            refuse_unfinished(pulumi, stack, found.config)
         resumed = resume.Resumed() if is_new else resume.begin(pulumi)
         show.resumed(stack, resumed, json=json)
         if found.target is Target.KUBERNETES and found.platform and not adopt:
