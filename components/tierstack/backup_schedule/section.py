@@ -40,12 +40,7 @@ SECTION = Section(
     presence=Presence.OPTIONAL,
     wired=("database", "retention_days", "store"),
     own=BackupKeys,
-    given_by={
-        "store": "object_storage",
-        "database.engine": "database.engine",
-        "database.archive": "database.archive",
-        "archive.memory_mb": "database.archive.memory_mb",
-    },
+    given_by={"store": "object_storage"},
     images=(
         ImageKey(
             key="barman",

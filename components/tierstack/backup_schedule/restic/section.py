@@ -25,12 +25,7 @@ SECTION = Section(
     per="app",
     presence=Presence.OPTIONAL,
     wired=("files", "store"),
-    given_by={
-        "store": "object_storage",
-        "files": "file_backups",
-        "files.volume": "app.uploads",
-        "files.user": "app.user",
-    },
+    given_by={"store": "object_storage", "files.volume": "app.uploads"},
     images=(
         ImageKey(
             key="restic",
