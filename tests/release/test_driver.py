@@ -111,8 +111,13 @@ def test_a_proxy_that_serves_something_else_stops_the_release() -> None:
     world.stuck = True
     result = release(Process(world))
     assert result.outcome == ledger.TAKEN_BACK
-    assert "the proxy serves" in result.reason
-    assert weights(world)[1] == (5, True)
+    assert result.reason == f"the proxy serves {OLD} 100 %, not {OLD} 100 %, {NEW} 0 %"
+
+
+def test_a_proxy_that_is_away_for_a_moment_ends_no_release() -> None:
+    world = World(away=20)
+    assert release(Process(world)).outcome == ledger.FINISHED
+    assert release(Process(World(away=200))).outcome == ledger.FAILED
 
 
 def test_few_requests_give_no_verdict() -> None:
@@ -291,6 +296,16 @@ def test_going_back_and_further_back() -> None:
     with pytest.raises(UsageError, match=f"no such version; there is {OLD}"):
         conduct.roll_back(on, request(), "f", quiet)
     assert [one["end"]["outcome"] for one in ledger.releases(world.lines)] == ["finished", "rolled back", "rolled back"]
+
+
+def test_the_release_before_can_go_on_running() -> None:
+    world, args = World(), ReleaseArgs(strategy=ReleaseStrategy.BLUE_GREEN, keep_running=True)
+    assert release(Process(world), args=args).outcome == ledger.FINISHED
+    assert [(one["name"], one["weight"]) for one in world.releases] == [(OLD, 0), (NEW, 100)]
+    assert Process(world).running().under_way is None
+    world.configured = "aaaaaaaaaaaa"
+    conduct.plan(Process(world), request(args), Way.NEW)
+    assert conduct.roll_back(Process(world), request(args), None, quiet).release == OLD
 
 
 def test_a_rollback_takes_a_release_back_that_is_under_way() -> None:

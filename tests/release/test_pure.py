@@ -131,6 +131,7 @@ def test_what_the_proxy_serves() -> None:
     assert proxy.served(proxy.services(json.dumps(SERVICES)), "web") == {OLD: 95, NEW: 5}
     assert proxy.served(SERVICES, "web-admin") == {"aaaaaaaaaaaa": 100}
     assert proxy.served(SERVICES, "shop") is None
+    assert proxy.known(SERVICES, "web") == {OLD}
     with pytest.raises(ValueError, match="no list"):
         proxy.services('{"error": 1}')
 
@@ -255,7 +256,7 @@ def test_the_ledger_tells_each_release() -> None:
     )
     assert lines == [
         f"2  finished     canary      {'f' * 12} → {OLD}  by ada",
-        f"4  taken back   canary      {OLD} stays  by ada, 5 % reached: 6 % failed",
+        f"4  taken back   canary      {OLD} stays  by ada, after its step 5 %: 6 % failed",
     ]
 
 

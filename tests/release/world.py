@@ -54,6 +54,8 @@ class World:
     wrong_inside: set[str] = field(default_factory=set[str])
     wrong_in_public: set[str] = field(default_factory=set[str])
     dies: set[str] = field(default_factory=set[str])
+    away: int = 0
+    """How many times the proxy gives no answer."""
     stuck: bool = False
     """Whether the proxy serves what it served before, whatever its file says."""
     fails: dict[int, str] = field(default_factory=dict[int, str])
@@ -158,7 +160,11 @@ class Process:
         self._called()
         world = self.world
         ill = {name: "container shop-1 exited with 137" for name in world.dies if world.served.get(name, 0) > 0}
-        found = Observed(served=dict(world.served), counted=dict(world.counted), ill=ill)
+        if world.away > 0:
+            world.away -= 1
+            raise StepError("the proxy does not answer")
+        known = frozenset(world.served if world.stuck else (one["name"] for one in world.releases))
+        found = Observed(served=dict(world.served), known=known, counted=dict(world.counted), ill=ill)
         self._called("after")
         return found
 

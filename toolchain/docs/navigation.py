@@ -9,6 +9,7 @@ SECTIONS: dict[str, list[str]] = {
         "docs/configuration",
         "docs/rules",
         "docs/cli",
+        "docs/releases",
         "docs/diff",
         "docs/comparison",
         "docs/gitops",
@@ -35,7 +36,9 @@ LISTED = ("docs/decisions/README",)
 LAST = ("docs/components/links",)
 """Pages that stand behind the others of their folder."""
 
-MOVED_UNDER = dict.fromkeys(["docs/ci", "docs/importing", "docs/move-to-kubernetes"], "docs/how-to/README")
+MOVED_UNDER = dict.fromkeys(
+    ["docs/ci", "docs/importing", "docs/move-to-kubernetes", "docs/runbooks/stuck-release"], "docs/how-to/README"
+)
 """Pages that stand under another folder's first page than their own."""
 
 

@@ -136,7 +136,8 @@ class ReleaseBeside:
 @dataclass(kw_only=True)
 class TrafficArgs:
     """The releases that run at this moment, and who gets which. `tierstack release` and `tierstack rollback` write it
-    for each of their steps; nobody else needs it."""
+    for each of their steps; nobody else needs it. On Kubernetes releases have weights alone: no copies, cookies,
+    experiments, drains or probes."""
 
     weight: int = field(default=100, metadata=within(0, 100, "percent"))
     """Share of the requests of the release that the arguments describe, among the sum of all weights. 0 to 100.

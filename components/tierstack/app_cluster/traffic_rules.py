@@ -13,7 +13,6 @@ from tierstack.app_cluster.release_rules import experiment_problems, mirror_prob
 from tierstack.app_cluster.rules import problems_of
 from tierstack.core.errors import HIDDEN, MISSING, Diagnostic, rule
 from tierstack.platform import PlatformKind
-from tierstack.platform.proxy import TRAEFIK_CLASS
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 
@@ -21,7 +20,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 def traffic_problems(traffic: TrafficArgs, app: Application, release: Release) -> list[Diagnostic]:
     """Everything that is wrong with the releases that run, and with who gets which. `release`: that of the
     arguments."""
-    found = _current(traffic) + _weights(traffic) + _made(traffic) + _probe_token(traffic) + _gateway(traffic, app)
+    found = _current(traffic) + _weights(traffic) + _made(traffic) + _probe_token(traffic) + _only_docker(traffic, app)
     if traffic.mirror:
         found += mirror_problems("traffic.mirror", traffic.mirror) + _mirror_alone(traffic)
     if traffic.experiment:
@@ -131,20 +130,19 @@ def _drain(path: str, other: ReleaseBeside) -> list[Diagnostic]:
     return [Diagnostic(f"{path}.drain", True, "is of a release that takes requests", "write `weight: 0`")]
 
 
-@rule(
-    "traffic-gateway",
-    "On Kubernetes the proxy must be Traefik for what the Gateway API lacks: copies, and visitors who keep a release.",
-)
-def _gateway(traffic: TrafficArgs, app: Application) -> list[Diagnostic]:
-    gateway = app.gateway.kubernetes
-    if app.platform.kind is not PlatformKind.KUBERNETES or gateway is None or gateway.gateway_class == TRAEFIK_CLASS:
+@rule("wrong-platform")
+def _only_docker(traffic: TrafficArgs, app: Application) -> list[Diagnostic]:
+    """On Kubernetes a release gets a share of the requests, by the weights of the HTTPRoute, and nothing else."""
+    if app.platform.kind is not PlatformKind.KUBERNETES:
         return []
     asked = {
         "mirror": traffic.mirror is not None,
         "sticky": traffic.sticky,
+        "experiment": traffic.experiment is not None,
         "probe_token": traffic.probe_token is not None,
     }
-    wrong = f"needs Traefik, and the GatewayClass is `{gateway.gateway_class}`"
+    asked |= {f"others[{at}].drain": one.drain for at, one in enumerate(traffic.others or [])}
+    wrong = "works only on a Docker host; on Kubernetes releases have weights alone"
     return [Diagnostic(f"traffic.{key}", MISSING, wrong, "remove it") for key, value in asked.items() if value]
 
 

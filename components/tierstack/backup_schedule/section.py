@@ -40,7 +40,12 @@ SECTION = Section(
     presence=Presence.OPTIONAL,
     wired=("database", "retention_days", "store"),
     own=BackupKeys,
-    given_by={"store": "object_storage"},
+    given_by={
+        "store": "object_storage",
+        "database.engine": "database.engine",
+        "database.archive": "database.archive",
+        "archive.memory_mb": "database.archive.memory_mb",
+    },
     images=(
         ImageKey(
             key="barman",

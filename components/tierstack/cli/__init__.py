@@ -23,7 +23,12 @@ def main() -> None:
 
         app.main()
     except KeyboardInterrupt:
-        changing = {"up", "down", "recover"} & set(sys.argv[1:2])
+        changing = {"up", "down"} & set(sys.argv[1:2])
+        if sys.argv[1:2] == ["release"]:
+            print(
+                "interrupted; the release stays where it is: --resume goes on, --abort takes it back", file=sys.stderr
+            )
+            raise SystemExit(_INTERRUPTED) from None
         left = f"run `tierstack {changing.pop()}` again: it goes on from there" if changing else "nothing was changed"
         print(f"interrupted; {left}", file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None  # the exit code of a shell

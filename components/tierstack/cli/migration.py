@@ -130,6 +130,19 @@ def check(
     show.end(ok=verdict.ok)
 
 
+def judged(given: Sequence[Path]) -> Verdict:
+    """What is said of pending migrations where nothing else is given: tables are large, and the server is told by how
+    the SQL is written. Raises UsageError where they cannot be read."""
+    wrong = _Wrong()
+    texts = _read(given, None, wrong)
+    if wrong:
+        raise UsageError(*wrong)
+    dialect = sources.engine_of([one for _, one in texts.pending]) or Engine.POSTGRESQL
+    pending = [sources.read(text, dialect, where) for where, text in texts.pending]
+    statements = [statement for one in pending for statement in one.statements]
+    return guard.judge(statements, dialect, before=[], rows={}, large=LARGE_ROWS, by_file=texts.by_file, allow={})
+
+
 T = TypeVar("T")
 
 

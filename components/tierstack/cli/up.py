@@ -15,6 +15,7 @@ from tierstack.engine.interrupted import has_namespace
 from tierstack.engine.project import Project, StackConfig, UsageError, find
 from tierstack.engine.run import Engine, Outcome, RunFailedError, engine
 from tierstack.engine.target import Target
+from tierstack.release.stacks import refuse_unfinished
 
 _SHOWN = 8  # names of resources that a line lists
 
@@ -79,6 +80,8 @@ def run(
             show.warn(f"{show.notice('the cluster was not asked for its operators:')} {unasked}")
     with engine(project, stack, found.config) as pulumi:
         is_new = pulumi.create_stack()
+        if not is_new:
+            refuse_unfinished(pulumi, stack, found.config)
         resumed = resume.Resumed() if is_new else resume.begin(pulumi)
         show.resumed(stack, resumed, json=json)
         if found.target is Target.KUBERNETES and found.platform and not adopt:
@@ -87,7 +90,7 @@ def run(
         look = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
         if not yes and not json and _at_terminal():
             _ask(pulumi, stack, look, delete_data=delete_data, adopt=adopt)
-        outcome = update(pulumi, stack, look, delete_data=delete_data, quiet=json)
+        outcome = _update(pulumi, stack, look, delete_data=delete_data, quiet=json)
         if not outcome.ok:
             if json:
                 show.failure(stack, outcome.messages, json=True)
@@ -122,7 +125,7 @@ def _adopting(config: StackConfig) -> StackConfig:
     return dataclasses.replace(config, values={**config.values, "platform": {**platform, "adopt": True}})
 
 
-def update(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, quiet: bool) -> Outcome:
+def _update(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, quiet: bool) -> Outcome:
     """The update itself. What is protected the engine refuses to delete, at the end of an update that did the rest."""
     flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *look)
     outcome = pulumi.run("up", *flags, quiet=quiet)

@@ -61,7 +61,7 @@ SECTION = Section(
         ),
         ImageKey(
             key="tools",
-            text="Docker: what writes files into volumes, `tools_image` of Gateway. None: the one of `redis`.",
+            text="Docker: what writes files into volumes. None: the one of `redis`.",
             docker="tools_image",
             otherwise="redis",  # it needs no more than a shell
         ),

@@ -28,6 +28,7 @@ SECTION = Section(
     component="tierstack.mta_sts_host:MtaStsHost",
     name="mta-sts",
     wired=("gateway", "domain", "policy", "image"),
+    given_by={"domain": "dns.domain", "policy": "dns.mail.mta_sts", "image": "images.nginx"},
     own=MtaStsKeys,
     link="url",
     reserved=lambda args: [Reserved(args.memory_mb)],

@@ -54,9 +54,9 @@ def servers_of(held: Sequence[Mapping[str, Any]], stack: str, name: str | None) 
     in_state.refuse_unknown(stack, "database", chosen, found)
     if not found[chosen]:
         raise UsageError(
-            f"no standby of `{chosen}` can be promoted by this command. On a Docker host it needs the tier `1M`, "
-            "`replicas` and an image `haproxy` (`proxy_image`), and a `tierstack up` with them; on Kubernetes "
-            "the operator promotes"
+            f"`{chosen}` has no standby that this command can promote. On a Docker host, write the tier `1M`, "
+            "`replicas` and an image of HAProxy (`images.haproxy` in a stack, `proxy_image` in a program), and run "
+            "`tierstack up`. On Kubernetes the operator promotes"
         )
     return chosen, Servers.parsed(found[chosen])
 

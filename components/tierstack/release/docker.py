@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -20,9 +20,10 @@ from tierstack.release.lock import Holder
 from tierstack.release.overlay import Traffic
 from tierstack.release.running import Running
 from tierstack.release.updates import Updates
+from tierstack.release.watch import READ_BACK_SECONDS
 from tierstack.release.words import weights
 
-_API, _METRICS = "http://127.0.0.1:8083/api/http/services?per_page=1000", "http://127.0.0.1:8082/metrics"
+_API, _METRICS = "http://127.0.0.1:8082/api/http/services?per_page=1000", "http://127.0.0.1:8082/metrics"
 """Where Traefik answers in its own network namespace, and nowhere else."""
 _LEDGER = "/ledger/releases.jsonl"
 # The lock is written aside and linked: it is there as a whole, or not at all.
@@ -42,14 +43,17 @@ class OnDocker:
     host: Host
     platform: str
     """Name of the platform, with which the names of its objects on the host begin."""
+    found: Running
+    """What ran when the command began."""
+    ca: str | None
+    """The certificate authority of the stack (PEM). None: a public one."""
 
     def __post_init__(self) -> None:
-        found = self.updates.running()
+        found = self.found
         where = urlsplit(found.url)
         self.app, self.hostname, self.port = found.app, str(where.hostname), where.port or 443
         self.prefix = f"{self.platform}-{found.app}"
         self.gateway = str(found.gateway)
-        self.ca = self.updates.ca()
         # It has a shell, because processes are started by it, and the client of its health check.
         self.image = found.current.image
         self._described = {one.name: one.described for one in found.releases}
@@ -88,16 +92,22 @@ class OnDocker:
 
     def observe(self) -> Observed:
         """What Traefik serves and has counted, and the containers that are not well."""
-        fetch = " && echo && ".join(
-            f"{{ curl -fsS {url} 2>/dev/null || wget -qO- {url}; }}" for url in (_API, _METRICS)
+        fetch = " && ".join(
+            f"if command -v curl > /dev/null; then curl -fsS '{url}'; else wget -qO- '{url}'; fi"
+            for url in (_API, _METRICS)
         )
         inside = ["--network", f"container:{self.gateway}", "--entrypoint", "/bin/sh", self.image, "-c"]
         try:
             api, _, metrics = self.host.run([*_RUN, *inside, fetch]).partition("\n")
-            served = proxy.served(proxy.services(api), self.app)
+            services = proxy.services(api)
         except (CommandError, ValueError) as error:
             raise StepError(f"the proxy does not say what it serves: {error}") from None
-        return Observed(served=served or {}, counted=proxy.counted(metrics, self.app), ill=self._ill())
+        return Observed(
+            served=proxy.served(services, self.app) or {},
+            known=proxy.known(services, self.app),
+            counted=proxy.counted(metrics, self.app),
+            ill=self._ill(),
+        )
 
     def _ill(self) -> dict[str, str]:
         """Web containers that do not run, are unhealthy or were started again, by their releases."""
@@ -136,7 +146,13 @@ class OnDocker:
     def smoke(self, path: str, release: str | None) -> str | None:
         """Ask the public URL."""
         token = self.updates.token if release else None
-        return public.smoke(self.hostname, self.port, path, self.ca, release, token)
+        began = monotonic()
+        while True:
+            wrong = public.smoke(self.hostname, self.port, path, self.ca, release, token)
+            # The proxy may not have read the password of this process yet, where another one began the release.
+            if token is None or wrong != public.REFUSED or monotonic() - began > READ_BACK_SECONDS:
+                return wrong
+            sleep(0.5)
 
     def entries(self) -> Sequence[dict[str, Any]]:
         """The ledger."""

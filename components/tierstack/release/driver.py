@@ -216,12 +216,14 @@ class _Attempt:
         self.tell(f"  smoke tests: {', '.join(self.request.paths)}, inside and through the public URL")
 
     def _finish(self) -> Result:
-        """The plain configuration: the old release goes, and a preview has nothing to do."""
-        self.tell(f"{len(self.plan) + 1}/{len(self.plan) + 1} finish: the old release is removed")
-        new = self.progress.new
+        """The plain configuration: the old release goes, and a preview has nothing to do; unless it is to be kept."""
+        keeps = self.request.args.keep_running and self.plan[-1].old
+        what = "goes on running without requests" if keeps else "is removed"
+        self.tell(f"{len(self.plan) + 1}/{len(self.plan) + 1} finish: the old release {what}")
+        finished = replace(self.progress, phase=Phase.FINISHED, step=len(self.plan))
         try:
-            self.on.apply(None)
-            read_back(self.on, {new: 100})
+            self.on.apply(overlay.with_old(self.old, finished) if keeps else None)
+            read_back(self.on, {self.progress.new: 100})
             self._as_a_visitor()
         except StepError as error:
             return self.take_back(f"at the finish: {error}")

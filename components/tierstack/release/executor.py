@@ -25,6 +25,8 @@ class Observed:
 
     served: Mapping[str, int]
     """The weights that the proxy itself says it serves, by the names of releases; those above 0."""
+    known: frozenset[str] = frozenset()
+    """The releases that it knows a way to, whatever their weights are."""
     counted: Mapping[str, Counters] = field(default_factory=dict[str, Counters])
     """What it has counted since it started, by the names of releases."""
     ill: Mapping[str, str] = field(default_factory=dict[str, str])

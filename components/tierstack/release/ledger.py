@@ -121,8 +121,11 @@ def lines(entries: Iterable[Entry]) -> list[str]:
         old, new = cast(Entry, one.get("old") or {}), cast(Entry, end["new"] or {})
         to = f"{old.get('name', '?')} → {new.get('name', '?')}" if end["outcome"] in (FINISHED, ROLLED_BACK) else ""
         kept = to or f"{old.get('name', '?')} stays"
-        reached = f", {one['steps'][-1]['title']} reached" if one["steps"] and not to else ""
+        reached = f", after its step {one['steps'][-1]['title']}" if one["steps"] and not to else ""
         why = f": {end['reason']}" if end.get("reason") else ""
+        approved = f", approved by {one['approved_by']}" if one.get("approved_by") else ""
         how = f"{one.get('strategy') or one.get('kind', '?')}"
-        said.append(f"{end['at']}  {end['outcome']:<11}  {how:<10}  {kept}  by {one.get('by', '?')}{reached}{why}")
+        said.append(
+            f"{end['at']}  {end['outcome']:<11}  {how:<10}  {kept}  by {one.get('by', '?')}{approved}{reached}{why}"
+        )
     return said

@@ -37,6 +37,16 @@ def of_state(state: State, old: RunningRelease, args: ReleaseArgs, full: int, pr
     return made
 
 
+def with_old(old: RunningRelease, progress: Progress) -> Traffic:
+    """The release of the configuration takes all requests, and the one before it runs on without any."""
+    return {
+        "weight": 100,
+        "current": True,
+        "others": [{"description": old.description, "weight": 0, "current": False}],
+        "progress": progress.as_dict(),
+    }
+
+
 def of_old(old: RunningRelease, progress: Progress) -> Traffic:
     """Another release than that of the configuration takes all requests; that of the configuration is not made."""
     others = [{"description": old.description, "weight": 100, "current": True}]

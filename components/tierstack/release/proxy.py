@@ -28,6 +28,11 @@ def served(services: Iterable[Mapping[str, Any]], app: str) -> dict[str, int] | 
     return None
 
 
+def known(services: Iterable[Mapping[str, Any]], app: str) -> frozenset[str]:
+    """The releases of `app` that have a service."""
+    return frozenset(name for one in services if (name := _release(str(one.get("name", "")), app)))
+
+
 def in_percent(weights: Mapping[str, int]) -> dict[str, int]:
     """Weights as percent of their sum."""
     whole = sum(weights.values())

@@ -5,6 +5,9 @@ import http.client
 
 from tierstack.engine.health import NoAddressError, status_of
 
+REFUSED = "answers 401"
+"""What is wrong where the proxy does not take the password."""
+
 
 def smoke(hostname: str, port: int, path: str, ca: str | None, release: str | None, token: str | None) -> str | None:
     """Ask the public URL for `path`, as a visitor, or with `token` of one release whatever its weight is. None: it

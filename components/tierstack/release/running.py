@@ -18,6 +18,8 @@ class Phase(Enum):
     UNDER_WAY = "under way"
     TAKEN_BACK = "taken back"
     """By itself, or by `tierstack rollback`: a release runs that the configuration does not describe."""
+    FINISHED = "finished"
+    """And the release before it runs on without requests."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ def opened(
     if found.target is Target.RENDER or found.platform is None:
         raise UsageError(f"{stack} is rendered: what applies the files makes its releases")
     with engine(project, stack, found.config) as pulumi:
-        held = pulumi.held()
+        held, ca = pulumi.held(), pulumi.outputs().get("ca")
     chosen, running = app_of(held, stack, app)
     _refuse_others(held, stack, chosen)
     path = overlay.section_of(found.config.values, chosen)
@@ -70,6 +70,7 @@ def opened(
         )
     host = Host(found.platform.docker_host)
     host.check()
+    pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
     request = Request(
         stack=stack,
         by=who(),
@@ -80,7 +81,7 @@ def opened(
         approved_by=approved_by,
         notes=notes,
     )
-    return Opened(chosen, OnDocker(updates, host, found.platform.name), request)
+    return Opened(chosen, OnDocker(updates, host, found.platform.name, running, pem), request)
 
 
 def refuse_unfinished(pulumi: Engine, stack: str, config: StackConfig) -> None:
@@ -101,16 +102,17 @@ def refuse_unfinished(pulumi: Engine, stack: str, config: StackConfig) -> None:
 def _refuse_others(held: Sequence[Mapping[str, Any]], stack: str, app: str) -> None:
     """An update is one of the whole stack: it would end the release of another application."""
     for name, running in _applications(held).items():
-        if name != app and running.progress:
+        progress = running.under_way or running.taken_back
+        if name != app and progress:
             raise UsageError(
-                f"the release of `{name}` is {running.progress.phase.value}, and an update of {stack} would end it: "
+                f"the release of `{name}` is {progress.phase.value}, and an update of {stack} would end it: "
                 f"finish it first (`tierstack release status -s {stack} --app {name}`)"
             )
 
 
 def _applications(held: Sequence[Mapping[str, Any]]) -> dict[str, Running]:
     said = {name: outputs.get("releases") for name, outputs in in_state.components(held, TYPE).items()}
-    return {name: parsed(one) for name, one in said.items() if isinstance(one, str)}
+    return {name: parsed(one, name) for name, one in said.items() if isinstance(one, str)}
 
 
 def smoke_paths(args: ReleaseArgs, config: StackConfig, path: list[str]) -> list[str]:

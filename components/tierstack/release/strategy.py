@@ -62,7 +62,7 @@ def states(args: ReleaseArgs) -> list[State]:
 
 
 def _prepared(scale: int) -> State:
-    return State(title="no visitors", weight=0, scale=scale, roles=False, smoke=True)
+    return State(title="0 %", weight=0, scale=scale, roles=False, smoke=True)
 
 
 def replicas(state: State, full: int) -> int | None:

@@ -40,14 +40,8 @@ class Updates:
     def ill_parts(self) -> list[str]:
         """The parts of the stack that are not well, a line each."""
         with self._engine(None) as pulumi:
-            found = parts.parts_of(pulumi.resources(), pulumi.outputs(), self.aim.platform, self.aim.config)
+            found = parts.after_update(pulumi, self.aim.platform, self.aim.config)
         return [f"{one.name} {one.why or one.health.value}" for one in found if not one.is_well]
-
-    def ca(self) -> str | None:
-        """The certificate authority of the stack (PEM). None: a public one."""
-        with self._engine(None) as pulumi:
-            found = pulumi.outputs().get("ca")
-        return found if isinstance(found, str) and found.startswith("-----BEGIN ") else None
 
     def preview(self, traffic: overlay.Traffic) -> list[str]:
         """What an update would change. Raises UsageError where there is nothing to release, and StepError where it
@@ -87,7 +81,7 @@ class _Run:
 
     def __enter__(self) -> Engine:
         pulumi = self._opened.__enter__()
-        if self.traffic is not None:
+        if self.traffic is not None and self.traffic.get("replicas") != 0:  # else nobody asks for a release by its name
             pulumi.set_secret([*self.of.path, "traffic", "probe_token"], self.of.token)
         return pulumi
 

@@ -12,17 +12,36 @@ from tierstack.release.strategy import State
 
 POLL_SECONDS = 5.0
 """How often the proxy is asked."""
+AWAY_SECONDS = 60.0
+"""How long the proxy may give no answer."""
 READ_BACK_SECONDS = 20.0
 """How long the proxy may take to serve what its file says."""
 
 
+def look(on: Executor) -> Observed:
+    """What the proxy says. One that does not answer is asked again for a while: a daemon that is started again takes
+    some seconds, and a release needs not end for that."""
+    began = on.now()
+    while True:
+        try:
+            return on.observe()
+        except StepError:
+            if (on.now() - began).total_seconds() >= AWAY_SECONDS:
+                raise
+        on.wait(1)
+
+
 def read_back(on: Executor, weights: Mapping[str, int]) -> None:
-    """Wait until the proxy itself says that it serves `weights`. Raises StepError where it serves others."""
+    """Wait until the proxy itself says that it serves `weights`, and knows a way to each of them, also to one of weight
+    0. Raises StepError where it serves others."""
     wanted = {name: weight for name, weight in weights.items() if weight > 0}
     began = on.now()
-    while (served := dict(on.observe().served)) != wanted:
+    while True:
+        seen = look(on)
+        if dict(seen.served) == wanted and seen.known.issuperset(weights):
+            return
         if (on.now() - began).total_seconds() >= READ_BACK_SECONDS:
-            raise StepError(f"the proxy serves {words.weights(served)}, not {words.weights(wanted)}")
+            raise StepError(f"the proxy serves {words.weights(seen.served)}, not {words.weights(weights)}")
         on.wait(0.5)
 
 
@@ -64,7 +83,7 @@ class Watch:
         }
 
     def _look(self) -> Observed:
-        seen, moment = self.on.observe(), self.on.now().timestamp()
+        seen, moment = look(self.on), self.on.now().timestamp()
         for name, counted in seen.counted.items():
             self._series.setdefault(name, Series()).add(moment, counted)
         return seen

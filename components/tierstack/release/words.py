@@ -71,10 +71,9 @@ def duration(seconds: float) -> str:
 def of_progress(progress: Progress) -> str:
     """How far a release is."""
     states = strategy.from_text(progress.plan)
-    at = (
-        f"step {progress.step + 1} of {len(states) + 1}, {states[progress.step].title}" if states else progress.strategy
-    )
-    return f"{progress.phase.value}: {progress.strategy}, {at}, since {progress.since} by {progress.by}"
+    place, whole = progress.step, len(states) + 1
+    at = f", step {place + 1} of {whole} ({states[place].title})" if place < len(states) else ""
+    return f"{progress.phase.value}: {progress.strategy}{at}, since {progress.since} by {progress.by}"
 
 
 def refused(stack: str, running: Running) -> str | None:

@@ -16,9 +16,9 @@ _HEAD = """\
 A stack is configured in `Pulumi.<stack>.yaml`: one structured key for each part, in the project's namespace. Keys that
 are left out take the default. `tierstack check -s NAME` tells what is wrong, without an engine.
 
-One error names every problem, each with its path: unknown keys, missing ones, wrong types, what a component's rules say of
-its values, what several components have to agree on, and changes of what runs that would be refused or lose data. For an
-unknown key the error names the one that was most likely meant, or lists all where none is near.
+One error names every problem, each with its path: unknown keys, missing ones, wrong types, what a component's rules
+say of its values, what several components have to agree on, and changes of what runs that would be refused or lose
+data. For an unknown key the error names the one that was most likely meant, or lists all where none is near.
 
 What depends on a key that is missing or cannot be read is not judged: nothing is said that could change once that key
 is right. A file whose YAML cannot be read, or that has a key twice, is told first and alone.

@@ -90,13 +90,26 @@ class ComponentArgs:
         """The problem of an argument at the key of the settings that gave it."""
         if problem.path.partition(".")[0] in ("platform", "tier"):
             return problem
-        images = {argument: key for key, argument in arguments(of, self.platform.kind)}
-        path = of.section.given_by.get(problem.path) or f"{of.path}.{problem.path}"
+        keys = self._keys_of_arguments(of)
+        path = keys.get(problem.path) or f"{of.path}.{problem.path}"
         if problem.path.startswith("hostnames[") and self.is_derived(of, problem):
             path = self._place_of_hostname(problem.value) or path
-        if key := images.get(problem.path):
-            path = self.images.place(of, key, problem.path) or f"images.{key.key}"
-        return dataclasses.replace(problem, path=path)
+
+        def as_key(token: re.Match[str]) -> str:
+            return f"`{keys.get(token[1], token[1])}"
+
+        message, hint = (_TOKEN.sub(as_key, text) for text in (problem.message, problem.hint))
+        return dataclasses.replace(problem, path=path, message=message, hint=hint)
+
+    def _keys_of_arguments(self, of: Instance) -> dict[str, str]:
+        """Where each argument stands that the settings spell otherwise: images, and what other sections give."""
+        keys = dict(of.section.given_by)
+        if of.per:  # the one that it is there for, of several
+            head = f"{of.per.section.key}."
+            keys = {name: key.replace(head, f"{of.per.path}.", 1) for name, key in keys.items()}
+        for key, argument in arguments(of, self.platform.kind):
+            keys[argument] = self.images.place(of, key, argument) or f"images.{key.key}"
+        return keys
 
     def is_derived(self, of: Instance, problem: Diagnostic) -> bool:
         """Whether a problem of an argument is about what other sections say: their own problems come first."""
@@ -177,6 +190,8 @@ class ComponentArgs:
 
 
 _MORE_REDIS = "more_redis."
+_TOKEN = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?=[`:])")
+"""An argument in a message."""
 
 
 def _unlinked(make: ComponentArgs, of: Instance, _links: Links) -> Any:

@@ -25,7 +25,12 @@ SECTION = Section(
     per="app",
     presence=Presence.OPTIONAL,
     wired=("files", "store"),
-    given_by={"store": "object_storage", "files.volume": "app.uploads"},
+    given_by={
+        "store": "object_storage",
+        "files": "file_backups",
+        "files.volume": "app.uploads",
+        "files.user": "app.user",
+    },
     images=(
         ImageKey(
             key="restic",
