@@ -19,7 +19,7 @@ DELIVERED = (
     "agent.py",
 )
 """Modules of this package that run in the container, under the same name as here."""
-DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "layout.py", "prune.py", "rounds.py", "shipping.py")
+DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "layout.py", "look.py", "prune.py", "rounds.py", "shipping.py")
 """Those that run where there is a bucket."""
 
 

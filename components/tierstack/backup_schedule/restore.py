@@ -45,12 +45,12 @@ def commands(source: Source, *, aside: str, postgres_image: str, time: str | Non
     The running database, its volume and the catalog are left as they are; `docker rm -f` and `docker volume rm` of
     `aside` remove the restored one.
     """
-    as_root = [*step_in(aside), "--user", "0:0", *CONFINED, "--cap-add", "CHOWN", *_mounted(aside)]
+    as_root = [*step_in(aside), "--user", "0:0", *CONFINED, "--cap-add", "CHOWN", *mounted(aside)]
     return [
         Step("make a new volume", ["docker", "volume", "create", aside]),
         # A new volume belongs to root.
         Step("give it to PostgreSQL", [*as_root, source.image, "chown", "26:26", TARGET]),
-        *_restored(source, volume=aside, data=f"{TARGET}/data", aside=aside, image=postgres_image, time=time),
+        *restored(source, volume=aside, data=f"{TARGET}/data", aside=aside, image=postgres_image, time=time),
     ]
 
 
@@ -63,13 +63,13 @@ def in_place_commands(
     network, so that no application sees a database that is not there yet.
     """
     data, before = f"{TARGET}/pgdata", f"{TARGET}/pgdata.before"
-    shell = _shell(source, volume, aside)
+    in_volume = shell(source, volume, aside)
     promoted = 'psql -h /tmp -U postgres -d postgres -qAtc "SELECT pg_is_in_recovery()"'
     return [
         Step("stop the database", ["docker", "stop", container]),
         # -T: into an older `pgdata.before` it would be moved, and nobody would find it.
-        Step("put its data beside, as pgdata.before", [*shell, "mv", "-T", data, before]),
-        *_restored(source, volume=volume, data=data, aside=aside, image=postgres_image, time=time),
+        Step("put its data beside, as pgdata.before", [*in_volume, "mv", "-T", data, before]),
+        *restored(source, volume=volume, data=data, aside=aside, image=postgres_image, time=time),
         Step(
             "replay the write-ahead log",
             ["docker", "exec", aside, "sh", "-c", f'until [ "$({promoted} 2>&1)" = f ]; do sleep 1; done'],
@@ -78,7 +78,7 @@ def in_place_commands(
         Step("remove its container", ["docker", "rm", aside]),
         Step(
             "remove what the restore needed",
-            [*shell, "rm", "-r", f"{data}/barman_wal", f"{data}/restore.conf", f"{data}/restore_hba.conf"],
+            [*in_volume, "rm", "-r", f"{data}/barman_wal", f"{data}/restore.conf", f"{data}/restore_hba.conf"],
         ),
         Step("start the database", ["docker", "start", container]),
     ]
@@ -90,7 +90,7 @@ def reserve_in_place(source: Source, *, volume: str, aside: str) -> list[str]:
     It fails where there is one, so that what `undo_in_place` puts back is never the data of an earlier restore, and so
     that of two restores at once only one goes on.
     """
-    return [*_shell(source, volume, aside), "mkdir", f"{TARGET}/pgdata.before"]
+    return [*shell(source, volume, aside), "mkdir", f"{TARGET}/pgdata.before"]
 
 
 def undo_in_place(source: Source, *, volume: str, container: str, aside: str) -> list[list[str]]:
@@ -107,7 +107,7 @@ def undo_in_place(source: Source, *, volume: str, container: str, aside: str) ->
     return [
         ["docker", "rm", "--force", aside],
         ["docker", "stop", container],
-        [*_shell(source, volume, aside), "sh", "-c", back],
+        [*shell(source, volume, aside), "sh", "-c", back],
         ["docker", "start", container],
     ]
 
@@ -115,21 +115,23 @@ def undo_in_place(source: Source, *, volume: str, container: str, aside: str) ->
 _UNPRIVILEGED = unprivileged("26:26")
 
 
-def _shell(source: Source, volume: str, aside: str) -> list[str]:
-    return [*step_in(aside), *_UNPRIVILEGED, *CONFINED, *_mounted(volume), source.image]
+def shell(source: Source, volume: str, aside: str) -> list[str]:
+    """A container of the server's user on a volume, without a network; its command follows."""
+    return [*step_in(aside), *_UNPRIVILEGED, *CONFINED, *mounted(volume), source.image]
 
 
-def _mounted(volume: str) -> list[str]:
+def mounted(volume: str) -> list[str]:
+    """The volume of the server, as an option."""
     return ["-v", f"{volume}:{TARGET}"]
 
 
-def _restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
+def restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
     """Restore into `data` of a volume, and start PostgreSQL on it."""
     confined = [*_UNPRIVILEGED, *CONFINED]
-    reading = _from_store(source.store) if source.store else [*CONFINED, *_agent(source)]
-    restoring = [*step_in(aside), *_UNPRIVILEGED, *reading, *_mounted(volume), source.image]
+    reading = from_store(source.store) if source.store else [*CONFINED, *_agent(source)]
+    restoring = [*step_in(aside), *_UNPRIVILEGED, *reading, *mounted(volume), source.image]
     program = [*FETCH] if source.store else [*PYTHON, "restore"]
-    running = ["docker", "run", "--detach", "--name", aside, *confined, *_mounted(volume), image]
+    running = ["docker", "run", "--detach", "--name", aside, *confined, *mounted(volume), image]
     return [
         Step(RESTORE, [*restoring, *program, "--to", data, *(["--time", time] if time else [])]),
         Step(
@@ -139,7 +141,7 @@ def _restored(source: Source, *, volume: str, data: str, aside: str, image: str,
     ]
 
 
-def _from_store(store: StoreAt) -> list[str]:
+def from_store(store: StoreAt) -> list[str]:
     """A container that reads the bucket, and has neither the catalog nor a key that writes."""
     ca = ["-v", f"{store.ca}:{ca_directory('store')}:ro"] if store.ca else []
     return [

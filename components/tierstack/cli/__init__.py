@@ -23,7 +23,7 @@ def main() -> None:
 
         app.main()
     except KeyboardInterrupt:
-        changing = {"up", "down"} & set(sys.argv[1:2])
+        changing = {"up", "down", "recover"} & set(sys.argv[1:2])
         if sys.argv[1:2] == ["release"]:
             print(
                 "interrupted; the release stays where it is: --resume goes on, --abort takes it back", file=sys.stderr

@@ -19,6 +19,7 @@ _VERBS = (
     "rollback",
     "render",
     "restore",
+    "recover",
     "drill",
     "database",
     "down",

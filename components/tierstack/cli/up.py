@@ -90,7 +90,7 @@ def run(
         look = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
         if not yes and not json and _at_terminal():
             _ask(pulumi, stack, look, delete_data=delete_data, adopt=adopt)
-        outcome = _update(pulumi, stack, look, delete_data=delete_data, quiet=json)
+        outcome = update(pulumi, stack, look, delete_data=delete_data, quiet=json)
         if not outcome.ok:
             if json:
                 show.failure(stack, outcome.messages, json=True)
@@ -125,7 +125,7 @@ def _adopting(config: StackConfig) -> StackConfig:
     return dataclasses.replace(config, values={**config.values, "platform": {**platform, "adopt": True}})
 
 
-def _update(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, quiet: bool) -> Outcome:
+def update(pulumi: Engine, stack: str, look: list[str], *, delete_data: bool, quiet: bool) -> Outcome:
     """The update itself. What is protected the engine refuses to delete, at the end of an update that did the rest."""
     flags = ("--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", *look)
     outcome = pulumi.run("up", *flags, quiet=quiet)

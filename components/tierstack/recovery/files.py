@@ -84,7 +84,7 @@ def put_aside(backups: StoredFiles, aside: str, snapshot: Snapshot, tell: Tell) 
     began = time.monotonic()
     try:
         with signals.ending_as_interrupts():
-            _run(backups.host, restore.aside_commands(backups.at, aside=aside, snapshot=snapshot.id), tell)
+            run_steps(backups.host, restore.aside_commands(backups.at, aside=aside, snapshot=snapshot.id), tell)
     except BaseException:  # a step goes on when the client that began it is killed
         with signals.held_back():
             remove(backups.host, aside)
@@ -102,7 +102,7 @@ def put_in_place(backups: StoredFiles, aside: str, snapshot: Snapshot, tell: Tel
     )
     reserve = restore.reserve_in_place(at, aside=aside)
     with replacing(host, aside, reserve, occupied, lambda: _undo(backups, aside, tell)):
-        _run(host, restore.in_place_commands(at, aside=aside, snapshot=snapshot.id), tell)
+        run_steps(host, restore.in_place_commands(at, aside=aside, snapshot=snapshot.id), tell)
 
 
 def removal(at: FilesOnDocker) -> str:
@@ -124,7 +124,7 @@ def _undo(backups: StoredFiles, aside: str, tell: Tell) -> None:
             tell(line)
 
 
-def _run(host: Host, steps: Sequence[Step], tell: Tell) -> None:
+def run_steps(host: Host, steps: Sequence[Step], tell: Tell) -> None:
     """Carry out steps in their order, and tell how much of a long one is done."""
     for number, (what, command) in enumerate(steps, 1):
         began = last = time.monotonic()
