@@ -285,18 +285,18 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize(
-    ("at", "base", "wals"),
+    ("at", "base", "wals", "follow"),
     [
         # The newest timeline, from a base backup that leads there: neither that of the timeline which it has left, nor
         # one of the first timeline that ended after that was left.
-        (None, "20261125T030000", ["00000001", "00000003"]),
+        (None, "20261125T030000", ["00000001", "00000003"], "3"),
         # Timeline 3 had not begun.
-        (datetime(2026, 11, 26, 12, tzinfo=UTC), "20261126T060000", ["00000002"]),
+        (datetime(2026, 11, 26, 12, tzinfo=UTC), "20261126T060000", ["00000002"], "2"),
         # No other timeline had begun: what was later abandoned is the history of then.
-        (datetime(2026, 11, 25, 12, tzinfo=UTC), "20261125T090000", ["00000001"]),
+        (datetime(2026, 11, 25, 12, tzinfo=UTC), "20261125T090000", ["00000001"], "current"),
     ],
 )
-def test_a_restore_follows_one_timeline(at: datetime | None, base: str, wals: list[str]) -> None:
+def test_a_restore_follows_one_timeline(at: datetime | None, base: str, wals: list[str], follow: str) -> None:
     began = {2: datetime(2026, 11, 26, tzinfo=UTC).timestamp(), 3: datetime(2026, 11, 27, tzinfo=UTC).timestamp()}
     every = [
         *stored(FIRST, SECOND, THIRD),
@@ -311,7 +311,9 @@ def test_a_restore_follows_one_timeline(at: datetime | None, base: str, wals: li
     bucket: Any = Reading(every, bases)
     found = fetch.choose(bucket, every, bases, at)
     assert found is not None
-    assert found.base.id == base
+    assert (found.base.id, found.timeline) == (base, follow)
+    # Every history: the restored server begins a timeline whose number none of them has.
+    assert {one.name for one in found.wals if layout.HISTORY.fullmatch(one.name)} == {*HISTORIES}
     assert sorted({one.name[:8] for one in found.wals if layout.SEGMENT.fullmatch(one.name)}) == wals
 
 
@@ -343,6 +345,7 @@ def test_a_restore_to_a_moment_starts_from_the_base_backup_before_it(tmp_path: P
     assert sorted(one.name for one in (data / "barman_wal").iterdir()) == [FIRST, SECOND, THIRD]
     settings = (data / "restore.conf").read_text()
     assert "recovery_target_time = '2026-11-25 12:00:00+00:00'" in settings
+    assert "recovery_target_timeline = 'current'" in settings
     assert "listen_addresses = ''" in settings
 
 

@@ -20,6 +20,8 @@ from tierstack.backup_schedule.bucket import Bucket
 
 CONFIG = Path("/etc/tierstack")
 PROFILE = "drill"
+CURRENT = "current"
+"""The timeline of the base backup (PostgreSQL: `recovery_target_timeline`)."""
 _TELL_SECONDS = 5
 """Between two words of how much is copied."""
 
@@ -37,6 +39,8 @@ class Choice:
     entry: dict[str, Any]
     """What the bucket says of the base backup."""
     wals: list[layout.StoredWal]
+    timeline: str
+    """The timeline that is followed, as `recovery_target_timeline` takes it."""
 
     @property
     def size_bytes(self) -> int:
@@ -59,10 +63,14 @@ def choose(
     until = str(entries[after]["begin_wal"]) if after else None
     timeline = int(begin[:8], 16)
     if history is None or timeline > history.timeline:  # nobody had gone on elsewhere by then
-        ours = [one for one in stored if int(one.name[:8], 16) <= timeline]
+        ours, follow = [one for one in stored if int(one.name[:8], 16) <= timeline], CURRENT
     else:
-        ours = history.of_it(stored)
-    return Choice(base=start, entry=entries[start.id], wals=layout.needed(ours, begin, until))
+        ours, follow = history.of_it(stored), str(history.timeline)
+    # All histories, also those that are not followed: by them the server finds a number for its own timeline that none
+    # in the bucket has.
+    histories = [one for one in stored if layout.HISTORY.fullmatch(one.name) and one not in ours]
+    wals = layout.needed([*ours, *histories], begin, until)
+    return Choice(base=start, entry=entries[start.id], wals=wals, timeline=follow)
 
 
 def _leads(history: layout.History, entry: dict[str, Any]) -> bool:
@@ -112,11 +120,10 @@ def restore(bucket: Bucket, to: Path, at: datetime | None) -> int:
         received = to / "barman_wal"
         received.mkdir(mode=0o700, exist_ok=True)
         bucket.fetch(chosen.wals, received)
-    until = (
-        f"recovery_target_time = '{at.astimezone(UTC).isoformat(sep=' ')}'\nrecovery_target_action = promote\n"
-        if at
-        else ""
-    )
+    until = f"recovery_target_timeline = '{chosen.timeline}'\n"
+    if at:
+        moment_ = at.astimezone(UTC).isoformat(sep=" ")
+        until += f"recovery_target_time = '{moment_}'\nrecovery_target_action = promote\n"
     replay.prepare(to, received, until)
     print(f"base backup {chosen.base.id} and {len(chosen.wals)} files of the write-ahead log")
     return 0
