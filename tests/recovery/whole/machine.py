@@ -47,6 +47,7 @@ LOOK: dict[str, Any] = {
     "missing": None,
     "problems": [],
 }
+LABELS = {"labels": [{"label": "tierstack.dev/environment", "value": "prod"}], "driverOpts": None}
 URN = "urn:pulumi:prod::shop::"
 
 
@@ -61,7 +62,11 @@ def component(kind: str, name: str, **outputs: Any) -> dict[str, Any]:
 
 def volume(kind: str, name: str, physical: str) -> dict[str, Any]:
     type_ = "docker:index/volume:Volume"
-    return {"type": type_, "urn": f"{URN}tierstack:index:{kind}${type_}::{name}", "outputs": {"name": physical}}
+    return {
+        "type": type_,
+        "urn": f"{URN}tierstack:index:{kind}${type_}::{name}",
+        "outputs": {"name": physical, **LABELS},
+    }
 
 
 def written(at: str, image: str) -> dict[str, Any]:
@@ -149,6 +154,10 @@ class Machine(Host):
     def _carried_out(self, command: list[str], said: str, stdin: str | None) -> str:
         if command[1] == "exec":
             return self._asked(command[-1])
+        if command[1:3] == ["volume", "inspect"] and not (self.root / command[3]).exists():
+            raise CommandError("no such volume")
+        if command[1:3] == ["volume", "create"]:
+            self.directory(command[-1])
         if command[1] != "run":
             return ""
         image = next(one for one in ("barman", "restic", "postgres") if one in command)

@@ -169,6 +169,29 @@ def _empty(
     return found
 
 
+def docker_host(held: Sequence[Mapping[str, Any]]) -> str | None:
+    """Address of the daemon that a stack's backups are on. None: that of the environment."""
+    for kind in (DATABASE, FILES):
+        for outputs in in_state.components(held, kind).values():
+            if isinstance(text := outputs.get("recovery"), str):
+                described = recovery.parsed(text)
+                return None if isinstance(described, recovery.OnKubernetes) else described.docker_host
+    return None
+
+
+def volumes(held: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The volumes of a state: name → the command that makes such a one."""
+    found: dict[str, list[str]] = {}
+    for one in held:
+        if one["type"] == _VOLUME and not one.get("delete") and (given := _outputs(one)):
+            marked: Sequence[Mapping[str, str]] = given.get("labels") or []
+            labels = [part for one in marked for part in ("--label", f"{one['label']}={one['value']}")]
+            driver: Mapping[str, str] = given.get("driverOpts") or {}
+            options = [part for key, value in driver.items() for part in ("--opt", f"{key}={value}")]
+            found[given["name"]] = ["docker", "volume", "create", *labels, *options, given["name"]]
+    return found
+
+
 def _outputs(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     return resource.get("outputs") or {}
 

@@ -16,7 +16,7 @@ from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
 from tierstack.recovery.whole import database, holders, uploads
 from tierstack.recovery.whole.database import refuse_other_writer
-from tierstack.recovery.whole.lost import Lost, LostDatabase, lost
+from tierstack.recovery.whole.lost import Lost, LostDatabase, docker_host, lost, volumes
 from tierstack.recovery.whole.survey import Survey
 
 
@@ -89,12 +89,24 @@ class StackRecovery:
         """
         if not is_new:
             with self.step("compare the state with the host"):
+                self._make_volumes()
                 holders.refresh(self.pulumi)
                 self._refuse_data()
         with self.step("make volumes, networks and keys; nothing runs yet"):
             holders.make(self.pulumi)
         self._find()
         self.result.empty = self.lost.empty
+
+    def _make_volumes(self) -> None:
+        """Make the volumes of a state that outlived its host, empty: the provider cannot look up one that is gone."""
+        held = self.pulumi.resources()
+        if not (known := volumes(held)):
+            return
+        host = self._host(docker_host(held))
+        host.check()
+        for name, command in known.items():
+            if not host.succeeds(["docker", "volume", "inspect", name]):
+                host.run(command)
 
     def _find(self) -> None:
         self.lost: Lost = lost(self.pulumi.resources(), self.wanted.stack, self.wanted.without)
