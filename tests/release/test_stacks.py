@@ -2,16 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from tests.release.world import NEW, OLD
 from tierstack.app_cluster.release_options import MirrorArgs, ReleaseArgs, ReleaseStrategy
-from tierstack.cli import migration, release, rollback
+from tierstack.cli import migration
+from tierstack.cli.app import command
 from tierstack.engine.project import StackConfig, UsageError
-from tierstack.engine.run import Engine
 from tierstack.release import overlay, stacks
 from tierstack.release.running import Phase, Progress, app_of
 
@@ -45,19 +45,9 @@ def progress(phase: Phase, configuration: str = "") -> Progress:
     return Progress(id="x", phase=phase, by="ada", new=NEW, old=OLD, configuration=configuration, reason="6 % failed")
 
 
-class Held:
-    """An engine that only knows what the state has."""
-
-    def __init__(self, *held: dict[str, Any]) -> None:
-        self.held = held
-
-    def resources(self) -> list[dict[str, Any]]:
-        return list(self.held)
-
-
 def refused(*held: dict[str, Any], config: StackConfig = CONFIG) -> str | None:
     try:
-        stacks.refuse_unfinished(cast(Engine, Held(*held)), "prod", config)
+        stacks.refuse_unfinished(held, "prod", config)
     except UsageError as error:
         return str(error)
     return None
@@ -122,7 +112,7 @@ def test_another_strategy_goes_without_what_only_the_first_reads() -> None:
     ],
 )
 def test_options_that_do_not_go_together(arguments: list[str], said: str) -> None:
-    done = CliRunner().invoke(release.run, arguments)
+    done = CliRunner().invoke(command, ["release", *arguments])
     assert done.exit_code != 0
     assert said in done.output + str(done.exception)
 
@@ -130,7 +120,7 @@ def test_options_that_do_not_go_together(arguments: list[str], said: str) -> Non
 def test_migrations_that_harm_the_running_release_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "drop.sql"
     file.write_text("ALTER TABLE orders DROP COLUMN note;")
-    done = CliRunner().invoke(release.run, ["-s", "prod", "--migrations", str(file)])
+    done = CliRunner().invoke(command, ["release", "-s", "prod", "--migrations", str(file)])
     assert isinstance(done.exception, UsageError)
     assert "the migrations would harm the release that runs" in done.exception.messages[0]
     assert "drop-column" in "\n".join(done.exception.messages)
@@ -139,4 +129,4 @@ def test_migrations_that_harm_the_running_release_are_refused(tmp_path: Path) ->
 
 
 def test_a_rollback_says_what_it_needs() -> None:
-    assert "Go back to a version that ran before" in CliRunner().invoke(rollback.run, ["--help"]).output
+    assert "Go back to a version that ran before" in CliRunner().invoke(command, ["rollback", "--help"]).output

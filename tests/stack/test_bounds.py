@@ -8,8 +8,10 @@ from typing import Any, NamedTuple, cast, get_origin
 import pytest
 import yaml
 
+from tests.app_cluster.samples import args
 from tests.stack.changes import put
 from tests.stack.test_schema import errors
+from tierstack.app_cluster.description import description
 from tierstack.core.bounds import bound_problems
 from tierstack.core.documentation import documentation
 from tierstack.core.keys import Bounds, classes_in, is_group, keys_of, plain_in
@@ -25,6 +27,8 @@ ABOVE: dict[str, Any] = {
     "app.roles.NAME": {"command": ["work"]},
     "app.roles.NAME.queue": {"list_name": "queues:default"},
     "app.migration": {"command": ["migrate"]},
+    "app.release.steps[0]": {"weight": 5},
+    "app.traffic.others[0]": {"description": description(args("kubernetes").described)},
     "app.uploads": {"path": "/srv/uploads"},
     "app.outbound.networks[0]": {"cidr": "10.20.0.0/16", "ports": [9200]},
     "tls.acme": {"email": "ops@shop.example"},

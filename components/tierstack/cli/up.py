@@ -11,7 +11,7 @@ from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import parts, preflight, protected, refreshing, resume
 from tierstack.engine.aim import Aim, aim, refuse_if_applied
 from tierstack.engine.health import is_well_altogether, summary
-from tierstack.engine.interrupted import has_namespace
+from tierstack.engine.interrupted import has_namespace, resources
 from tierstack.engine.project import Project, StackConfig, UsageError, find
 from tierstack.engine.run import Engine, Outcome, RunFailedError, engine
 from tierstack.engine.target import Target
@@ -80,9 +80,11 @@ def run(
             show.warn(f"{show.notice('the cluster was not asked for its operators:')} {unasked}")
     with engine(project, stack, found.config) as pulumi:
         is_new = pulumi.create_stack()
+        resumed = resume.Resumed()
         if not is_new:
-            refuse_unfinished(pulumi, stack, found.config)
-        resumed = resume.Resumed() if is_new else resume.begin(pulumi)
+            deployment = pulumi.deployment()
+            refuse_unfinished(resources(deployment), stack, found.config)
+            resumed = resume.begin(pulumi, deployment)
         show.resumed(stack, resumed, json=json)
         if found.target is Target.KUBERNETES and found.platform and not adopt:
             preflight.refuse_foreign(found.platform, has_namespace(pulumi.deployment(), found.platform.name))

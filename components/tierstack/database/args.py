@@ -329,7 +329,7 @@ class DatabaseWithReplicasArgs:
         if not self.synchronous or self.proxied:
             return []
         wrong = "needs standbys behind a proxy, and there is none"
-        hint = "remove it, or give `replicas` of at least 1 and `proxy_image`"
+        hint = "remove it, or give `replicas` of at least 1 and a `proxy_image`"
         return [Diagnostic("synchronous", self.synchronous, wrong, hint)]
 
     @rule(

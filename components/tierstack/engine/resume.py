@@ -63,9 +63,10 @@ class Resumed:
         return {"interrupted": told} if told else {}
 
 
-def begin(pulumi: Engine) -> Resumed:
-    """Settle what the last run left under way, so far as that is possible before an update."""
-    deployment = pulumi.deployment()
+def begin(pulumi: Engine, deployment: Mapping[str, Any] | None = None) -> Resumed:
+    """Settle what the last run left under way, so far as that is possible before an update. `deployment`: the state,
+    where the caller has just read it."""
+    deployment = pulumi.deployment() if deployment is None else deployment
     found, done = pending(deployment), Resumed()
     if not found and not retired(deployment):
         return done

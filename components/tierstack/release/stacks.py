@@ -13,7 +13,7 @@ from tierstack.app_cluster.release_options import ReleaseArgs, ReleaseStrategy
 from tierstack.core.arguments import load
 from tierstack.engine.aim import aim
 from tierstack.engine.project import StackConfig, UsageError, find
-from tierstack.engine.run import Engine, engine
+from tierstack.engine.run import engine
 from tierstack.engine.target import Target
 from tierstack.recovery import in_state
 from tierstack.recovery.host import Host
@@ -84,9 +84,9 @@ def opened(
     return Opened(chosen, OnDocker(updates, host, found.platform.name, running, pem), request)
 
 
-def refuse_unfinished(pulumi: Engine, stack: str, config: StackConfig) -> None:
+def refuse_unfinished(held: Sequence[Mapping[str, Any]], stack: str, config: StackConfig) -> None:
     """Raise UsageError where a plain update would end a release half way, or apply what was taken back."""
-    for name, running in _applications(pulumi.resources()).items():
+    for name, running in _applications(held).items():
         if said := words.refused(stack, running):
             raise UsageError(said)
         if running.taken_back is None:

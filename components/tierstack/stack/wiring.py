@@ -96,7 +96,8 @@ class ComponentArgs:
             path = self._place_of_hostname(problem.value) or path
 
         def as_key(token: re.Match[str]) -> str:
-            return f"`{keys.get(token[1], token[1])}"
+            key = keys.get(token[1])
+            return f"`{key}" if key else token[0]
 
         message, hint = (_TOKEN.sub(as_key, text) for text in (problem.message, problem.hint))
         return dataclasses.replace(problem, path=path, message=message, hint=hint)
@@ -190,8 +191,8 @@ class ComponentArgs:
 
 
 _MORE_REDIS = "more_redis."
-_TOKEN = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?=[`:])")
-"""An argument in a message."""
+_TOKEN = re.compile(r"(?:\ba )?`([a-z_]+(?:\.[a-z_]+)*)(?=[`:])")
+"""An argument in a message, with the article that the key of a stack has not."""
 
 
 def _unlinked(make: ComponentArgs, of: Instance, _links: Links) -> Any:
