@@ -77,9 +77,10 @@ class AppCluster(Component):
         """Raises ArgumentError with every problem of `args`; nothing is registered then."""
         args = self.begin(name, args, AppClusterArgs, opts)
         build = docker.build if args.platform.kind is PlatformKind.DOCKER else kubernetes.build
-        built = build(self.physical_name, self, args.application, args.running.releases, args.traffic)
+        app, runs = args.application, args.running
+        built = build(self.physical_name, self, app, runs.releases, runs.traffic)
         self.uploads = built.uploads or FileVolume(place=args.platform.place)
-        state = built.ready.apply(lambda _: running.state(args.application, args.running))
+        state = built.ready.apply(lambda _: running.state(app, runs))
         port = args.gateway.https_port
         url = f"https://{args.hostnames[0]}{'' if port == 443 else f':{port}'}"
         self.finish({"url": built.ready.apply(lambda _: url), "release": built.release, "releases": state})

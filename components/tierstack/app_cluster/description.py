@@ -51,13 +51,15 @@ class _Described:
     format: int = field(default=FORMAT)
 
 
+_FIELDS = [one.name for one in dataclasses.fields(_Described) if one.name != "format"]
+"""What is described of a release."""
+
+
 def described(release: Release) -> dict[str, Any]:
     """`release` as JSON values. Raises DescriptionError where an image is not known."""
-    for image in (release.image, release.nginx_image):
-        if image is not None and not isinstance(image, str):
-            raise DescriptionError("has an image that is known only during the update")
-    names = [one.name for one in dataclasses.fields(_Described) if one.name != "format"]
-    return {"format": FORMAT, **{name: plain(getattr(release, name)) for name in names}}
+    if release.unknown_images:
+        raise DescriptionError("has an image that is known only during the update")
+    return {"format": FORMAT, **{name: plain(getattr(release, name)) for name in _FIELDS}}
 
 
 def description(release: Release) -> str:
@@ -79,8 +81,7 @@ def release_of(text: str) -> Release:
     found, problems = load(_Described, values)
     if problems:
         raise DescriptionError(f"is damaged, or of another version of tierstack: {problems[0]}")
-    fields = {one.name: getattr(found, one.name) for one in dataclasses.fields(_Described) if one.name != "format"}
-    return Release(**fields, weight=0, current=False)
+    return Release(**{name: getattr(found, name) for name in _FIELDS}, weight=0, current=False)
 
 
 def plain(value: Any) -> Any:

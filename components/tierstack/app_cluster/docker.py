@@ -17,7 +17,7 @@ from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.connections import Connected, connected, trusted
 from tierstack.app_cluster.options import RoleArgs
 from tierstack.app_cluster.release import Release, checked
-from tierstack.app_cluster.release_options import TrafficArgs
+from tierstack.app_cluster.release_options import ALONE, TrafficArgs
 from tierstack.app_cluster.traffic_routes import policy, probe_user
 from tierstack.links import FileVolume
 from tierstack.platform.docker import Attachment, Called, Health, Host, Mount, Service, host, hyphenated
@@ -322,7 +322,7 @@ def build(
     parent: pulumi.Resource,
     app: Application,
     releases: Sequence[Release],
-    asked: TrafficArgs | None = None,
+    asked: TrafficArgs = ALONE,
 ) -> Built:
     """Register everything: what the releases share, the web containers of each, and the rest of the current one.
     `asked`: what the proxy does for the last of the releases, beside the weights, and whether that is the release of
@@ -331,11 +331,11 @@ def build(
     shared = _Shared(name, parent, app)
     made = [_Release(shared, *one) for one in zip(names, releases, strict=True)]
     (current,) = [one for one in made if one.release.current]
-    migrated = made[-1].migration() if asked is None or asked.replicas != 0 else []
+    migrated = made[-1].migration() if asked.makes_own else []
     web = [one.web(migrated) for one in made]
     served = [(one.name, one.release, addresses) for one, (_, addresses) in zip(made, web, strict=True)]
     containers = [container for made_of_one, _ in web for container in made_of_one]
-    routed = shared.route(served, asked or TrafficArgs(), containers)
+    routed = shared.route(served, asked, containers)
     current.background([routed])
     return Built(current.name, routed.volume.apply(lambda _: True), shared.files)
 

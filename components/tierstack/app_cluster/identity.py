@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import pulumi
 
 from tierstack.app_cluster import processes
 from tierstack.app_cluster.application import Application
-from tierstack.app_cluster.release import Release
+from tierstack.app_cluster.release import Release, with_known_images
 
 _LAYOUT = 2  # raise it when containers of the same arguments are made differently: their names must then differ
 
@@ -31,12 +31,7 @@ def release_name(app: Application, release: Release) -> pulumi.Input[str]:
     """12 hexadecimal digits that name a release: another image, or anything else that shapes its containers, is
     another release, which starts beside the one before. An output where an image comes from another resource or stack.
     """
-    images = (release.image, release.nginx_image)
-    if all(image is None or isinstance(image, str) for image in images):
-        return known_name(app, release)
-    return pulumi.Output.all(*images).apply(
-        lambda known: known_name(app, replace(release, image=str(known[0]), nginx_image=known[1]))
-    )
+    return with_known_images(release, lambda known: known_name(app, known))
 
 
 def known_name(app: Application, release: Release) -> str:

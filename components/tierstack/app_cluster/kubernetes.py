@@ -10,7 +10,7 @@ from tierstack.app_cluster.connections import connected
 from tierstack.app_cluster.docker import Built
 from tierstack.app_cluster.pods import DATABASE_WAIT_SECONDS
 from tierstack.app_cluster.release import Release
-from tierstack.app_cluster.release_options import TrafficArgs
+from tierstack.app_cluster.release_options import ALONE, TrafficArgs
 from tierstack.links import SecretRef
 from tierstack.platform.kubernetes.cluster import Object, cluster
 from tierstack.platform.kubernetes.config import name_of
@@ -24,7 +24,7 @@ def build(
     parent: pulumi.Resource,
     app: Application,
     releases: Sequence[Release],
-    asked: TrafficArgs | None = None,
+    asked: TrafficArgs = ALONE,
 ) -> Built:
     """Register everything: what the releases share, the web pods of each, and the rest of the current one. `asked`:
     what the proxy does for the last of the releases, beside the weights, and whether that is the release of the
@@ -34,7 +34,7 @@ def build(
     secrets = _secret_names(app, given)
     made = manifests.App(name, app, releases, secrets, combined(secrets.values()))
     current = made.current
-    migrating = made.releases[-1] if asked is None or asked.replicas != 0 else None
+    migrating = made.releases[-1] if asked.makes_own else None
     migration = migrating.release.migration if migrating else None
     base = [on.object(name_of(one), parent, one) for one in (made.service_account(), *made.config_maps())]
     if claim := made.uploads_claim():

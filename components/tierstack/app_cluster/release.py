@@ -4,8 +4,8 @@ The builders take an application and a list of releases that run at the same tim
 Every strategy (rolling, blue-green, canary, rollback) is a sequence of such lists.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -67,6 +67,21 @@ class Release:
         if web is None:
             raise ValueError("neither `php` nor `http_server` is given")
         return web
+
+    @property
+    def unknown_images(self) -> list[str]:
+        """The arguments that give images which are known only during the update."""
+        given = {"image": self.image, "nginx_image": self.nginx_image}
+        return [name for name, image in given.items() if image is not None and not isinstance(image, str)]
+
+
+def with_known_images(release: Release, use: Callable[[Release], str]) -> pulumi.Input[str]:
+    """What `use` makes of `release`; an output where an image is known only during the update."""
+    if not release.unknown_images:
+        return use(release)
+    return pulumi.Output.all(release.image, release.nginx_image).apply(
+        lambda known: use(replace(release, image=str(known[0]), nginx_image=known[1]))
+    )
 
 
 def checked(releases: Sequence[Release]) -> Sequence[Release]:

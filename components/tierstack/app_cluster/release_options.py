@@ -149,7 +149,7 @@ class TrafficArgs:
     """Its web containers; on Kubernetes the least that its autoscaler keeps. 0 to 500; 0: it is not made at all, and
     its migration does not run. None: `replicas` of the application."""
     others: list[ReleaseBeside] | None = None
-    """The releases beside it, in the order in which they came. None: none."""
+    """The releases beside it, in the order in which they came. None: it runs alone."""
     mirror: MirrorArgs | None = None
     """Copies of requests for the release that the arguments describe. None: no copies."""
     sticky: bool = False
@@ -162,3 +162,12 @@ class TrafficArgs:
     None: no release can be reached by its name."""
     progress: dict[str, str] | None = None
     """What the release driver notes of the step; it comes back in the output `releases`. None: nothing."""
+
+    @property
+    def makes_own(self) -> bool:
+        """Whether the release that the arguments describe runs."""
+        return self.replicas != 0
+
+
+ALONE = TrafficArgs()
+"""All requests go to the release that the arguments describe."""

@@ -65,7 +65,7 @@ def _images(app: Application, release: Release) -> list[Diagnostic]:
     found = user_problems("user", app.user)
     for path, image in (("image", release.image), ("nginx_image", release.nginx_image)):
         found += image_problems(path, image, app.platform.kind)
-        if app.platform.kind is PlatformKind.DOCKER and image is not None and not isinstance(image, str):
+        if app.platform.kind is PlatformKind.DOCKER and path in release.unknown_images:
             found += _unknown_image(path)
     return found
 

@@ -10,8 +10,8 @@ import pulumi
 from tierstack.app_cluster import identity
 from tierstack.app_cluster.application import Application
 from tierstack.app_cluster.description import FORMAT, described, plain, release_of
-from tierstack.app_cluster.release import Release
-from tierstack.app_cluster.release_options import TrafficArgs
+from tierstack.app_cluster.release import Release, with_known_images
+from tierstack.app_cluster.release_options import ALONE, TrafficArgs
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ def running(own: Release, traffic: TrafficArgs | None) -> Running:
     """What runs by the arguments. `own`: the release that they describe. Raises DescriptionError for a description that
     cannot be read, which the rules refuse."""
     if traffic is None:
-        return Running([own], TrafficArgs(), own)
+        return Running([own], ALONE, own)
     others = [
         replace(release_of(one.description), weight=one.weight, current=one.current, drain=one.drain)
         for one in traffic.others or []
     ]
-    if traffic.replicas == 0:
+    if not traffic.makes_own:
         return Running(others, traffic, None)
     own = replace(own, weight=traffic.weight, current=traffic.current)
     return Running([*others, own], traffic, own)
@@ -56,12 +56,9 @@ def _with_replicas(release: Release, count: int | None) -> Release:
 
 def state(app: Application, of: Running) -> pulumi.Input[str]:
     """The output `releases`: JSON text. An output where an image is known only during the update."""
-    own = of.own
-    if own is None or all(image is None or isinstance(image, str) for image in (own.image, own.nginx_image)):
+    if of.own is None:
         return _state(app, of)
-    return pulumi.Output.all(own.image, own.nginx_image).apply(
-        lambda known: _state(app, _with_own(of, replace(own, image=str(known[0]), nginx_image=known[1])))
-    )
+    return with_known_images(of.own, lambda known: _state(app, _with_own(of, known)))
 
 
 def _with_own(of: Running, own: Release) -> Running:

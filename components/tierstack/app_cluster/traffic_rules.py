@@ -38,7 +38,7 @@ def same_release_problems(traffic: TrafficArgs, app: Application, release: Relea
     others = [identity.known_name(app, release_of(one.description)) for one in traffic.others or []]
     if not others:
         return []
-    return _twice(others, None if traffic.replicas == 0 else identity.known_name(app, release))
+    return _twice(others, identity.known_name(app, release) if traffic.makes_own else None)
 
 
 @rule(
@@ -75,7 +75,7 @@ def _weights(traffic: TrafficArgs) -> list[Diagnostic]:
     right="app: {traffic: {replicas: 1, weight: 5}}",
 )
 def _made(traffic: TrafficArgs) -> list[Diagnostic]:
-    if traffic.replicas != 0:
+    if traffic.makes_own:
         return []
     asked = {
         "weight": traffic.weight,
@@ -164,15 +164,11 @@ def _described(path: str, other: ReleaseBeside, app: Application, own: list[Diag
 @rule("unknown-image")
 def _known(traffic: TrafficArgs, app: Application, release: Release) -> list[Diagnostic]:
     """On Docker every image is judged so; on Kubernetes only one beside which another release runs."""
-    if app.platform.kind is PlatformKind.DOCKER or not traffic.others or traffic.replicas == 0:
+    if app.platform.kind is PlatformKind.DOCKER or not traffic.others or not traffic.makes_own:
         return []
     wrong = "is known only during the update, but names what runs beside other releases"
     instead = "write it by digest, or make the component in an async function that awaits the image"
-    return [
-        Diagnostic(path, HIDDEN, wrong, instead)
-        for path, image in (("image", release.image), ("nginx_image", release.nginx_image))
-        if image is not None and not isinstance(image, str)
-    ]
+    return [Diagnostic(path, HIDDEN, wrong, instead) for path in release.unknown_images]
 
 
 @rule(
