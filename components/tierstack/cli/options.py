@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -22,6 +22,28 @@ def examples(*commands: str) -> str:
     """The last lines of a verb's help."""
     lines = "\n".join(f"  {command}" for command in commands)
     return f"\b\n{'Examples' if len(commands) > 1 else 'Example'}:\n{lines}"  # \b keeps the lines as they are
+
+
+if TYPE_CHECKING:
+    _OfAnything = click.ParamType[Any]
+else:
+    _OfAnything = click.ParamType  # no generic in older versions of click
+
+
+class Moment(_OfAnything):
+    """The type of an option that names a moment. `read` raises ValueError, as a clause."""
+
+    name = "time"
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self.read = read
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What `read` makes of the word, or a usage error."""
+        try:
+            return self.read(str(value))
+        except ValueError as error:
+            self.fail(f"{value}: {error}; write one such as 2026-01-31T12:00:00Z", param, ctx)
 
 
 def a_path(*, dash: bool = False) -> click.Path:
@@ -68,6 +90,7 @@ cwd = click.option(
 )
 
 
+app = click.option("--app", metavar="NAME", help="The application, where the stack has several. Default: the only one.")
 backups = click.option(
     "--backups", metavar="NAME", help="Name of the backups, where the stack has several. Default: the only ones."
 )

@@ -4,7 +4,6 @@ import time
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,21 +20,6 @@ from tierstack.recovery.whole.stack import Result, StackRecovery, Verified, Want
 
 _MIB = 2**20
 
-if TYPE_CHECKING:
-    _OfMoments = click.ParamType["datetime"]
-else:
-    _OfMoments = click.ParamType  # no generic in older versions of click
-
-
-class _Moment(_OfMoments):
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            return restoring.moment(str(value))
-        except ValueError as error:
-            self.fail(f"{value}: {error}; write one such as 2026-01-31T12:00:00Z", param, ctx)
-
 
 @click.command(
     short_help="Recover a whole stack onto a new Docker host, from its bucket.",
@@ -47,7 +31,10 @@ class _Moment(_OfMoments):
 )
 @options.stack
 @click.option(
-    "--to", type=_Moment(), metavar="TIME", help="The moment, with its zone. Default: the last write in the bucket."
+    "--to",
+    type=options.Moment(restoring.moment),
+    metavar="TIME",
+    help="The moment, with its zone. Default: the last write in the bucket.",
 )
 @click.option("--replace-data", is_flag=True, help="Also replace data that the host has; it is kept beside.")
 @click.option(

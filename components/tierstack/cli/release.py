@@ -15,10 +15,6 @@ from tierstack.release.driver import Result
 from tierstack.release.executor import StepError
 from tierstack.release.stacks import Opened, opened
 
-_APP = click.option(
-    "--app", metavar="NAME", help="The application, where the stack has several. Default: the only one."
-)
-
 
 @click.group(
     invoke_without_command=True,
@@ -32,7 +28,7 @@ _APP = click.option(
     ),
 )
 @click.option("--stack", "-s", metavar="NAME", help="Name of the stack: the part of Pulumi.NAME.yaml.")
-@_APP
+@options.app
 @click.option("--strategy", **options.choice(ReleaseStrategy), help="Default: as configured (`release.strategy`).")
 @click.option("--plan", is_flag=True, help="Only say what would be done, and how long it takes.")
 @click.option("--resume", is_flag=True, help="Go on with the release that is under way.")
@@ -124,7 +120,7 @@ def tell(found: Opened, result: Result, stack: str, *, json: bool, back: bool = 
     "status", epilog=options.examples("tierstack release status -s prod", "tierstack release status -s prod --json")
 )
 @options.stack
-@_APP
+@options.app
 @click.option("--unlock", is_flag=True, help="Remove the lock of a release whose process is gone.")
 @options.json
 @options.cwd
@@ -174,7 +170,7 @@ def _served(found: Opened) -> dict[str, int] | None:
 
 @run.command("history", epilog=options.examples("tierstack release history -s prod --json"))
 @options.stack
-@_APP
+@options.app
 @options.json
 @options.cwd
 def history(stack: str, app: str | None, json: bool, cwd: Path) -> None:

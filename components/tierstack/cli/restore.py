@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,22 +17,6 @@ from tierstack.recovery.stacks import backups_of
 _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/backup-schedule.md)"
 
 
-if TYPE_CHECKING:
-    _OfGoals = click.ParamType["datetime | Gtid"]
-else:
-    _OfGoals = click.ParamType  # no generic in older versions of click
-
-
-class _Goal(_OfGoals):
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime | Gtid:
-        try:
-            return restoring.goal(str(value))
-        except ValueError as error:
-            self.fail(f"{value}: {error}; write one such as 2026-01-31T12:00:00Z", param, ctx)
-
-
 @click.command(
     short_help="Restore a database or files from backups, aside or in place.",
     epilog=options.examples(
@@ -46,7 +29,7 @@ class _Goal(_OfGoals):
 @options.stack
 @click.option(
     "--to",
-    type=_Goal(),
+    type=options.Moment(restoring.goal),
     metavar="TIME",
     help="The moment, with its zone; of MySQL also the GTID of the last transaction. Default: the last write received.",
 )

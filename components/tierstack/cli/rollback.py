@@ -18,7 +18,7 @@ from tierstack.release.stacks import opened
     ),
 )
 @options.stack
-@click.option("--app", metavar="NAME", help="The application, where the stack has several. Default: the only one.")
+@options.app
 @click.option(
     "--to", metavar="VERSION", help="Name or image of the version, or how it begins. Default: the one before."
 )

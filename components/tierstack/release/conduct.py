@@ -1,6 +1,6 @@
 """What a call of the command does: the lock, what is refused, and which way a release goes on."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -15,8 +15,8 @@ from tierstack.release.executor import Executor
 from tierstack.release.ledger import usual_update_seconds, versions
 from tierstack.release.lock import Holder
 from tierstack.release.running import Phase, Progress, Running, RunningRelease
+from tierstack.release.words import Tell
 
-Tell = Callable[[str], None]
 OUTSIDE_WINDOWS = "outside its windows"
 """The note of a release that was begun at another time than its windows say."""
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from tierstack.engine.project import UsageError
+from tierstack.platform.proxy.traefik import INTERNAL
 from tierstack.recovery.host import CommandError, Host
 from tierstack.release import ledger, proxy, public
 from tierstack.release.executor import Observed, StepError
@@ -23,7 +24,7 @@ from tierstack.release.updates import Updates
 from tierstack.release.watch import READ_BACK_SECONDS
 from tierstack.release.words import weights
 
-_API, _METRICS = "http://127.0.0.1:8082/api/http/services?per_page=1000", "http://127.0.0.1:8082/metrics"
+_API, _METRICS = (f"http://127.0.0.1:{INTERNAL}/{path}" for path in ("api/http/services?per_page=1000", "metrics"))
 """Where Traefik answers in its own network namespace, and nowhere else."""
 _LEDGER = "/ledger/releases.jsonl"
 # The lock is written aside and linked: it is there as a whole, or not at all.

@@ -4,7 +4,7 @@ A driver that is killed leaves a step in the stack's state. The next call goes o
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,7 @@ from tierstack.release.ledger import Entry
 from tierstack.release.running import Phase, Progress, Running, RunningRelease
 from tierstack.release.strategy import State
 from tierstack.release.watch import Watch, read_back
-
-Tell = Callable[[str], None]
+from tierstack.release.words import Tell
 
 
 @dataclass(frozen=True, kw_only=True)

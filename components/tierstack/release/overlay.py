@@ -71,18 +71,18 @@ def with_traffic(config: StackConfig, path: list[str], traffic: Traffic) -> Stac
     document, where the secret is encrypted.
     """
     values, document = copy.deepcopy(config.values), copy.deepcopy(config.document)
-    _at(values, path)["traffic"] = traffic
+    section(values, path)["traffic"] = traffic
     given = cast(dict[str, Any], document.get("config") or {})
     for full in [key for key in given if split(key)[1] == path[0]]:
         if isinstance(given[full], dict):
-            _at({path[0]: given[full]}, path)["traffic"] = traffic
+            section({path[0]: given[full]}, path)["traffic"] = traffic
     return dataclasses.replace(config, values=values, document=document)
 
 
 def release_args(config: StackConfig, path: list[str]) -> ReleaseArgs:
     """The arguments `release` of the section at `path`; its problems are told by the check of the whole
     configuration."""
-    given = _at(config.values, path).get("release")
+    given = section(config.values, path).get("release")
     found, problems = load(ReleaseArgs, given or {}, ".".join([*path, "release"]))
     if problems:
         raise UsageError(*(one.line for one in problems))
@@ -92,12 +92,13 @@ def release_args(config: StackConfig, path: list[str]) -> ReleaseArgs:
 def digest(config: StackConfig, path: list[str]) -> str:
     """Digits for what the configuration says of an application and of images: a taken back release is tried again only
     where they have changed, or somebody means it."""
-    section = {key: value for key, value in _at(config.values, path).items() if key not in ("release", "traffic")}
-    shape = [section, config.values.get("images"), config.values.get("tier")]
+    described = {key: value for key, value in section(config.values, path).items() if key not in ("release", "traffic")}
+    shape = [described, config.values.get("images"), config.values.get("tier")]
     return hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def _at(values: dict[str, Any], path: list[str]) -> dict[str, Any]:
+def section(values: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """The section of an application at `path`."""
     for key in path:
         values = values[key]
     return values

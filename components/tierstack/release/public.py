@@ -3,6 +3,7 @@
 import base64
 import http.client
 
+from tierstack.app_cluster.traffic_routes import PROBE_USER, RELEASE_HEADER
 from tierstack.engine.health import NoAddressError, status_of
 
 REFUSED = "answers 401"
@@ -14,8 +15,8 @@ def smoke(hostname: str, port: int, path: str, ca: str | None, release: str | No
     answered below 400; else what is wrong."""
     headers: dict[str, str] = {}
     if release and token:
-        password = base64.b64encode(f"tierstack:{token}".encode()).decode()
-        headers = {"X-Tierstack-Release": release, "Authorization": f"Basic {password}"}
+        password = base64.b64encode(f"{PROBE_USER}:{token}".encode()).decode()
+        headers = {RELEASE_HEADER: release, "Authorization": f"Basic {password}"}
     try:
         status = status_of(hostname, port, path, ca=ca, headers=headers)
     except NoAddressError:

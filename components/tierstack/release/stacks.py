@@ -119,20 +119,12 @@ def smoke_paths(args: ReleaseArgs, config: StackConfig, path: list[str]) -> list
     """What smoke tests ask for: what the arguments say, else the start page and the pages of health."""
     if args.smoke_paths is not None:
         return list(args.smoke_paths)
-    health = cast(HealthArgs, load(HealthArgs, section(config, path).get("health") or {})[0])
+    health = cast(HealthArgs, load(HealthArgs, overlay.section(config.values, path).get("health") or {})[0])
     return list(dict.fromkeys(one for one in ("/", health.path, health.readiness_path) if one))
 
 
-def section(config: StackConfig, path: list[str]) -> Mapping[str, Any]:
-    """The section of an application."""
-    found: Any = config.values
-    for key in path:
-        found = found[key]
-    return cast(Mapping[str, Any], found)
-
-
 def _replicas(config: StackConfig, path: list[str]) -> int | None:
-    given = section(config, path).get("replicas")
+    given = overlay.section(config.values, path).get("replicas")
     return given if isinstance(given, int) else None
 
 

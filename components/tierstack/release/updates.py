@@ -1,7 +1,8 @@
 """The updates of a release: the engine, with the configuration of one run."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tierstack.engine import parts, resume
@@ -15,7 +16,6 @@ from tierstack.release.running import Running, app_of
 _FLAGS = ("--suppress-outputs", "--suppress-progress")
 _SAME = "is the release of the arguments again"
 """What the component says where the configuration describes a release that runs."""
-TOKEN_USER = "tierstack"
 
 
 @dataclass
@@ -67,26 +67,14 @@ class Updates:
                 raise StepError(f"the update failed: {_short(outcome.messages)}")
             resume.finish(pulumi, resumed)
 
-    def _engine(self, traffic: overlay.Traffic | None) -> "_Run":
-        return _Run(self, traffic)
-
-
-class _Run:
-    """The engine with the configuration of one run, the token in it encrypted."""
-
-    def __init__(self, of: Updates, traffic: overlay.Traffic | None) -> None:
-        config = of.aim.config if traffic is None else overlay.with_traffic(of.aim.config, of.path, traffic)
-        self.of, self.traffic = of, traffic
-        self._opened = engine(of.project, of.stack, config)
-
-    def __enter__(self) -> Engine:
-        pulumi = self._opened.__enter__()
-        if self.traffic is not None and self.traffic.get("replicas") != 0:  # else nobody asks for a release by its name
-            pulumi.set_secret([*self.of.path, "traffic", "probe_token"], self.of.token)
-        return pulumi
-
-    def __exit__(self, *_error: object) -> None:
-        self._opened.__exit__(None, None, None)
+    @contextmanager
+    def _engine(self, traffic: overlay.Traffic | None) -> Generator[Engine]:
+        """The engine with the configuration of one run, the token in it encrypted."""
+        config = self.aim.config if traffic is None else overlay.with_traffic(self.aim.config, self.path, traffic)
+        with engine(self.project, self.stack, config) as pulumi:
+            if traffic is not None and traffic.get("replicas") != 0:  # else nobody asks for a release by its name
+                pulumi.set_secret([*self.path, "traffic", "probe_token"], self.token)
+            yield pulumi
 
 
 def _shown(outcome: Outcome) -> list[str]:
@@ -96,6 +84,3 @@ def _shown(outcome: Outcome) -> list[str]:
 def _short(messages: Sequence[str], most: int = 600) -> str:
     said = "; ".join(" ".join(one.split()) for one in messages) or "the engine said nothing"
     return said if len(said) <= most else f"{said[: most - 1]}…"
-
-
-Tell = Callable[[str], None]

@@ -48,7 +48,7 @@ def read_back(on: Executor, weights: Mapping[str, int]) -> None:
 class Watch:
     """What was counted of the new and of the old release during all steps of an attempt."""
 
-    def __init__(self, on: Executor, args: ReleaseArgs, old: str, tell: "words.Tell") -> None:
+    def __init__(self, on: Executor, args: ReleaseArgs, old: str, tell: words.Tell) -> None:
         self.on, self.args, self.old, self.tell = on, args, old, tell
         self._series: dict[str, Series] = {}
         self._baseline: Counters | None = None
