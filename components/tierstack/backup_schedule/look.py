@@ -1,6 +1,6 @@
 """What a bucket has of a database, for a recovery: as JSON, read with a key that only reads.
 
-python3 -m tierstack.backup_schedule.look --room … [--time …]
+python3 -m tierstack.backup_schedule.look --disk … [--time …]
 """
 
 import argparse
@@ -62,13 +62,13 @@ def newest_of(stored: list[layout.StoredWal]) -> dict[str, str]:
 def main() -> int:
     """The exit code of one look; what keeps it from looking is one line."""
     parser = argparse.ArgumentParser(prog="look", description=__doc__)
-    parser.add_argument("--room", type=Path, required=True, help="a directory on the disk that a restore would fill")
+    parser.add_argument("--disk", type=Path, required=True, help="a directory on the disk that a restore would fill")
     parser.add_argument("--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one stored")
     given = parser.parse_args()
     settings = json.loads((CONFIG / "settings.json").read_text())["store"]
     bucket = Bucket(settings, CONFIG, PROFILE)
     try:
-        print(json.dumps(look(bucket, given.time, shutil.disk_usage(given.room).free)))
+        print(json.dumps(look(bucket, given.time, shutil.disk_usage(given.disk).free)))
     except Exception as error:
         print(f"{bucket.url}/{bucket.server} cannot be read: {' '.join(str(error).split())}")
         return 1

@@ -13,7 +13,7 @@ DATA, INCOMING, BEFORE = (f"{TARGET}/{name}" for name in ("pgdata", "pgdata.reco
 """The server's files; those that are being restored; those that were replaced."""
 MARK = "tierstack-recovered.json"
 """In the server's files: by which recovery they came."""
-LOOK = ["python3", "-m", "tierstack.backup_schedule.look", "--room", TARGET]
+LOOK = ["python3", "-m", "tierstack.backup_schedule.look", "--disk", TARGET]
 _OWNER = "26:26"
 
 

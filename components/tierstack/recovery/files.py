@@ -127,16 +127,23 @@ def _undo(backups: StoredFiles, aside: str, tell: Tell) -> None:
 def run_steps(host: Host, steps: Sequence[Step], tell: Tell) -> None:
     """Carry out steps in their order, and tell how much of a long one is done."""
     for number, (what, command) in enumerate(steps, 1):
-        began = last = time.monotonic()
+        began, title = time.monotonic(), f"  {number}/{len(steps)} {what}"
+        follow(host, command, f"{title}: " if what == restore.RESTORE else None, tell)
+        tell(f"{title}: {time.monotonic() - began:.1f} s")
 
-        def progress(line: str, number: int = number, what: str = what) -> None:
-            nonlocal last
-            if what == restore.RESTORE and time.monotonic() - last >= _SHOW_SECONDS and (shown := share(line)):
-                last = time.monotonic()
-                tell(f"  {number}/{len(steps)} {what}: {shown}")
 
-        host.follow(command, progress)
-        tell(f"  {number}/{len(steps)} {what}: {time.monotonic() - began:.1f} s")
+def follow(host: Host, command: Sequence[str], before: str | None, tell: Tell) -> None:
+    """Carry out a command, and tell every few seconds how much of it is done. `before`: what stands before the figures;
+    None: nothing is told."""
+    last = time.monotonic()
+
+    def progress(line: str) -> None:
+        nonlocal last
+        if before is not None and time.monotonic() - last >= _SHOW_SECONDS and (shown := share(line)):
+            last = time.monotonic()
+            tell(f"{before}{shown}")
+
+    host.follow(command, progress)
 
 
 def share(line: str) -> str | None:

@@ -17,7 +17,7 @@ from tierstack.core.diagnostics import Diagnostic
 from tierstack.core.keys import Key, Secret, group_in, keys_of, plain_in
 from tierstack.core.places import path_text, steps
 from tierstack.stack.sections import SECTIONS
-from tierstack.stack.settings import OVERLAYS, settings
+from tierstack.stack.settings import OVERLAYS, holds, settings
 
 Place = tuple[str | int, ...]
 _LEFT_OUT = object()
@@ -109,7 +109,7 @@ def _within_settings(place: Place) -> Place:
 
 def _variants(config: Mapping[str, Any], places: Sequence[Place]) -> Iterator[dict[str, Any]]:
     """Configurations with something else at each place."""
-    choices = {place: _choices(place, missing=not _holds(config, place)) for place in places}
+    choices = {place: _choices(place, missing=not holds(config, place)) for place in places}
     whole = {place: found for place, found in choices.items() if _is_choice(place)}
     most = max((len(one) for one in choices.values()), default=0)
     number = min(_MOST_VARIANTS, max(most, math.prod(len(one) for one in whole.values())))
@@ -191,17 +191,8 @@ def _key_at(place: Place) -> Key | None:
     return at
 
 
-def _holds(config: object, place: Place) -> bool:
-    for step in place:
-        try:
-            config = cast(Any, config)[step]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
-
-
 def _put(config: dict[str, Any], place: Place, value: object) -> None:
-    """Put `value` at a place, or take away what is there."""
+    """Put `value` at a place, or remove the key."""
     inside: Any = config
     try:
         for step in place[:-1]:

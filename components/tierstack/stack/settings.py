@@ -191,7 +191,7 @@ def _value_at_place(laid: object, place: tuple[str | int, ...]) -> object:
 def _lacks(one: Diagnostic, over: set[str], config: Mapping[str, Any]) -> bool:
     """Whether a key is missing in a part that stands below the key of a platform alone."""
     *parents, _ = steps(one.path)
-    return one.code == "missing-key" and path_text(tuple(parents)) in over and not _holds(config, tuple(parents))
+    return one.code == "missing-key" and path_text(tuple(parents)) in over and not holds(config, tuple(parents))
 
 
 def _below(kind: str, one: Diagnostic) -> Diagnostic:
@@ -245,7 +245,7 @@ def key_of(config: Mapping[str, Any], *path: str | int) -> tuple[str | int, ...]
     """Where the value at `path` of the settings stands in `config`: below the key of the platform, or at its own."""
     kind = _kind_of(config)
     overlay = config.get(kind, {})
-    return (kind, *path) if isinstance(overlay, dict) and _holds(cast(dict[str, Any], overlay), path) else path
+    return (kind, *path) if isinstance(overlay, dict) and holds(cast(dict[str, Any], overlay), path) else path
 
 
 def _kind_of(config: Mapping[str, Any]) -> str:
@@ -298,9 +298,9 @@ def _forms(
     return []
 
 
-def _holds(overlay: object, path: tuple[str | int, ...]) -> bool:
-    """Whether there is something at `path` in the overlay."""
-    inside: Any = overlay
+def holds(config: object, path: tuple[str | int, ...]) -> bool:
+    """Whether there is something at `path` in a configuration, or in a part of one."""
+    inside: Any = config
     for step in path:
         if isinstance(inside, list):
             if not isinstance(step, int) or step >= len(cast(list[Any], inside)):

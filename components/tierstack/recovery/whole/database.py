@@ -8,19 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from tierstack.backup_schedule import recover, restore
-from tierstack.backup_schedule.engine import Step
 from tierstack.backup_schedule.status import stamp
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring
-from tierstack.recovery.files import share
+from tierstack.recovery.files import follow
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError, Host
 from tierstack.recovery.restoring import Tell
 from tierstack.recovery.whole.lost import LostDatabase
 from tierstack.recovery.whole.survey import Plan, Survey, planned, refuse_other_major
 
-_SHOW_SECONDS = 5
-"""Between two lines of progress."""
 _NEVER_REACHED = "recovery ended before configured recovery target was reached"
 """What PostgreSQL says where no commit follows the moment: then it does not know whether that is all."""
 _FACTS = (
@@ -158,7 +155,8 @@ class Recovery:
         if held.data:
             step("remove the containers of the database that is replaced", self._stop_servers)
         for one in steps:
-            step(one.what, lambda one=one: self._follow(one, tell))
+            before = "      " if one.what == restore.RESTORE else None
+            step(one.what, lambda one=one, before=before: follow(self.host, one.command, before, tell))
         beside = Backups(of.at, self.host)
         step("replay the write-ahead log", lambda: self._replay(beside))
         self._refuse_missing_extensions()
@@ -205,18 +203,6 @@ class Recovery:
             self.host.succeeds(["docker", "rm", "--force", name])
         for volume, aside in copies.items():
             self.host.run(recover.setting_aside(of.source, volume=volume, aside=aside))
-
-    def _follow(self, step: Step, tell: Tell) -> None:
-        """Carry out a step, and tell how much of a long one is done."""
-        last = time.monotonic()
-
-        def progress(line: str) -> None:
-            nonlocal last
-            if step.what == restore.RESTORE and time.monotonic() - last >= _SHOW_SECONDS and (shown := share(line)):
-                last = time.monotonic()
-                tell(f"      {shown}")
-
-        self.host.follow(step.command, progress)
 
     def _asked(self, statement: str, database: str = "postgres") -> str:
         return self.host.run(restore.query(self.of.aside, database, statement))
