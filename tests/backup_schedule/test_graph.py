@@ -232,6 +232,6 @@ def test_delivered_modules_import_nothing_that_an_image_may_lack() -> None:
         lines = (package / name).read_text().splitlines()
         imported = {line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))}
         assert imported <= {
-            "argparse", "collections", "contextlib", "dataclasses", "datetime", "http", "json", "os", "pathlib", "re",
+            "argparse", "collections", "contextlib", "dataclasses", "datetime", "gzip", "http", "itertools", "json", "os", "pathlib", "re",
             "shutil", "subprocess", "sys", "threading", "tierstack", "time", "typing",
         }  # fmt: skip

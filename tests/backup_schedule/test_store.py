@@ -13,12 +13,13 @@ import pytest
 from tierstack.backup_schedule import fetch, layout, metrics, prune, restore, shipping
 from tierstack.backup_schedule.bucket import credentials
 from tierstack.backup_schedule.engine import Source, StoreAt
-from tierstack.backup_schedule.layout import StoredWal
+from tierstack.backup_schedule.layout import History, Hole, StoredWal
 from tierstack.backup_schedule.recovery import OnDocker, parsed
 from tierstack.backup_schedule.shipping import Shipped, Shipping
 
 pytestmark = pytest.mark.pure
 FIRST, SECOND, THIRD = (f"00000001000000000000000{number}" for number in (1, 2, 3))
+SIZE = 16 * 2**20
 NEXT_HISTORY, NEXT_SEGMENT = "00000002.history", "000000020000000000000002"
 
 
@@ -51,6 +52,54 @@ def test_a_restore_needs_what_follows_its_base_backup_and_no_more() -> None:
     assert [one.name for one in layout.needed(every, SECOND)] == [SECOND, THIRD, NEXT_HISTORY, NEXT_SEGMENT]
     assert [one.name for one in layout.needed(every, FIRST, SECOND)] == [FIRST, SECOND, NEXT_HISTORY, NEXT_SEGMENT]
     assert [one.name for one in layout.needed(every, NEXT_SEGMENT)] == [NEXT_HISTORY, NEXT_SEGMENT]
+
+
+def segments(timeline: int, *positions: int) -> list[str]:
+    return [f"{timeline:08X}{at // 256:08X}{at % 256:08X}" for at in positions]
+
+
+LEFT_IN_SECOND = History(2, {1: 2 * SIZE + 100})
+
+
+@pytest.mark.parametrize(
+    ("names", "history", "hole"),
+    [
+        (segments(1, 1, 2, 3), None, None),
+        (segments(1, *range(250, 262)), None, None),  # over the end of a log file number
+        (segments(1, 1, 2, 4), None, Hole(SECOND, THIRD, 1)),
+        (segments(1, 1, 2, 6, 8), None, Hole(SECOND, THIRD, 3)),
+        (segments(1, 2, 3), None, Hole(None, FIRST, 1)),
+        ([], None, Hole(None, FIRST, 1)),
+        ([f"{FIRST}.00000028.backup", "00000001.history", *segments(1, 1, 2)], None, None),
+        ([*segments(1, 1), *segments(2, 2, 3)], LEFT_IN_SECOND, None),
+        # What a server wrote after the promotion of another fills no hole of the timeline that is followed, ...
+        ([*segments(1, 1, 2, 3, 4), *segments(2, 2, 4)], LEFT_IN_SECOND, Hole(NEXT_SEGMENT, f"{2:08X}{3:016X}", 1)),
+        ([*segments(1, 1, 2, 3), *segments(2, 3, 4)], LEFT_IN_SECOND, Hole(FIRST, NEXT_SEGMENT, 1)),
+        # ... and is no part of it where nothing of the new one has arrived yet.
+        (segments(1, 1, 2, 3, 4), LEFT_IN_SECOND, None),
+        (segments(1, 1, 3), LEFT_IN_SECOND, None),
+        # A restore to an earlier moment begins a timeline below one that was given up.
+        ([*segments(1, 1, 2, 3), *segments(2, 3, 4, 5), *segments(3, 2, 3)], History(3, {1: 2 * SIZE}), None),
+        (
+            [*segments(1, 1, 2, 3), *segments(2, 3, 4, 5), *segments(3, 3)],
+            History(3, {1: 2 * SIZE}),
+            Hole(FIRST, f"{3:08X}{2:016X}", 1),
+        ),
+        ([*segments(1, 1), *segments(2, 2, 3), *segments(3, 3)], History(3, {1: 2 * SIZE, 2: 3 * SIZE + 1}), None),
+        # The base backup is of the newest timeline already.
+        (segments(1, 1, 2, 3), History(1, {}), None),
+    ],
+)
+def test_a_hole_in_the_log_is_seen(names: list[str], history: History | None, hole: Hole | None) -> None:
+    begin = next((one for one in names if one.endswith("FA")), FIRST)
+    assert layout.hole(names, begin, history, SIZE) == hole
+    assert layout.hole(reversed(names), begin, history, SIZE) == hole
+
+
+def test_larger_segments_are_counted_by_their_size() -> None:
+    large = ["00000001000000000000003E", "00000001000000000000003F", "000000010000000100000000"]
+    assert layout.hole(large, large[0], None, 64 * 2**20) is None
+    assert layout.hole(large, large[0], None, SIZE) is not None
 
 
 class Store:
@@ -100,7 +149,7 @@ def sender(store: Store, catalog: Path, said: list[str] | None = None) -> Shippi
         made,
         catalog,
         close=lambda: None,
-        newest=lambda: ("20261126T030000", catalog),
+        newest=lambda: ("20261126T030000", catalog / "base" / "20261126T030000"),
         system=lambda: "7",
         say=told.append,
     )
@@ -143,13 +192,13 @@ def test_it_sends_from_wherever_a_segment_is(tmp_path: Path) -> None:
     assert store.kept == {}
 
 
-@pytest.mark.parametrize("place", ["meta/20261126T030000-backup.info", "backup.info"])
+@pytest.mark.parametrize("place", ["meta/20261126T030000-backup.info", "base/20261126T030000/backup.info"])
 def test_a_base_backup_is_stored_from_where_barman_describes_it(tmp_path: Path, place: str) -> None:
     catalog, store, said = tmp_path / "tierstack", Store(), list[str]()
     sending = sender(store, catalog, said)
     receive(catalog, FIRST)
     sending.round()
-    (catalog / place).parent.mkdir(exist_ok=True)
+    (catalog / place).parent.mkdir(parents=True)
     (catalog / place).write_text("")
     sending.send_base()
     assert store.ran == [("backup", "--gzip", store.url, store.server)]
@@ -251,6 +300,7 @@ class Reading(Store):
     def __init__(self, wals: list[StoredWal], bases: list[dict[str, Any]]) -> None:
         super().__init__()
         self._wals, self.bases = wals, bases
+        self.damaged: list[str] = []
 
     def wals(self) -> list[StoredWal]:
         return self._wals
@@ -262,9 +312,10 @@ class Reading(Store):
         self.ran.append(command)
         return type("Done", (), {"returncode": 0, "stdout": "", "stderr": ""})
 
-    def fetch(self, wals: list[StoredWal], into: Path) -> None:
+    def fetch(self, wals: list[StoredWal], into: Path) -> list[str]:
         for one in wals:
             (into / one.name).touch()
+        return self.damaged
 
 
 def base(identifier: str, begin_wal: str, end: datetime) -> dict[str, Any]:
@@ -273,6 +324,7 @@ def base(identifier: str, begin_wal: str, end: datetime) -> dict[str, Any]:
         "status": "DONE",
         "end_time_timestamp": end.timestamp(),
         "begin_wal": begin_wal,
+        "segment_bytes": 16 * 2**20,
         "size_bytes": 1,
     }
 
@@ -321,15 +373,6 @@ def based(identifier: str, begin_wal: str, end: datetime, end_xlog: str) -> dict
     return {**base(identifier, begin_wal, end), "end_xlog": end_xlog}
 
 
-def test_a_hole_in_the_log_is_found() -> None:
-    last = "0000000100000000000000FF"
-    assert layout.missing([FIRST, SECOND, THIRD, NEXT_HISTORY, NEXT_SEGMENT]) is None
-    assert layout.missing([last, "000000010000000100000000"]) is None
-    assert layout.missing([FIRST, THIRD]) == SECOND
-    assert layout.missing([last, "000000010000000100000001"]) == "000000010000000100000000"
-    assert layout.missing([]) is None
-
-
 def test_a_restore_to_a_moment_starts_from_the_base_backup_before_it(tmp_path: Path) -> None:
     at = datetime(2026, 11, 25, 12, tzinfo=UTC)
     bases = [
@@ -365,6 +408,30 @@ def test_a_moment_that_the_bucket_cannot_give_is_refused(
     assert fetch.restore(bucket, tmp_path / "data", at) == code
     assert says in capsys.readouterr().out
     assert bucket.ran == []
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_hole_in_the_bucket_is_told_before_anything_is_copied(
+    tmp_path: Path, damaged: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bases = [base("20261125T030000", FIRST, datetime(2026, 11, 25, 3, 1, tzinfo=UTC))]
+    names = (FIRST, SECOND, THIRD) if damaged else (FIRST, THIRD)
+    hours = {FIRST: 10, SECOND: 11, THIRD: 12}
+    wals = [
+        one._replace(stored_at=datetime(2026, 11, 26, hours[one.name], tzinfo=UTC).timestamp())
+        for one in stored(*names)
+    ]
+    bucket: Any = Reading(wals, bases)
+    bucket.damaged = [SECOND] if damaged else []
+    data = tmp_path / "data"
+    for at in (None, datetime(2026, 11, 26, 11, 30, tzinfo=UTC)):
+        assert fetch.restore(bucket, data, at) == 2
+        said = capsys.readouterr().out
+        assert f"the write-ahead log has a hole: segment {SECOND} missing or damaged" in said
+        assert "Restore to a moment before 2026-11-26T10:00:00Z" in said
+        assert (bucket.ran, list(tmp_path.iterdir())) == ([], [])
+    assert fetch.restore(bucket, data, datetime(2026, 11, 26, 9, 59, tzinfo=UTC)) == 0
+    assert (data / "barman_wal" / FIRST).exists()
 
 
 # Pruning ------------------------------------------------------------------------------------------------------------

@@ -9,17 +9,19 @@ that a changed schedule needs no restart, which would interrupt the stream of WA
 
 import argparse
 import contextlib
+import gzip
 import json
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tierstack.backup_schedule import cron, keeping, metrics, replay, status, target
+from tierstack.backup_schedule import cron, keeping, layout, metrics, replay, status, target
 from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment
 from tierstack.backup_schedule.output import publish, say
 
@@ -293,9 +295,13 @@ def restore(to: Path, at: datetime | None) -> int:
     if too_small := target.room_problems(to, start.size_bytes, target.segments_since(CATALOG / SERVER, start.begin)):
         print("\n".join(too_small))
         return 2
-    to.mkdir(mode=0o700, parents=True, exist_ok=True)
     still_open = to.parent / f"{to.name}.open"
     say(f"what was received by now is restored: {copy_received(still_open)}")
+    if incomplete := log_problems(CATALOG / SERVER, start.id, at):
+        shutil.rmtree(still_open)
+        print("\n".join(incomplete))
+        return 2
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
     done = barman("restore", "--no-get-wal", *until, SERVER, start.id, str(to))
     print(done.stdout + done.stderr, end="")
     if done.returncode != 0:
@@ -308,6 +314,27 @@ def restore(to: Path, at: datetime | None) -> int:
     shutil.rmtree(still_open)
     replay.prepare(to, received, recovery_settings(to / "postgresql.auto.conf"))
     return 0
+
+
+def log_problems(catalog: Path, identifier: str, at: datetime | None) -> list[str]:
+    """What is missing in the log since a base backup, where a restore to `at` would need it."""
+    about = layout.information(layout.information_file(catalog, identifier).read_text())
+    places = (*catalog.glob("wals/*"), *catalog.glob("wals/*/*"), *catalog.glob("streaming/*"))
+    files = {one.name.removesuffix(".partial"): one for one in places if one.is_file()}
+    segment_bytes = int(about.get("xlog_segment_size") or target.SEGMENT_BYTES)
+    hole = layout.hole(files, about["begin_wal"], _followed(files), segment_bytes)
+    ended = datetime.fromtimestamp(files[hole.after].stat().st_mtime, UTC) if hole and hole.after else None
+    return replay.hole_problems(hole, at, ended)
+
+
+def _followed(files: Mapping[str, Path]) -> layout.History | None:
+    """The timeline that a replay of the catalog follows: the newest one."""
+    newest = max((name for name in files if layout.HISTORY.fullmatch(name)), default=None)
+    if newest is None:
+        return None
+    content = files[newest].read_bytes()
+    text = gzip.decompress(content) if content[:2] == layout.GZIP else content
+    return layout.History.read(newest, text.decode())
 
 
 def copy_received(into: Path) -> str:

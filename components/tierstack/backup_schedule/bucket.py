@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import subprocess
+import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -15,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from tierstack.backup_schedule import layout
+from tierstack.backup_schedule import layout, target
 
 CREDENTIALS = "aws-credentials"
 """File with the keys of a container, a profile for each purpose."""
@@ -24,6 +25,10 @@ IDENTITY = "identity.json"
 DRILLS = "drills.jsonl"
 AT_ONCE = 8
 """Segments that a restore fetches at the same time."""
+
+
+class DamagedError(Exception):
+    """An object is not what was stored."""
 
 
 def library(name: str) -> Any:
@@ -105,7 +110,7 @@ class Bucket:
 
     def put_wal(self, name: str, content: bytes) -> None:
         """Store a file of the log, compressed as it is or now."""
-        packed = content if content[:2] == b"\x1f\x8b" else gzip.compress(content, compresslevel=6)
+        packed = content if content[:2] == layout.GZIP else gzip.compress(content, compresslevel=6)
         self.s3.put_object(Bucket=self.name, Key=layout.wal_key(self.folder, name), Body=packed)
 
     def wals(self) -> list[layout.StoredWal]:
@@ -126,19 +131,28 @@ class Bucket:
         answer = self.s3.list_objects_v2(Bucket=self.name, Prefix=f"{self.folder}/", MaxKeys=1)
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
-    def fetch(self, wals: list[layout.StoredWal], into: Path) -> None:
-        """Bring files of the log into a directory."""
+    def fetch(self, wals: list[layout.StoredWal], into: Path) -> list[str]:
+        """Bring files of the log into a directory; the names of those that are damaged, which are left out."""
 
-        def one(wal: layout.StoredWal) -> None:
-            (into / wal.name).write_bytes(self._unpacked(wal))
+        def one(wal: layout.StoredWal) -> str | None:
+            try:
+                content = self._unpacked(wal)
+            except DamagedError:
+                return wal.name
+            (into / wal.name).write_bytes(content)
+            return None
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(one, wals):
-                pass
+            return [name for name in pool.map(one, wals) if name]
 
     def _unpacked(self, wal: layout.StoredWal) -> bytes:
-        packed: bytes = self.s3.get_object(Bucket=self.name, Key=wal.key)["Body"].read()
-        return gzip.decompress(packed) if wal.key.endswith(layout.COMPRESSED) else packed
+        # botocore compares the checksum that the store keeps of an object; gzip has one, too.
+        wrong = library("botocore.exceptions").FlexibleChecksumError
+        try:
+            packed: bytes = self.s3.get_object(Bucket=self.name, Key=wal.key)["Body"].read()
+            return gzip.decompress(packed) if wal.key.endswith(layout.COMPRESSED) else packed
+        except (wrong, gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DamagedError(f"{self.url}: the object {wal.key} is damaged ({error})") from error
 
     def base_backups(self) -> list[dict[str, Any]]:
         """What the bucket's base backups say of themselves, in the form of `barman list-backups`; the oldest first."""
@@ -147,8 +161,7 @@ class Bucket:
 
     def _described(self, key: str) -> dict[str, Any]:
         body: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
-        pairs = (line.partition("=") for line in body.decode().splitlines())
-        values = {name: value for name, _, value in pairs}
+        values = layout.information(body.decode())
         ended = values.get("end_time", "None")
         return {
             "backup_id": key.split("/")[-2],
@@ -157,6 +170,7 @@ class Bucket:
             "begin_wal": values["begin_wal"],
             "end_xlog": None if values.get("end_xlog", "None") == "None" else values["end_xlog"],
             "version": values.get("version"),
+            "segment_bytes": int(values.get("xlog_segment_size") or target.SEGMENT_BYTES),
             "size_bytes": int(values["size"]) if values.get("size", "None") != "None" else 0,
         }
 

@@ -10,6 +10,7 @@ from tierstack.platform.internal_ca import ca_path
 DELIVERED = (
     "cron.py",
     "keeping.py",
+    "layout.py",
     "ledger.py",
     "metrics.py",
     "output.py",
@@ -19,7 +20,7 @@ DELIVERED = (
     "agent.py",
 )
 """Modules of this package that run in the container, under the same name as here."""
-DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "layout.py", "look.py", "prune.py", "rounds.py", "shipping.py")
+DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "look.py", "prune.py", "rounds.py", "shipping.py")
 """Those that run where there is a bucket."""
 
 

@@ -6,9 +6,10 @@ python3 -m tierstack.backup_schedule.fetch --to … [--time …]
 import argparse
 import json
 import os
+import shutil
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tierstack.backup_schedule import layout, replay, status, target
-from tierstack.backup_schedule.bucket import Bucket
+from tierstack.backup_schedule.bucket import Bucket, DamagedError
 
 CONFIG = Path("/etc/tierstack")
 PROFILE = "drill"
@@ -41,6 +42,15 @@ class Choice:
     wals: list[layout.StoredWal]
     timeline: str
     """The timeline that is followed, as `recovery_target_timeline` takes it."""
+    history: layout.History | None
+    """Of the timelines that it follows; None where it stays on that of the base backup."""
+
+    def problems(self, at: datetime | None, damaged: Collection[str] = ()) -> list[str]:
+        """What of its log is missing, or is among the `damaged`, where a restore to the moment `at` needs it."""
+        intact = {one.name: one for one in self.wals if one.name not in damaged}
+        hole = layout.hole(intact, str(self.entry["begin_wal"]), self.history, int(self.entry["segment_bytes"]))
+        ended = datetime.fromtimestamp(intact[hole.after].stored_at, UTC) if hole and hole.after else None
+        return replay.hole_problems(hole, at, ended)
 
     @property
     def size_bytes(self) -> int:
@@ -63,14 +73,14 @@ def choose(
     until = str(entries[after]["begin_wal"]) if after else None
     timeline = int(begin[:8], 16)
     if history is None or timeline > history.timeline:  # nobody had gone on elsewhere by then
-        ours, follow = [one for one in stored if int(one.name[:8], 16) <= timeline], CURRENT
+        ours, follow, history = [one for one in stored if int(one.name[:8], 16) <= timeline], CURRENT, None
     else:
         ours, follow = history.of_it(stored), str(history.timeline)
     # All histories, also those that are not followed: by them the server finds a number for its own timeline that none
     # in the bucket has.
     histories = [one for one in stored if layout.HISTORY.fullmatch(one.name) and one not in ours]
     wals = layout.needed([*ours, *histories], begin, until)
-    return Choice(base=start, entry=entries[start.id], wals=wals, timeline=follow)
+    return Choice(base=start, entry=entries[start.id], wals=wals, timeline=follow, history=history)
 
 
 def _leads(history: layout.History, entry: dict[str, Any]) -> bool:
@@ -111,15 +121,24 @@ def restore(bucket: Bucket, to: Path, at: datetime | None) -> int:
     if too_small := target.room_problems(to, chosen.base.size_bytes, len(chosen.wals)):
         print("\n".join(too_small))
         return 2
-    to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _told(to, chosen.size_bytes):
+    # The log first: what is missing in it is known before a large base backup is copied.
+    log = to.parent / f"{to.name}.log"
+    shutil.rmtree(log, ignore_errors=True)
+    log.mkdir(mode=0o700, parents=True)
+    with _told((log, to), chosen.size_bytes):
+        damaged = bucket.fetch(chosen.wals, log)
+        if incomplete := chosen.problems(at, damaged):
+            shutil.rmtree(log)
+            print("\n".join(incomplete))
+            return 2
+        to.mkdir(mode=0o700, parents=True, exist_ok=True)
         done = bucket.barman("restore", bucket.url, bucket.server, chosen.base.id, str(to))
         if done.returncode:
             print(f"{done.stdout}{done.stderr}barman-cloud-restore ended with exit code {done.returncode}")
             return done.returncode
         received = to / "barman_wal"
-        received.mkdir(mode=0o700, exist_ok=True)
-        bucket.fetch(chosen.wals, received)
+        shutil.rmtree(received, ignore_errors=True)
+        log.replace(received)
     until = f"recovery_target_timeline = '{chosen.timeline}'\n"
     if at:
         moment_ = at.astimezone(UTC).isoformat(sep=" ")
@@ -130,13 +149,13 @@ def restore(bucket: Bucket, to: Path, at: datetime | None) -> int:
 
 
 @contextmanager
-def _told(to: Path, total: int) -> Generator[None]:
+def _told(places: Sequence[Path], total: int) -> Generator[None]:
     """Say every few seconds how much is there, as restores of files do."""
     over = threading.Event()
 
     def tell() -> None:
         while not over.wait(_TELL_SECONDS):
-            print(json.dumps({"restored_bytes": _size(to), "total_bytes": total}), flush=True)
+            print(json.dumps({"restored_bytes": sum(map(_size, places)), "total_bytes": total}), flush=True)
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()
@@ -166,7 +185,11 @@ def main() -> int:
     options = parser.parse_args()
     os.umask(0o077)
     settings = json.loads((CONFIG / "settings.json").read_text())["store"]
-    return restore(Bucket(settings, CONFIG, PROFILE), options.to, options.time)
+    try:
+        return restore(Bucket(settings, CONFIG, PROFILE), options.to, options.time)
+    except DamagedError as error:
+        print(error)
+        return 2
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ write-ahead log (Barman manual, "Barman cloud"). CloudNativePG's plugin reads an
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
@@ -14,9 +16,9 @@ SEGMENT = re.compile(r"[0-9A-F]{24}")
 HISTORY = re.compile(r"[0-9A-F]{8}\.history")
 FORK = re.compile(r"^\s*(\d+)\s+([0-9A-Fa-f]+)/([0-9A-Fa-f]+)", re.MULTILINE)
 """Line of a history: a timeline before, and the position (LSN) at which it was left (PostgreSQL: timeline.c)."""
-OF_A_LOG = 256
-"""Segments in a log of 4 GiB, at PostgreSQL's default of 16 MiB each, with which the component makes its servers."""
 COMPRESSED = ".gz"
+GZIP = b"\x1f\x8b"
+"""First bytes of a file that gzip wrote (RFC 1952, 2.3.1)."""
 CLOSE_SECONDS = 30
 """How often the segment that is being written is closed, where anything was written: at worst so many seconds of writes
 and the time of an upload are not in the bucket. A segment of almost nothing takes about 20 kB there."""
@@ -96,9 +98,13 @@ class History:
         names = [one.name for one in stored if HISTORY.fullmatch(one.name) and (at is None or one.stored_at <= at)]
         if not names:
             return None
-        newest = max(names)
-        left = {int(before): position(f"{high}/{low}") for before, high, low in FORK.findall(texts[newest])}
-        return cls(int(newest[:8], 16), left)
+        return cls.read(max(names), texts[max(names)])
+
+    @classmethod
+    def read(cls, name: str, text: str) -> "History":
+        """What the history of a timeline says, `name`: of its file."""
+        left = {int(before): position(f"{high}/{low}") for before, high, low in FORK.findall(text)}
+        return cls(int(name[:8], 16), left)
 
     def has(self, timeline: int, ended: int | None) -> bool:
         """Whether a base backup of a timeline, which ended at a position, leads there: on one that had been left before
@@ -113,15 +119,56 @@ class History:
         return [one for one in stored if int(one.name[:8], 16) in {self.timeline, *self.left}]
 
 
-def missing(names: Iterable[str]) -> str | None:
-    """The first segment that is missing between others of its timeline. None: there is no hole."""
-    numbers: dict[str, list[int]] = {}
-    for name in names:
-        if SEGMENT.fullmatch(name):
-            numbers.setdefault(name[:8], []).append(int(name[8:16], 16) * OF_A_LOG + int(name[16:], 16))
-    for timeline, of_it in sorted(numbers.items()):
-        every = {*of_it}
-        for number in range(min(every), max(every)):
-            if number not in every:
-                return f"{timeline}{number // OF_A_LOG:08X}{number % OF_A_LOG:08X}"
+def information(text: str) -> dict[str, str]:
+    """What a base backup says of itself: `backup.info`, as Barman and barman-cloud write it."""
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def information_file(catalog: Path, identifier: str) -> Path:
+    """Where it is in Barman's directory of a server: 3.13.3 keeps it beside all backups, older ones in the backup's."""
+    beside = catalog / "meta" / f"{identifier}-backup.info"
+    return beside if beside.exists() else catalog / "base" / identifier / "backup.info"
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Segments that are missing between others, so that a replay ends before them."""
+
+    after: str | None
+    """The last segment before. None: the first one that the base backup needs is missing."""
+    first: str
+    """The first one that is missing."""
+    count: int
+
+
+def hole(names: Iterable[str], begin: str, history: History | None, segment_bytes: int) -> Hole | None:
+    """The first hole in the log from segment `begin` on; None where there is none. `history`: of the timelines that
+    the replay follows; None where it stays on that of `begin`.
+
+    PostgreSQL takes a segment that is missing for the end of the log: without a moment to reach it promotes there, and
+    says nothing of all that was written later.
+    """
+    of_a_log = 2**32 // segment_bytes  # PostgreSQL: XLogSegmentsPerXLogId
+
+    def number_of(name: str) -> int:
+        return int(name[8:16], 16) * of_a_log + int(name[16:], 16)
+
+    start, oldest = number_of(begin), int(begin[:8], 16)
+    begins = {oldest: start}
+    if history is not None and history.timeline > oldest:
+        line = sorted([*(one for one in history.left if one >= oldest), history.timeline])
+        # A timeline begins with a copy of the segment in which the one before it was left.
+        begins |= {after: history.left[before] // segment_bytes for before, after in pairwise(line)}
+
+    def name_of(number: int) -> str:
+        timeline = max(one for one, first in begins.items() if first <= number)
+        return f"{timeline:08X}{number // of_a_log:08X}{number % of_a_log:08X}"
+
+    # Those that a timeline wrote after it was left are no part of the log.
+    held = {at for one in names if SEGMENT.fullmatch(one) and (at := number_of(one)) >= start and name_of(at) == one}
+    for at in range(start, max(held, default=start) + 1):
+        if at not in held:
+            following = min((one for one in held if one > at), default=at + 1)
+            return Hole(name_of(at - 1) if at > start else None, name_of(at), following - at)
     return None

@@ -46,7 +46,7 @@ def look(bucket: Bucket, at: datetime | None, free_bytes: int) -> dict[str, Any]
         "version": chosen.entry.get("version"),
     }
     found["segments"], found["needed_bytes"] = len(chosen.wals), chosen.size_bytes
-    found["missing"] = layout.missing(one.name for one in chosen.wals)
+    found["problems"] += chosen.problems(at)
     return found
 
 

@@ -177,9 +177,7 @@ class Shipping:
 
     def _upload(self, identifier: str, directory: Path) -> None:
         """As a hook of Barman does it (barman-cloud-backup(1), "used as hook script")."""
-        # Barman 3.13.3 describes a backup beside all backups, older ones in the directory of its own.
-        beside = self.catalog / "meta" / f"{identifier}-backup.info"
-        info = beside if beside.exists() else directory / "backup.info"
+        info = layout.information_file(self.catalog, identifier)
         hook = {
             "BARMAN_HOOK": "backup_retry_script",
             "BARMAN_PHASE": "post",

@@ -44,7 +44,6 @@ LOOK: dict[str, Any] = {
     },
     "segments": 4,
     "needed_bytes": 264 * 2**20,
-    "missing": None,
     "problems": [],
 }
 LABELS = {"labels": [{"label": "tierstack.dev/environment", "value": "prod"}], "driverOpts": None}

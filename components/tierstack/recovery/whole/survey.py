@@ -44,8 +44,6 @@ class Survey:
     segments: int
     """Files of the log that are replayed."""
     needed_bytes: int
-    missing: str | None
-    """The first segment that is missing between others."""
     problems: list[str]
 
     @classmethod
@@ -53,7 +51,7 @@ class Survey:
         """What the command printed."""
         values: dict[str, Any] = json.loads(text)
         at: str | None = values.pop("newest_at")
-        found: dict[str, Any] = {"segments": 0, "needed_bytes": 0, "missing": None, **values}
+        found: dict[str, Any] = {"segments": 0, "needed_bytes": 0, **values}
         return cls(newest_at=datetime.fromisoformat(at) if at else None, **found)
 
     @property
@@ -122,8 +120,6 @@ class Plan:
                 f"the clock of the host is {span(abs(of.ahead_seconds))} {which} that of the store: set it before you "
                 "name a moment"
             )
-        if of.missing:
-            found.append(f"segment {of.missing} is not in the bucket: what was written after it cannot come back")
         if of.system is None:
             found.append("nothing in the bucket says of which database it is: its first backup was never completed")
         return found
