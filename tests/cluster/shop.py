@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.load import Account, Site
+from tests.load import Account, Site
 from tests.projects import Checkout
 from tests.waiting import until
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from devcluster.cluster import Cluster
-from tests.cluster.load import Account, Customers
 from tests.cluster.shop import SIZES, Shop, kubectl, wait_until
+from tests.load import Account, Customers
 
 PATIENCE = 15
 """Seconds without orders that customers bear; the shop itself waits 25 for its database."""

@@ -3,7 +3,7 @@
 HOME = "README"
 
 SECTIONS: dict[str, list[str]] = {
-    "Start": ["docs/tutorial", "docs/how-to/README"],
+    "Start": ["docs/tutorial", "docs/how-to/README", "docs/runbooks/README"],
     "Components": ["docs/components/README"],
     "Reference": [
         "docs/configuration",

@@ -5,6 +5,7 @@ Prints the figures that docs/measurements.md quotes; run it with -s to see them.
 """
 
 import json
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tierstack.backup_schedule import agent, ledger
 from tierstack.backup_schedule.recovery import OnDocker, parsed
 from tierstack.recovery import drill, restoring
 from tierstack.recovery.found import Backups
-from tierstack.recovery.host import Host
+from tierstack.recovery.host import CommandError, Host
 
 NAME = "t-bucket"
 DATABASE, AGENT, GATEWAY = f"{NAME}-db-primary", f"{NAME}-backups-barman", f"{NAME}-storage"
@@ -172,6 +173,81 @@ def test_a_store_that_is_away_is_told_and_its_backlog_drains(stack: Stack) -> No
     until(lambda: json.dumps(status()), lambda: sent() >= wanted, 180, every=1)
     print(f"the backlog was in the bucket {time.monotonic() - began:.0f} s after the store was back")
     until(lambda: json.dumps(status()), lambda: status()["healthy"], 180, every=2)
+
+
+def in_volume(volume: str, script: str) -> str:
+    """What a shell of root prints that looks at a volume of the store."""
+    mount = f"type=volume,source={NAME}-storage-{volume},target=/v"
+    command = ["docker", "run", "--rm", "--network=none", "--user=0:0", "--mount", mount, "--entrypoint=/bin/sh"]
+    return run_command(*command, image("barman:3"), "-euc", script)
+
+
+def written(marker: str) -> str:
+    """Write something, and wait until the segment with it is in the bucket; its name."""
+    name = segment()
+    sql(f"INSERT INTO marks VALUES ('{marker}')")
+    sql("SELECT pg_switch_wal()")
+    until(lambda: json.dumps(status()), lambda: sent() >= name, 180, every=1)
+    return name
+
+
+def test_a_revoked_key_is_told_and_the_backlog_drains(stack: Stack) -> None:
+    users = "/v/iam/users.json"
+    change = "import json,sys; f=sys.argv[1]; d=json.load(open(f)); [u.update(secret='revoked') for u in d['accessAccounts'].values()]; json.dump(d, open(f, 'w'))"
+    sql("CREATE TABLE IF NOT EXISTS marks (mark text)")
+    written("before")
+    in_volume("config", f"cp -p {users} {users}.kept && python3 -c {shlex.quote(change)} {users}")
+    try:
+        name = segment()
+        sql("INSERT INTO marks VALUES ('meanwhile'); SELECT pg_switch_wal()")
+
+        def told() -> str | None:
+            return next((one for one in status()["faults"] if "SignatureDoesNotMatch" in one), None)
+
+        print(f"\n{until(lambda: json.dumps(status()), told, 300, every=2)}")
+    finally:
+        in_volume("config", f"mv {users}.kept {users}")
+    until(lambda: json.dumps(status()), lambda: sent() >= name, 180, every=1)
+
+
+@pytest.mark.parametrize("damage", ["rm {}", "truncate -s 1000 {}", "printf x | dd of={} bs=1 seek=500 conv=notrunc"])
+def test_a_hole_in_the_log_ends_no_restore_in_silence(stack: Stack, backups: Backups, damage: str) -> None:
+    sql("CREATE TABLE IF NOT EXISTS marks (mark text)")
+    written("first")
+    broken = written("second")
+    written("third")
+    aside = f"{NAME}-aside"
+    stored = in_volume("data", f"find /v/objects -name {broken}.gz").strip()
+    in_volume("data", f"cp -p {stored} /v/kept && {damage.format(stored)}")
+    try:
+        with pytest.raises(CommandError, match=f"the write-ahead log has a hole: segment {broken} missing or damaged"):
+            restoring.put_aside(backups, aside, None, print)
+    finally:
+        in_volume("data", f"mv /v/kept {stored}")
+        restoring.remove(backups.host, aside)
+    restoring.put_aside(backups, aside, None, print)
+    assert sql("SELECT count(*) FROM marks WHERE mark = 'third'", aside) == sql(
+        "SELECT count(*) FROM marks WHERE mark = 'third'"
+    )
+    restoring.remove(backups.host, aside)
+
+
+def test_the_bucket_of_another_database_gets_nothing(stack: Stack) -> None:
+    identity = in_volume("data", "find /v/objects -name identity.json").strip()
+    in_volume("data", f"cp -p {identity} /v/kept && sed -i 's/[0-9][0-9]*/7/' {identity}")
+    run_command("docker", "restart", AGENT)
+    try:
+        before = sent()
+        sql("CREATE TABLE IF NOT EXISTS marks (mark text); INSERT INTO marks VALUES ('x'); SELECT pg_switch_wal()")
+
+        def told() -> str | None:
+            return next((one for one in status()["faults"] if "holds the backups of another database" in one), None)
+
+        print(f"\n{until(lambda: json.dumps(status()), told, 300, every=2)}")
+        assert sent() == before
+    finally:
+        in_volume("data", f"mv /v/kept {identity}")
+    until(lambda: json.dumps(status()), lambda: status()["healthy"], 300, every=2)
 
 
 def test_what_prunes_has_looked(stack: Stack) -> None:

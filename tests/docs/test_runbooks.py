@@ -1,0 +1,16 @@
+"""Every runbook is in the list, and a test types its commands."""
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.pure
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(one for one in (ROOT / "docs" / "runbooks").glob("*.md") if one.name != "README.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_runbook_is_listed_and_typed(page: Path) -> None:
+    assert f"({page.name}" in (page.parent / "README.md").read_text()
+    typed = "".join(one.read_text() for one in (ROOT / "tests").glob("**/docker/test_*.py"))
+    assert f'"{page.name}"' in typed

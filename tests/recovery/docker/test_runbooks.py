@@ -1,0 +1,170 @@
+"""The runbooks, typed to the letter on a real stack whose part has failed as the page says.
+
+The tests of this file share one stack; each leaves it well.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import Checkout
+from tests.support import docker_client, image, run_command
+from tests.waiting import free_port, until
+from toolchain.docs.blocks import Block, blocks
+
+PREFIX, STACK = "t-runs", "runs"
+PAGES = Path(__file__).resolve().parents[3] / "docs" / "runbooks"
+PATIENCE = 420
+"""Seconds that something may take to be well again on a machine that is busy with other work."""
+
+
+class Reader:
+    """Somebody who has the pages of `shop` and the stack of this file."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self.checkout = checkout
+
+    def blocks(self, name: str) -> list[Block]:
+        """The commands of a page, with the names of this stack."""
+        text = (PAGES / name).read_text().replace("shop-", f"{PREFIX}-").replace("-s prod", f"-s {STACK}")
+        return blocks(text)
+
+    def follow(self, name: str, *able: str) -> list[str]:
+        """Type the commands of a page in their order; what each block printed. `able`: marks of blocks that are meant
+        for the failure at hand."""
+        said: list[str] = []
+        for block in self.blocks(name):
+            words = set(block.argument.split())
+            if not words - {"retried"} <= set(able):
+                continue
+            if "retried" in words:
+                until(
+                    lambda: said[-1] if said else "", lambda text=block.text: self.works(text, said), PATIENCE, every=3
+                )
+                continue
+            code, printed = self.type(block.text)
+            assert (code != 0) == (block.kind == "fails"), f"{block.text}\nexit code {code}\n{printed}"
+            said.append(printed)
+        assert said, f"{name} has no command for {able}"
+        return said
+
+    def works(self, commands: str, said: list[str]) -> bool:
+        """Whether the commands end well this time."""
+        code, printed = self.type(commands)
+        said.append(printed)
+        return code == 0
+
+    def type(self, commands: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["bash", "-ec", commands],
+            cwd=self.checkout.folder,
+            env=self.checkout.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    docker_client()
+    for one in ("shop:1", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.7", "barman:3", "versitygw:1.8"):
+        image(one)
+    checkout = Checkout.make(tmp_path_factory.mktemp("runs"))
+
+    def change(config: dict[str, Any]) -> None:
+        config["platform"]["name"] = PREFIX
+        config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
+        config["images"]["versitygw"] = "local:versitygw:1.8"
+        config["docker"]["object_storage"] = {"bucket": "backups", "self_hosted": True, "versioning": True}
+        config["backups"] |= {
+            "first_backup_minutes": 10,
+            "drill": {"checks": {"products": "SELECT count(*) > 0 FROM products"}},
+        }
+
+    checkout.config(STACK, change, base="local")
+    try:
+        checkout.json("up", "-s", STACK)
+        yield Reader(checkout)
+    finally:
+        checkout.tierstack("down", "-s", STACK, "--delete-data", "--yes", code=None)
+
+
+def sql(statement: str) -> str:
+    command = ["docker", "exec", f"{PREFIX}-db-primary", "psql", "-h", "/tmp", "-U", "postgres", "-d", "app", "-qAtc"]
+    return run_command(*command, statement)
+
+
+def status() -> dict[str, Any]:
+    return json.loads(run_command("docker", "exec", f"{PREFIX}-backups-barman", "cat", "/var/lib/barman/status.json"))
+
+
+def well(reader: Reader) -> None:
+    until("the stack to be well", lambda: reader.type(f"tierstack status -s {STACK}")[0] == 0, PATIENCE, every=3)
+
+
+def test_the_database_is_down(reader: Reader) -> None:
+    well(reader)
+    sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+    run_command("docker", "kill", f"{PREFIX}-db-primary")
+    began = time.monotonic()
+    said = reader.follow("database-down.md")
+    assert f"{PREFIX}-db-primary" in said[0]
+    assert "exited 137" in said[1]
+    assert sql("SELECT count(*) FROM kept") == "1000"
+    print(f"\ndatabase down: well after {time.monotonic() - began:.0f} s")
+
+
+def test_redis_is_down(reader: Reader) -> None:
+    well(reader)
+    run_command("docker", "kill", f"{PREFIX}-redis")
+    assert f"{PREFIX}-redis" in reader.follow("redis-down.md")[0]
+
+
+def test_a_disk_is_looked_at(reader: Reader) -> None:
+    well(reader)
+    assert "tierstack_backups" in reader.follow("disk-full.md")[1]
+
+
+def test_the_bucket_is_away(reader: Reader) -> None:
+    well(reader)
+    run_command("docker", "stop", f"{PREFIX}-storage")
+    sql("INSERT INTO kept SELECT 0 WHERE false; SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()")
+
+    def told() -> bool:
+        return any("segments of the write-ahead log are not in" in one for one in status()["faults"])
+
+    until(lambda: json.dumps(status()), told, PATIENCE, every=2)
+    said = reader.follow("backups-not-stored.md", "storage")
+    assert "segments of the write-ahead log are not in" in said[0]
+
+
+def test_a_segment_is_lost(reader: Reader) -> None:
+    well(reader)
+    lost = sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+    for _ in range(3):
+        sql("INSERT INTO kept SELECT 0 WHERE false; SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()")
+    until(lambda: json.dumps(status()), lambda: (status()["store"] or {})["sent_wal"] > lost, PATIENCE, every=2)
+    mount = f"type=volume,source={PREFIX}-storage-data,target=/v"
+    shell = ["docker", "run", "--rm", "--network=none", "--user=0:0", "--mount", mount, "--entrypoint=/bin/sh"]
+    run_command(*shell, image("barman:3"), "-euc", f"rm $(find /v/objects -name {lost}.gz)")
+    code, printed = reader.type(f"tierstack drill -s {STACK}")
+    assert (code != 0, "the write-ahead log has a hole" in printed) == (True, True), printed
+    reader.follow("drill-not-good.md", "hole")
+
+
+def test_the_data_is_lost(reader: Reader) -> None:
+    well(reader)
+    sql("INSERT INTO kept SELECT generate_series(1001, 2000)")
+    until(lambda: json.dumps(status()), lambda: status()["wal_lag_bytes"] == 0, PATIENCE, every=2)
+    run_command("docker", "exec", f"{PREFIX}-db-primary", "sh", "-c", "rm -rf /var/lib/postgresql/data/pgdata/base/*")
+    run_command("docker", "kill", f"{PREFIX}-db-primary")
+    reader.follow("database-lost.md")
+    assert sql("SELECT count(*) FROM kept") == "2000"
