@@ -36,9 +36,7 @@ LISTED = ("docs/decisions/README",)
 LAST = ("docs/components/links",)
 """Pages that stand behind the others of their folder."""
 
-MOVED_UNDER = dict.fromkeys(
-    ["docs/ci", "docs/importing", "docs/move-to-kubernetes", "docs/runbooks/stuck-release"], "docs/how-to/README"
-)
+MOVED_UNDER = dict.fromkeys(["docs/ci", "docs/importing", "docs/move-to-kubernetes"], "docs/how-to/README")
 """Pages that stand under another folder's first page than their own."""
 
 
