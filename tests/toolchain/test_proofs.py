@@ -107,5 +107,5 @@ def test_every_file_of_this_repository_is_in_one_form_and_every_package_in_the_s
         "core",
         "database",
     }  # tests/docker/test_shop.py brings them up, changes them, loads them
-    too_long = {"backup_schedule"}
+    too_long = {"backup_schedule", "recovery"}
     assert packages - {Path(file).parts[1] for file in docker.short} == by_the_shop | too_long
