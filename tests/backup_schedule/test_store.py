@@ -3,7 +3,9 @@
 import gzip
 import os
 import subprocess
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -141,14 +143,19 @@ class Store:
             raise ConnectionError("Could not connect to the endpoint URL")
 
 
-def sender(store: Store, catalog: Path, said: list[str] | None = None) -> Shipping:
+def away() -> str:
+    """A primary that closes nothing."""
+    raise ConnectionError
+
+
+def sender(store: Store, catalog: Path, said: list[str] | None = None, close: Callable[[], str] = away) -> Shipping:
     (catalog / "streaming").mkdir(parents=True, exist_ok=True)
     told: list[str] = [] if said is None else said
     made: Any = store
     return Shipping(
         made,
         catalog,
-        close=lambda: None,
+        close=close,
         newest=lambda: ("20261126T030000", catalog / "base" / "20261126T030000"),
         system=lambda: "7",
         say=told.append,
@@ -173,6 +180,28 @@ def test_the_history_of_a_timeline_is_sent_too(tmp_path: Path) -> None:
     sending.round()
     assert [*store.kept] == [NEXT_HISTORY, NEXT_SEGMENT]
     assert sending.faults() == ["there is no base backup in s3://shop/shop-backups"]
+
+
+def test_the_segment_that_was_closed_is_sent_in_the_same_round(tmp_path: Path) -> None:
+    catalog, store, arrived = tmp_path / "tierstack", Store(), list[threading.Timer]()
+    receive(catalog, FIRST)
+
+    def close() -> str:
+        """The stream brings the segment a moment later."""
+        arrived.append(threading.Timer(0.3, receive, (catalog, SECOND)))
+        arrived[0].start()
+        return SECOND
+
+    sender(store, catalog, close=close).round()
+    assert [*store.kept] == [FIRST, SECOND]
+
+
+def test_a_segment_that_does_not_arrive_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "ARRIVAL_SECONDS", 0.2)
+    store = Store()
+    receive(tmp_path, FIRST)
+    sender(store, tmp_path, close=lambda: SECOND).round()
+    assert [*store.kept] == [FIRST]
 
 
 def test_it_sends_from_wherever_a_segment_is(tmp_path: Path) -> None:

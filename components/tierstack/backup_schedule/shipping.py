@@ -22,6 +22,8 @@ from tierstack.backup_schedule.status import Backup, newest, stamp
 PROFILE = "write"
 BEHIND_SECONDS = 120
 """Age of the oldest segment that was not sent, from which on that is a fault."""
+ARRIVAL_SECONDS = 10
+"""How long a segment that was closed is waited for: it comes in well under a second where the stream goes on."""
 RETRY_SECONDS = 300
 """Pause after a base backup that was not stored."""
 
@@ -72,13 +74,14 @@ class Shipping:
         bucket: Bucket,
         catalog: Path,
         *,
-        close: Callable[[], object],
+        close: Callable[[], str],
         newest: Callable[[], tuple[str, Path] | None],
         system: Callable[[], str],
         say: Callable[[str], None],
     ) -> None:
-        """`catalog`: Barman's directory of the server. `close`: ends the segment that is being written. `newest`: id
-        and directory of the newest good base backup. `system`: identifier of the database system."""
+        """`catalog`: Barman's directory of the server. `close`: ends the segment that is being written, and returns the
+        name of the last one that is complete. `newest`: id and directory of the newest good base backup. `system`:
+        identifier of the database system."""
         self.bucket, self.catalog = bucket, catalog
         self.close, self.newest, self.system, self.say = close, newest, system, say
         self.marker = catalog / "sent-wal"
@@ -115,7 +118,7 @@ class Shipping:
     def round(self) -> None:
         """Close the open segment, and send what is complete. Never raises: what failed is told, and tried again."""
         with contextlib.suppress(Exception):  # a primary that is away: what it wrote before can still be sent
-            self.close()
+            self._await(self.close())
         error: str | None = None
         sent = self.sent()
         try:
@@ -132,6 +135,12 @@ class Shipping:
             if self.shipped is None or self.shipped.error != error:
                 self.say(f"not sent: {error}")
         self._tell(sent, error)
+
+    def _await(self, closed: str) -> None:
+        """Wait until the segment that was closed has arrived: it would be sent half a minute later otherwise."""
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while time.monotonic() < deadline and not any(place.exists() for place in self._places(closed)):
+            time.sleep(0.1)
 
     def claim(self) -> None:
         """Once: make sure that the folder is this database's. Raises RuntimeError where it is not."""
@@ -254,7 +263,8 @@ def of_agent(
     return Shipping(
         Bucket(store, config, PROFILE),
         catalog,
-        close=lambda: query("SELECT pg_switch_wal()"),
+        # It returns the end of the record that ended the segment; where nothing was written, the start of the next one.
+        close=lambda: query("SELECT pg_walfile_name(pg_switch_wal() - 1)"),
         newest=newest_backup,
         system=system,
         say=say,
