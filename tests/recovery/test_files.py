@@ -150,3 +150,20 @@ def test_a_command_is_followed_line_by_line_and_its_end_is_told() -> None:
     assert lines == ["one\n", "two\n"]
     with pytest.raises(CommandError, match="failed with exit code 3: why"):
         Host(None).follow(["sh", "-c", "echo why; exit 3"], lines.append)
+
+
+def test_what_makes_a_restore_in_place_impossible_is_asked_before_its_plan(tmp_path: Path) -> None:
+    """A volume that holds what an earlier restore replaced is told without anything being changed."""
+    host = volume(tmp_path / "v")
+    with pytest.raises(UsageError, match=r"holds `\.tierstack-before`"):
+        restoring.refuse_in_place(restoring.StoredFiles(AT, host), "aside")
+    assert tree(tmp_path / "v") == LIVE
+    free = volume(tmp_path / "w", at=" test -e ")
+    restoring.refuse_in_place(restoring.StoredFiles(AT, free), "aside")
+
+
+def test_a_file_is_copied_back_as_the_owner_of_the_files() -> None:
+    for command in (restoring.copy_one(AT, "aside", "2026/a.jpg"), restoring.copy_all(AT, "aside")):
+        said = " ".join(command)
+        assert "--user 10001:10001" in said
+        assert "-v aside:/from:ro -v shop-web-uploads:/to" in said

@@ -89,6 +89,10 @@ def run(
     if not found.engine.gtids:
         _moment(to, found.dialect.title)
     beside = aside or f"{found.at.catalog}-{'in-place' if in_place else 'aside'}"
+    if in_place:
+        restoring.refuse_in_place(found, beside)
+    else:
+        restoring.refuse_existing(found.host, beside)
     planned = restoring.planned(to, found.status(), found.drills(), now())
     into = f"in the place of {found.server}" if in_place else f"into the new volume {beside}"
     lines = planned.lines(now(), into)
@@ -101,7 +105,6 @@ def run(
     if in_place:
         restoring.put_in_place(found, beside, to, tell)
     else:
-        restore_files.refuse_existing(found.host, beside)
         restoring.put_aside(found, beside, to, tell)
     seconds = round((now() - began).total_seconds(), 1)
     name = found.server if in_place else beside

@@ -1,13 +1,15 @@
 """`tierstack restore` of backups of files."""
 
+import shlex
 from datetime import datetime
 
 from tierstack.backup_schedule.restic.files import BEFORE
 from tierstack.cli import show
-from tierstack.engine.project import UsageError
 from tierstack.recovery import files
 from tierstack.recovery.found import now
-from tierstack.recovery.host import Host
+from tierstack.recovery.restoring import refuse_existing
+
+_FILE = "PATH/OF/FILE"
 
 
 def run(
@@ -23,6 +25,10 @@ def run(
 ) -> None:
     """Restore the newest backup of a moment or before, aside or in the place of the files."""
     beside = aside or f"{found.at.catalog}-{'in-place' if in_place else 'aside'}"
+    if in_place:
+        files.refuse_in_place(found, beside)
+    else:
+        refuse_existing(found.host, beside)
     planned = files.planned(to, found.snapshots(), found.drills(), now())
     into = f"in the place of the files in {found.at.volume}" if in_place else f"into the new volume {beside}"
     lines = planned.lines(now(), into)
@@ -33,7 +39,6 @@ def run(
     if in_place:
         files.put_in_place(found, beside, planned.snapshot, tell)
     else:
-        refuse_existing(found.host, beside)
         files.put_aside(found, beside, planned.snapshot, tell)
     seconds = round((now() - began).total_seconds(), 1)
     volume = found.at.volume if in_place else beside
@@ -45,14 +50,9 @@ def run(
         show.say(f"What was there before is kept as `{BEFORE}` in it. When nobody needs that:")
         show.say(f"  {files.removal(found.at)}")
         return
-    show.say(f"  look at it:  docker run --rm -v {volume}:/files:ro {found.at.image[:19]} ls -l /files")
-    show.say(f"  remove it:   docker volume rm {volume}")
-
-
-def refuse_existing(host: Host, aside: str) -> None:
-    """Raise UsageError where the name of a restore is taken."""
-    if host.succeeds(["docker", "volume", "inspect", aside]) or host.succeeds(["docker", "inspect", aside]):
-        raise UsageError(
-            f"there is a volume or container {aside} already. Remove it (docker rm -f {aside} && docker volume rm "
-            f"{aside}), or give another name with --aside"
-        )
+    at = found.at
+    show.say(f"  look at it:     docker run --rm -v {volume}:/files:ro {at.image[:19]} ls -l /files")
+    show.say(f"  copy one file:  {shlex.join(files.copy_one(at, volume, _FILE))}")
+    show.say(f"  copy all:       {shlex.join(files.copy_all(at, volume))}")
+    show.say(f"  remove it:      docker volume rm {volume}")
+    show.say(f"A copy replaces files of the same name in {at.volume}. Write the path of the file instead of {_FILE}.")

@@ -23,6 +23,7 @@ def put_aside(
 ) -> None:
     """Restore beside the running database."""
     name = aside or found.name("aside")
+    beside.refuse_existing(found, name)
     planned = restoring.planned(to, found.status(), found.drills(), now())
     lines = planned.lines(now(), f"into the new Cluster {name} of namespace {found.at.namespace}")
     if not show.agreed("Restore?", lines, {"stack": stack}, plan=plan, yes=yes, json=json):

@@ -18,7 +18,7 @@ from tierstack.backup_schedule.restic.repository import Snapshot, entries
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
 from tierstack.recovery.host import Host
-from tierstack.recovery.restoring import Tell, remove, replacing, span, time_line
+from tierstack.recovery.restoring import Tell, refuse_occupied, remove, replacing, span, time_line
 
 _MIB = 2**20
 _SHOW_SECONDS = 5
@@ -96,19 +96,49 @@ def put_in_place(backups: StoredFiles, aside: str, snapshot: Snapshot, tell: Tel
     """Restore in the place of the files, while the application goes on. Where that fails, or is interrupted, they are
     as they were. Raises UsageError, with nothing touched, where an earlier restore left what it replaced."""
     at, host = backups.at, backups.host
-    occupied = (
+    reserve = restore.reserve_in_place(at, aside=aside)
+    with replacing(host, aside, reserve, _occupied(at), lambda: _undo(backups, aside, tell)):
+        run_steps(host, restore.in_place_commands(at, aside=aside, snapshot=snapshot.id), tell)
+
+
+def refuse_in_place(backups: StoredFiles, aside: str) -> None:
+    """Raise UsageError where a restore in place would be refused: asked before its plan is shown."""
+    at = backups.at
+    asks = [*_as_owner(at), "-v", f"{at.volume}:/files:ro", at.image, "test", "-e", f"/files/{BEFORE}"]
+    refuse_occupied(backups.host, aside, held=backups.host.succeeds(asks), occupied=_occupied(at))
+
+
+def _occupied(at: FilesOnDocker) -> str:
+    return (
         f"volume {at.volume} holds `{BEFORE}`, the files that an earlier restore replaced. Nothing was changed. "
         f"When nobody needs them: {removal(at)}"
     )
-    reserve = restore.reserve_in_place(at, aside=aside)
-    with replacing(host, aside, reserve, occupied, lambda: _undo(backups, aside, tell)):
-        run_steps(host, restore.in_place_commands(at, aside=aside, snapshot=snapshot.id), tell)
 
 
 def removal(at: FilesOnDocker) -> str:
     """The command that removes what a restore in place left."""
-    shown = ["docker", "run", "--rm", "--user", at.user, "-v", f"{at.volume}:/files", at.image, "rm", "-r"]
-    return shlex.join([*shown, f"/files/{BEFORE}"])
+    return shlex.join([*_as_owner(at), "-v", f"{at.volume}:/files", at.image, "rm", "-r", f"/files/{BEFORE}"])
+
+
+def copy_one(at: FilesOnDocker, aside: str, file: str) -> list[str]:
+    """The command that copies one file, named by its path in the volume, from the volume `aside` into that of the
+    application, with its owner and time. It replaces a file of that name."""
+    script = 'mkdir -p "$(dirname "/to/$1")" && cp -p "/from/$1" "/to/$1"'
+    return [*_copying(at, aside), "sh", "-c", script, "copy", file]
+
+
+def copy_all(at: FilesOnDocker, aside: str) -> list[str]:
+    """The command that copies every file of the volume `aside`; those that were uploaded since stay."""
+    return [*_copying(at, aside), "cp", "-a", "/from/.", "/to/"]
+
+
+def _copying(at: FilesOnDocker, aside: str) -> list[str]:
+    # As the owner of the files: what it makes is the application's.
+    return [*_as_owner(at), "-v", f"{aside}:/from:ro", "-v", f"{at.volume}:/to", at.image]
+
+
+def _as_owner(at: FilesOnDocker) -> list[str]:
+    return ["docker", "run", "--rm", "--network", "none", "--user", at.user]
 
 
 def _undo(backups: StoredFiles, aside: str, tell: Tell) -> None:

@@ -181,11 +181,7 @@ def put_in_place(backups: Backups, aside: str, to: To, tell: Tell) -> None:
     engine, volume = backups.engine, names["volume"]
     steps = engine.in_place_commands(at.source, **names, server_image=image, goal=_goal(to))
     reserve = engine.reserve_in_place(at.source, volume=volume, aside=aside)
-    occupied = (
-        f"volume {volume} holds `{engine.before}`, the data that an earlier restore replaced. Nothing was changed. "
-        f"When nobody needs it: docker exec {backups.server} rm -r {engine.data_directory}/{engine.before}"
-    )
-    with replacing(host, aside, reserve, occupied, lambda: _undo(backups, names, tell)):
+    with replacing(host, aside, reserve, _occupied(backups), lambda: _undo(backups, names, tell)):
         run(host, steps, tell)
 
 
@@ -210,11 +206,48 @@ def replacing(
             raise
 
 
-def _reserve(host: Host, aside: str, reserve: Sequence[str], occupied: str) -> None:
+def refuse_existing(host: Host, aside: str) -> None:
+    """Raise UsageError where the name of a restore aside is taken: asked before its plan is shown."""
+    if host.succeeds(["docker", "volume", "inspect", aside]) or host.succeeds(["docker", "inspect", aside]):
+        raise UsageError(
+            f"there is a volume or container {aside} already. Remove it (docker rm -f {aside} && docker volume rm "
+            f"{aside}), or give another name with --aside"
+        )
+
+
+def refuse_in_place(backups: Backups, aside: str) -> None:
+    """Raise UsageError where a restore in place would be refused: asked before its plan is shown. Nothing is changed. A
+    server that does not run is asked by the restore itself."""
+    engine, host = backups.engine, backups.host
+    kept = f"{engine.data_directory}/{engine.before}"
+    held = host.succeeds(["docker", "exec", backups.server, "test", "-e", kept])
+    refuse_occupied(host, aside, held=held, occupied=_occupied(backups) if held else "")
+
+
+def refuse_occupied(host: Host, aside: str, *, held: bool, occupied: str) -> None:
+    """Raise UsageError where another restore in place runs, or what an earlier one replaced is still `held`."""
+    _refuse_running(host, aside)
+    if held:
+        raise UsageError(occupied)
+
+
+def _occupied(backups: Backups) -> str:
+    engine = backups.engine
+    return (
+        f"volume {backups.data_volume()} holds `{engine.before}`, the data that an earlier restore replaced. Nothing "
+        f"was changed. When nobody needs it: docker exec {backups.server} rm -r {engine.data_directory}/{engine.before}"
+    )
+
+
+def _refuse_running(host: Host, aside: str) -> None:
     if host.succeeds(["docker", "inspect", aside]):
         raise UsageError(
             f"another restore in place runs, or was killed: container {aside}. If none runs: docker rm -f {aside}"
         )
+
+
+def _reserve(host: Host, aside: str, reserve: Sequence[str], occupied: str) -> None:
+    _refuse_running(host, aside)
     try:
         host.run(reserve)
     except CommandError as error:
