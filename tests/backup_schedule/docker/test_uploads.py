@@ -25,6 +25,8 @@ VOLUME, CATALOG = f"{NAME}-data", f"{NAME}-files-catalog"
 AGENT, PRUNE, LOCAL, GATEWAY = (f"{NAME}-{one}" for one in ("files-restic", "files-prune", "local-restic", "storage"))
 ASIDE = f"{NAME}-aside"
 USER = "10001:10001"
+copying: dict[str, str] = {}
+"""What the command prints of copying files back: what it does, and how."""
 PROGRAM = """
 import pulumi
 import pulumi_docker as docker
@@ -183,6 +185,11 @@ def test_a_restore_to_a_moment_is_exact(stack: Stack) -> None:
     said = tierstack(stack, "restore", *to, "--aside", ASIDE, "--yes").stdout
     print(f"\n{plan}{said}")
     assert contents(ASIDE) == wanted
+    copying.update(line.strip().split(":  ", 1) for line in said.splitlines() if line.startswith("  copy "))
+    run_command("sh", "-c", copying["copy one file"].replace("PATH/OF/FILE", "'a/b/11'"))
+    was = shell("stat -c '%n %u %g %a %.Y' a/b/11 && cat a/b/11", ASIDE)
+    assert shell("stat -c '%n %u %g %a %.Y' a/b/11 && cat a/b/11") == was
+    shell("rm a/b/11")
     assert int(shell("du -k sparse | cut -f1", ASIDE)) < 1024, "holes come back as holes"
     assert "volume or container t-uploads-aside already" in tierstack(
         stack, "restore", *to, "--aside", ASIDE, "--yes", code=2
@@ -205,7 +212,9 @@ def test_a_restore_in_place_keeps_what_was_there(stack: Stack) -> None:
     backup()
     last = status_after_tick()["last_backup"]
     assert last["files"] == 204, "what a restore left beside is no part of a backup"
-    shell(f"rm -r {files.BEFORE}")
+    shell(f"rm -r {files.BEFORE} a/b/1*")
+    run_command("sh", "-c", copying["copy all"])
+    assert contents() == wanted
     assert now != wanted
     assert status()["faults"] == []
 
