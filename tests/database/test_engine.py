@@ -86,6 +86,7 @@ OTTER = Otter(
     platforms=frozenset(PlatformKind),
     transaction_pooling=True,
     docker_replicas=2,
+    needs_proxy=False,
     server=process("Otter", 4000),
     pooler=process("Raft", 4001),
     proxy=None,
@@ -272,7 +273,8 @@ def test_settings_schema_and_reference_have_its_images(otter: DatabaseEngine) ->
     ours = (
         "`engine: postgresql`: HAProxy 2.4 or newer, with `wget` or `bash`, before PostgreSQL with standbys on Docker. None: "
         "no standby can be promoted, and reads go to the primary. "
-        "`engine: mysql`: HAProxy 2.4 or newer, with `wget` or `bash`, before MySQL on Docker."
+        "`engine: mysql`: HAProxy 2.4 or newer, with `wget` or `bash`, before MySQL on Docker. "
+        "`engine: mysql`: The same before primary and standbys at the tier 1M."
     )
     redis = "HAProxy 2.4 or newer, on Docker with `wget` or `bash`; needed for three Redis nodes."
     shared = f"{ours} `engine: otter`: Any HAProxy, as Otter's pooler. {redis}"

@@ -1,5 +1,5 @@
 """A promotion that is cut off before or after each of its commands: at no moment are there two primaries, and a second
-call ends it. The servers are made up."""
+call ends it. The servers are made up; the commands are those of a made-up engine, and of each real one."""
 
 import contextlib
 import signal
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tierstack.database.standby import Command, Lost, Seen, Server, Servers, StandbyEngine, Steps
+from tierstack.database.standbys import STANDBY_ENGINES
 from tierstack.engine.project import UsageError
 from tierstack.recovery import promoting
 from tierstack.recovery.host import CommandError, Host
@@ -32,6 +33,7 @@ class Node:
     answers: bool = True
     fenced: str = ""
     commits: int = 5
+    writable: bool = True
 
 
 class World(Host):
@@ -40,6 +42,7 @@ class World(Host):
     def __init__(self, nodes: dict[str, Node], ends_at: int | None, after: bool, error: type[BaseException]) -> None:
         """`ends_at`: the call at which the command ends; `after`: whether that call was still carried out."""
         state = {"nodes": nodes, "held": False, "calls": 0, "ends_at": ends_at, "after": after, "error": error}
+        self.__dict__.update(meaning={})
         self.__dict__.update(state, dead=False, address=None)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -53,7 +56,7 @@ class World(Host):
         self.dead = ends and self.error is KilledError
         if ends and not self.after:
             self._end()
-        answer = self._carry_out(*command)
+        answer = self._carry_out(*self.meaning.get(tuple(command), command))
         assert sum(one.primary and one.running for one in self.nodes.values()) <= 1
         if ends:
             self._end()
@@ -77,6 +80,13 @@ class World(Host):
         if verb == "hold":
             self.held = words[0] == "on"
             return ""
+        if verb == "let":
+            self.held = False
+            if words[0] and (node := self.nodes[words[0]]).running and node.primary:
+                node.writable = True
+            return ""
+        if verb == "nothing":
+            return ""
         node = self.nodes[words[0]]
         if verb in ("ask", "promote", "write", "settle", "forget", "prepare", "clients") and not (
             node.running and node.answers
@@ -85,6 +95,10 @@ class World(Host):
         if verb == "fence":
             assert not node.running
             node.primary, node.fenced = False, words[1]
+        elif verb == "quiet":
+            node.writable = False
+        elif verb == "loud":
+            node.writable = True
         elif verb == "unfence":
             node.primary, node.fenced = True, ""
         elif verb == "forget":
@@ -103,7 +117,7 @@ class World(Host):
         if words[0] == "stop" and node:
             node.running = False
         elif words[0] == "start" and node:
-            node.running = node.answers = True
+            node.running = node.answers = node.writable = True
         elif "{{.State.Status}}" in words and node:
             return "running" if node.running else "exited"
         return "image"
@@ -113,6 +127,7 @@ class Made(StandbyEngine):
     """An engine whose commands are words."""
 
     title = "Otter"
+    unit = "fish"
     world: World
 
     def question(self) -> Command:
@@ -151,11 +166,11 @@ class Made(StandbyEngine):
     def forget_fence(self, container: str) -> Command:
         return ["forget", container]
 
-    def prepare(self, target: Server, others: Sequence[Server]) -> Command:
-        return ["prepare", target.container]
+    def prepare(self, target: Server, others: Sequence[Server]) -> Steps:
+        return [("prepared", ["prepare", target.container])]
 
-    def unprepare(self, target: Server, others: Sequence[Server]) -> Command:
-        return ["unprepare", target.container]
+    def unprepare(self, target: Server, others: Sequence[Server]) -> Steps:
+        return [("unprepared", ["unprepare", target.container])]
 
     def promote(self, target: Server) -> Command:
         return ["promote", target.container]
@@ -172,16 +187,87 @@ class Made(StandbyEngine):
     def rejoin(self, image: str, server: Server) -> Command:
         return ["rejoin", server.container]
 
-    def hold(self, pooler: str, seconds: int) -> Steps:
+    def hold(self, pooler: str, old: Server, seconds: int) -> Steps:
         return [("clients wait", ["hold", "on"])]
 
-    def let_go(self, pooler: str) -> Command:
-        return ["hold", "off"]
+    def quiesce(self, old: Server, target: Server) -> Steps:
+        return [("quiet", ["quiet", old.container]), ("received", ["received", target.container])]
+
+    def let_go(self, pooler: str, old: Server | None) -> Steps:
+        return [("clients go on", ["hold", "off"]), *([("writable", ["loud", old.container])] if old else [])]
 
 
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Made:
-    engine = Made()
+class Told(Made):
+    """The commands of a real engine, each of which means to the world what the word of the made-up one does."""
+
+    def __init__(self, real: StandbyEngine) -> None:
+        self.real = real
+
+    def _meant(self, command: Command, words: Command) -> Command:
+        self.world.meaning[tuple(command)] = words
+        return command
+
+    def _steps(self, steps: Steps, meant: Steps) -> Steps:
+        """The last ones mean something; what a real engine has besides leads there."""
+        words = [command for _, command in meant][-len(steps) :] if steps else []
+        words = [["nothing"]] * (len(steps) - len(words)) + words
+        return [(what, self._meant(real, word)) for (what, real), word in zip(steps, words, strict=True)]
+
+    def ask(self, container: str) -> Command:
+        return self._meant(self.real.ask(container), super().ask(container))
+
+    def look(self, image: str, volume: str) -> Command:
+        return self._meant(self.real.look(image, volume), super().look(image, volume))
+
+    def read_log(self, image: str, old: Seen, target: Seen) -> Command:
+        return self._meant(self.real.read_log(image, old, target), super().read_log(image, old, target))
+
+    def fence(self, image: str, old: Server, target: Server) -> Command:
+        return self._meant(self.real.fence(image, old, target), super().fence(image, old, target))
+
+    def unfence(self, image: str, old: Server) -> Command:
+        return self._meant(self.real.unfence(image, old), super().unfence(image, old))
+
+    def forget_fence(self, container: str) -> Command:
+        return self._meant(self.real.forget_fence(container), super().forget_fence(container))
+
+    def prepare(self, target: Server, others: Sequence[Server]) -> Steps:
+        return self._steps(self.real.prepare(target, others), super().prepare(target, others))
+
+    def unprepare(self, target: Server, others: Sequence[Server]) -> Steps:
+        return self._steps(self.real.unprepare(target, others), super().unprepare(target, others))
+
+    def promote(self, target: Server) -> Command:
+        return self._meant(self.real.promote(target), super().promote(target))
+
+    def settle(self, target: Server) -> Command:
+        return self._meant(self.real.settle(target), super().settle(target))
+
+    def write(self, servers: Servers, target: Server) -> Command:
+        return self._meant(self.real.write(servers, target), super().write(servers, target))
+
+    def clients(self, container: str) -> Command:
+        return self._meant(self.real.clients(container), super().clients(container))
+
+    def rejoin(self, image: str, server: Server) -> Command:
+        return self._meant(self.real.rejoin(image, server), super().rejoin(image, server))
+
+    def hold(self, pooler: str, old: Server, seconds: int) -> Steps:
+        return self._steps(self.real.hold(pooler, old, seconds), super().hold(pooler, old, seconds))
+
+    def quiesce(self, old: Server, target: Server) -> Steps:
+        real = self.real.quiesce(old, target)
+        return self._steps(real, [*super().quiesce(old, target), *[("ends", ["nothing"])] * (len(real) - 2)])
+
+    def let_go(self, pooler: str, old: Server | None) -> Steps:
+        real = self.real.let_go(pooler, old)
+        # One command of a real engine does both.
+        return self._steps(real, [("go on", ["let", old.container if old else ""])])
+
+
+@pytest.fixture(params=["made up", *STANDBY_ENGINES])
+def made(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Made:
+    engine = Made() if request.param == "made up" else Told(STANDBY_ENGINES[request.param])
     monkeypatch.setitem(promoting.STANDBY_ENGINES, "otter", engine)
     return engine
 
@@ -225,6 +311,7 @@ def test_killed_at_each_command_the_next_call_ends_it(made: Made, killed: bool, 
         nodes = world.nodes
         assert [nodes[one.container].primary for one in (OLD, NEW, THIRD)] == [False, True, False], number
         assert nodes[OLD.container].running, number
+        assert nodes[NEW.container].writable, number
         assert not nodes[OLD.container].fenced, number
         assert not world.held, number
 
@@ -239,6 +326,7 @@ def test_interrupted_at_each_command_nothing_is_left_half_done(made: Made, after
         nodes = made.world.nodes
         primary = next(one for one, node in nodes.items() if node.primary and node.running)
         assert not made.world.held, number
+        assert nodes[primary].writable, number
         if primary == OLD.container:
             assert not nodes[OLD.container].fenced, number
         ended.add(primary)

@@ -186,10 +186,11 @@ class BackupEngine(ABC):
 
 
 def delivered(names: Iterable[str]) -> dict[str, str]:
-    """Modules of this package that run in a container, by their path below its configuration directory. `names`: below
-    the package (`mysql/agent.py`)."""
-    package = resources.files("tierstack.backup_schedule")
-    return {f"lib/tierstack/backup_schedule/{name}": package.joinpath(name).read_text() for name in names}
+    """Modules that run in a container, by their path below its configuration directory. `names`: below this package
+    (`mysql/agent.py`), or below `tierstack` (`core/gtids.py`)."""
+    package = resources.files("tierstack")
+    paths = [name if name.startswith("core/") else f"backup_schedule/{name}" for name in names]
+    return {f"lib/tierstack/{path}": package.joinpath(path).read_text() for path in paths}
 
 
 def digest(program: Mapping[str, str]) -> str:

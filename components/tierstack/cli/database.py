@@ -49,15 +49,18 @@ def status(name: str | None, stack: str, json: bool, cwd: Path) -> None:
                 "running": one.running,
                 "primary": one.primary,
                 "streams": one.streams,
-                "lag_bytes": max(0, primaries[0].at - one.at) if len(primaries) == 1 and one.answers else None,
+                f"lag_{database.engine.unit}": max(0, primaries[0].at - one.at)
+                if len(primaries) == 1 and one.answers
+                else None,
                 "lag_seconds": round(one.lag_seconds, 1) if one.answers else None,
                 "fenced_for": one.fenced_for or None,
+                "own_transactions": one.own or None,
             }
             for one in seen
         ]
         show.as_json({"stack": stack, "database": chosen, "servers": servers})
     else:
-        for line in state_lines(seen):
+        for line in state_lines(seen, database.engine.unit):
             show.say(line)
     show.end(ok=len(primaries) == 1)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from tierstack.backup_schedule.mysql.gtids import Gtid
 from tierstack.cli import options, restore_files, restore_on_kubernetes, show
+from tierstack.core.gtids import Gtid
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring
 from tierstack.recovery.files import StoredFiles

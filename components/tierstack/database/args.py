@@ -90,12 +90,12 @@ class DatabaseWithReplicasArgs:
     the password before stays valid until the next rotation. 0: the application logs in as `user` itself, as in a
     database that was made before there were login roles. 0 to 1000. Lowering it is refused."""
     replicas: int | None = field(default=None, metadata=within(0, MOST_REPLICAS))
-    """Standbys beside the primary. 0 to 4, on Docker 0 to 2; MySQL has none yet. None: from the tier (100k: 0, 1M:
-    2)."""
+    """Standbys beside the primary. 0 to 4, on Docker 0 to 2, for MySQL with `proxy_image` only. None: from the tier
+    (100k: 0, 1M: 2)."""
     proxy_image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
-    """Docker: for PostgreSQL with standbys, HAProxy 2.4 or newer by digest, which runs as user 99, with `sh`, and
-    `wget` or `bash`. It stands before the servers, so that a standby can be promoted and reads can go to standbys
-    (`read_host` of the connection). None: reads go to the primary, and no standby can be promoted."""
+    """Docker: before standbys, HAProxy 2.4 or newer by digest, which runs as user 99, with `sh`, and `wget` or `bash`.
+    It stands before the servers, so that a standby can be promoted and reads can go to standbys (`read_host` of the
+    connection). None: reads go to the primary, and no standby can be promoted; MySQL has no standbys then."""
     read_lag_seconds: int = field(default=10, metadata=within(1, 3600, "seconds") | DOCKER_ONLY)
     """Docker: with `proxy_image`, seconds that a standby may lag behind. Reads leave one that lags more. 1 to 3600."""
     synchronous: bool = field(default=False, metadata=DOCKER_ONLY)
@@ -112,7 +112,7 @@ class DatabaseWithReplicasArgs:
     pool_size: int | None = field(default=None, metadata=within(1, 5000))
     """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13 (MySQL: − 10). On
     Kubernetes a single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier.
-    MySQL: as many as `max_connections` leaves, because each connected client holds one."""
+    MySQL: as many as `max_connections` leaves, because each connected client holds one; with standbys half of them."""
     max_client_connections: int | None = field(default=None, metadata=within(1, 20000))
     """Client connections that each pooler accepts. 1 to 20000. None: from the tier."""
     pooler_cpu: float | None = field(default=None, metadata=within(0.05, 1, "cores") | KUBERNETES_ONLY)
@@ -155,9 +155,12 @@ class DatabaseWithReplicasArgs:
         chosen = {name: value for name, value in given.items() if value is not None}
         if self.platform.kind is PlatformKind.DOCKER:
             chosen["poolers"] = 1
-            chosen.setdefault("replicas", min(size.replicas, engine.docker_replicas))
+            most = 0 if engine.needs_proxy and self.proxy_image is None else engine.docker_replicas
+            chosen.setdefault("replicas", min(size.replicas, most))
         size = dataclasses.replace(size, **chosen)
-        return size if "pool_size" in chosen else dataclasses.replace(size, pool_size=engine.pool_size(size))
+        if "pool_size" in chosen:
+            return size
+        return dataclasses.replace(size, pool_size=engine.pool_size(size, proxied=self._proxied(size)))
 
     @property
     def namespace_of_operator(self) -> str:
@@ -168,8 +171,11 @@ class DatabaseWithReplicasArgs:
     @property
     def proxied(self) -> bool:
         """Whether a proxy stands before the servers: on Docker, where there are standbys and an image for it."""
+        return self._proxied(self.size())
+
+    def _proxied(self, size: DatabaseSize) -> bool:
         docker = self.platform.kind is PlatformKind.DOCKER
-        return bool(docker and self.proxy_image is not None and self.data_engine.proxy and self.size().replicas)
+        return bool(docker and self.proxy_image is not None and self.data_engine.proxy and size.replicas)
 
     @property
     def data_engine(self) -> DataEngine:
@@ -297,9 +303,10 @@ class DatabaseWithReplicasArgs:
             most = engine.docker_replicas
             wrong = f"a Docker host has at most {most} standbys: they share its disk and its fate"
             instead = f"write a number from 0 to {most}, or move to a Kubernetes platform"
-            if not most:
-                wrong = f"standbys of {engine.server.title} are not available on a Docker host yet"
-                instead = "remove it: the safety of a single server is its backups"
+            return [Diagnostic("replicas", self.replicas, wrong, instead)]
+        if self.platform.kind is PlatformKind.DOCKER and engine.needs_proxy and self.proxy_image is None:
+            wrong = f"standbys of {engine.server.title} stand behind a proxy, and there is no image of it"
+            instead = f"give an image of {engine.proxy.image if engine.proxy else 'it'} as `proxy_image`, or remove it"
             return [Diagnostic("replicas", self.replicas, wrong, instead)]
         return []
 

@@ -103,12 +103,14 @@ class Ground:
         written = self.host.files(name, self.parent, volume=volume, files=dict(texts), image=image, owner=owner)
         return Files(written.volume, texts, written)
 
-    def primary(self, command: list[str], config: Files, secrets: Files, *, start_seconds: int) -> docker.Container:
+    def primary(
+        self, command: list[str], config: Files, secrets: Files, *, start_seconds: int, mounts: Sequence[Mount] = ()
+    ) -> docker.Container:
         """The server that takes writes; with a proxy the one that did at first. `secrets`: what it reads again without
-        a restart (`reread`). `start_seconds`: how long a recovery after a crash may take."""
+        a restart (`reread`). `start_seconds`: how long a recovery after a crash may take. `mounts`: further ones."""
         data = self.host.volume(f"{self.name}-data", self.parent, data=True)
         aliases = [] if self.args.proxied else [self.direct_host]
-        service = self._server(command, config, secrets, data.name, aliases, start_seconds, [config])
+        service = self._server(command, config, secrets, data.name, aliases, start_seconds, [config], mounts)
         return self.host.container(f"{self.name}-primary", self.parent, service)
 
     def reread(
@@ -134,23 +136,25 @@ class Ground:
         after: Sequence[docker.Container],
         *,
         start_seconds: int,
+        mounts: Sequence[Mount] = (),
     ) -> docker.Container:
-        """A standby. `start_seconds`: how long it may take to copy the primary."""
+        """A standby. `start_seconds`: how long it may take to copy the primary. `mounts`: further ones."""
         replica, proxied = f"{self.name}-replica-{number}", self.args.proxied
         # A copy, which can be made again from the primary, is not protected; one that may be the primary is.
         data = self.host.volume(f"{replica}-data", self.parent, data=proxied)
         aliases, read_at_start = [replica, f"{self.name}-ro"], [config, secrets]
         if proxied:  # secrets are read again
             aliases, read_at_start = [replica], [config]
-        service = self._server(command, config, secrets, data.name, aliases, start_seconds, read_at_start)
+        service = self._server(command, config, secrets, data.name, aliases, start_seconds, read_at_start, mounts)
         return self.host.container(replica, self.parent, service, depends_on=after)
 
     def server_host(self, number: int) -> str:
         """The host of a server on the internal network, whatever it is: 0 is the first."""
-        return self.host.name(f"{self.name}-{_server(number)}")
+        return self.host.name(f"{self.name}-{server_part(number)}")
 
-    def proxy(self, command: list[str], config: Files) -> docker.Container:
-        """What stands before the servers, under the name by which the primary is reached, and for reads."""
+    def proxy(self, command: list[str], config: Files, mounts: Sequence[Mount] = ()) -> docker.Container:
+        """What stands before the servers, under the name by which the primary is reached, and for reads. `mounts`:
+        further ones."""
         process, tls = self.engine.proxy, self.tls
         assert process  # else `args.proxied` is false
         service = Service(
@@ -162,6 +166,7 @@ class Ground:
             mounts=[
                 Mount(volume=config.volume, path=process.directory, read_only=True),
                 *(tls.mounts() if tls else []),
+                *mounts,
             ],
             health=self._health(process),
             stop_signal=process.stop_signal,
@@ -252,6 +257,7 @@ class Ground:
         aliases: list[str],
         start_seconds: int,
         read_at_start: list[Files],
+        mounts: Sequence[Mount],
     ) -> Service:
         process = self.engine.server
         return Service(
@@ -265,6 +271,7 @@ class Ground:
                 Mount(volume=config.volume, path=process.directory, read_only=True),
                 Mount(volume=secrets.volume, path=SECRETS, read_only=True),
                 *(self.tls.mounts(self.tls.server) if self.tls else []),
+                *mounts,
             ],
             # A healthy answer ends the period at once.
             health=self._health(process, start_seconds),
@@ -340,10 +347,11 @@ class _Encryption:
             for reload in self._reload(part, {"ca": trusts}, [self.authority.written], suffix="-trust")
         ]
         # The names of all standbys that there may be: one more is no reason for another certificate.
-        standbys = [f"{name}-replica-{index + 1}" for index in range(self.engine.docker_replicas)]
+        most = self.engine.docker_replicas if args.proxied or not self.engine.needs_proxy else 0
+        standbys = [f"{name}-replica-{index + 1}" for index in range(most)]
         names, passed_on = [f"{name}-rw", f"{name}-ro", *standbys], self.engine.pooler.reload is None
         if passed_on:
-            names.append(f"{name}-pooler")
+            names += [f"{name}-{one}" for one in poolers]
         self.server = self.authority.server(f"{name}-server-tls", names, server, after=told)
         self.pooler = (
             None
@@ -392,7 +400,8 @@ class _Encryption:
         return self.engine.pooler if container.startswith("pooler") else self.engine.server
 
 
-def _server(number: int) -> str:
+def server_part(number: int) -> str:
+    """What a server is called after the database: 0 is the first."""
     return f"replica-{number}" if number else "primary"
 
 

@@ -118,6 +118,8 @@ class DataEngine(ABC):
     it is connected. The pool then bounds the connected clients, and others wait."""
     docker_replicas: int
     """Standbys that one Docker host may have."""
+    needs_proxy: bool
+    """Docker: whether there are standbys only behind a proxy."""
     data_directory: str
     """Docker: where the data volume is mounted in the server's container."""
     operators: tuple[str, ...]
@@ -144,8 +146,9 @@ class DataEngine(ABC):
         number = re.match(r"[0-9]+", tag_of(image) or "")
         return int(number[0]) if number else None
 
-    def pool_size(self, size: DatabaseSize) -> int:
-        """Server connections of a pooler where none are given. `size`: with those of the tier."""
+    def pool_size(self, size: DatabaseSize, *, proxied: bool) -> int:
+        """Server connections of a pooler where none are given. `size`: with those of the tier. `proxied`: a pooler of
+        the standbys may come to the same server."""
         return size.pool_size
 
     @abstractmethod

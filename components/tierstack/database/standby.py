@@ -85,9 +85,16 @@ class Seen:
     primary: bool = False
     """Whether it is the primary: one that runs says so, of one that does not its files do."""
     at: int = 0
-    """Where its log ends, in bytes: what it has on disk of it."""
+    """Where its log ends, in the engine's `unit`: what it has on disk of it."""
     replayed: int = 0
     timeline: int = 0
+    """Grows by one with each promotion that it knows of."""
+    history: str = ""
+    """Each transaction that it has on disk, where the engine gives them names: a set of GTIDs."""
+    identity: str = ""
+    """By what those that it made itself are known."""
+    own: str = ""
+    """Transactions that it has and the primary lacks, where the engine gives them names."""
     streams: bool = False
     """Whether it receives the primary's log."""
     lag_seconds: float = 0.0
@@ -112,6 +119,8 @@ class Lost:
     """None: nobody can say."""
     first: datetime | None = None
     last: datetime | None = None
+    names: str = ""
+    """Where the engine gives them names: a set of GTIDs."""
 
     @property
     def described(self) -> str:
@@ -121,7 +130,8 @@ class Lost:
         if not self.transactions:
             return "nothing"
         when = f", committed {self.first:%H:%M:%S} to {self.last:%H:%M:%S} UTC" if self.first and self.last else ""
-        return f"{self.transactions} {'transaction' if self.transactions == 1 else 'transactions'}{when}"
+        named = f" ({self.names})" if self.names else ""
+        return f"{self.transactions} {'transaction' if self.transactions == 1 else 'transactions'}{when}{named}"
 
 
 NOTHING = Lost(transactions=0)
@@ -140,6 +150,8 @@ class Plan:
     old: Seen | None
     """The primary of before, which is fenced. None: it is fenced, or its data is gone."""
     seen: Sequence[Seen]
+    unit: str
+    """In which a log is measured."""
     planned: bool
     """Whether the old primary answers, so that it can be shut down in order and nothing is lost."""
     finishing: bool = False
@@ -148,7 +160,7 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan for people."""
-        shown = state_lines(self.seen)
+        shown = state_lines(self.seen, self.unit)
         if self.finishing:
             return [*shown, f"{self.target.name} is the primary; what an interrupted promotion left is finished"]
         stopped = f"{self.old.name} is stopped, and can come back only as a standby" if self.old else ""
@@ -163,13 +175,13 @@ class Plan:
         ]
 
 
-def state_lines(seen: Sequence[Seen]) -> list[str]:
-    """What each server is, for people."""
+def state_lines(seen: Sequence[Seen], unit: str) -> list[str]:
+    """What each server is, for people. `unit`: in which its log is measured."""
     primary = next((one for one in seen if one.primary and one.answers), None)
-    return [f"{one.name}: {_described(one, primary)}" for one in seen]
+    return [f"{one.name}: {_described(one, primary, unit)}" for one in seen]
 
 
-def _described(one: Seen, primary: Seen | None) -> str:
+def _described(one: Seen, primary: Seen | None, unit: str) -> str:
     if not one.holds_data:
         return "has no data"
     role = "primary" if one.primary else "standby"
@@ -179,10 +191,10 @@ def _described(one: Seen, primary: Seen | None) -> str:
         return f"{role}, runs and does not answer"
     if one.primary:
         return "primary"
-    behind = f", {max(0, primary.at - one.at):,} bytes and {one.lag_seconds:.1f} s behind" if primary else ""
-    return (
-        f"standby, {'streams' if one.streams else 'does not stream'}{behind}{', replay paused' if one.paused else ''}"
-    )
+    behind = f", {max(0, primary.at - one.at):,} {unit} and {one.lag_seconds:.1f} s behind" if primary else ""
+    own = f", has transactions that {primary.name} lacks: {one.own}" if primary and one.own else ""
+    paused = ", replay paused" if one.paused else ""
+    return f"standby, {'streams' if one.streams else 'does not stream'}{behind}{paused}{own}"
 
 
 def named(servers: Sequence[Server], name: str) -> Server:
@@ -194,8 +206,9 @@ def named(servers: Sequence[Server], name: str) -> Server:
     raise RefusedError(f"there is no server `{name}`: write one of {names}")
 
 
-def plan(seen: Sequence[Seen], to: str | None) -> Plan:
-    """Who is to be promoted, and what happens to the others. What would be lost is not known yet.
+def plan(seen: Sequence[Seen], to: str | None, unit: str = "bytes") -> Plan:
+    """Who is to be promoted, and what happens to the others. What would be lost is not known yet. `unit`: in which a
+    log is measured.
 
     Raises RefusedError where there is nobody to promote, or more than one primary.
     """
@@ -214,7 +227,8 @@ def plan(seen: Sequence[Seen], to: str | None) -> Plan:
     waiting = [one for one in seen if one.fenced_for]
     begun = current and any(one.fenced_for == current.server.name for one in waiting)
     if current and (wanted is current or (wanted is None and begun)):
-        return Plan(target=current, old=_waiting(waiting, current), seen=seen, planned=True, finishing=True)
+        old = _waiting(waiting, current)
+        return Plan(target=current, old=old, seen=seen, unit=unit, planned=True, finishing=True)
     standbys = [one for one in seen if one.answers and not one.primary]
     target = wanted or _best(standbys, waiting, running=current is not None)
     if target is None:
@@ -227,15 +241,20 @@ def plan(seen: Sequence[Seen], to: str | None) -> Plan:
                 f"{target.name} does not stream from {current.name}, so it lacks what that has. See `docker logs "
                 f"{target.name}`; `tierstack database rejoin --server {target.name}` copies the primary anew"
             )
-        return Plan(target=target, old=current, seen=seen, planned=True)
+        if target.own:
+            raise RefusedError(
+                f"{target.name} has transactions that {current.name} lacks ({target.own}), so its data is another. "
+                f"To give them up: tierstack database rejoin --server {target.name} --replace-data"
+            )
+        return Plan(target=target, old=current, seen=seen, unit=unit, planned=True)
     best = max(standbys, key=_progress)
     if _progress(best) > _progress(target):
         raise RefusedError(
-            f"{best.name} (timeline {best.timeline}, {best.at:,} bytes) has more of the log than {target.name} "
-            f"(timeline {target.timeline}, {target.at:,} bytes). Promote it: --to {best.name}"
+            f"{best.name} (timeline {best.timeline}, {best.at:,} {unit}) has more of the log than {target.name} "
+            f"(timeline {target.timeline}, {target.at:,} {unit}). Promote it: --to {best.name}"
         )
     old = next((one for one in seen if one.primary and one is not target), None) or _waiting(waiting, target)
-    return Plan(target=target, old=old, seen=seen, planned=False)
+    return Plan(target=target, old=old, seen=seen, unit=unit, planned=False)
 
 
 def _waiting(waiting: Sequence[Seen], current: Seen) -> Seen | None:
@@ -245,7 +264,7 @@ def _waiting(waiting: Sequence[Seen], current: Seen) -> Seen | None:
 def _best(standbys: Sequence[Seen], waiting: Sequence[Seen], *, running: bool) -> Seen | None:
     """`running`: whether there is a primary; without one a stream is what is left of it."""
     begun = [one for one in standbys if any(fenced.fenced_for == one.server.name for fenced in waiting)]
-    streaming = [one for one in standbys if one.streams and running]
+    streaming = [one for one in standbys if one.streams and not one.own and running]
     return max(begun or streaming or standbys, key=_progress, default=None)
 
 
@@ -279,6 +298,8 @@ class StandbyEngine(ABC):
     """How an engine is asked and told. The methods return commands for the host of the database."""
 
     title: str
+    unit: str
+    """In which `Seen.at` is measured."""
 
     @abstractmethod
     def question(self) -> Command:
@@ -291,6 +312,10 @@ class StandbyEngine(ABC):
     @abstractmethod
     def answer(self, printed: str, seen: Seen) -> Seen:
         """What a running server has said."""
+
+    def compared(self, seen: Sequence[Seen]) -> list[Seen]:
+        """The servers, with what each has and the primary lacks (`Seen.own`), where the engine can say."""
+        return list(seen)
 
     @abstractmethod
     def look(self, image: str, volume: str) -> Command:
@@ -321,11 +346,11 @@ class StandbyEngine(ABC):
         """Take the marker from a server that runs."""
 
     @abstractmethod
-    def prepare(self, target: Server, others: Sequence[Server]) -> Command:
+    def prepare(self, target: Server, others: Sequence[Server]) -> Steps:
         """Let the server that is to be promoted keep its log for the others."""
 
     @abstractmethod
-    def unprepare(self, target: Server, others: Sequence[Server]) -> Command:
+    def unprepare(self, target: Server, others: Sequence[Server]) -> Steps:
         """Let it keep no log for them any more: it was not promoted."""
 
     @abstractmethod
@@ -349,12 +374,17 @@ class StandbyEngine(ABC):
         """Let a stopped server give up its data for the primary's when it starts."""
 
     @abstractmethod
-    def hold(self, pooler: str, seconds: int) -> Steps:
-        """Let clients of the pooler wait; after `seconds` they go on by themselves."""
+    def hold(self, pooler: str, old: Server, seconds: int) -> Steps:
+        """Let clients wait, in the pooler or before the primary `old`; after `seconds` they go on by themselves."""
 
     @abstractmethod
-    def let_go(self, pooler: str) -> Command:
-        """Let them go on."""
+    def quiesce(self, old: Server, target: Server) -> Steps:
+        """Let the primary take no writes, and wait until the target has received its log; undone by `let_go`, and by
+        itself as `hold` is. None where a shutdown in order does the same."""
+
+    @abstractmethod
+    def let_go(self, pooler: str, old: Server | None) -> Steps:
+        """Let clients go on, and `old` take writes where it is still the primary. None: there was none."""
 
 
 def from_mapping(values: Mapping[str, Any], seen: Seen) -> Seen:

@@ -15,6 +15,7 @@ from tierstack.database.standby import (
     Server,
     Servers,
     StandbyEngine,
+    Steps,
     judged,
     named,
     plan,
@@ -82,7 +83,7 @@ class Database:
 
     def look(self) -> list[Seen]:
         """What each server is now."""
-        return [self.see(one) for one in self.servers.servers]
+        return self.engine.compared([self.see(one) for one in self.servers.servers])
 
     def see(self, server: Server) -> Seen:
         """What a server is now: it says so itself, or its files do."""
@@ -129,7 +130,7 @@ class Result:
 def planned(database: Database, to: str | None, *, accept_loss: bool) -> Plan:
     """What a promotion would do. Raises UsageError where it would do harm."""
     try:
-        found = plan(database.look(), to)
+        found = plan(database.look(), to, database.engine.unit)
         if found.planned or found.finishing:
             return found
         return judged(found, database.loss(found.old, found.target), accept_loss=accept_loss)
@@ -173,7 +174,7 @@ class _Steps:
 
     def before(self) -> Lost:
         """All that is done before the promotion, and can be taken back; what it will lose."""
-        self._do("the new primary keeps its log for the others", self.engine.prepare(self.target, self._others))
+        self._all(self.engine.prepare(self.target, self._others))
         self.host.run(self.engine.forget_fence(self.target.container))
         if self.found.planned:
             self._hold()
@@ -187,13 +188,14 @@ class _Steps:
         assert self.old
         pooler = self.database.servers.pooler
         self._stopped_at = time.monotonic()
-        for what, command in self.engine.hold(pooler, HOLD_SECONDS):
+        for what, command in self.engine.hold(pooler, self.old.server, HOLD_SECONDS):
             with contextlib.suppress(CommandError):  # without a pooler nobody waits
                 self._do(what, command)
         counted = self.engine.clients(self.old.server.container)
         deadline = time.monotonic() + LEAVE_SECONDS
         while int(self.host.run(counted)) and time.monotonic() < deadline:
             time.sleep(0.1)
+        self._all(self.engine.quiesce(self.old.server, self.target))
 
     def _fence(self) -> Lost:
         old = self.old
@@ -239,7 +241,8 @@ class _Steps:
                 self.tell(f"  {old.name} is still fenced: run `tierstack database promote` again")
             if self._stopped:
                 host.succeeds(["docker", "start", old.name])
-        host.succeeds(self.engine.unprepare(self.target, self._others))
+        for _, command in self.engine.unprepare(self.target, self._others):
+            host.succeeds(command)
         self._go_on()
 
     def promote(self) -> None:
@@ -266,7 +269,8 @@ class _Steps:
         self._go_on()
         self._writes_at = time.monotonic()
         self._do("roles are brought up to date", self.engine.settle(self.target))
-        self.host.run(self.engine.prepare(self.target, self._others))
+        for _, command in self.engine.prepare(self.target, self._others):
+            self.host.run(command)
 
     def paused(self) -> float:
         """For how long clients waited."""
@@ -295,7 +299,12 @@ class _Steps:
 
     def _go_on(self) -> None:
         # Always: a command that was killed may have left clients waiting.
-        self.host.succeeds(self.engine.let_go(self.database.servers.pooler))
+        for _, command in self.engine.let_go(self.database.servers.pooler, self.old.server if self.old else None):
+            self.host.succeeds(command)
+
+    def _all(self, steps: Steps) -> None:
+        for what, command in steps:
+            self._do(what, command)
 
     def _do(self, what: str, command: Sequence[str]) -> None:
         began = time.monotonic()
@@ -326,7 +335,8 @@ def rejoin(database: Database, server: str, tell: Tell) -> float:
     host, engine = database.host, database.engine
     host.run(["docker", "stop", "--time", str(STOP_SECONDS), one.container])
     host.run(engine.rejoin(database.image(), one))
-    host.run(engine.prepare(primary.server, [one]))
+    for _, command in engine.prepare(primary.server, [one]):
+        host.run(command)
     host.run(["docker", "start", one.container])
     tell(f"{one.container} gives up its data for that of {primary.name}")
     while not database.see(one).streams:
@@ -347,6 +357,7 @@ def as_entry(stack: str, name: str, result: Result) -> dict[str, Any]:
         "lost_transactions": lost.transactions,
         "lost_from": lost.first.isoformat() if lost.first else None,
         "lost_to": lost.last.isoformat() if lost.last else None,
+        "lost_gtids": lost.names or None,
         "paused_seconds": result.paused_seconds,
         "seconds": result.seconds,
         "following": result.following,

@@ -10,7 +10,7 @@ from typing import Any
 
 from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.engine import Goal, Step
-from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
+from tierstack.core.gtids import Gtid, parse_gtid
 from tierstack.engine.project import UsageError
 from tierstack.recovery import signals
 from tierstack.recovery.found import Backups

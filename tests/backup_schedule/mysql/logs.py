@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tierstack.backup_schedule.mysql.binlog import MAGIC
-from tierstack.backup_schedule.mysql.gtids import GtidSet, parse_set
+from tierstack.core.gtids import GtidSet, parse_set
 
 SERVER = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 OTHER = "4e11fa47-71ca-11e1-9e33-c80aa9429562"

@@ -146,7 +146,9 @@ def test_delivered_modules_are_all_there_and_import_nothing_that_an_image_may_la
     package = Path(backup_schedule.__file__).parent
     delivered = {f"tierstack.backup_schedule.{name.removesuffix('.py')}" for name in files.SHARED}
     delivered |= {f"tierstack.backup_schedule.mysql.{name.removesuffix('.py')}" for name in files.OWN}
+    delivered |= {f"tierstack.{name.removesuffix('.py').replace('/', '.')}" for name in files.CORE}
     paths = [package / name for name in files.SHARED] + [package / "mysql" / name for name in files.OWN]
+    paths += [package.parent / name for name in files.CORE]
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

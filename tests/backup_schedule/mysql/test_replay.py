@@ -10,8 +10,8 @@ import pytest
 from tests.backup_schedule.mysql.logs import NOON, OTHER, SECOND, SERVER, log, transaction, written
 from tierstack.backup_schedule.mysql import copies
 from tierstack.backup_schedule.mysql.catalog import ARRIVING, COPIES, LOGS, UNTIL, Catalog, Copy, superfluous
-from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
 from tierstack.backup_schedule.mysql.replay import Goal, RestoreError, choose
+from tierstack.core.gtids import Gtid, parse_gtid
 
 pytestmark = pytest.mark.pure
 

@@ -25,9 +25,9 @@ from tierstack.backup_schedule import cron, keeping, metrics, status, target
 from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment
 from tierstack.backup_schedule.mysql import copies, replay, server
 from tierstack.backup_schedule.mysql.catalog import Catalog, judged, number, size
-from tierstack.backup_schedule.mysql.gtids import Gtid, parse_gtid
 from tierstack.backup_schedule.mysql.stream import Stream
 from tierstack.backup_schedule.output import publish, say
+from tierstack.core.gtids import Gtid, parse_gtid
 
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/backups")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tierstack.backup_schedule.mysql.gtids import Gtid, GtidSet
+from tierstack.core.gtids import Gtid, GtidSet
 
 MAGIC = b"\xfebin"
 _HEADER = struct.Struct("<IBIIIH")  # seconds, type, server id, size of the event, end position, flags

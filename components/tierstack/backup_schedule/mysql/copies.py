@@ -28,8 +28,8 @@ from tierstack.backup_schedule.mysql.catalog import (
     number,
 )
 from tierstack.backup_schedule.mysql.catalog import superfluous as not_needed
-from tierstack.backup_schedule.mysql.gtids import parse_set
 from tierstack.backup_schedule.status import stamp
+from tierstack.core.gtids import parse_set
 
 _LEFT_OUT = ("#clone", "auto.cnf", "#innodb_temp", "ib_buffer_pool", "#ib_*.dblwr")
 """What a server makes anew: its remains of the copying, its UUID, temporary tables, and what it keeps for a crash."""

@@ -7,7 +7,8 @@ from tierstack.backup_schedule.mysql.server import quoted
 from tierstack.platform.internal_ca import ca_path
 
 SHARED = ("cron.py", "keeping.py", "ledger.py", "metrics.py", "output.py", "status.py", "target.py")
-OWN = ("agent.py", "binlog.py", "catalog.py", "copies.py", "gtids.py", "replay.py", "server.py", "stream.py")
+OWN = ("agent.py", "binlog.py", "catalog.py", "copies.py", "replay.py", "server.py", "stream.py")
+CORE = ("core/gtids.py",)
 """Modules that run in the container, under the same names as here."""
 
 
@@ -40,4 +41,4 @@ def settings_json(host: str, port: str, user: str, wanted: Wanted, *, verified: 
 
 def program() -> dict[str, str]:
     """The agent's own modules, by their path below the configuration directory."""
-    return delivered((*SHARED, *(f"mysql/{name}" for name in OWN)))
+    return delivered((*SHARED, *(f"mysql/{name}" for name in OWN), *CORE))

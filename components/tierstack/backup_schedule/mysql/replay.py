@@ -17,7 +17,7 @@ from tierstack.backup_schedule import status
 from tierstack.backup_schedule.mysql import copies, server
 from tierstack.backup_schedule.mysql.binlog import BrokenLogError, Log, Transaction, read
 from tierstack.backup_schedule.mysql.catalog import Catalog, Copy, judged, moment, number, size
-from tierstack.backup_schedule.mysql.gtids import Gtid, GtidSet, parse_set
+from tierstack.core.gtids import Gtid, GtidSet, parse_set
 
 RELAY = "relay-bin"
 _CHUNK = 2**20

@@ -19,8 +19,8 @@ from pathlib import Path
 from tierstack.backup_schedule.mysql import server
 from tierstack.backup_schedule.mysql.binlog import BrokenLogError, read
 from tierstack.backup_schedule.mysql.catalog import ARRIVING, LOGS, UNTIL, Catalog, files, number, size
-from tierstack.backup_schedule.mysql.gtids import GtidSet
 from tierstack.backup_schedule.status import stamp
+from tierstack.core.gtids import GtidSet
 
 AGAIN_SECONDS = 5
 """Between two attempts to connect."""

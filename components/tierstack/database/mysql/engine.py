@@ -47,8 +47,8 @@ class _MySQL(DataEngine):
     def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
         return parameters.problems(path, name, value, size)
 
-    def pool_size(self, size: DatabaseSize) -> int:
-        return sizing.pool_size(size)
+    def pool_size(self, size: DatabaseSize, *, proxied: bool) -> int:
+        return sizing.pool_size(size, 2 if proxied else 1)
 
     def least_memory(self, size: DatabaseSize) -> tuple[int, str]:
         working = sizing.working_connections(size)
@@ -92,14 +92,25 @@ _POOLER = Process(
     stop_signal="SIGUSR1",
     reload=None,
 )
+_PROXY = Process(
+    title="HAProxy",
+    image="HAProxy 2.4 or newer",
+    uid=99,
+    port=3306,
+    directory="/etc/tierstack/haproxy",
+    # Clients come through the pooler, and streams begin again.
+    stop_signal="SIGTERM",
+    reload=None,
+)
 
 MYSQL = _MySQL(
     platforms=frozenset((PlatformKind.DOCKER,)),
     server=_SERVER,
     pooler=_POOLER,
-    proxy=None,
+    proxy=_PROXY,
     transaction_pooling=False,
-    docker_replicas=0,
+    docker_replicas=2,
+    needs_proxy=True,
     data_directory="/var/lib/mysql",
     operators=(),
     archive_operators=(),
@@ -130,6 +141,7 @@ MYSQL = _MySQL(
             text=f"{_POOLER.image}, with `wget` or `bash`, before MySQL on Docker.",
             docker="pooler_image",
         ),
+        ImageKey(key="haproxy", text="The same before primary and standbys at the tier 1M.", docker="proxy_image"),
     ),
 )
 """The engine of `DatabaseEngine.MYSQL`."""

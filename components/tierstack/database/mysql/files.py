@@ -26,12 +26,17 @@ TEMPORARY = f"{MYSQL.data_directory}/tmp"
 SLOW_LOG, SLOW_LOG_MB = f"{TEMPORARY}/slow.log", 16
 """Slow statements go to the container's output from a file, because the server logs to nothing else. Emptied when it is
 larger."""
+PLUGINS = "auth_socket.so;mysql_clone.so"
+SOCKET_DIRECTORY = "/run/tierstack/socket"
+"""Where a server with standbys has its socket, which the proxy shares; `SOCKET` leads there."""
 _SERVER_USER = "mysql"
 """What the image calls user 999, by which the socket knows who comes from the server's own container."""
 
 
-def my_cnf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> str:
-    """my.cnf of the server."""
+def my_cnf(
+    size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode, further: Mapping[str, str | None] | None = None
+) -> str:
+    """my.cnf of the server. `further`: what servers with standbys have besides; None: what they have not."""
     encryption = {
         # The server reads a certificate again only where it can verify it.
         "ssl_ca": ca_path("database"),
@@ -41,7 +46,7 @@ def my_cnf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> s
         "require_secure_transport": "ON" if tls is TLSMode.REQUIRE else "OFF",
     }
     clear = {"tls_version": "", "auto_generate_certs": "OFF"}
-    settings = {
+    settings: dict[str, str | None] = {
         "datadir": DATA,
         "tmpdir": TEMPORARY,
         "log_bin": f"{BINARY_LOGS}/binlog",
@@ -53,7 +58,7 @@ def my_cnf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> s
         "mysqlx": "OFF",
         "server_id": "1",
         # CLONE: base backups are copies of the running server.
-        "plugin_load_add": "auth_socket.so;mysql_clone.so",
+        "plugin_load_add": PLUGINS,
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_0900_ai_ci",
         "default_time_zone": "+00:00",
@@ -66,8 +71,10 @@ def my_cnf(size: DatabaseSize, parameters: Mapping[str, str], tls: TLSMode) -> s
         "loose_innodb_numa_interleave": "OFF",
         **(clear if tls is TLSMode.DISABLE else encryption),
         **sizing.server_settings(size, dict(parameters)),
+        **(further or {}),
     }
-    return "[mysqld]\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in sorted(settings.items()))
+    known = {name: value for name, value in sorted(settings.items()) if value is not None}
+    return "[mysqld]\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in known.items())
 
 
 _BACKUP = "REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN"
@@ -122,26 +129,27 @@ def _known(account: str, by: str) -> list[str]:
     return [f"CREATE USER IF NOT EXISTS {account} IDENTIFIED WITH {by};", f"ALTER USER {account} IDENTIFIED WITH {by};"]
 
 
-def primary_sh(size: DatabaseSize) -> str:
-    """Start script of the server."""
-    ask = " ".join(local("mysql", SUPERUSER))
-    return f"""\
-# Starts the server: makes its files if there are none, then serves. A loop beside it deletes the oldest binary logs
-# once they exceed their limit.
-set -eu
-umask 077
-data={DATA}
-if [ ! -s "$data/mysql.ibd" ]; then
-    if [ -e "$data" ]; then
-        echo "$data holds something that is no MySQL data directory; it is left as it is" >&2
-        exit 1
-    fi
+INITIALIZE = f"""\
     # Under another name until it is complete, so that an interrupted start begins afresh.
     rm -rf "$data.new" {BINARY_LOGS}
     mysqld --no-defaults --initialize-insecure --datadir="$data.new" --skip-log-bin \\
         --character-set-server=utf8mb4
     mv "$data.new" "$data"
-fi
+"""
+"""Makes the files of a server, in `$data`."""
+FOREIGN = """\
+    if [ -e "$data" ]; then
+        echo "$data holds something that is no MySQL data directory; it is left as it is" >&2
+        exit 1
+    fi
+"""
+"""Ends a start where something else lies in `$data`."""
+
+
+def beside_sh(size: DatabaseSize) -> str:
+    """What runs beside the server: the slow log goes to the container's output, and old binary logs go."""
+    ask = " ".join(local("mysql", SUPERUSER))
+    return f"""\
 rm -rf {TEMPORARY}
 mkdir -p {TEMPORARY} {BINARY_LOGS}
 : >{SLOW_LOG}
@@ -169,7 +177,20 @@ while sleep 60; do
     # The server appends, so what was shown may go.
     [ "$(wc -c <{SLOW_LOG})" -lt {SLOW_LOG_MB * 1024 * 1024} ] || : >{SLOW_LOG}
 done &
-exec mysqld --defaults-file={CONFIG}/my.cnf
+"""
+
+
+def primary_sh(size: DatabaseSize) -> str:
+    """Start script of the server."""
+    return f"""\
+# Starts the server: makes its files if there are none, then serves. A loop beside it deletes the oldest binary logs
+# once they exceed their limit.
+set -eu
+umask 077
+data={DATA}
+if [ ! -s "$data/mysql.ibd" ]; then
+{FOREIGN}{INITIALIZE}fi
+{beside_sh(size)}exec mysqld --defaults-file={CONFIG}/my.cnf
 """
 
 
@@ -189,8 +210,9 @@ def client_cnf(user: str, password: str, database: str, tls: TLSMode) -> str:
     return "\n".join(["[client]", *lines, "", "[mysql]", f"database = {database}", ""])
 
 
-def haproxy_cfg(direct_host: str, size: DatabaseSize) -> str:
-    """haproxy.cfg of the proxy: so many clients at the server at once, the others wait in its queue.
+def haproxy_cfg(direct_host: str, size: DatabaseSize, port: int = MYSQL.server.port) -> str:
+    """haproxy.cfg of a pooler: so many clients at the server at once, the others wait in its queue. `port`: where the
+    server is; before standbys, a port of the proxy.
 
     Encrypted connections are passed on as they are, to the server that has the key. There is no check of the server:
     one that is down would lose the clients that wait for it.
@@ -235,7 +257,7 @@ backend server
     # Once a second, each time at the address that holds then.
     retries {sizing.QUEUE_SECONDS}
     option redispatch 1
-    server primary {direct_host}:{MYSQL.server.port} maxconn {size.pool_size} {_RESOLVED}
+    server primary {direct_host}:{port} maxconn {size.pool_size} {_RESOLVED}
 
 {HEALTH}"""
 

@@ -34,9 +34,10 @@ def working_connections(size: DatabaseSize) -> int:
     return server_connections(size.poolers, size.pool_size) + RESERVED_CONNECTIONS
 
 
-def pool_size(size: DatabaseSize) -> int:
-    """All connections but the reserved ones: each connected client holds one, and more of them only wait."""
-    return max(1, (size.max_connections - RESERVED_CONNECTIONS) // size.poolers)
+def pool_size(size: DatabaseSize, pools: int = 1) -> int:
+    """All connections but the reserved ones: each connected client holds one, and more of them only wait. `pools`: 2
+    with a pooler of the standbys, whose clients come to the primary where no standby is left."""
+    return max(1, (size.max_connections - RESERVED_CONNECTIONS) // (size.poolers * pools))
 
 
 def least_memory_mb(size: DatabaseSize) -> int:

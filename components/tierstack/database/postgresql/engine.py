@@ -117,6 +117,7 @@ POSTGRESQL = _PostgreSQL(
     proxy=_PROXY,
     transaction_pooling=True,
     docker_replicas=2,
+    needs_proxy=False,
     data_directory="/var/lib/postgresql/data",
     operators=("cloudnative-pg",),
     archive_operators=("barman-cloud",),

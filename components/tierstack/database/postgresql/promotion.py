@@ -84,6 +84,7 @@ _CLIENT = ["psql", "-h", "/tmp", "-U", "postgres", "-d", "postgres", "-XAtq", "-
 @final
 class _PostgreSQL(StandbyEngine):
     title = "PostgreSQL"
+    unit = "bytes"
 
     def question(self) -> Command:
         return [*_CLIENT, "-c", _STATE]
@@ -135,11 +136,12 @@ class _PostgreSQL(StandbyEngine):
     def forget_fence(self, container: str) -> Command:
         return ["docker", "exec", container, "rm", "-f", FENCED]
 
-    def prepare(self, target: Server, others: Sequence[Server]) -> Command:
-        return _psql(target.container, *(one.replace("NAMES", _quoted(others)) for one in (_LOST, _SLOTS)))
+    def prepare(self, target: Server, others: Sequence[Server]) -> Steps:
+        statements = [one.replace("NAMES", _quoted(others)) for one in (_LOST, _SLOTS)]
+        return [("the new primary keeps its log for the others", _psql(target.container, *statements))]
 
-    def unprepare(self, target: Server, others: Sequence[Server]) -> Command:
-        return _psql(target.container, _NO_SLOTS.replace("NAMES", _quoted(others)))
+    def unprepare(self, target: Server, others: Sequence[Server]) -> Steps:
+        return [("it keeps no log", _psql(target.container, _NO_SLOTS.replace("NAMES", _quoted(others))))]
 
     def promote(self, target: Server) -> Command:
         return _psql(target.container, "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END")
@@ -163,7 +165,7 @@ class _PostgreSQL(StandbyEngine):
     def rejoin(self, image: str, server: Server) -> Command:
         return _beside(image, server.volume, f"echo rewind >{REJOIN}.new && mv {REJOIN}.new {REJOIN}")
 
-    def hold(self, pooler: str, seconds: int) -> Steps:
+    def hold(self, pooler: str, old: Server, seconds: int) -> Steps:
         # PgBouncer: PAUSE and RESUME by signals. The second command ends a pause whose command was killed.
         later = ["docker", "exec", "--detach", pooler, "sh", "-c", f"sleep {seconds}; kill -USR2 1"]
         return [
@@ -171,8 +173,11 @@ class _PostgreSQL(StandbyEngine):
             ("let clients wait", ["docker", "kill", "--signal", "USR1", pooler]),
         ]
 
-    def let_go(self, pooler: str) -> Command:
-        return ["docker", "kill", "--signal", "USR2", pooler]
+    def quiesce(self, old: Server, target: Server) -> Steps:
+        return ()
+
+    def let_go(self, pooler: str, old: Server | None) -> Steps:
+        return [("clients go on", ["docker", "kill", "--signal", "USR2", pooler])]
 
 
 POSTGRESQL_STANDBY = _PostgreSQL()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.backup_schedule.mysql.logs import OTHER, SERVER
-from tierstack.backup_schedule.mysql.gtids import Gtid, GtidSet, parse_gtid, parse_set, union
+from tierstack.core.gtids import Gtid, GtidSet, parse_gtid, parse_set, union
 
 pytestmark = pytest.mark.pure
 
