@@ -108,7 +108,8 @@ class DatabaseWithReplicasArgs:
     """Kubernetes: instances of a second pooler, in front of the standbys (`read_host` of the connection). 0 (default):
     there is none, and reads go to the primary. 0 to 20."""
     max_connections: int | None = field(default=None, metadata=within(20, 5000))
-    """max_connections of the server. 20 to 5000. None: from the tier. A change restarts the server."""
+    """max_connections of the server. 20 to 5000. None: from the tier; MySQL with standbys: twice the pool of a single
+    server, as far as `memory_mb` has room for 8 MiB each. A change restarts the server."""
     pool_size: int | None = field(default=None, metadata=within(1, 5000))
     """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13 (MySQL: − 10). On
     Kubernetes a single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier.
@@ -160,7 +161,7 @@ class DatabaseWithReplicasArgs:
         size = dataclasses.replace(size, **chosen)
         if "pool_size" in chosen:
             return size
-        return dataclasses.replace(size, pool_size=engine.pool_size(size, proxied=self._proxied(size)))
+        return engine.with_pool(size, connections_given=self.max_connections is not None)
 
     @property
     def namespace_of_operator(self) -> str:
@@ -171,11 +172,8 @@ class DatabaseWithReplicasArgs:
     @property
     def proxied(self) -> bool:
         """Whether a proxy stands before the servers: on Docker, where there are standbys and an image for it."""
-        return self._proxied(self.size())
-
-    def _proxied(self, size: DatabaseSize) -> bool:
         docker = self.platform.kind is PlatformKind.DOCKER
-        return bool(docker and self.proxy_image is not None and self.data_engine.proxy and size.replicas)
+        return bool(docker and self.proxy_image is not None and self.data_engine.proxy and self.size().replicas)
 
     @property
     def data_engine(self) -> DataEngine:

@@ -146,10 +146,10 @@ class DataEngine(ABC):
         number = re.match(r"[0-9]+", tag_of(image) or "")
         return int(number[0]) if number else None
 
-    def pool_size(self, size: DatabaseSize, *, proxied: bool) -> int:
-        """Server connections of a pooler where none are given. `size`: with those of the tier. `proxied`: a pooler of
-        the standbys may come to the same server."""
-        return size.pool_size
+    def with_pool(self, size: DatabaseSize, *, connections_given: bool) -> DatabaseSize:
+        """The size where no `pool_size` is given. `size`: with that of the tier. `connections_given`: `max_connections`
+        is not the tier's and stays."""
+        return size
 
     @abstractmethod
     def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:

@@ -11,7 +11,7 @@ import pytest
 from tests.database.mysql.test_pure import SIZE, settings
 from tests.database.test_args import args
 from tests.support import Recorder, Secret, golden, run_program, value_of
-from tierstack.core.tier import Tier
+from tierstack.core.tier import DatabaseSize, Tier
 from tierstack.database import DatabaseWithReplicas
 from tierstack.database.mysql import files, proxy, scripts, standby
 from tierstack.database.mysql.promotion import MYSQL_STANDBY
@@ -249,8 +249,16 @@ def test_without_the_image_nothing_changes_and_nobody_can_be_promoted() -> None:
 
 @pytest.mark.graph
 def test_both_pools_fit_into_the_primary() -> None:
-    size = args("docker", **ENGINE).size()
-    assert (size.replicas, size.pool_size) == (2, 145)
+    def given(**sizes: int) -> DatabaseSize:
+        return args("docker", **ENGINE, **sizes).size()
+
+    size = given()
+    assert (size.replicas, size.max_connections, size.pool_size) == (2, 590, 290)
+    # What a stack has given stays, and so do the tier's connections on a small server.
+    assert (given(max_connections=300).pool_size, given(memory_mb=1024).pool_size) == (145, 145)
+    # A pool that is given is not changed.
+    assert (given(pool_size=100).max_connections, given(pool_size=100).pool_size) == (300, 100)
+    assert (given(memory_mb=4096).max_connections, given(memory_mb=4096).pool_size) == (512, 251)
     text = made().named("db-config-files").inputs["files"].value["my.cnf"]
     assert settings(text)["max_connections"] == str(size.max_connections + standby.FURTHER_CONNECTIONS)
     assert dataclasses.replace(size, poolers=2).pool_size * 2 <= size.max_connections - 10

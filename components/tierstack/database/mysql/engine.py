@@ -1,5 +1,6 @@
 """MySQL as a data engine: its facts and rules. Pure."""
 
+import dataclasses
 import re
 from typing import final
 
@@ -47,8 +48,9 @@ class _MySQL(DataEngine):
     def parameter_problems(self, path: str, name: str, value: str, size: DatabaseSize) -> list[Diagnostic]:
         return parameters.problems(path, name, value, size)
 
-    def pool_size(self, size: DatabaseSize, *, proxied: bool) -> int:
-        return sizing.pool_size(size, 2 if proxied else 1)
+    def with_pool(self, size: DatabaseSize, *, connections_given: bool) -> DatabaseSize:
+        size = size if connections_given else sizing.with_connections(size)
+        return dataclasses.replace(size, pool_size=sizing.pool_size(size))
 
     def least_memory(self, size: DatabaseSize) -> tuple[int, str]:
         working = sizing.working_connections(size)

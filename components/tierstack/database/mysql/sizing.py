@@ -4,6 +4,7 @@ Sources: MySQL 8.4 and 9.7 manuals, "Configuring InnoDB Buffer Pool Size", "How 
 "Binary Logging Options and Variables" (named below as the manual), and HAProxy's configuration manual.
 """
 
+import dataclasses
 import math
 import re
 
@@ -31,13 +32,27 @@ QUEUE_SECONDS = 30
 
 def working_connections(size: DatabaseSize) -> int:
     """Connections that may run a query at once: every pool full, and the reserved ones."""
-    return server_connections(size.poolers, size.pool_size) + RESERVED_CONNECTIONS
+    return server_connections(size.poolers * pools(size), size.pool_size) + RESERVED_CONNECTIONS
 
 
-def pool_size(size: DatabaseSize, pools: int = 1) -> int:
-    """All connections but the reserved ones: each connected client holds one, and more of them only wait. `pools`: 2
-    with a pooler of the standbys, whose clients come to the primary where no standby is left."""
-    return max(1, (size.max_connections - RESERVED_CONNECTIONS) // (size.poolers * pools))
+def pools(size: DatabaseSize) -> int:
+    """Pools whose clients one server may have: with standbys 2, because the clients of the read endpoint come to the
+    primary where no standby is left."""
+    return 2 if size.replicas else 1
+
+
+def pool_size(size: DatabaseSize) -> int:
+    """All connections but the reserved ones: each connected client holds one, and more of them only wait."""
+    return max(1, (size.max_connections - RESERVED_CONNECTIONS) // (size.poolers * pools(size)))
+
+
+def with_connections(size: DatabaseSize) -> DatabaseSize:
+    """The size with as many connections as give each pool what a server without standbys gives to its only pool:
+    standbys take no connection away from an application. Fewer where the memory has no place for them
+    (`least_memory_mb`), and never fewer than the tier's."""
+    wanted = (size.max_connections - RESERVED_CONNECTIONS) * pools(size) + RESERVED_CONNECTIONS
+    fitting = size.memory_mb * 1024 // (4 * LEAST_CONNECTION_KB)
+    return dataclasses.replace(size, max_connections=max(size.max_connections, min(wanted, fitting)))
 
 
 def least_memory_mb(size: DatabaseSize) -> int:
