@@ -6,6 +6,8 @@ of the requests.
 """
 
 import io
+import json
+import re
 import signal
 import tarfile
 import time
@@ -163,7 +165,7 @@ def test_a_canary_loses_nothing(shop: Shop) -> None:
 
 
 BAD: dict[str, tuple[str, dict[str, str], str]] = {
-    "fails 6 %": ("local:shop:2", {"CHAOS_ERROR_RATE": "0.06", "CHAOS_LATENCY_MS": "0"}, "requests failed (6."),
+    "fails 6 %": ("local:shop:2", {"CHAOS_ERROR_RATE": "0.06", "CHAOS_LATENCY_MS": "0"}, "requests failed"),
     "is slow": ("local:shop:2", {"CHAOS_ERROR_RATE": "0", "CHAOS_LATENCY_MS": "300"}, "times as long"),
     "is wrong in public": ("wrong", {}, "smoke test through the public URL, /: answers 500; inside it answered"),
 }
@@ -181,6 +183,11 @@ def test_a_bad_version_is_taken_back(shop: Shop, bad: str) -> None:
     told(f"{bad}: {done['reason']}; taken back in {done['seconds']} s", seconds, counted)
     assert done["result"] == "taken back"
     assert why in done["reason"]
+    if figures := re.search(r"([\d,]+) of ([\d,]+) requests failed", done["reason"]):
+        # A replica spreads its failures evenly (examples/shop/src/Chaos.php), so a window has the share of its requests
+        # but for one failure at either end. In percent that is 5.3 to 6.7 of 150 requests, by where the window begins.
+        errors, requests = (int(one.replace(",", "")) for one in figures.groups())
+        assert abs(errors - 0.06 * requests) <= 2, done["reason"]
     assert done["seconds"] < 60
     assert {done["release"]: 100} == before
     assert counted.failed <= 0.06 * counted.of("2") + 5, counted
@@ -233,7 +240,7 @@ def _weights(shop: Shop) -> bool:
     outputs = next(
         one["outputs"] for one in shop.checkout.state(STACK)["resources"] if one["type"].endswith(":AppCluster")
     )
-    return '"weight":10' in outputs["releases"]
+    return any(one["weight"] == 10 for one in json.loads(outputs["releases"])["releases"])
 
 
 def test_an_interrupt_leaves_it_and_a_rollback_takes_it_back(shop: Shop) -> None:
