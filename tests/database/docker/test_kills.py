@@ -1,8 +1,8 @@
 """The primary of a database with standbys killed at random moments while customers order: what was acknowledged, what
 is there afterwards, and how long nobody could order.
 
-TIERSTACK_KILLS: how often in each way, default 2. TIERSTACK_SEED: other moments, default 1. Figures of ten kills are in
-docs/measurements.md.
+TIERSTACK_KILLS: how often in each way, default 2. TIERSTACK_SEED: other moments, default 1. Figures of ten kills of
+MySQL are in docs/measurements.md.
 """
 
 import dataclasses
