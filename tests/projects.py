@@ -107,7 +107,7 @@ def kill(process: "subprocess.Popen[str]", *, plugins: bool = True) -> None:
     """Kill a started command, as a power cut does; without `plugins` these, which have process groups of their own,
     live on beside the next run, as when the out-of-memory killer takes the engine."""
     everything = session(process.pid)
-    for pid in everything if plugins else [pid for pid in everything if _group(pid) == process.pid]:
+    for pid in everything if plugins else [pid for pid in everything if _is_engine(pid, process.pid)]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     if process.stdout:
@@ -115,7 +115,8 @@ def kill(process: "subprocess.Popen[str]", *, plugins: bool = True) -> None:
     process.wait()
 
 
-def _group(pid: int) -> int | None:
-    with suppress(ProcessLookupError):
-        return os.getpgid(pid)
-    return None
+def _is_engine(pid: int, leader: int) -> bool:
+    """Whether a process is a command, or the engine that it runs, and no plugin."""
+    with suppress(OSError):
+        return os.getpgid(pid) == leader or Path(f"/proc/{pid}/comm").read_text().strip() == "pulumi"
+    return False

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tierstack.core.errors import ArgumentError
 from tierstack.engine import aim, target
 from tierstack.engine.project import UnreachableError, UsageError
 from tierstack.engine.run import Outcome
+from tierstack.platform import claim
+from tierstack.release import ledger_volume
 
 NOT_ASKED = "was not asked: shop has no address here"
 CREATED = [
@@ -376,6 +379,47 @@ def test_down_with_data_unprotects_destroys_and_forgets(tierstack: Command, pulu
         "stack rm",
     ]
     assert "--preserve-config" in pulumi.calls()[-1]["arguments"]
+
+
+class Daemon:
+    """A Docker daemon with volumes, as Docker's client shows it."""
+
+    def __init__(self, *names: str) -> None:
+        self.volumes, self.names = self, list(names)
+
+    def list(self, filters: dict[str, str]) -> "list[SimpleNamespace]":
+        return [SimpleNamespace(name=one) for one in self.names if filters["name"] in one]
+
+    def get(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(remove=lambda: self.names.remove(name))
+
+
+OF_THE_NAME = {
+    "type": claim.TYPE,
+    "urn": "urn:pulumi:local::shop::x::shop-claim",
+    "outputs": {"name": "shop", "owner": "us", "docker_host": None},
+}
+
+
+def test_the_ledger_of_releases_stays_and_goes_with_the_data(
+    tierstack: Command, pulumi: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No state has it."""
+    daemon = Daemon("shop-releases", "shop-releases-2", "my-shop-releases")
+    monkeypatch.setattr(ledger_volume, "client", lambda _: daemon)
+    monkeypatch.setattr(claim, "is_taken_over", lambda _: False)
+    pulumi.say(stack_export=state(OF_THE_NAME, resource("Volume", "shop-db-data", protect=True)))
+    ledger = "volume shop-releases (the ledger of releases)"
+    assert f"  {ledger}\n" in tierstack("down", "-s", "local").stdout
+    assert json.loads(tierstack("down", "-s", "local", "--json").stdout)["kept"] == ["volume shop-db-data", ledger]
+    assert len(daemon.names) == 3
+    pulumi.say(stack_export=state(OF_THE_NAME))
+    done = tierstack("down", "-s", "local", "--delete-data")
+    assert f"deleted: {ledger}\n" in done.stdout
+    assert daemon.names == ["shop-releases-2", "my-shop-releases"]
+    daemon.names.append("shop-releases")
+    told = json.loads(tierstack("down", "-s", "local", "--delete-data", "--json").stdout)
+    assert (told["kept"], told["deleted"]) == ([], [ledger])
 
 
 def test_retained_data_is_refused(tierstack: Command, pulumi: Fake) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,45 @@ def test_the_engine_alone_is_killed_and_its_change_taken_back(project: Project) 
     project.go_on()
     converged(project)
     kill(process)
+
+
+def test_an_interrupt_ends_what_is_under_way_and_leaves_no_process(project: Project) -> None:
+    """Of the command alone, as a job that is cancelled sends it: the engine has a process group of its own."""
+    process = project.waiting("up")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout
+    until(process.stdout, "interrupted: ending the operations that are under way")
+    assert (project.pending(), len(project.locks())) == (["creating"], 1)
+    project.go_on()
+    assert "run `tierstack up` again" in process.communicate()[0]
+    assert process.returncode == 130
+    assert session(process.pid) == []
+    assert (project.pending(), project.locks()) == ([], [])
+    done = project.tierstack("up", "-s", STACK, "--yes")
+    assert "the last run" not in done.stderr
+    assert project.done() == ["create one"]
+    converged(project)
+
+
+def test_a_second_interrupt_ends_it_at_once(project: Project) -> None:
+    process = project.waiting("up")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout
+    until(process.stdout, "interrupted: ending the operations that are under way")
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    assert session(process.pid) == []
+    project.go_on()
+    assert project.pending() == ["creating"]
+    done = project.tierstack("up", "-s", STACK, "--yes")
+    assert "creating Waits waits: `up` makes it again" in done.stderr
+    converged(project)
+
+
+def until(said: Iterable[str], words: str) -> None:
+    """Read to the line that has these words."""
+    assert any(words in line for line in said), f"it never said {words!r}"
 
 
 def test_what_nobody_can_know_is_told(project: Project) -> None:

@@ -24,6 +24,9 @@ def main() -> None:
         app.main()
     except KeyboardInterrupt:
         changing = {"up", "down", "recover"} & set(sys.argv[1:2])
+        if sys.argv[1:2] == ["rollback"]:
+            print("interrupted; `tierstack release status` shows which version takes the requests", file=sys.stderr)
+            raise SystemExit(_INTERRUPTED) from None
         if sys.argv[1:2] == ["release"]:
             print(
                 "interrupted; the release stays where it is: --resume goes on, --abort takes it back", file=sys.stderr

@@ -8,9 +8,10 @@ import click
 from tierstack.cli import options, show
 from tierstack.cli.show import at_terminal as _at_terminal
 from tierstack.engine import resume
-from tierstack.engine.project import UnreachableError, find
+from tierstack.engine.project import UnreachableError, UsageError, find
 from tierstack.engine.run import Engine, engine
 from tierstack.platform import DataProtection, claim
+from tierstack.release.ledger_volume import LedgerVolume, volumes_of
 
 
 @click.command(
@@ -31,11 +32,12 @@ def run(stack: str, delete_data: bool, yes: bool, json: bool, cwd: Path) -> None
     config = project.config(stack)
     with engine(project, stack, config) as pulumi:
         if not pulumi.exists():
-            _done(stack, [], "there is nothing to take down", resume.Resumed(), json=json)
+            _done(stack, [], [], "there is nothing to take down", resume.Resumed(), json=json)
             return
         _refuse_taken_over(pulumi, stack)
         if delete_data:
             _refuse_retained(pulumi)
+        ledgers = _ledgers(pulumi)
         question = f"Delete everything in {stack}, data too, for good?" if delete_data else f"Take {stack} down?"
         if not yes and not json and _at_terminal() and not click.confirm(question):
             show.end(ok=False)
@@ -53,10 +55,35 @@ def run(stack: str, delete_data: bool, yes: bool, json: bool, cwd: Path) -> None
                 show.failure(stack, outcome.messages, json=True)
             show.end(ok=False)
         resume.finish(pulumi, resumed)
-        kept = [one for one in pulumi.resources() if one.get("protect")]
-        if not kept:
-            pulumi.remove_stack()
-        _done(stack, [_name(one) for one in kept], "nothing is left of it", resumed, json=json)
+        kept = [_name(one) for one in pulumi.resources() if one.get("protect")]
+        if kept:
+            _done(stack, [*kept, *map(str, ledgers)], [], "", resumed, json=json)
+            return
+        pulumi.remove_stack()
+        _remove(ledgers)
+        _done(stack, [], [str(one) for one in ledgers], "nothing is left of it", resumed, json=json)
+
+
+def _ledgers(pulumi: Engine) -> list[LedgerVolume]:
+    """The ledgers of releases, which the state does not have: they stay and go with its data."""
+    from docker.errors import DockerException
+
+    try:
+        return volumes_of(pulumi.resources())
+    except DockerException as error:
+        raise UnreachableError(f"the Docker daemon does not answer: {error}. Nothing was changed") from None
+
+
+def _remove(ledgers: list[LedgerVolume]) -> None:
+    from docker.errors import DockerException
+
+    for one in ledgers:
+        try:
+            one.remove()
+        except DockerException as error:
+            raise UsageError(
+                f"everything else is down, but {one} could not be deleted: {error}. `docker volume rm {one.name}` does"
+            ) from None
 
 
 def _refuse_taken_over(pulumi: Engine, stack: str) -> None:
@@ -96,11 +123,17 @@ def _name(resource: dict[str, Any]) -> str:
     return f"{kind} {resource.get('id') or str(resource['urn']).rpartition('::')[2]}"
 
 
-def _done(stack: str, kept: list[str], nothing: str, resumed: resume.Resumed, *, json: bool) -> None:
+def _done(
+    stack: str, kept: list[str], deleted: list[str], nothing: str, resumed: resume.Resumed, *, json: bool
+) -> None:
+    """`deleted`: what no output of the engine has named."""
     if json:
-        show.as_json({"stack": stack, "result": "succeeded", **resumed.as_json(), "kept": kept})
+        also = {"deleted": deleted} if deleted else {}
+        show.as_json({"stack": stack, "result": "succeeded", **resumed.as_json(), "kept": kept, **also})
         return
     if not kept:
+        for one in deleted:
+            show.say(f"deleted: {one}")
         show.say(f"{show.good(f'{stack} is down')}: {nothing}")
         return
     show.say(f"\n{show.good(f'{stack} is down.')} Its data is kept:")

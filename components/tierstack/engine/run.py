@@ -20,6 +20,7 @@ from typing import Any, cast
 import yaml
 
 from tierstack.engine import yaml_file
+from tierstack.engine.child import child
 from tierstack.engine.locks import Lock, explained, is_refusal, locks
 from tierstack.engine.project import LockedError, Project, StackConfig, UnreachableError, UsageError
 from tierstack.engine.project import masked as hidden
@@ -159,26 +160,16 @@ class Engine:
         command = ["pulumi", verb, *self._stack_flags(), f"--event-log={log}", *arguments]
         if sys.stdout.isatty():
             command.append("--color=always")
-        process = subprocess.Popen(
-            command,
-            cwd=self.project.root,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        assert process.stdout
         said: list[str] = []
-        for line in process.stdout:
-            if any(noise in line for noise in _NOISE):
-                continue
-            said.append(line.rstrip())
-            if not quiet and not (is_refusal(line) or self._is_missing(line) or _not_set_up(line)):
-                sys.stdout.write(line)
-                sys.stdout.flush()
-        outcome = _outcome(log, process.wait() == 0)
+        with child(command, self.project.root, self.environment) as process:
+            for line in process.stdout or ():
+                if any(noise in line for noise in _NOISE):
+                    continue
+                said.append(line.rstrip())
+                if not quiet and not (is_refusal(line) or self._is_missing(line) or _not_set_up(line)):
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
+        outcome = _outcome(log, process.returncode == 0)
         if not outcome.ok and (wrong := _not_set_up("\n".join(said))):
             raise UsageError(wrong)
         if not outcome.ok and not outcome.messages:

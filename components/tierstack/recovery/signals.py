@@ -1,38 +1,5 @@
-"""Signals while a database is restored: one that ends the command must not end it in the middle."""
+"""Signals while a database is restored: as the engine handles them."""
 
-import contextlib
-import signal
-from collections.abc import Generator
-from types import FrameType
+from tierstack.engine.signals import ENDING, ending_as_interrupts, held_back
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
-"""What ends the command beside Ctrl-C: a job that is cancelled, a connection that breaks."""
-
-
-@contextlib.contextmanager
-def ending_as_interrupts() -> Generator[None]:
-    """Raise KeyboardInterrupt for them too, so that what has to be put back is put back. Python itself would end at
-    once. One that is ignored, as by `nohup`, stays ignored."""
-    with _handled(_interrupt, [one for one in ENDING if signal.getsignal(one) is signal.SIG_DFL]):
-        yield
-
-
-@contextlib.contextmanager
-def held_back() -> Generator[None]:
-    """Let nothing interrupt what must be done as a whole. A signal that comes meanwhile is lost."""
-    with _handled(signal.SIG_IGN, [signal.SIGINT, *ENDING]):
-        yield
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _handled(handler: "signal._HANDLER", numbers: list[signal.Signals]) -> Generator[None]:  # pyright: ignore[reportPrivateUsage]
-    before = {one: signal.signal(one, handler) for one in numbers}
-    try:
-        yield
-    finally:
-        for one, handled in before.items():
-            signal.signal(one, handled)
+__all__ = ["ENDING", "ending_as_interrupts", "held_back"]

@@ -124,8 +124,9 @@ def refuse(on: Executor, request: Request, running: Running, way: Way) -> None:
         wrong.append(f"`--approved-by {request.by}`: who makes a release cannot approve it")
     if drift := on.drifted():
         wrong.append(
-            f"the stack is not as its last update has made it: {'; '.join(drift)}. Put that back, or `tierstack up` "
-            "with the configuration that runs"
+            f"the stack is not as its last update has made it: {'; '.join(drift)}. Run `tierstack up` with the version "
+            "that runs, to make that again. Where that version itself is broken: `tierstack rollback`, or "
+            "`tierstack up` with the new one, which replaces it unwatched"
         )
     if wrong:
         raise UsageError(*wrong)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tierstack.engine.project import UsageError
 from tierstack.platform.proxy.traefik import INTERNAL
 from tierstack.recovery.host import CommandError, Host
-from tierstack.release import ledger, proxy, public
+from tierstack.release import ledger, ledger_volume, proxy, public
 from tierstack.release.executor import Observed, StepError
 from tierstack.release.ledger import Entry
 from tierstack.release.lock import Holder
@@ -63,7 +63,7 @@ class OnDocker:
     def volume(self) -> str:
         """The volume of ledger and lock. It is no part of the state: it outlives the stack. All applications share it,
         because an update of one is an update of the stack."""
-        return f"{self.platform}-releases"
+        return ledger_volume.name_of(self.platform)
 
     def running(self) -> Running:
         """What the state says."""
