@@ -1,6 +1,7 @@
 """up, preview, render and down: what they ask of the engine, with one that only writes it down."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -493,3 +494,30 @@ def test_a_refresh_that_fails_changes_nothing(tierstack: Command, pulumi: Fake) 
     done = tierstack("up", "-s", "local", "--refresh", "--json")
     assert (done.exit_code, json.loads(done.stdout)["messages"]) == (1, ["connection refused"])
     assert pulumi.verbs() == ["stack ls", "refresh"]
+
+
+@pytest.mark.parametrize(
+    ("rendered", "instead"),
+    [
+        (False, "runs on Kubernetes; .* `tierstack up -s staging` rolls the Deployment"),
+        (True, "is rendered to manifests; .* `tierstack render -s staging`, and what applies the manifests rolls"),
+    ],
+)
+@pytest.mark.parametrize("verb", [("release",), ("release", "status"), ("release", "history"), ("rollback",)])
+def test_releases_are_refused_away_from_a_docker_host(
+    verb: tuple[str, ...], rendered: bool, instead: str, tierstack: Command, pulumi: Fake, project: Checkout
+) -> None:
+    if not rendered:
+
+        def applied(config: dict[str, Any]) -> None:
+            del config["platform"]["render_to"]
+            for one in ("backups", "object_storage"):  # whose secrets have no values here
+                config.pop(one, None)
+
+        project.config("staging", applied)
+    done = tierstack(*verb, "-s", "staging")
+    assert isinstance(done.exception, UsageError), done.exception
+    (said,) = done.exception.messages
+    assert re.match(f"staging {instead}", said)
+    assert "go back, do the same with the image from before" in said
+    assert pulumi.calls() == []

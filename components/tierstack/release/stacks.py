@@ -54,8 +54,10 @@ def opened(
             "(docs/cli.md, Your own program)"
         )
     found = aim(project, stack, None, falls_back=False)
-    if found.target is Target.RENDER or found.platform is None:
-        raise UsageError(f"{stack} is rendered: what applies the files makes its releases")
+    if said := _elsewhere(stack, found.target):
+        raise UsageError(said)
+    if found.platform is None:
+        raise UsageError(f"the configuration of {stack} names no platform; releases are made on a Docker host")
     with engine(project, stack, found.config) as pulumi:
         held, ca = pulumi.held(), pulumi.outputs().get("ca")
     chosen, running = app_of(held, stack, app)
@@ -64,10 +66,7 @@ def opened(
     args = overlay.release_args(found.config, path)
     updates = Updates(project, stack, found, chosen, path)
     if running.gateway is None:
-        raise UsageError(
-            f"{stack} runs on Kubernetes, where `tierstack up` rolls the Deployment; releases by strategy are made on "
-            "a Docker host only for now"
-        )
+        raise UsageError(f"the state of {stack} has no proxy in front of `{chosen}`: `tierstack up -s {stack}` first")
     host = Host(found.platform.docker_host)
     host.check()
     pem = ca if isinstance(ca, str) and ca.startswith("-----BEGIN ") else None
@@ -82,6 +81,21 @@ def opened(
         notes=notes,
     )
     return Opened(chosen, OnDocker(updates, host, found.platform.name, running, pem), request)
+
+
+def _elsewhere(stack: str, target: Target | None) -> str | None:
+    """Why releases of a stack cannot be made, and what to do instead. None: it is on a Docker host."""
+    runs, rolls = {
+        Target.RENDER: ("is rendered to manifests", f"`tierstack render -s {stack}`, and what applies the manifests"),
+        Target.KUBERNETES: ("runs on Kubernetes", f"`tierstack up -s {stack}`"),
+    }.get(target or Target.DOCKER, ("", ""))
+    if not runs:
+        return None
+    return (
+        f"{stack} {runs}; strategies, watching and `tierstack rollback` are for a Docker host only. Put the new image "
+        f"into the configuration: {rolls} rolls the Deployment. To go back, do the same with the image from before "
+        "(docs/releases.md)"
+    )
 
 
 def refuse_unfinished(held: Sequence[Mapping[str, Any]], stack: str, config: StackConfig) -> None:
