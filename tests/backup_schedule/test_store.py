@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tierstack.backup_schedule import fetch, layout, metrics, prune, restore, shipping
+from tierstack.backup_schedule import choice, fetch, layout, metrics, prune, restore, shipping
 from tierstack.backup_schedule.bucket import credentials
 from tierstack.backup_schedule.engine import Source, StoreAt
 from tierstack.backup_schedule.layout import History, Hole, StoredWal
@@ -389,8 +389,7 @@ def test_a_restore_follows_one_timeline(at: datetime | None, base: str, wals: li
         based("20261125T090000", SECOND, datetime(2026, 11, 25, 9, tzinfo=UTC), "0/2000400"),
         based("20261126T060000", NEXT_SEGMENT, datetime(2026, 11, 26, 6, tzinfo=UTC), "0/2000900"),
     ]
-    bucket: Any = Reading(every, bases)
-    found = fetch.choose(bucket, every, bases, at)
+    found = choice.choose(every, bases, HISTORIES, at)
     assert found is not None
     assert (found.base.id, found.timeline) == (base, follow)
     # Every history: the restored server begins a timeline whose number none of them has.

@@ -127,13 +127,3 @@ def test_a_restore_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
     (line,) = target.room_problems(tmp_path / "new/data", 2**60, 3)
     assert line.startswith(f"--to = {tmp_path}/new/data: has ")
     assert "MiB free, and the restore needs about 1,099,511,627,888 MiB; add disk" in line
-
-
-def test_segments_count_from_the_beginning_of_the_base_backup(tmp_path: Path) -> None:
-    for path, age in (("streaming/new.partial", 0), ("wals/0001/new", 0), ("wals/0001/old", 3600)):
-        segment = tmp_path / path
-        segment.parent.mkdir(parents=True, exist_ok=True)
-        segment.touch()
-        changed = NOW.timestamp() - age
-        os.utime(segment, (changed, changed))
-    assert target.segments_since(tmp_path, NOW - timedelta(minutes=1)) == 2

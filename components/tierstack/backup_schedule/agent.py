@@ -16,12 +16,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tierstack.backup_schedule import cron, keeping, layout, metrics, replay, status, target
+from tierstack.backup_schedule.choice import Choice, choose, no_base
 from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment
 from tierstack.backup_schedule.output import publish, say
 
@@ -285,24 +285,23 @@ def restore(to: Path, at: datetime | None) -> int:
         print("\n".join(problems))
         return 2
     until = ["--target-time", at.astimezone(UTC).isoformat(sep=" "), "--target-action", "promote"] if at else []
-    found = status.backups(asked("list-backups", SERVER) or [])
-    start = status.starting(found, at)
-    if start is None:
-        ends = ", ".join(status.stamp(b.end) for b in found if b.good and b.end) or "none"
-        when = f"--time = {status.stamp(at)}: no base backup had ended by then" if at else "there is no base backup"
-        print(f"{when}; base backups ended at: {ends}")
-        return 1
-    if too_small := target.room_problems(to, start.size_bytes, target.segments_since(CATALOG / SERVER, start.begin)):
-        print("\n".join(too_small))
-        return 2
     still_open = to.parent / f"{to.name}.open"
-    say(f"what was received by now is restored: {copy_received(still_open)}")
-    if incomplete := log_problems(CATALOG / SERVER, start.id, at):
+    copied_at = copy_received(still_open)
+    listed: list[dict[str, Any]] = asked("list-backups", SERVER) or []
+    choice = chosen(CATALOG / SERVER, listed, at)
+    if choice is None:
         shutil.rmtree(still_open)
-        print("\n".join(incomplete))
+        print(no_base(listed, at))
+        return 1
+    problems = target.room_problems(to, choice.base.size_bytes, len(choice.wals)) + choice.problems(at)
+    if problems:
+        shutil.rmtree(still_open)
+        print("\n".join(problems))
         return 2
+    say(f"what was received by now is restored: {copied_at}")
+    until += ["--target-tli", choice.timeline]
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = barman("restore", "--no-get-wal", *until, SERVER, start.id, str(to))
+    done = barman("restore", "--no-get-wal", *until, SERVER, choice.base.id, str(to))
     print(done.stdout + done.stderr, end="")
     if done.returncode != 0:
         return done.returncode
@@ -316,25 +315,29 @@ def restore(to: Path, at: datetime | None) -> int:
     return 0
 
 
-def log_problems(catalog: Path, identifier: str, at: datetime | None) -> list[str]:
-    """What is missing in the log since a base backup, where a restore to `at` would need it."""
-    about = layout.information(layout.information_file(catalog, identifier).read_text())
+def chosen(catalog: Path, listed: list[dict[str, Any]], at: datetime | None) -> Choice | None:
+    """What a restore to the moment `at` reads of the catalog. `listed`: its base backups as Barman lists them. None: no
+    base backup leads there."""
     places = (*catalog.glob("wals/*"), *catalog.glob("wals/*/*"), *catalog.glob("streaming/*"))
     files = {one.name.removesuffix(".partial"): one for one in places if one.is_file()}
-    segment_bytes = int(about.get("xlog_segment_size") or target.SEGMENT_BYTES)
-    hole = layout.hole(files, about["begin_wal"], _followed(files), segment_bytes)
-    ended = datetime.fromtimestamp(files[hole.after].stat().st_mtime, UTC) if hole and hole.after else None
-    return replay.hole_problems(hole, at, ended)
+    stored = [
+        layout.StoredWal(name, str(file), file.stat().st_mtime)
+        for name, file in sorted(files.items())
+        if layout.is_wal(name)
+    ]
+    histories = {name: _text(file) for name, file in files.items() if layout.HISTORY.fullmatch(name)}
+    complete = [one for one in listed if one["status"] == "DONE"]
+    return choose(
+        stored,
+        [one | layout.about(layout.information_file(catalog, one["backup_id"]).read_text()) for one in complete],
+        histories,
+        at,
+    )
 
 
-def _followed(files: Mapping[str, Path]) -> layout.History | None:
-    """The timeline that a replay of the catalog follows: the newest one."""
-    newest = max((name for name in files if layout.HISTORY.fullmatch(name)), default=None)
-    if newest is None:
-        return None
-    content = files[newest].read_bytes()
-    text = gzip.decompress(content) if content[:2] == layout.GZIP else content
-    return layout.History.read(newest, text.decode())
+def _text(file: Path) -> str:
+    content = file.read_bytes()
+    return (gzip.decompress(content) if content[:2] == layout.GZIP else content).decode()
 
 
 def copy_received(into: Path) -> str:

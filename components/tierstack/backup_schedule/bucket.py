@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from tierstack.backup_schedule import layout, target
+from tierstack.backup_schedule import layout
 
 CREDENTIALS = "aws-credentials"
 """File with the keys of a container, a profile for each purpose."""
@@ -161,17 +161,16 @@ class Bucket:
 
     def _described(self, key: str) -> dict[str, Any]:
         body: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
-        values = layout.information(body.decode())
+        text = body.decode()
+        values = layout.information(text)
         ended = values.get("end_time", "None")
         return {
             "backup_id": key.split("/")[-2],
             "status": values["status"],
             "end_time_timestamp": None if ended == "None" else datetime.fromisoformat(ended).timestamp(),
-            "begin_wal": values["begin_wal"],
-            "end_xlog": None if values.get("end_xlog", "None") == "None" else values["end_xlog"],
             "version": values.get("version"),
-            "segment_bytes": int(values.get("xlog_segment_size") or target.SEGMENT_BYTES),
             "size_bytes": int(values["size"]) if values.get("size", "None") != "None" else 0,
+            **layout.about(text),
         }
 
 

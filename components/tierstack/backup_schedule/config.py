@@ -8,6 +8,7 @@ from tierstack.backup_schedule.engine import delivered
 from tierstack.platform.internal_ca import ca_path
 
 DELIVERED = (
+    "choice.py",
     "cron.py",
     "keeping.py",
     "layout.py",

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from tierstack.backup_schedule.target import SEGMENT_BYTES
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 """Name of a segment: timeline, log and segment, eight digits each (PostgreSQL: WAL Internals)."""
@@ -129,6 +131,17 @@ def information_file(catalog: Path, identifier: str) -> Path:
     """Where it is in Barman's directory of a server: 3.13.3 keeps it beside all backups, older ones in the backup's."""
     beside = catalog / "meta" / f"{identifier}-backup.info"
     return beside if beside.exists() else catalog / "base" / identifier / "backup.info"
+
+
+def about(text: str) -> dict[str, Any]:
+    """What a choice needs to know of a base backup, from its `backup.info`."""
+    values = information(text)
+    ended = values.get("end_xlog", "None")
+    return {
+        "begin_wal": values["begin_wal"],
+        "end_xlog": None if ended == "None" else ended,
+        "segment_bytes": int(values.get("xlog_segment_size") or SEGMENT_BYTES),
+    }
 
 
 @dataclass(frozen=True)

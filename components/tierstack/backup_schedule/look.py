@@ -13,7 +13,8 @@ from typing import Any
 
 from tierstack.backup_schedule import layout, status, target
 from tierstack.backup_schedule.bucket import DRILLS, IDENTITY, Bucket
-from tierstack.backup_schedule.fetch import CONFIG, PROFILE, choose, moment, newest, no_base
+from tierstack.backup_schedule.choice import choose, no_base
+from tierstack.backup_schedule.fetch import CONFIG, PROFILE, moment, newest
 
 
 def look(bucket: Bucket, at: datetime | None, free_bytes: int) -> dict[str, Any]:
@@ -34,9 +35,9 @@ def look(bucket: Bucket, at: datetime | None, free_bytes: int) -> dict[str, Any]
         "base": None,
         "problems": target.time_problems(at, now, last),
     }
-    chosen = choose(bucket, stored, listed, at)
+    chosen = choose(stored, listed, bucket.histories(stored), at)
     if chosen is None:
-        found["problems"].append(no_base(bucket, listed, at))
+        found["problems"].append(no_base(listed, at, f" in {bucket.url}/{bucket.server}"))
         return found
     end = chosen.base.end
     found["base"] = {

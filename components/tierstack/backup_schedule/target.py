@@ -91,13 +91,6 @@ def free_problems(to: Path, needed_bytes: int) -> list[str]:
     return [_problem(to, wrong, "add disk, or restore to a volume on another one")]
 
 
-def segments_since(server: Path, began: datetime) -> int:
-    """Segments of WAL that a server of Barman's has received or archived since a base backup began. In the archive they
-    are compressed, and a restore unpacks them."""
-    held = [*server.glob("streaming/*"), *server.glob("wals/*/*")]
-    return sum(one.is_file() and one.stat().st_mtime >= began.timestamp() for one in held)
-
-
 def last_received(server: Path) -> datetime | None:
     """When WAL last arrived, by the newest segment that a server of Barman's has received or archived; None where there
     is none."""

@@ -80,6 +80,11 @@ def sql(statement: str) -> str:
     return run_command(*command)
 
 
+def clock() -> datetime:
+    """The moment, by the database."""
+    return datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
+
+
 def restored(moment: datetime | None) -> float:
     """Restore aside; the seconds until PostgreSQL there answers and has left recovery."""
     drop(ASIDE)
@@ -299,9 +304,11 @@ def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     """By the commands of the page: everything to the moment is back, and backups go on by themselves."""
     drop(ASIDE)
     sql("CREATE TABLE orders AS SELECT generate_series(1, 500) AS id")
-    moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
+    moment = clock()
     sql("DELETE FROM orders")
     sql("INSERT INTO orders VALUES (1000)")
+    given_up = clock()
+    sql("INSERT INTO orders VALUES (1001)")
     source = Source(catalog=f"{NAME}-backups-catalog", config=f"{NAME}-backups-config", image=image("barman:3"))
     names = {"volume": f"{NAME}-db-data", "container": DATABASE, "aside": ASIDE}
     began = time.monotonic()
@@ -313,9 +320,15 @@ def test_a_restore_in_the_place_of_the_database(stack: Stack) -> None:
     assert sql("SELECT count(*), min(id), max(id) FROM orders") == "500|1|500"
     assert sql("SELECT pg_is_in_recovery()") == "f"
     assert sql("SELECT count(*) FROM pg_file_settings WHERE name LIKE 'recovery%' OR name = 'restore_command'") == "0"
-    sql("INSERT INTO orders VALUES (1001)")
+    sql("INSERT INTO orders VALUES (1002)")
     until("backups are well again", lambda: status()["healthy"] is True and status()["backups"] == 3, WAIT)
     run_command(*["docker", "exec", DATABASE, "rm", "-r", "/var/lib/postgresql/data/pgdata.before"])
+    # What was given up is on the timeline before only.
+    restored(given_up)
+    assert aside("SELECT string_agg(id::text, ' ') FROM orders") == "1000"
+    restored(None)
+    assert aside("SELECT count(*), max(id) FROM orders") == "501|1002"
+    drop(ASIDE)
 
 
 @pytest.fixture
