@@ -148,7 +148,7 @@ def test_restore_to_the_moment_before_a_mistake(stack: Stack) -> None:
     for _ in range(20):
         sql("INSERT INTO clock DEFAULT VALUES")
     before = sql("SELECT array_agg(id ORDER BY id) FROM clock")
-    moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
+    moment = clock()
     for _ in range(5):
         sql("INSERT INTO clock DEFAULT VALUES")
     sql("DELETE FROM clock WHERE id <= 15")
@@ -245,7 +245,7 @@ def test_a_drill_that_finds_something_wrong_or_cannot_be_made_is_not_good(stack:
 
 def test_the_command_restores_aside_and_says_how_to_look_and_to_remove(stack: Stack) -> None:
     drop(ASIDE)
-    moment = datetime.fromtimestamp(float(sql("SELECT extract(epoch FROM clock_timestamp())")), UTC)
+    moment = clock()
     sql("DELETE FROM kept")  # a commit after the moment, by which PostgreSQL knows that it was reached
     to = ("--to", moment.isoformat())
     plan = tierstack(stack, "restore", *to, "--plan").stdout
