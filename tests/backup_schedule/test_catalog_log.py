@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tierstack.backup_schedule.agent import chosen
+from tierstack.backup_schedule.agent import chosen, complete
 from tierstack.backup_schedule.choice import Choice
 
 pytestmark = pytest.mark.pure
@@ -108,6 +108,12 @@ def test_after_a_restore_in_place_the_moment_says_which_timeline_is_followed(tmp
         assert found.problems(at) == []
         return found.base.id, found.timeline
 
+    late = chosen(held, bases, datetime(2026, 11, 26, 10, 4, 30, tzinfo=UTC))
+    assert late is not None
+    assert (
+        "the last write-ahead log of what was given up arrived at 2026-11-26T10:04:00Z"
+        in late.problems(datetime(2026, 11, 26, 10, 4, 30, tzinfo=UTC))[0]
+    )
     assert follows(None) == (BASE, "2")
     assert follows(datetime(2026, 11, 26, 10, 6, tzinfo=UTC)) == (BASE, "2")
     assert follows(datetime(2026, 11, 26, 10, 3, 50, tzinfo=UTC)) == (after, "current")
@@ -119,3 +125,11 @@ def test_what_no_base_backup_leads_to(tmp_path: Path) -> None:
     assert chosen(held, [], None) is None
     running = [{"backup_id": BASE, "status": "STARTED", "end_time_timestamp": None, "size_bytes": 0}]
     assert chosen(held, running, None) is None
+
+
+def test_the_open_segment_of_a_timeline_that_has_ended_is_complete(tmp_path: Path) -> None:
+    names = (f"{segment(4)}.partial", f"{segment(4, 2)}.partial", "00000002.history", segment(3))
+    for name in names:
+        (tmp_path / name).touch()
+    complete(tmp_path, 2)
+    assert {one.name for one in tmp_path.iterdir()} == {segment(4), *names[1:]}

@@ -94,10 +94,19 @@ def unbroken_since() -> datetime | None:
             query("SELECT pg_drop_replication_slot(%s)", SLOT)
         received = CATALOG / SERVER / "streaming"
         if received.is_dir() and any(received.iterdir()):
+            complete(received, int(query("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")[:8], 16))
             barman("archive-wal", SERVER)
             barman("receive-wal", "--reset", SERVER)  # else it asks for the WAL that follows what it has
         UNBROKEN.write_text(status.stamp(datetime.now(UTC)) + "\n")
     return datetime.fromisoformat(UNBROKEN.read_text().strip()) if UNBROKEN.exists() else None
+
+
+def complete(received: Path, timeline: int) -> None:
+    """Take the open segments of timelines before the server's for complete: nothing more comes, and the last writes
+    before a promotion or a restore in place are in them. One of the server's own timeline has more to it there."""
+    for segment in received.glob("*.partial"):
+        if layout.SEGMENT.fullmatch(segment.stem) and int(segment.stem[:8], 16) < timeline:
+            segment.replace(segment.with_suffix(""))
 
 
 # The first WAL, and the end of every backup: a segment reaches the archive only when the next one has begun.

@@ -30,7 +30,19 @@ class Choice:
         intact = {one.name: one for one in self.wals if one.name not in damaged}
         hole = layout.hole(intact, str(self.entry["begin_wal"]), self.history, int(self.entry["segment_bytes"]))
         ended = datetime.fromtimestamp(intact[hole.after].stored_at, UTC) if hole and hole.after else None
-        return replay.hole_problems(hole, at, ended)
+        return replay.hole_problems(hole, at, ended) or self._too_late(at)
+
+    def _too_late(self, at: datetime | None) -> list[str]:
+        """What forbids a moment after the last segment of the timeline that is followed: PostgreSQL would not reach it,
+        and end with an error."""
+        arrived = [one.stored_at for one in self.wals if layout.SEGMENT.fullmatch(one.name)]
+        if at is None or at.timestamp() <= max(arrived, default=at.timestamp()):
+            return []
+        last = status.stamp(datetime.fromtimestamp(max(arrived), UTC))
+        return [
+            f"--time = {status.stamp(at)}: the database was put back to an earlier moment afterwards, and the last "
+            f"write-ahead log of what was given up arrived at {last}; restore to a moment before that"
+        ]
 
     @property
     def size_bytes(self) -> int:
