@@ -82,8 +82,8 @@ def test_what_is_asked_for_beyond_the_defaults() -> None:
         "tests": ["CMD", "true"],
         "interval": "7s",
         "timeout": "3s",
-        "startPeriod": "5s",
-        "retries": 12,
+        "startPeriod": "15s",
+        "retries": 5,
     }
 
 

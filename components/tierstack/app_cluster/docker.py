@@ -258,7 +258,7 @@ class _Release:
             replace(
                 php,
                 mounts=[*php.mounts, *shared, *static],
-                health=Health(command=["/bin/sh", "-c", f"test -S {server.SOCKETS}/php-fpm.sock"], interval=2),
+                health=Health(command=["/bin/sh", "-c", f"test -S {server.SOCKETS}/php-fpm.sock"]),
                 stop_signal="SIGQUIT",  # lets children finish, as process_control_timeout says
                 stop_seconds=limits.container_stop_seconds(release),
             ),
@@ -282,7 +282,7 @@ class _Release:
         return _Web(nginx, [fpm])
 
     def _web_health(self) -> Health:
-        return Health(command=processes.web_check(self.app, self.release), timeout=4, interval=3)
+        return Health(command=processes.web_check(self.app, self.release), timeout=4)
 
     def background(self, after: Sequence[pulumi.Resource]) -> None:
         """The processes of every role."""

@@ -285,7 +285,7 @@ class Ground:
 
     def _health(self, process: Process, start_seconds: int = Health.start_period) -> Health:
         probe = self.engine.probe(process, self.args.user, self.args.database)
-        return Health(command=probe, interval=2, retries=30, start_period=start_seconds)
+        return Health(command=probe, start_period=start_seconds)
 
     def _check(
         self,

@@ -55,7 +55,7 @@ def build(name: str, parent: pulumi.Resource, args: GatewayArgs) -> GatewayEndpo
             environment={**runtime(args.memory_mb), **source.environment},
             ports=[(args.http_port, traefik.HTTP), (args.https_port, traefik.HTTPS)],
             host_ip=args.bind_address,
-            health=Health(command=[*command, "healthcheck", configuration], interval=3),
+            health=Health(command=[*command, "healthcheck", configuration]),
             stop_seconds=args.stop_seconds + 5,
             # Read at the start only, so another static part needs another container.
             labels={"tierstack.dev/configuration": source.digest, **source.labels},

@@ -35,7 +35,7 @@ def build(name: str, parent: pulumi.Resource, args: MtaStsHostArgs) -> pulumi.Ou
             memory_mb=args.memory_mb,
             mounts=[Mount(volume=files.volume, path=server.CONFIG, read_only=True)],
             # nginx writes its pid once it listens.
-            health=Health(command=["/bin/sh", "-c", "kill -0 $(cat /tmp/nginx.pid)"], interval=3),
+            health=Health(command=["/bin/sh", "-c", "kill -0 $(cat /tmp/nginx.pid)"]),
             stop_signal="SIGQUIT",
             stop_seconds=10,
             # nginx reads its configuration at the start only; the policy at each request.

@@ -129,7 +129,7 @@ def node_service(
     return replace(
         _member(topology_of(args).nodes[index], args, network, mounts, node.container_memory_mb(args.size.memory_mb)),
         cpu_shares=int((1 if args.cpu is None else args.cpu) * 1024),
-        health=Health(command=_HEALTH, interval=3, timeout=5, start_period=node.LOAD_SECONDS),
+        health=Health(command=_HEALTH, timeout=5, start_period=node.LOAD_SECONDS),
         wait_seconds=node.LOAD_SECONDS + 60,
         labels=_labels(node_files(args), revision) | {alone.LABEL: str(COUNT)},
         stop_seconds=supervise.STOP_SECONDS,
@@ -186,7 +186,7 @@ def proxy_service(
         memory_mb=proxy.MEMORY_MB,
         mounts=mounts,
         # Well when there is a primary to pass clients on to.
-        health=Health(command=http_probe(proxy.HEALTH_PORT, "/ready"), interval=3, start_period=60),
+        health=Health(command=http_probe(proxy.HEALTH_PORT, "/ready"), start_period=60),
         labels=_labels(proxy_files(name, args), revision),
         stop_seconds=10,
     )
