@@ -5,14 +5,15 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tierstack.backup_schedule import choice, fetch, layout, metrics, prune, restore, shipping
+from tierstack.backup_schedule import barman_outgoing, choice, fetch, layout, metrics, pruning, restore, shipping
+from tierstack.backup_schedule.barman_outgoing import BarmanOutgoing
 from tierstack.backup_schedule.bucket import credentials
 from tierstack.backup_schedule.engine import Source, StoreAt
 from tierstack.backup_schedule.layout import History, Hole, StoredWal
@@ -116,7 +117,7 @@ class Store:
         self.bases: list[dict[str, Any]] = []
         self.ran: list[tuple[str, ...]] = []
 
-    def claim(self, system: str) -> str | None:
+    def claim(self, system: str, before: Collection[str] = ()) -> str | None:
         self._answer()
         return None if self.of in (None, system) else f"holds the backups of another database (system {self.of})"
 
@@ -152,14 +153,9 @@ def sender(store: Store, catalog: Path, said: list[str] | None = None, close: Ca
     (catalog / "streaming").mkdir(parents=True, exist_ok=True)
     told: list[str] = [] if said is None else said
     made: Any = store
-    return Shipping(
-        made,
-        catalog,
-        close=close,
-        newest=lambda: ("20261126T030000", catalog / "base" / "20261126T030000"),
-        system=lambda: "7",
-        say=told.append,
-    )
+    (catalog / "identity.json").write_text('{"systemid": "7"}')
+    outgoing = BarmanOutgoing(made, catalog, close=close, newest=lambda: "20261126T030000")
+    return Shipping(made, outgoing, catalog / "drills.jsonl", told.append)
 
 
 def receive(catalog: Path, name: str, *, archived: bool = False, age: float = 0) -> None:
@@ -197,7 +193,7 @@ def test_the_segment_that_was_closed_is_sent_in_the_same_round(tmp_path: Path) -
 
 
 def test_a_segment_that_does_not_arrive_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipping, "ARRIVAL_SECONDS", 0.2)
+    monkeypatch.setattr(barman_outgoing, "ARRIVAL_SECONDS", 0.2)
     store = Store()
     receive(tmp_path, FIRST)
     sender(store, tmp_path, close=lambda: SECOND).round()
@@ -296,7 +292,7 @@ def test_a_bucket_of_another_system_gets_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_faults(shipped: Shipped | None, newest: str | None, says: list[str]) -> None:
-    assert shipping.faults(shipped, newest, "s3://shop") == says
+    assert shipping.faults(shipped, newest, "s3://shop", BarmanOutgoing.parts) == says
 
 
 # Restores -----------------------------------------------------------------------------------------------------------
@@ -499,7 +495,7 @@ class Versions(Store):
 
 def pruned(versions: list[dict[str, Any]], locked: str = "") -> list[str]:
     bucket: Any = Versions(versions, locked)
-    prune.versions(bucket, NOW - timedelta(days=14))
+    pruning.versions(bucket, NOW - timedelta(days=14))
     return bucket.removed
 
 

@@ -182,9 +182,9 @@ class State(keeping.Backups):
         """Begin to send what arrives to the bucket, where there is one."""
         store = settings().get("store")
         if store:
-            from tierstack.backup_schedule import shipping  # it needs boto3, which is slow to import
+            from tierstack.backup_schedule import barman_outgoing  # it needs boto3, which is slow to import
 
-            self.shipping = shipping.of_agent(store, CONFIG, CATALOG / SERVER, lambda: self.found, query, say)
+            self.shipping = barman_outgoing.of_agent(store, CONFIG, CATALOG / SERVER, lambda: self.found, query, say)
             self.shipping.start()
 
     def tick(self) -> list[str]:

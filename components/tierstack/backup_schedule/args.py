@@ -20,11 +20,6 @@ declare(
     "Barman: PostgreSQL connection; MySQL: mysqlbinlog",
 )
 declare(
-    "backup-store",
-    "A bucket takes backups of PostgreSQL only.",
-    why="Those of MySQL stay in a volume of the host: nothing copies them yet, and a bucket would seem to hold them.",
-)
-declare(
     "backup-archive",
     "A database that is backed up on Kubernetes must archive its write-ahead log.",
     why="Without the log between them, base backups cannot be restored to a moment, and a running one not at all.",
@@ -87,8 +82,8 @@ class BackupScheduleArgs:
     image: pulumi.Input[str] | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: image of the container that makes the backups, by digest (`repo@sha256:…`) or image id, with Python ≥
     3.11. PostgreSQL: Barman ≥ 3.11 and the client programs of the server's version; its user `barman` has id 26 and
-    owns `/var/lib/barman`. MySQL: server and client programs of the server's version; its user `mysql` has id 999 and
-    owns `/var/lib/backups`. None on Kubernetes, where the plugin brings its own."""
+    owns `/var/lib/barman`. MySQL: server and client programs of the server's version, with a `store` also boto3; its
+    user `mysql` has id 999 and owns `/var/lib/backups`. None on Kubernetes, where the plugin brings its own."""
     schedule: str = "30 3 * * *"
     """When base backups are made: five-field cron, in UTC. Default: every night at 03:30. The first is made at once;
     one that was missed is made up for."""
@@ -106,7 +101,7 @@ class BackupScheduleArgs:
     its own fetches each base backup."""
     store: ObjectStore | None = field(default=None, metadata=DOCKER_ONLY)
     """Docker: the bucket that base backups and log go to as well, `store` of an ObjectStorage. Restores and drills then
-    read from it. PostgreSQL only. None: the backups stay in a volume of the host, and are lost with it. On Kubernetes
+    read from it. None: the backups stay in a volume of the host, and are lost with it. On Kubernetes
     the database's archive has it (`archive.store`)."""
     drill: DrillArgs | None = None
     """What a restore that is tried must find right; on Docker also an alert where none was. None: `tierstack drill` can
@@ -172,12 +167,6 @@ class BackupScheduleArgs:
             found.append(Diagnostic("image", MISSING, wrong, instead, "required-on-platform"))
         else:
             found += image_problems("image", self.image, self.platform.kind)
-        engine = self.database.engine
-        if self.store is not None and engine in FACTS and not FACTS[engine].stores:
-            able = " or ".join(f"`{name}`" for name, facts in FACTS.items() if facts.stores)
-            wrong = f"takes backups of {able} only, and the database's engine is `{engine}`"
-            instead = f"remove it, and copy the volume of the backups to another machine; or use {able}"
-            found.append(Diagnostic("store", MISSING, wrong, instead, "backup-store"))
         return found
 
     def _on_kubernetes(self) -> list[Diagnostic]:

@@ -1,20 +1,19 @@
-"""A bucket as the containers of the backups use it: boto3 for the log and for looking, barman-cloud for base backups.
+"""A bucket as the containers of the backups use it, whatever is backed up.
 
-It needs boto3, Barman's cloud tools and the standard library, as the Barman image has them.
+It needs boto3 and the standard library.
 """
 
 import gzip
 import importlib
 import json
 import os
-import subprocess
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tierstack.backup_schedule import layout
 
@@ -24,11 +23,25 @@ IDENTITY = "identity.json"
 """Object that says which database system the backups are of."""
 DRILLS = "drills.jsonl"
 AT_ONCE = 8
-"""Segments that a restore fetches at the same time."""
+"""Objects that are read at the same time."""
+_DELETED = 1000
+"""Objects that one request deletes (Amazon S3 API: DeleteObjects)."""
 
 
 class DamagedError(Exception):
     """An object is not what was stored."""
+
+
+class StoredObject(Protocol):
+    """An object of which the key is known."""
+
+    @property
+    def key(self) -> str:
+        """In the bucket, from its beginning on."""
+        ...
+
+
+One = TypeVar("One", bound=StoredObject)
 
 
 def library(name: str) -> Any:
@@ -61,17 +74,9 @@ class Bucket:
 
     @property
     def url(self) -> str:
-        """What barman-cloud's programs call the bucket."""
+        """The bucket and the prefix, as barman-cloud's programs and people call it."""
         prefix = self.settings["prefix"]
         return f"s3://{self.name}/{prefix}" if prefix else f"s3://{self.name}"
-
-    def barman(self, program: str, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        """Run one of barman-cloud's programs; its exit code and output are the caller's to judge. `more`: variables of
-        its environment."""
-        endpoint = self.settings["endpoint_url"]
-        command = [f"barman-cloud-{program}", "--cloud-provider", "aws-s3", "--aws-profile", self.profile]
-        command += [*(["--endpoint-url", endpoint] if endpoint else []), *arguments]
-        return subprocess.run(command, env={**self.environment, **more}, capture_output=True, text=True)
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object below the server's folder."""
@@ -90,88 +95,66 @@ class Bucket:
         for page in pages:
             yield from page.get("Contents", [])
 
-    def claim(self, system: str) -> str | None:
-        """Mark the folder as this database system's, where nobody has; what is wrong where it is another one's."""
+    def name_of(self, key: str) -> str:
+        """The key of an object, below the server's folder."""
+        return key.removeprefix(f"{self.folder}/")
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete objects below the server's folder. Raises RuntimeError where one is not deleted."""
+        keys = [f"{self.folder}/{name}" for name in names]
+        for at in range(0, len(keys), _DELETED):
+            given = {"Objects": [{"Key": key} for key in keys[at : at + _DELETED]], "Quiet": True}
+            for error in self.s3.delete_objects(Bucket=self.name, Delete=given).get("Errors", []):
+                raise RuntimeError(f"{error['Key']} was not deleted: {error.get('Code')} {error.get('Message', '')}")
+
+    def claim(self, system: str, before: Collection[str] = ()) -> str | None:
+        """Mark the folder as this database system's, where nobody has; what is wrong where it is another one's.
+        `before`: identifiers of systems whose data this one goes on with."""
         held = self.get(IDENTITY)
         if held is None:
-            if next(self.objects("base/"), None) or next(self.objects("wals/"), None):
+            if next(self.objects(""), None):
                 return (
                     f"{self.url}/{self.server} holds backups, and nothing says of which database: give another prefix"
                 )
             self.put(IDENTITY, json.dumps({"system_identifier": system}).encode())
             return None
         of = str(json.loads(held)["system_identifier"])
-        if of == system:
+        if of == system or of in before:
             return None
         return (
             f"{self.url}/{self.server} holds the backups of another database (system {of}, and this one is {system}): "
             "nothing is written; give another bucket or prefix"
         )
 
-    def put_wal(self, name: str, content: bytes) -> None:
-        """Store a file of the log, compressed as it is or now."""
-        packed = content if content[:2] == layout.GZIP else gzip.compress(content, compresslevel=6)
-        self.s3.put_object(Bucket=self.name, Key=layout.wal_key(self.folder, name), Body=packed)
-
-    def wals(self) -> list[layout.StoredWal]:
-        """Every file of the log that the bucket has."""
-        found = ((layout.wal_name(one["Key"]), one) for one in self.objects("wals/"))
-        return [
-            layout.StoredWal(name, one["Key"], one["LastModified"].timestamp())
-            for name, one in found
-            if name is not None
-        ]
-
-    def histories(self, wals: list[layout.StoredWal]) -> dict[str, str]:
-        """The texts of the timelines' histories among files of the log, by their names."""
-        return {one.name: self._unpacked(one).decode() for one in wals if layout.HISTORY.fullmatch(one.name)}
-
     def clock(self) -> datetime:
         """What time it is by the store."""
         answer = self.s3.list_objects_v2(Bucket=self.name, Prefix=f"{self.folder}/", MaxKeys=1)
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
-    def fetch(self, wals: list[layout.StoredWal], into: Path) -> list[str]:
-        """Bring files of the log into a directory; the names of those that are damaged, which are left out."""
+    def bring(self, wanted: Iterable[One], place: Callable[[One, bytes], object]) -> list[One]:
+        """Read objects, several at a time, and hand each with its content to `place`; those that are damaged, which
+        are left out."""
 
-        def one(wal: layout.StoredWal) -> str | None:
+        def bring_one(one: One) -> One | None:
             try:
-                content = self._unpacked(wal)
+                content = self.unpacked(one.key)
             except DamagedError:
-                return wal.name
-            (into / wal.name).write_bytes(content)
+                return one
+            place(one, content)
             return None
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return [name for name in pool.map(one, wals) if name]
+            return [one for one in pool.map(bring_one, wanted) if one is not None]
 
-    def _unpacked(self, wal: layout.StoredWal) -> bytes:
+    def unpacked(self, key: str) -> bytes:
+        """An object, by its whole key; decompressed, where its key says that it is. Raises DamagedError."""
         # botocore compares the checksum that the store keeps of an object; gzip has one, too.
         wrong = library("botocore.exceptions").FlexibleChecksumError
         try:
-            packed: bytes = self.s3.get_object(Bucket=self.name, Key=wal.key)["Body"].read()
-            return gzip.decompress(packed) if wal.key.endswith(layout.COMPRESSED) else packed
+            packed: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+            return gzip.decompress(packed) if key.endswith(layout.COMPRESSED) else packed
         except (wrong, gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DamagedError(f"{self.url}: the object {wal.key} is damaged ({error})") from error
-
-    def base_backups(self) -> list[dict[str, Any]]:
-        """What the bucket's base backups say of themselves, in the form of `barman list-backups`; the oldest first."""
-        infos = [one["Key"] for one in self.objects("base/") if one["Key"].endswith("/backup.info")]
-        return [self._described(key) for key in sorted(infos)]
-
-    def _described(self, key: str) -> dict[str, Any]:
-        body: bytes = self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
-        text = body.decode()
-        values = layout.information(text)
-        ended = values.get("end_time", "None")
-        return {
-            "backup_id": key.split("/")[-2],
-            "status": values["status"],
-            "end_time_timestamp": None if ended == "None" else datetime.fromisoformat(ended).timestamp(),
-            "version": values.get("version"),
-            "size_bytes": int(values["size"]) if values.get("size", "None") != "None" else 0,
-            **layout.about(text),
-        }
+            raise DamagedError(f"{self.url}: the object {key} is damaged ({error})") from error
 
 
 def credentials(keys: Mapping[str, tuple[str, str]]) -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tierstack.backup_schedule import agent
-from tierstack.backup_schedule.engine import delivered
+from tierstack.backup_schedule.engine import FOR_STORE, delivered
 from tierstack.platform.internal_ca import ca_path
 
 DELIVERED = (
@@ -21,7 +21,7 @@ DELIVERED = (
     "agent.py",
 )
 """Modules of this package that run in the container, under the same name as here."""
-DELIVERED_FOR_STORE = ("bucket.py", "fetch.py", "look.py", "prune.py", "rounds.py", "shipping.py")
+DELIVERED_FOR_STORE = (*FOR_STORE, "barman_bucket.py", "barman_outgoing.py", "fetch.py", "look.py", "prune.py")
 """Those that run where there is a bucket."""
 
 

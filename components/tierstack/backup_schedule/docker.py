@@ -18,8 +18,8 @@ def build(name: str, args: BackupScheduleArgs, parent: pulumi.Resource) -> dict[
     here, engine = host(args.platform, parent), ENGINES[args.database.engine]
     settings = here.volume(f"{name}-config", parent, data=False)
     catalog = here.volume(f"{name}-catalog", parent, data=True)
-    store = docker_store.build(name, args, args.store, here, parent, engine.owner) if args.store else None
-    program = {**engine.program(), **(store.program if store else {})}
+    store = docker_store.build(name, args, args.store, here, parent, engine) if args.store else None
+    program = engine.program(store=store is not None)
     wanted = Wanted(
         schedule=args.schedule,
         retention_days=args.window_days,

@@ -6,17 +6,14 @@ from typing import Any
 
 import pulumi
 
-from tierstack.backup_schedule import agent, bucket, config
+from tierstack.backup_schedule import bucket
 from tierstack.backup_schedule.args import BackupScheduleArgs
-from tierstack.backup_schedule.engine import StoreAt, digest
+from tierstack.backup_schedule.engine import BackupEngine, StoreAt, digest
 from tierstack.backup_schedule.memory import PRUNE_MB
-from tierstack.backup_schedule.restore import ENVIRONMENT
 from tierstack.links import ObjectStore, StorePurpose
 from tierstack.platform.docker import Attachment, Health, Host, Mount, Service
 from tierstack.platform.internal_ca import ca_directory, ca_path
 from tierstack.platform.revision import ANNOTATION, revision_of
-
-PRUNE = ["python3", "-m", "tierstack.backup_schedule.prune"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +23,6 @@ class StoreOnHost:
     store: ObjectStore
     settings: dict[str, Any]
     """`store` of the settings files."""
-    program: dict[str, str]
-    """The modules that run in a container where there is a bucket, by their path below the configuration directory."""
     network: pulumi.Output[str]
     ca: pulumi.Input[str] | None
     """Volume with what the endpoint is verified by."""
@@ -77,13 +72,18 @@ def settings_of(store: ObjectStore, server: str) -> dict[str, Any]:
 
 
 def build(
-    name: str, args: BackupScheduleArgs, store: ObjectStore, here: Host, parent: pulumi.Resource, owner: tuple[int, int]
+    name: str,
+    args: BackupScheduleArgs,
+    store: ObjectStore,
+    here: Host,
+    parent: pulumi.Resource,
+    engine: BackupEngine,
 ) -> StoreOnHost:
     """The volumes and the pruning container. The key that writes is the agent's alone."""
     assert args.image is not None  # by the arguments' rules
     settings = settings_of(store, here.name(name))
     network = pulumi.Output.from_input(store.network or here.network(f"{name}-store", parent).name)
-    program = config.program(store=True)
+    program, owner = engine.program(store=True), engine.owner
 
     def configured(kind: str, purpose: StorePurpose, more: dict[str, Any]) -> pulumi.Output[str]:
         files: dict[str, pulumi.Input[str]] = {
@@ -97,18 +97,19 @@ def build(
         ).volume
 
     fetch = configured("fetch", StorePurpose.DRILL, {})
-    pruning = configured("prune", StorePurpose.PRUNE, {"retention_days": args.window_days})
+    pruning = configured("prune", StorePurpose.PRUNE, engine.pruning(args.window_days, args.least_copies))
     ca = store.ca.volume if store.ca else None
-    made = StoreOnHost(store=store, settings=settings, program=program, network=network, ca=ca, fetch=fetch)
+    made = StoreOnHost(store=store, settings=settings, network=network, ca=ca, fetch=fetch)
+    prune = ["python3", "-m", engine.prune]
     service = Service(
         image=args.image,
-        command=[*PRUNE, "run"],
+        command=[*prune, "run"],
         user=f"{owner[0]}:{owner[1]}",
         networks=[Attachment(network=network)],
         memory_mb=PRUNE_MB,
-        environment=dict(ENVIRONMENT),
-        mounts=[Mount(volume=pruning, path=str(agent.CONFIG), read_only=True), *made.mounts],
-        health=Health(command=[*PRUNE, "health"], interval=30, timeout=10, retries=3, start_period=120),
+        environment=dict(engine.environment),
+        mounts=[Mount(volume=pruning, path=str(engine.config), read_only=True), *made.mounts],
+        health=Health(command=[*prune, "health"], interval=30, timeout=10, retries=3, start_period=120),
         cpu_shares=256,
         # It reads its program and settings when it starts a round; a new program needs a new process.
         labels={

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import pulumi
 
 from tierstack.links import DatabaseConnection
+from tierstack.platform.internal_ca import ca_directory
 
 
 class Step(NamedTuple):
@@ -108,7 +109,7 @@ class Wanted:
     labels: dict[str, str]
     """Labels of its metrics."""
     store: dict[str, Any] | None = None
-    """The bucket that it copies them into. Only of an engine that can (`facts.py`)."""
+    """The bucket that it copies them into. None: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,8 @@ class BackupEngine(ABC):
 
     module: str
     """The agent: the module that runs in the container."""
+    prune: str
+    """The module that removes from a bucket what is no longer kept."""
     container: str
     """What the name of its container ends with."""
     owner: tuple[int, int]
@@ -152,8 +155,21 @@ class BackupEngine(ABC):
         return self.catalog / "status.json"
 
     @abstractmethod
-    def program(self) -> dict[str, str]:
-        """The modules that run in the container, by their path below the configuration directory."""
+    def program(self, *, store: bool = False) -> dict[str, str]:
+        """The modules that run in the container, by their path below the configuration directory. `store`: those for a
+        bucket too."""
+
+    @abstractmethod
+    def pruning(self, retention_days: int, least_copies: int) -> dict[str, Any]:
+        """What `prune` is told, beside the bucket."""
+
+    @abstractmethod
+    def sent(self) -> list[str]:
+        """The command that prints, in the agent's container, how far the log was sent to the bucket."""
+
+    @abstractmethod
+    def reached(self, sent: str, position: str) -> bool:
+        """Whether what `sent` prints is at least the position that a Dialect asks for."""
 
     @abstractmethod
     def files(self, database: DatabaseConnection, wanted: Wanted) -> dict[str, pulumi.Input[str]]:
@@ -191,6 +207,18 @@ def delivered(names: Iterable[str]) -> dict[str, str]:
     package = resources.files("tierstack")
     paths = [name if name.startswith("core/") else f"backup_schedule/{name}" for name in names]
     return {f"lib/tierstack/{path}": package.joinpath(path).read_text() for path in paths}
+
+
+def from_store(store: StoreAt, config: Path, environment: Mapping[str, str]) -> list[str]:
+    """Options of a container that reads the bucket, and has neither the catalog nor a key that writes. `config`: where
+    it finds its configuration."""
+    ca = ["-v", f"{store.ca}:{ca_directory('store')}:ro"] if store.ca else []
+    mounted = ["-v", f"{store.config}:{config}:ro", *ca]
+    return ["--network", store.network, *WITHOUT_RIGHTS, *variables(environment), *mounted]
+
+
+FOR_STORE = ("bucket.py", "layout.py", "pruning.py", "rounds.py", "shipping.py")
+"""Modules that run where there is a bucket, whatever the engine."""
 
 
 def digest(program: Mapping[str, str]) -> str:

@@ -13,17 +13,14 @@ class Facts:
     """The image of its backup container, as an error asks for it."""
     memory_mb: int
     """Limit of that container in MiB where none is given."""
-    stores: bool
-    """Whether its backups can be copied into a bucket."""
 
 
 FACTS: dict[str, Facts] = {
-    DatabaseEngine.POSTGRESQL.value: Facts(image="an image with Barman", memory_mb=512, stores=True),
+    DatabaseEngine.POSTGRESQL.value: Facts(image="an image with Barman", memory_mb=512),
     DatabaseEngine.MYSQL.value: Facts(
         image="an image with MySQL of the server's version and Python",
         # A server of its own fetches each base backup.
         memory_mb=768,
-        stores=False,
     ),
 }
 """By the `engine` of a connection."""

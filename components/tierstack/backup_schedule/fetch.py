@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tierstack.backup_schedule import layout, replay, target
-from tierstack.backup_schedule.bucket import Bucket, DamagedError
+from tierstack.backup_schedule.barman_bucket import BarmanBucket
+from tierstack.backup_schedule.bucket import DamagedError
 from tierstack.backup_schedule.choice import choose, no_base
 
 CONFIG = Path("/etc/tierstack")
@@ -34,7 +35,7 @@ def newest(stored: list[layout.StoredWal]) -> datetime | None:
     return datetime.fromtimestamp(max(one.stored_at for one in stored), UTC) if stored else None
 
 
-def restore(bucket: Bucket, to: Path, at: datetime | None) -> int:
+def restore(bucket: BarmanBucket, to: Path, at: datetime | None) -> int:
     """A data directory in `to` that PostgreSQL replays to the moment `at`, or to the last log in the bucket.
 
     What the bucket has is looked at first, and said: that is the moment as of which is restored, however long the copy
@@ -120,7 +121,7 @@ def main() -> int:
     os.umask(0o077)
     settings = json.loads((CONFIG / "settings.json").read_text())["store"]
     try:
-        return restore(Bucket(settings, CONFIG, PROFILE), options.to, options.time)
+        return restore(BarmanBucket(settings, CONFIG, PROFILE), options.to, options.time)
     except DamagedError as error:
         print(error)
         return 2

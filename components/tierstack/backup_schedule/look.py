@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tierstack.backup_schedule import layout, status, target
-from tierstack.backup_schedule.bucket import DRILLS, IDENTITY, Bucket
+from tierstack.backup_schedule.barman_bucket import BarmanBucket
+from tierstack.backup_schedule.bucket import DRILLS, IDENTITY
 from tierstack.backup_schedule.choice import choose, no_base
 from tierstack.backup_schedule.fetch import CONFIG, PROFILE, moment, newest
 
 
-def look(bucket: Bucket, at: datetime | None, free_bytes: int) -> dict[str, Any]:
+def look(bucket: BarmanBucket, at: datetime | None, free_bytes: int) -> dict[str, Any]:
     """Everything that a plan says of a restore to the moment `at`; what is in its way as `problems`."""
     now, by_store = datetime.now(UTC), bucket.clock()
     stored, listed = bucket.wals(), bucket.base_backups()
@@ -67,7 +68,7 @@ def main() -> int:
     parser.add_argument("--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one stored")
     given = parser.parse_args()
     settings = json.loads((CONFIG / "settings.json").read_text())["store"]
-    bucket = Bucket(settings, CONFIG, PROFILE)
+    bucket = BarmanBucket(settings, CONFIG, PROFILE)
     try:
         print(json.dumps(look(bucket, given.time, shutil.disk_usage(given.disk).free)))
     except Exception as error:

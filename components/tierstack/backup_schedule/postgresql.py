@@ -1,7 +1,7 @@
 """PostgreSQL as an engine that is backed up: by Barman."""
 
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import pulumi
 
@@ -12,8 +12,17 @@ from tierstack.links import DatabaseConnection, SecretRef
 
 @final
 class _PostgreSQL(BackupEngine):
-    def program(self) -> dict[str, str]:
-        return config.program()
+    def program(self, *, store: bool = False) -> dict[str, str]:
+        return config.program(store=store)
+
+    def pruning(self, retention_days: int, least_copies: int) -> dict[str, Any]:
+        return {"retention_days": retention_days}
+
+    def sent(self) -> list[str]:
+        return ["cat", str(agent.CATALOG / agent.SERVER / "sent-wal")]
+
+    def reached(self, sent: str, position: str) -> bool:
+        return sent.strip() >= position.strip()  # names of segments sort so
 
     def files(self, database: DatabaseConnection, wanted: Wanted) -> dict[str, pulumi.Input[str]]:
         user, password = database.backup_user or "", database.backup_password or SecretRef()
@@ -53,6 +62,7 @@ class _PostgreSQL(BackupEngine):
 
 POSTGRESQL = _PostgreSQL(
     module=agent.__name__,
+    prune="tierstack.backup_schedule.prune",
     container="barman",
     # The image's /var/lib/barman belongs to them.
     owner=(26, 26),

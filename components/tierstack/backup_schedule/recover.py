@@ -5,9 +5,9 @@ The restored directory is made beside and renamed when it is complete, so that a
 it or nothing that a server would start on.
 """
 
-from tierstack.backup_schedule.agent import CATALOG
-from tierstack.backup_schedule.engine import CONFINED, Source, Step, step_in, unprivileged
-from tierstack.backup_schedule.restore import TARGET, from_store, mounted, restored, shell
+from tierstack.backup_schedule.agent import CATALOG, CONFIG
+from tierstack.backup_schedule.engine import CONFINED, Source, Step, from_store, step_in, unprivileged
+from tierstack.backup_schedule.restore import ENVIRONMENT, TARGET, mounted, restored, shell
 
 DATA, INCOMING, BEFORE = (f"{TARGET}/{name}" for name in ("pgdata", "pgdata.recovered", "pgdata.before"))
 """The server's files; those that are being restored; those that were replaced."""
@@ -20,7 +20,7 @@ _OWNER = "26:26"
 def look(source: Source, *, volume: str, aside: str, time: str | None) -> list[str]:
     """The command that prints what the bucket has (`look.py`)."""
     assert source.store is not None
-    reading = [*unprivileged(_OWNER), *from_store(source.store), "-v", f"{volume}:{TARGET}:ro"]
+    reading = [*unprivileged(_OWNER), *from_store(source.store, CONFIG, ENVIRONMENT), "-v", f"{volume}:{TARGET}:ro"]
     return [*step_in(aside), *reading, source.image, *LOOK, *(["--time", time] if time else [])]
 
 

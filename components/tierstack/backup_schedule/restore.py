@@ -7,16 +7,14 @@ from typing import Any
 from tierstack.backup_schedule import agent
 from tierstack.backup_schedule.engine import (
     CONFINED,
-    WITHOUT_RIGHTS,
     Source,
     Step,
-    StoreAt,
+    from_store,
     step_in,
     unprivileged,
     variables,
 )
 from tierstack.core.quantities import GIB, quantity
-from tierstack.platform.internal_ca import ca_directory
 from tierstack.platform.kubernetes import network, operators
 from tierstack.platform.kubernetes.manifest import Manifest, manifest
 from tierstack.platform.kubernetes.quantities import gibibytes
@@ -128,7 +126,7 @@ def mounted(volume: str) -> list[str]:
 def restored(source: Source, *, volume: str, data: str, aside: str, image: str, time: str | None) -> list[Step]:
     """Restore into `data` of a volume, and start PostgreSQL on it."""
     confined = [*_UNPRIVILEGED, *CONFINED]
-    reading = from_store(source.store) if source.store else [*CONFINED, *_agent(source)]
+    reading = from_store(source.store, agent.CONFIG, ENVIRONMENT) if source.store else [*CONFINED, *_agent(source)]
     restoring = [*step_in(aside), *_UNPRIVILEGED, *reading, *mounted(volume), source.image]
     program = [*FETCH] if source.store else [*PYTHON, "restore"]
     running = ["docker", "run", "--detach", "--name", aside, *confined, *mounted(volume), image]
@@ -138,20 +136,6 @@ def restored(source: Source, *, volume: str, data: str, aside: str, image: str, 
             "start PostgreSQL on it, without a network",
             [*running, "postgres", "-D", data, "-c", f"config_file={data}/restore.conf"],
         ),
-    ]
-
-
-def from_store(store: StoreAt) -> list[str]:
-    """A container that reads the bucket, and has neither the catalog nor a key that writes."""
-    ca = ["-v", f"{store.ca}:{ca_directory('store')}:ro"] if store.ca else []
-    return [
-        "--network",
-        store.network,
-        *WITHOUT_RIGHTS,
-        *variables(ENVIRONMENT),
-        "-v",
-        f"{store.config}:{agent.CONFIG}:ro",
-        *ca,
     ]
 
 

@@ -34,6 +34,8 @@ class Dialect(ABC):
     insert: str
     """Statements that write the row `{}`, and print it once it is acknowledged. All rows are printed as
     `id|seconds since 1970`."""
+    position: str
+    """Statement that prints where the log is: a copy of the log that reaches it has everything that was written."""
     kept: str
     """Statements that print all rows; nothing, where there is no such table."""
 

@@ -30,6 +30,7 @@ SET @id = {};
 INSERT INTO tierstack_drill.clock VALUES (@id, UNIX_TIMESTAMP(SYSDATE(6)));
 SELECT CONCAT(id, '|', at) FROM tierstack_drill.clock WHERE id = @id;
 """
+    position = "SHOW BINARY LOG STATUS;"
     # Where nothing of the first drill came back, there is no table either.
     kept = """\
 SET @there = EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'tierstack_drill');

@@ -34,6 +34,7 @@ INSERT INTO tierstack_drill.clock VALUES (0, clock_timestamp()) RETURNING id, ex
     insert = """\
 INSERT INTO tierstack_drill.clock VALUES ({}, clock_timestamp()) RETURNING id, extract(epoch FROM at);
 """
+    position = SEGMENT
     # Where nothing of the first drill came back, there is no table either.
     kept = (
         "SELECT 'SELECT id, extract(epoch FROM at) FROM tierstack_drill.clock' "

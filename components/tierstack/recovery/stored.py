@@ -5,14 +5,10 @@ from collections.abc import Mapping, Sequence
 from random import SystemRandom
 from typing import Any
 
-from tierstack.backup_schedule import agent
 from tierstack.backup_schedule.layout import CLOSE_SECONDS
 from tierstack.recovery.found import Backups
 from tierstack.recovery.host import CommandError
-from tierstack.recovery.postgresql import SEGMENT
 from tierstack.recovery.restoring import Tell
-
-_SENT = ["cat", str(agent.CATALOG / agent.SERVER / "sent-wal")]
 
 
 def base_of(status: Mapping[str, Any]) -> str:
@@ -25,19 +21,20 @@ def base_of(status: Mapping[str, Any]) -> str:
 
 
 def await_row(backups: Backups, client: Sequence[str], tell: Tell) -> None:
-    """Wait until the first rows of a drill are in the bucket, and then for a part of the time between two segments: a
+    """Wait until the first rows of a drill are in the bucket, and then for a part of the time between two rounds: a
     loss comes at any moment of it. Where they do not arrive within the time whose writes may be lost, the drill goes on
     and finds that."""
-    wanted = backups.host.run(client, SEGMENT).strip()
+    wanted = backups.host.run(client, backups.dialect.position)
     began = time.monotonic()
-    while _sent(backups) < wanted and time.monotonic() - began < backups.at.max_lost_seconds:
+    while not _reached(backups, wanted) and time.monotonic() - began < backups.at.max_lost_seconds:
         time.sleep(0.5)
     tell(f"the first rows are in the bucket: {time.monotonic() - began:.1f} s")
     time.sleep(SystemRandom().uniform(0, CLOSE_SECONDS))
 
 
-def _sent(backups: Backups) -> str:
+def _reached(backups: Backups, wanted: str) -> bool:
+    engine = backups.engine
     try:
-        return backups.host.run(["docker", "exec", backups.at.agent, *_SENT]).strip()
+        return engine.reached(backups.host.run(["docker", "exec", backups.at.agent, *engine.sent()]), wanted)
     except CommandError:
-        return ""  # nothing was sent yet
+        return False  # nothing was sent yet

@@ -12,11 +12,11 @@ import pytest
 from tests.support import Recorder, Secret, golden, refused, run_program
 from tierstack import backup_schedule
 from tierstack.backup_schedule import BackupSchedule, BackupScheduleArgs
-from tierstack.backup_schedule.engine import Goal, Source
+from tierstack.backup_schedule.engine import Goal, Source, StoreAt
 from tierstack.backup_schedule.engines import ENGINES
 from tierstack.backup_schedule.facts import FACTS
 from tierstack.backup_schedule.mysql import files, restore, server
-from tierstack.links import DatabaseConnection, DatabaseEngine, ObjectStore, SecretRef, TrustedCA
+from tierstack.links import DatabaseConnection, DatabaseEngine, ObjectStore, SecretRef, StoreKey, TrustedCA
 from tierstack.platform import DockerHost, Kubernetes
 from tierstack.recovery.dialects import DIALECTS
 
@@ -111,13 +111,60 @@ def test_kubernetes_and_a_missing_image_are_refused() -> None:
     )
 
 
-def test_a_bucket_takes_none_of_it() -> None:
-    store = ObjectStore(bucket="shop-backups", access_key_id=SecretRef(), secret_access_key=SecretRef())
-    (problem,) = refused(lambda: BackupSchedule("backups", args(store=store))).problems
-    assert str(problem) == (
-        "store: takes backups of `postgresql` only, and the database's engine is `mysql`; remove it, and copy the volume "
-        "of the backups to another machine; or use `postgresql`"
-    )
+STORE = ObjectStore(
+    bucket="backups",
+    prefix="prod",
+    endpoint_url="https://storage:7070",
+    access_key_id=SecretRef(value="write"),
+    secret_access_key=SecretRef(value="write-secret"),
+    prune=StoreKey(access_key_id=SecretRef(value="prune"), secret_access_key=SecretRef(value="prune-secret")),
+    drill=StoreKey(access_key_id=SecretRef(value="drill"), secret_access_key=SecretRef(value="drill-secret")),
+    ca=TrustedCA(volume="shop-storage-ca"),
+    network="shop-storage-network",
+)
+
+
+def test_with_a_bucket_each_container_has_its_program_and_the_key_of_its_purpose() -> None:
+    made = registered(store=STORE, least_copies=2)
+    for volume, purpose in (("backups", "write"), ("backups-fetch", "drill"), ("backups-prune", "prune")):
+        given = made.named(f"{volume}-files").inputs["files"].value
+        assert given["aws-credentials"].startswith(f"[{purpose}]\naws_access_key_id = {purpose}\n")
+        assert {*files.program(store=True)} <= {*given}
+        assert json.loads(given["settings.json"])["store"]["server"] == "shop-backups"
+    assert json.loads(made.named("backups-prune-files").inputs["files"].value["settings.json"])["least_copies"] == 2
+    pruning = made.named("backups-prune", "Container").inputs
+    assert pruning["command"][-3:] == ["-m", "tierstack.backup_schedule.mysql.prune", "run"]
+    assert pruning["user"] == "999:999"
+    networks = [one["name"] for one in made.named("backups-agent", "Container").inputs["networksAdvanced"]]
+    assert networks == ["shop-db-direct", "shop-storage-network"]
+    assert made.named("backups", "BackupSchedule").outputs["location"] == "s3://backups/prod"
+
+
+def test_a_restore_reads_the_bucket_and_has_neither_the_catalog_nor_the_key_that_writes() -> None:
+    at = replace(SOURCE, store=StoreAt(config="shop-backups-fetch-config", network="net", ca="shop-storage-ca"))
+    steps = restore.commands(at, aside="aside", server_image="mysql", goal=Goal(gtid="x:1"))
+    reading = next(step.command for step in steps if step.what == restore.RESTORE)
+    mounted = {reading[at + 1].partition(":")[0] for at, one in enumerate(reading) if one == "-v"}
+    assert mounted == {"shop-backups-fetch-config", "shop-storage-ca", "aside"}
+    assert reading[reading.index("--network") + 1] == "net"
+    assert reading[-7:] == [*restore.FETCH, "--to", "/restore/data", "--gtid", "x:1"]
+    others = [step.command for step in steps if step.what != restore.RESTORE and "run" in step.command]
+    assert all(one[one.index("--network") + 1] == "none" for one in others)
+    undo = restore.undo_in_place(at, volume="v", container="c", aside="a")
+    assert "data.catalog" in undo[2][-1], "what was fetched beside goes too"
+
+
+@pytest.mark.parametrize(
+    ("sent", "position", "reached"),
+    [
+        ("binlog.000012 4711", "binlog.000012\t4711\t\t\t", True),
+        ("binlog.000012 4710", "binlog.000012\t4711\t\t\tx:1-5", False),
+        ("binlog.1000000 4", "binlog.999999\t4711", True),
+        ("binlog.000011 9999", "binlog.000012\t4", False),
+    ],
+)
+def test_how_far_the_log_was_sent(sent: str, position: str, reached: bool) -> None:
+    assert ENGINES["mysql"].reached(sent, position) is reached
 
 
 def test_the_restored_server_has_no_network_and_no_root() -> None:
@@ -144,13 +191,18 @@ def test_the_catalog_is_only_read_from_by_a_restore_that_has_a_volume_of_its_own
 
 def test_delivered_modules_are_all_there_and_import_nothing_that_an_image_may_lack() -> None:
     package = Path(backup_schedule.__file__).parent
-    delivered = {f"tierstack.backup_schedule.{name.removesuffix('.py')}" for name in files.SHARED}
-    delivered |= {f"tierstack.backup_schedule.mysql.{name.removesuffix('.py')}" for name in files.OWN}
-    delivered |= {f"tierstack.{name.removesuffix('.py').replace('/', '.')}" for name in files.CORE}
-    paths = [package / name for name in files.SHARED] + [package / "mysql" / name for name in files.OWN]
-    paths += [package.parent / name for name in files.CORE]
+    for store in (False, True):
+        _all_there(package.parent, [path.removeprefix("lib/tierstack/") for path in files.program(store=store)])
+
+
+def _all_there(root: Path, names: list[str]) -> None:
+    delivered = {f"tierstack.{name.removesuffix('.py').replace('/', '.')}" for name in names}
+    paths = [root / name for name in names]
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text())):
+        # What only an agent with a bucket imports stands in a function.
+        tree = ast.parse(path.read_text())
+        nodes = ast.walk(tree) if "backup_schedule/mysql/bucket.py" in names else iter(tree.body)
+        for node in nodes:
             if isinstance(node, ast.Import):
                 assert {one.name for one in node.names} <= sys.stdlib_module_names, path
             elif isinstance(node, ast.ImportFrom):

@@ -1,5 +1,6 @@
 """Which copy and which logs a restore takes, and what it refuses, by files in a catalog."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -255,12 +256,16 @@ def test_files_of_a_copy_come_back_as_they_were_or_not_at_all(tmp_path: Path) ->
     (data / "shop").mkdir(parents=True)
     (data / "shop" / "orders.ibd").write_bytes(b"orders")
     made = replace(made, files=copies.manifest(data))
-    copies.fetch(catalog, made, tmp_path / "to")
+
+    def read(name: str) -> Iterator[bytes]:
+        return copies.pieces(data / name)
+
+    copies.fetch(made, tmp_path / "to", read)
     assert (tmp_path / "to" / "shop" / "orders.ibd").read_bytes() == b"orders"
     assert (tmp_path / "to" / "app").is_dir(), "an empty database has a directory too"
     (data / "shop" / "orders.ibd").write_bytes(b"0rders")
     with pytest.raises(copies.CopyError, match=r"shop/orders\.ibd of the base backup .* is not what was written"):
-        copies.fetch(catalog, made, tmp_path / "again")
+        copies.fetch(made, tmp_path / "again", read)
     (data / "shop" / "orders.ibd").unlink()
     with pytest.raises(copies.CopyError, match=r"lacks the file shop/orders\.ibd"):
-        copies.fetch(catalog, made, tmp_path / "again")
+        copies.fetch(made, tmp_path / "again", read)

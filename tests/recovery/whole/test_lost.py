@@ -52,6 +52,7 @@ def test_everything_without_a_bucket_is_one_error_and_may_be_left_out() -> None:
         (STATE, ["backup"], "did you mean `backups`"),
         (STATE, ["backups", "files"], "prod has no backups to recover from"),
         (state(backups=replace(DATABASE, server="elsewhere").text()), [], "backs up a database that this stack did not make"),
+        (state(backups=replace(DATABASE, engine="mysql").text()), [], "backs up MySQL, which `tierstack recover` does not bring"),
         (state(backups=replace(DATABASE, server="other-db-primary").text()), [], "other-db-data .* is not of this stack"),
     ],
 )  # fmt: skip

@@ -17,17 +17,20 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tierstack.backup_schedule import cron, keeping, metrics, status, target
-from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS, moment
-from tierstack.backup_schedule.mysql import copies, replay, server
-from tierstack.backup_schedule.mysql.catalog import Catalog, judged, number, size
+from tierstack.backup_schedule import cron, keeping, metrics, status
+from tierstack.backup_schedule.keeping import HELD, PREPARE_SECONDS
+from tierstack.backup_schedule.mysql import copies, replay, restoring, server
+from tierstack.backup_schedule.mysql.catalog import Catalog, Copy, judged, number, size
 from tierstack.backup_schedule.mysql.stream import Stream
 from tierstack.backup_schedule.output import publish, say
-from tierstack.core.gtids import Gtid, parse_gtid
+
+if TYPE_CHECKING:
+    from tierstack.backup_schedule.shipping import Shipping
 
 CONFIG = Path("/etc/tierstack")
 CATALOG = Path("/var/lib/backups")
@@ -42,10 +45,6 @@ ARRIVE_SECONDS = 60
 PRIVILEGES = ("BACKUP_ADMIN", "REPLICATION CLIENT", "REPLICATION SLAVE")
 """What CLONE asks of its donor, what tells where the binary logs are, and what reads them (manual, "Cloning Remote
 Data", "SHOW BINARY LOGS", "mysqlbinlog")."""
-LAYOUT = target.Layout(title="MySQL", mark="mysql.ibd", running=None)
-"""How a directory of the server is known."""
-RESTORED = "restore.cnf"
-"""Beside a restored directory: the options for a server on it that nobody reaches over a network."""
 
 
 def settings() -> dict[str, Any]:
@@ -58,6 +57,8 @@ def run() -> None:
     keeping.link(STATUS, HELD)
     metrics.serve(lambda: keeping.page(HELD, DRILLS, settings()["labels"]))
     state = State(Catalog(CATALOG))
+    state.stream.keep()  # so that there is a history to send
+    state.send()
     # The last second of the stream is brought to the disk before the container ends.
     signal.signal(signal.SIGTERM, _ended)
     try:
@@ -77,6 +78,17 @@ class State(keeping.Backups):
         super().__init__()
         self.catalog = catalog
         self.stream = Stream(catalog, settings()["labels"], say)
+        self.found: list[status.Backup] = []
+        self.shipping: Shipping | None = None
+
+    def send(self) -> None:
+        """Begin to send what arrives to the bucket, where there is one."""
+        store = settings().get("store")
+        if store:
+            from tierstack.backup_schedule.mysql import outgoing  # it needs boto3, which is slow to import
+
+            self.shipping = outgoing.of_agent(store, CONFIG, self.catalog, lambda: self.found, say)
+            self.shipping.start()
 
     def tick(self) -> list[str]:
         """One look at everything; the faults. Never raises: an agent that is gone could not say what is wrong."""
@@ -88,6 +100,7 @@ class State(keeping.Backups):
         with contextlib.suppress(OSError):
             self._tidy(given, now)
         found, unbroken = judged(self.catalog.copies()), unbroken_since()
+        self.found = found
         when = cron.parse(given["schedule"])
         ready = self.stream.running and lag is not None
         if self.job is None and ready and not disk.full and status.due(when, found, now, self.failed_at, unbroken):
@@ -95,7 +108,9 @@ class State(keeping.Backups):
         streamers = [{"current_state": "streaming", "write_lsn_diff_bytes": lag or 0}] if ready else []
         given_to = (when, found, now, self.since, unbroken)
         wrong = status.faults(when, checks, streamers, *given_to[1:], disk, log="binary log")
+        wrong += self.shipping.faults() if self.shipping else []
         document = status.report(when, found, streamers, wrong, now, self.since, unbroken, disk)
+        document["store"] = self.shipping.document() if self.shipping else None
         publish(HELD, document)
         return wrong
 
@@ -168,6 +183,10 @@ def prepare(seconds: float = PREPARE_SECONDS) -> int:
     found = dict(line.split("\t") for line in said.splitlines())
     image = subprocess.run(["mysqld", "--no-defaults", "--version"], capture_output=True, text=True).stdout
     problems = prepare_problems(found, image)
+    if settings().get("store") and find_spec("boto3") is None:
+        problems.append(
+            "the backup image lacks boto3, with which backups go to the bucket: add the Python package boto3"
+        )
     print("\n".join(problems), end="\n" if problems else "")
     return 1 if problems else 0
 
@@ -210,50 +229,14 @@ def prepare_problems(found: dict[str, str], image: str) -> list[str]:
     return problems
 
 
-def restore(to: Path, goal: replay.Goal) -> int:
-    """A data directory in `to` with everything until the goal, on which a server of the same version starts.
+def received() -> restoring.Received:
+    """What the catalog has now."""
+    catalog = Catalog(CATALOG)
 
-    Needs no running primary, and refuses a directory that holds anything, and a moment that no binary log reaches.
-    Beside it stands `restore.cnf`, with which MySQL answers on a local socket only.
-    """
-    catalog, now = Catalog(CATALOG), datetime.now(UTC)
-    problems = target.directory_problems(to, CATALOG, LAYOUT) + target.time_problems(goal.at, now, None)
-    if problems:
-        print("\n".join(problems))
-        return 2
-    lengths = replay.lengths(catalog)
-    say(f"what was received by now is restored: {now.isoformat()}")
-    try:
-        found = replay.choose(catalog, goal, lengths)
-    except replay.RestoreError as error:
-        print(error)
-        return 1
-    if too_small := target.free_problems(to, replay.needed_bytes(found)):
-        print("\n".join(too_small))
-        return 2
-    if found.cut:
-        say(f"left out: {found.cut}")
-    last = found.last
-    say(f"from base backup {found.copy.id} until " + (f"transaction {last.gtid}" if last else "its own end"))
-    try:
-        replay.carry_out(catalog, found, to, say)
-    except (replay.RestoreError, copies.CopyError, server.ServerError) as error:
-        print(error)
-        return 1
-    temporary = to.parent / f"{to.name}.tmp"
-    temporary.mkdir(mode=0o700, exist_ok=True)
-    given = server.options(to, temporary, found.copy.settings) | {"socket": "/tmp/mysqld.sock", "pid-file": "/tmp/pid"}
-    lines = "".join(f"{name} = {server.quoted(value)}\n" for name, value in given.items())
-    (to.parent / RESTORED).write_text(f"[mysqld]\n{lines}")
-    return 0
+    def bring(copy: Copy, to: Path) -> None:
+        copies.fetch(copy, to, lambda name: copies.pieces(catalog.data(copy) / name))
 
-
-def transaction(text: str) -> Gtid:
-    """A GTID of the command line."""
-    try:
-        return parse_gtid(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} {error}; write a server's UUID and a number") from None
+    return restoring.Received(catalog=catalog, bring=bring, lengths=replay.lengths(catalog))
 
 
 def main() -> int:
@@ -265,20 +248,11 @@ def main() -> int:
         "health": lambda: keeping.health(HELD),
     }
 
-    def arguments(parser: argparse.ArgumentParser) -> None:
-        until = parser.add_mutually_exclusive_group()
-        until.add_argument(
-            "--time", type=moment, help="the moment, RFC 3339 with a zone; left out: the last one received"
-        )
-        until.add_argument(
-            "--gtid", type=transaction, help="the last transaction: a server's UUID, a colon and a number"
-        )
-
     def restored(given: argparse.Namespace) -> int:
         os.umask(0o077)
-        return restore(given.to, replay.Goal(given.time, given.gtid))
+        return restoring.restore(given.to, replay.Goal(given.time, given.gtid), CATALOG, received)
 
-    return keeping.command_line(__doc__, verbs, DRILLS, arguments, restored)
+    return keeping.command_line(__doc__, verbs, DRILLS, restoring.arguments, restored)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,9 @@ class Log:
     """Whether `previous` is known: a file that has just been made has not even that."""
     closed: bool = False
     """Whether the server ended it, and began another or was shut down."""
+    closed_at: int | None = None
+    """When that was, in seconds since 1970, rounded down: every transaction that was committed before is in it, or in
+    one before it. None: it is open, or the server died."""
     torn: str | None = None
     """Why nothing after `end` can be used: the file is cut short, or damaged. None: it is whole."""
     damaged: bool = False
@@ -102,7 +105,7 @@ def _read(path: Path, file: BinaryIO, stop: Callable[[Transaction], bool] | None
     events = _Events(file, size)
     open_: Transaction | None = None
     try:
-        for at, kind, body in events:
+        for at, kind, seconds, body in events:
             if open_ and at >= open_.end:
                 _complete(found, open_)
                 open_ = None
@@ -121,6 +124,7 @@ def _read(path: Path, file: BinaryIO, stop: Callable[[Transaction], bool] | None
             if kind == _PREVIOUS:
                 found.previous, found.begun = _previous(body), True
             found.closed = kind in (_STOP, _ROTATE)
+            found.closed_at = seconds if found.closed else None
             found.end = events.position
     except _TornError as error:
         found.torn, found.damaged = str(error), error.damaged
@@ -145,7 +149,7 @@ class _TornError(Exception):
 
 
 class _Events:
-    """The events of a file, each with its position, type and body without the checksum."""
+    """The events of a file, each with its position, type, time and body without the checksum."""
 
     def __init__(self, file: BinaryIO, size: int | None) -> None:
         self._file, self._size = file, size
@@ -153,9 +157,9 @@ class _Events:
         """Where the next event begins."""
         self._checked = False
 
-    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+    def __iter__(self) -> Iterator[tuple[int, int, int, bytes]]:
         while header := self._bytes(_HEADER.size):
-            _, kind, _, length, _, flags = _HEADER.unpack(self._whole(header, _HEADER.size))
+            seconds, kind, _, length, _, flags = _HEADER.unpack(self._whole(header, _HEADER.size))
             if not _HEADER.size <= length <= _LARGEST:
                 raise _TornError(f"is damaged at byte {self.position:,}: an event of {length:,} bytes", damaged=True)
             rest = length - _HEADER.size
@@ -170,7 +174,7 @@ class _Events:
                     raise _TornError(wrong, damaged=True)
                 body = body[:-_CRC]
             at, self.position = self.position, self.position + length
-            yield at, kind, body
+            yield at, kind, seconds, body
 
     def _bytes(self, count: int, after: int = 0) -> bytes:
         left = count if self._size is None else min(count, max(0, self._size - self.position - after))

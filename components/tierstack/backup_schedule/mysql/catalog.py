@@ -4,6 +4,7 @@
     logs/<history>/binlog.000001 …                binary logs that are complete
     arriving/<history>/…                          those that the stream writes now
     until/<history>                               when everything that the primary had written was here
+    sent/<history>                                how much of it is in the bucket, where there is one
     history  unbroken-since  drills.jsonl  status.json
 
 A history is a row of binary logs without a gap: the UUID of the server, and a number where one begins after a gap. A
@@ -19,8 +20,9 @@ from pathlib import Path
 
 from tierstack.backup_schedule import status
 
-COPIES, LOGS, ARRIVING, UNTIL, WORK = "copies", "logs", "arriving", "until", "work"
+COPIES, LOGS, ARRIVING, UNTIL, SENT, WORK = "copies", "logs", "arriving", "until", "sent", "work"
 ID = "%Y%m%dT%H%M%S"
+_COMPARED = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,12 @@ def size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def beginning(path: Path, most: int = _COMPARED) -> bytes:
+    """The first bytes of a file: in a binary log they have the times of transactions, and differ from any other's."""
+    with path.open("rb") as file:
+        return file.read(min(most, _COMPARED))
 
 
 def number(name: str) -> int:

@@ -8,7 +8,8 @@ user with BACKUP_ADMIN, and needs neither disk space for a second copy nor a vol
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tierstack.backup_schedule.mysql.catalog import (
     COPIES,
     ID,
     LOGS,
+    SENT,
     UNTIL,
     WORK,
     Catalog,
@@ -119,25 +121,42 @@ def manifest(data: Path) -> dict[str, tuple[int, str]]:
     return found
 
 
-def fetch(catalog: Catalog, copy: Copy, to: Path) -> None:
-    """Copy the files of a copy into the directory `to`, and compare each with what it was. Raises CopyError."""
-    source = catalog.data(copy)
+def fetch(copy: Copy, to: Path, read: Callable[[str], Iterable[bytes]], at_once: int = 1) -> None:
+    """Bring the files of a copy into the directory `to`, so many at once, and compare each with what it was. `read`:
+    gives the content of a file, in pieces; raises FileNotFoundError. Raises CopyError."""
     for name in copy.folders:
         (to / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, (size, digest) in copy.files.items():
+
+    def fetch_file(name: str) -> None:
         held, path = hashlib.sha256(), to / name
         try:
-            with (source / name).open("rb") as read, path.open("wb") as written:
-                while chunk := read.read(_CHUNK):
+            with path.open("wb") as written:
+                for chunk in read(name):
                     held.update(chunk)
                     written.write(chunk)
         except FileNotFoundError:
-            raise CopyError(f"the base backup {copy.id} lacks the file {name}; {_ANOTHER}") from None
+            raise CopyError(f"the base backup {copy.id} lacks the file {name}; {ANOTHER}") from None
+        size, digest = copy.files[name]
         if (path.stat().st_size, held.hexdigest()) != (size, digest):
-            raise CopyError(f"the file {name} of the base backup {copy.id} is not what was written; {_ANOTHER}")
+            raise CopyError(f"the file {name} of the base backup {copy.id} is not what was written; {ANOTHER}")
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for _ in pool.map(fetch_file, copy.files):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-_ANOTHER = "restore to a moment that an older copy serves, with --to"
+def pieces(path: Path) -> Iterator[bytes]:
+    """The content of a file."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+ANOTHER = "restore to a moment that an older copy serves, with --to"
 
 
 def tidy(catalog: Catalog, days: int, least: int, now: datetime) -> list[str]:
@@ -168,7 +187,7 @@ def _tidy_logs(catalog: Catalog) -> list[str]:
                 path.unlink()
                 removed.append(path.name)
         if first is None:
-            for kind in (LOGS, ARRIVING, UNTIL):
+            for kind in (LOGS, ARRIVING, UNTIL, SENT):
                 server.removed(catalog.root / kind / folder.name)
     return removed
 

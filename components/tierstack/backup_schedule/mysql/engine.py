@@ -1,19 +1,30 @@
 """MySQL as an engine that is backed up: by CLONE and its binary logs."""
 
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import pulumi
 
 from tierstack.backup_schedule.engine import BackupEngine, Goal, Source, Step, Wanted
 from tierstack.backup_schedule.mysql import agent, files, restore
+from tierstack.backup_schedule.mysql.catalog import SENT, number
 from tierstack.links import DatabaseConnection, SecretRef
 
 
 @final
 class _MySQL(BackupEngine):
-    def program(self) -> dict[str, str]:
-        return files.program()
+    def program(self, *, store: bool = False) -> dict[str, str]:
+        return files.program(store=store)
+
+    def pruning(self, retention_days: int, least_copies: int) -> dict[str, Any]:
+        return {"retention_days": retention_days, "least_copies": least_copies}
+
+    def sent(self) -> list[str]:
+        return ["sh", "-c", f'cat "{agent.CATALOG}/{SENT}/$(cat {agent.CATALOG}/history)"']
+
+    def reached(self, sent: str, position: str) -> bool:
+        (log, length), (wanted, at) = (one.split()[:2] for one in (sent, position))
+        return (number(log), int(length)) >= (number(wanted), int(at))
 
     def files(self, database: DatabaseConnection, wanted: Wanted) -> dict[str, pulumi.Input[str]]:
         user, password = database.backup_user or "", database.backup_password or SecretRef()
@@ -47,6 +58,7 @@ class _MySQL(BackupEngine):
 
 MYSQL = _MySQL(
     module=agent.__name__,
+    prune="tierstack.backup_schedule.mysql.prune",
     container="agent",
     owner=(999, 999),
     config=Path(agent.CONFIG),

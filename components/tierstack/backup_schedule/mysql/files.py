@@ -2,14 +2,16 @@
 
 import json
 
-from tierstack.backup_schedule.engine import Wanted, delivered
+from tierstack.backup_schedule.engine import FOR_STORE, Wanted, delivered
 from tierstack.backup_schedule.mysql.server import quoted
 from tierstack.platform.internal_ca import ca_path
 
 SHARED = ("cron.py", "keeping.py", "ledger.py", "metrics.py", "output.py", "status.py", "target.py")
-OWN = ("agent.py", "binlog.py", "catalog.py", "copies.py", "replay.py", "server.py", "stream.py")
+OWN = ("agent.py", "binlog.py", "catalog.py", "copies.py", "replay.py", "restoring.py", "server.py", "stream.py")
 CORE = ("core/gtids.py",)
 """Modules that run in the container, under the same names as here."""
+OWN_FOR_STORE = ("bucket.py", "fetch.py", "outgoing.py", "parts.py", "prune.py")
+"""Those that run where there is a bucket."""
 
 
 def client_cnf(host: str, port: str, user: str, password: str, *, verified: bool) -> str:
@@ -35,10 +37,12 @@ def settings_json(host: str, port: str, user: str, wanted: Wanted, *, verified: 
         "retention_days": wanted.retention_days,
         "least_copies": wanted.least_copies,
         "labels": wanted.labels,
+        **({"store": wanted.store} if wanted.store else {}),
     }
     return json.dumps(given, indent=2) + "\n"
 
 
-def program() -> dict[str, str]:
-    """The agent's own modules, by their path below the configuration directory."""
-    return delivered((*SHARED, *(f"mysql/{name}" for name in OWN), *CORE))
+def program(*, store: bool = False) -> dict[str, str]:
+    """The agent's own modules, by their path below the configuration directory. `store`: those for a bucket too."""
+    own = (*OWN, *(OWN_FOR_STORE if store else ()))
+    return delivered((*SHARED, *(FOR_STORE if store else ()), *(f"mysql/{name}" for name in own), *CORE))

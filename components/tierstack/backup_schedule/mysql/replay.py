@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tierstack.backup_schedule import status
-from tierstack.backup_schedule.mysql import copies, server
+from tierstack.backup_schedule.mysql import server
 from tierstack.backup_schedule.mysql.binlog import BrokenLogError, Log, Transaction, read
 from tierstack.backup_schedule.mysql.catalog import Catalog, Copy, judged, moment, number, size
 from tierstack.core.gtids import Gtid, GtidSet, parse_set
@@ -65,10 +65,12 @@ class Chosen:
         return next((log.last for log in reversed(self.logs) if log.last), None)
 
 
-def choose(catalog: Catalog, goal: Goal, received: Lengths | None = None) -> Chosen:
-    """The copy and the logs for a goal. `received`: how much of the logs counts; left out: all of it. Raises
-    RestoreError."""
-    copy = _copy(catalog, goal)
+def choose(
+    catalog: Catalog, goal: Goal, received: Lengths | None = None, holes: Mapping[str, str] | None = None
+) -> Chosen:
+    """The copy and the logs for a goal. `received`: how much of the logs counts; left out: all of it. `holes`: what is
+    missing after the end of a log that is here, in words, by its name. Raises RestoreError."""
+    copy = starting(catalog.copies(), goal)
     found, lengths = Chosen(copy), None if received is None else received.get(copy.history, {})
     names = catalog.logs(copy.history)
     usable = {
@@ -87,17 +89,20 @@ def choose(catalog: Catalog, goal: Goal, received: Lengths | None = None) -> Cho
             follows = f"{name.rpartition('.')[0]}.{number(before.path.name) + 1:06}"
             raise RestoreError(_missing(copy, follows, _last(found)))
         log = _read(path, goal, None if lengths is None else lengths[name])
-        if not log.begun and name == list(usable)[-1]:
+        named = goal.gtid is not None and goal.gtid in log.contained
+        if holes and name in holes and log.stopped is None and not named:
+            log.torn, log.damaged = holes[name], True
+        if not log.begun and not log.damaged and name == list(usable)[-1]:
             break  # it has just been begun
         _follows(copy, executed, before, log, found)
         found.logs.append(log)
-        before, reached = log, log.stopped is not None or (goal.gtid is not None and goal.gtid in log.contained)
+        before, reached = log, log.stopped is not None or named
     _ends(found, goal, reached, catalog)
     return found
 
 
-def _copy(catalog: Catalog, goal: Goal) -> Copy:
-    held = catalog.copies()
+def starting(held: Sequence[Copy], goal: Goal) -> Copy:
+    """The copy that a restore begins with. `held`: all of them, the oldest first. Raises RestoreError."""
     if not held:
         raise RestoreError("there is no base backup")
     by_id = {one.id: one for one in held}
@@ -165,6 +170,11 @@ def _ends(found: Chosen, goal: Goal, reached: bool, catalog: Catalog) -> None:
     known = [moment(found.copy.end), catalog.until(found.copy.history)]
     if found.last:
         known.append(datetime.fromtimestamp(found.last.committed / 1_000_000, UTC))
+    # A copy has everything that was committed before it began.
+    later = (one for one in catalog.copies() if one.history == found.copy.history)
+    known += [moment(one.begin) for one in later if parse_set(one.gtids) <= found.gtids]
+    if newest and newest.closed_at is not None:
+        known.append(datetime.fromtimestamp(newest.closed_at, UTC))
     received = max(one for one in known if one)
     if goal.at > received:
         raise RestoreError(
@@ -205,10 +215,11 @@ def needed_bytes(found: Chosen) -> int:
     return found.copy.size_bytes + 2 * sum(log.end for log in found.logs)
 
 
-def carry_out(catalog: Catalog, found: Chosen, to: Path, say: Callable[[str], None]) -> None:
-    """Make the data directory `to`, which is new or empty. Raises RestoreError, CopyError and ServerError."""
+def carry_out(found: Chosen, to: Path, bring: Callable[[Copy, Path], None], say: Callable[[str], None]) -> None:
+    """Make the data directory `to`, which is new or empty. `bring`: brings the files of a copy there. Raises
+    RestoreError, CopyError and ServerError."""
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    copies.fetch(catalog, found.copy, to)
+    bring(found.copy, to)
     work = to.parent / f"{to.name}.restore"
     server.removed(work)
     wanted = found.gtids

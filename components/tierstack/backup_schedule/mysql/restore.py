@@ -1,9 +1,10 @@
 """The commands of a restore of MySQL, as data: for the `tierstack` command, for drills and for the documentation."""
 
-from tierstack.backup_schedule.engine import CONFINED, Goal, Source, Step, step_in, unprivileged, variables
-from tierstack.backup_schedule.mysql import agent
+from tierstack.backup_schedule.engine import CONFINED, Goal, Source, Step, from_store, step_in, unprivileged, variables
+from tierstack.backup_schedule.mysql import agent, restoring
 
 PYTHON = ["python3", "-m", agent.__name__]
+FETCH = ["python3", "-m", "tierstack.backup_schedule.mysql.fetch"]
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{agent.CONFIG}/lib", "TZ": "UTC"}
 """What every run of the agent needs."""
 TARGET = "/restore"
@@ -37,7 +38,7 @@ def commands(source: Source, *, aside: str, server_image: str, goal: Goal) -> li
         _restored(source, volume=aside, aside=aside, goal=goal),
         Step(
             "start MySQL on it, without a network",
-            [*running, "mysqld", f"--defaults-file={TARGET}/{agent.RESTORED}"],
+            [*running, "mysqld", f"--defaults-file={TARGET}/{restoring.RESTORED}"],
         ),
     ]
 
@@ -56,7 +57,7 @@ def in_place_commands(source: Source, *, volume: str, container: str, aside: str
         _restored(source, volume=volume, aside=aside, goal=goal),
         Step(
             "remove what the restore needed",
-            [*shell, "rm", "-r", f"{TARGET}/data.tmp", f"{TARGET}/{agent.RESTORED}"],
+            [*shell, "rm", "-r", f"{TARGET}/data.tmp", f"{TARGET}/{restoring.RESTORED}"],
         ),
         Step("start the database", ["docker", "start", container]),
     ]
@@ -76,7 +77,8 @@ def undo_in_place(source: Source, *, volume: str, container: str, aside: str) ->
         f"rm -rf {TARGET}/{part} && mv -T {TARGET}/{BEFORE}/{part} {TARGET}/{part}; fi"
         for part in _PARTS
     ]
-    rest = f"rm -rf {TARGET}/data.restore {TARGET}/data.tmp {TARGET}/{agent.RESTORED} && rmdir {TARGET}/{BEFORE}"
+    needless = " ".join(f"{TARGET}/{one}" for one in ("data.restore", "data.tmp", "data.catalog", restoring.RESTORED))
+    rest = f"rm -rf {needless} && rmdir {TARGET}/{BEFORE}"
     return [
         ["docker", "rm", "--force", aside],
         ["docker", "stop", container],
@@ -97,8 +99,11 @@ def _mounted(volume: str) -> list[str]:
 
 
 def _restored(source: Source, *, volume: str, aside: str, goal: Goal) -> Step:
-    restoring = [*step_in(aside), *_UNPRIVILEGED, *CONFINED, *_agent(source), *_mounted(volume), source.image]
-    return Step(RESTORE, [*restoring, *PYTHON, "restore", "--to", f"{TARGET}/data", *goal.arguments])
+    store = source.store
+    reading = from_store(store, agent.CONFIG, ENVIRONMENT) if store else [*CONFINED, *_agent(source)]
+    program = FETCH if store else [*PYTHON, "restore"]
+    command = [*step_in(aside), *_UNPRIVILEGED, *reading, *_mounted(volume), source.image, *program]
+    return Step(RESTORE, [*command, "--to", f"{TARGET}/data", *goal.arguments])
 
 
 def _agent(source: Source) -> list[str]:

@@ -72,6 +72,11 @@ def log_sizes() -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
+def executed() -> str:
+    """The transactions that the primary has."""
+    return ask("SELECT @@GLOBAL.gtid_executed")
+
+
 def settings_of(facts: Mapping[str, str]) -> dict[str, str]:
     """The settings for a server on the files of another, by the facts of that."""
     return {name: facts[name] for name in (*FACTS, *ALIKE, "plugin_load_add")}

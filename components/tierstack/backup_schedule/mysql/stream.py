@@ -18,13 +18,12 @@ from pathlib import Path
 
 from tierstack.backup_schedule.mysql import server
 from tierstack.backup_schedule.mysql.binlog import BrokenLogError, read
-from tierstack.backup_schedule.mysql.catalog import ARRIVING, LOGS, UNTIL, Catalog, files, number, size
+from tierstack.backup_schedule.mysql.catalog import ARRIVING, LOGS, UNTIL, Catalog, beginning, files, number, size
 from tierstack.backup_schedule.status import stamp
 from tierstack.core.gtids import GtidSet
 
 AGAIN_SECONDS = 5
 """Between two attempts to connect."""
-_COMPARED = 65536
 STUCK_SECONDS = 120
 """How long a stream may be behind without anything arriving, until it is begun anew."""
 
@@ -185,7 +184,7 @@ class Stream:
         """Move a file from `arriving` to `logs`, if it is at least as long as the one there. False where that is
         another file: numbers begin anew after RESET BINARY LOGS AND GTIDS. A new history then begins."""
         kept = self._folder(LOGS) / path.name
-        if kept.exists() and _beginning(path, size(kept)) != _beginning(kept, size(path)):
+        if kept.exists() and beginning(path, size(kept)) != beginning(kept, size(path)):
             self._lost(f"{path.name} of the primary is another file than the one that is here")
             path.unlink()
             self.end()
@@ -198,12 +197,6 @@ class Stream:
         else:
             path.unlink()
         return True
-
-
-def _beginning(path: Path, most: int = _COMPARED) -> bytes:
-    """The first bytes of a file: in a binary log they have the times of transactions, and differ from any other's."""
-    with path.open("rb") as file:
-        return file.read(min(most, _COMPARED))
 
 
 def _sync(path: Path) -> None:

@@ -7,7 +7,7 @@ from tierstack.backup_schedule.engine import delivered
 from tierstack.backup_schedule.restic.args import FileBackupsArgs
 
 DELIVERED = (
-    *("cron.py", "keeping.py", "ledger.py", "metrics.py", "status.py", "bucket.py", "layout.py", "prune.py"),
+    *("cron.py", "keeping.py", "ledger.py", "metrics.py", "status.py", "bucket.py", "layout.py", "pruning.py"),
     *("output.py", "rounds.py"),
     *(f"restic/{name}.py" for name in ("agent", "figures", "files", "judgement", "pruning", "repository")),
 )

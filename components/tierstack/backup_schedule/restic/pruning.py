@@ -51,11 +51,11 @@ def _round() -> str:
     repository.remove_locks_of(socket.gethostname())
     repository.run("unlock")  # those of anybody that were not renewed for 30 minutes
     done = forget(repository, given["keep"])
-    from tierstack.backup_schedule import prune  # here, because health checks come often and need none of it
+    from tierstack.backup_schedule import pruning  # here, because health checks come often and need none of it
     from tierstack.backup_schedule.bucket import Bucket
 
     bucket = Bucket(given["store"], CONFIG, PROFILE)
-    return f"{done}; removed {prune.versions(bucket, datetime.now(UTC) - timedelta(days=VERSION_DAYS))} old versions"
+    return f"{done}; removed {pruning.versions(bucket, datetime.now(UTC) - timedelta(days=VERSION_DAYS))} old versions"
 
 
 def health() -> int:

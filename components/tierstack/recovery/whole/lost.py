@@ -9,6 +9,7 @@ from tierstack.backup_schedule import recovery
 from tierstack.backup_schedule.engine import Source
 from tierstack.backup_schedule.restic.recovery import FilesOnDocker
 from tierstack.engine.project import UsageError
+from tierstack.links import DatabaseEngine
 from tierstack.recovery import in_state
 from tierstack.recovery.dialects import DIALECTS
 from tierstack.recovery.found import DATABASE, FILES
@@ -126,6 +127,12 @@ def _unrecoverable(name: str, at: _Described) -> str | None:
         return (
             f"`{name}` keeps its backups of {title} in the volume {at.catalog} of the host, which was lost with it. If "
             f"that volume was brought over: {PAGE}. {instead}"
+        )
+    if at.engine != DatabaseEngine.POSTGRESQL.value:
+        return (
+            f"`{name}` backs up {DIALECTS[at.engine].title}, which `tierstack recover` does not bring back yet. Its "
+            f"backups are in the bucket: docs/components/backup-schedule.md, MySQL, says how to restore them by hand. "
+            f"{instead}"
         )
     if at.server is None or not at.server.endswith("-primary"):
         return (
