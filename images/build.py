@@ -116,6 +116,8 @@ IMAGES = {
         Image(name="php:8.4", recipe="php", parent="base:trixie", seconds=30),
         Image(name="barman:3", recipe="barman", parent="base:trixie", seconds=30),
         Image(name="restic:0.18", recipe="restic", parent="base:trixie", seconds=20),
+        Image(name="postgres-dump:17", recipe="postgres-dump", parent="base:trixie", seconds=25),
+        Image(name="mysql-dump:9.7", recipe="mysql-dump", parent="mysql:9.7", seconds=20),
         *(shop_image(version) for version in ("1", "2")),
         Image(name="haproxy:3.0", recipe="haproxy", parent="base:trixie", seconds=5),
         Image(name="pause:1", recipe="pause", parent="base:trixie", seconds=1),

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
-from tierstack.cli import restore, restore_files
+from tierstack.cli import restore, restore_dumps, restore_files
 from tierstack.engine.project import UsageError
 from tierstack.recovery import files, restoring
+from tierstack.recovery.dumps import StoredDumps
 from tierstack.recovery.files import StoredFiles
 
 pytestmark = pytest.mark.pure
@@ -21,19 +22,29 @@ def refuse(*_: Any) -> None:
     raise UsageError("it is in the way")
 
 
-@pytest.mark.parametrize("given", [[], ["--in-place", "--replace-data"]])
-@pytest.mark.parametrize("of_files", [False, True])
+IN_PLACE = ["--in-place", "--replace-data"]
+AT_ANY: Any = AT
+STORED = {
+    "database": SimpleNamespace(host=None, **vars(DATABASE)),
+    "files": StoredFiles(AT_ANY, AT_ANY),
+    "dumps": StoredDumps(AT_ANY, AT_ANY),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [("database", []), ("database", IN_PLACE), ("files", []), ("files", IN_PLACE), ("dumps", ["--dump", "all"])],
+)
 def test_what_is_in_the_way_is_told_instead_of_a_plan(
-    tierstack: Command, monkeypatch: pytest.MonkeyPatch, given: list[str], of_files: bool
+    tierstack: Command, monkeypatch: pytest.MonkeyPatch, kind: str, given: list[str]
 ) -> None:
-    at: Any = AT
-    stored: Any = StoredFiles(at, at) if of_files else SimpleNamespace(host=None, **vars(DATABASE))
-    monkeypatch.setattr(restore, "backups_of", lambda *_: (Path(), stored))
+    monkeypatch.setattr(restore, "backups_of", lambda *_, **__: (Path(), STORED[kind]))
     for module, name in (
         (restoring, "refuse_existing"),
         (restoring, "refuse_in_place"),
         (restore_files, "refuse_existing"),
         (files, "refuse_in_place"),
+        (restore_dumps, "refuse_existing"),
     ):
         monkeypatch.setattr(module, name, refuse)
     with pytest.raises(UsageError, match="it is in the way"):

@@ -40,6 +40,7 @@ def test_type_tokens() -> None:
         "BackupSchedule",
         "ClusterAddons",
         "DNSRecords",
+        "DatabaseDumps",
         "DatabaseWithReplicas",
         "FileBackups",
         "Gateway",

@@ -80,6 +80,16 @@ def shop(platform: ts.Platform, tier: ts.Tier, **app: Any) -> dict[str, Any]:
             store=storage.store if docker else None,
         ),
     )
+    if docker:
+        ts.DatabaseDumps(
+            "dumps",
+            ts.DatabaseDumpsArgs(
+                platform=platform,
+                database=database.connection,
+                image=image(platform, "postgres-dump"),
+                store=storage.store,
+            ),
+        )
     settings = {
         "platform": platform,
         "tier": tier,

@@ -25,13 +25,13 @@ DELIVERED_FOR_STORE = (*FOR_STORE, "barman_bucket.py", "barman_outgoing.py", "fe
 """Those that run where there is a bucket."""
 
 
-def conninfo(host: str, port: str, user: str, database: str, *, verified: bool) -> str:
+def conninfo(host: str, port: str, user: str, database: str, *, verified: bool, application: str = "barman") -> str:
     """How Barman and its agent connect (libpq manual, "Connection Strings"); the password stands in a file.
     `verified`: over TLS only, to a server whose certificate is of the internal CA."""
     encryption = f" sslmode=verify-full sslrootcert={ca_path('database')}" if verified else ""
     return (
         f"host={host} port={port} user={user} dbname={database} passfile={agent.CONFIG}/pgpass"
-        f" connect_timeout=10 application_name=barman{encryption}"
+        f" connect_timeout=10 application_name={application}{encryption}"
     )
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tierstack.backup_schedule.dumps.recovery import DUMPS, DumpsOnDocker
 from tierstack.backup_schedule.engine import Source, StoreAt
 from tierstack.backup_schedule.restic.recovery import FILES, FilesOnDocker
 from tierstack.links import DatabaseEngine
@@ -86,12 +87,14 @@ class OnKubernetes:
         return json.dumps({"kind": KUBERNETES, **asdict(self)})
 
 
-def parsed(text: str) -> OnDocker | OnKubernetes | FilesOnDocker:
+def parsed(text: str) -> OnDocker | OnKubernetes | FilesOnDocker | DumpsOnDocker:
     """The output, read again. Raises TypeError where an older version wrote it, which said less."""
     values: dict[str, Any] = json.loads(text)
     kind = values.pop("kind")
     if kind == FILES:
         return FilesOnDocker(**values)
+    if kind == DUMPS:
+        return DumpsOnDocker(**values)
     if kind != DOCKER:
         return OnKubernetes(**values)
     store = values.pop("store", None)

@@ -7,7 +7,8 @@ import click
 
 from tierstack.backup_schedule import ledger
 from tierstack.cli import options, show
-from tierstack.recovery import drill, files_drill
+from tierstack.recovery import drill, dumps_drill, files_drill
+from tierstack.recovery.dumps import StoredDumps
 from tierstack.recovery.files import StoredFiles
 from tierstack.recovery.kubernetes import drill as kubernetes_drill
 from tierstack.recovery.kubernetes.found import ClusterBackups
@@ -32,7 +33,8 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
     A writer with a clock runs beside the shop; what the backups had received at a moment is restored aside, where
     nobody reaches it; rows, tables and the configured checks are looked at; the result goes into the ledger. The
     running database is read and gets the table tierstack_drill.clock, nothing else. Of backups of files the newest is
-    restored, counted, and compared with the files of the application. Exit code 1 unless it was good.
+    restored, counted, and compared with the files of the application; of dumps the newest, and every table is read.
+    Exit code 1 unless it was good.
     """
     if context.invoked_subcommand:
         return
@@ -42,6 +44,8 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
     tell = show.progress(json=json)
     if isinstance(found, StoredFiles):
         result = files_drill.run(found, name, tell)
+    elif isinstance(found, StoredDumps):
+        result = dumps_drill.run(found, name, tell)
     elif isinstance(found, ClusterBackups):
         result = kubernetes_drill.run(found, name, tell)
     else:
@@ -53,7 +57,13 @@ def run(context: click.Context, stack: str | None, backups: str | None, json: bo
     show.end(ok=result.result == ledger.GOOD)
 
 
-def _tell(result: drill.Result | files_drill.FilesResult) -> None:
+def _tell(result: drill.Result | files_drill.FilesResult | dumps_drill.DumpResult) -> None:
+    if result.result == ledger.GOOD and isinstance(result, dumps_drill.DumpResult):
+        show.say(
+            f"{show.good('good')}: {result.tables} tables with {result.rows:,} rows came back, "
+            f"RTO {result.rto_seconds:g} s"
+        )
+        return
     if result.result == ledger.GOOD and isinstance(result, files_drill.FilesResult):
         show.say(
             f"{show.good('good')}: {result.files:,} files came back, {result.compared} of them compared, "

@@ -5,15 +5,20 @@ from pathlib import Path
 
 import click
 
-from tierstack.cli import options, restore_files, restore_on_kubernetes, show
+from tierstack.cli import options, restore_dumps, restore_files, restore_on_kubernetes, show
 from tierstack.core.gtids import Gtid
 from tierstack.engine.project import UsageError
 from tierstack.recovery import restoring
+from tierstack.recovery.dumps import StoredDumps
 from tierstack.recovery.files import StoredFiles
 from tierstack.recovery.found import now
 from tierstack.recovery.kubernetes.found import ClusterBackups
 from tierstack.recovery.stacks import backups_of
 
+_ONLY_ASIDE = (
+    "a dump comes back aside only: leave --in-place out, and copy from there what is needed "
+    "(docs/components/database-dumps.md). In the place of the database go base backups and log"
+)
 _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/backup-schedule.md)"
 
 
@@ -24,6 +29,7 @@ _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/bac
         "tierstack restore -s prod --plan",
         "tierstack restore -s prod --in-place --replace-data",
         "tierstack restore -s prod --backups files",
+        "tierstack restore -s prod --dump all --table orders",
     ),
 )
 @options.stack
@@ -42,6 +48,10 @@ _REPLICAS = "its replicas have to be copied anew afterwards (docs/components/bac
     "--in-place", is_flag=True, help="In the place of the database, which is stopped meanwhile, or of the files."
 )
 @click.option("--replace-data", is_flag=True, help="Allow --in-place to replace the current data.")
+@click.option("--dump", metavar="NAME", help="Restore a dump: the newest of this name, or the one with this id.")
+@click.option(
+    "--table", "tables", metavar="NAME", multiple=True, help="Of a dump only this table. Can be given several times."
+)
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.backups
@@ -55,6 +65,8 @@ def run(
     aside: str | None,
     in_place: bool,
     replace_data: bool,
+    dump: str | None,
+    tables: tuple[str, ...],
     plan: bool,
     yes: bool,
     backups: str | None,
@@ -67,13 +79,23 @@ def run(
     without a network; on Kubernetes as a Cluster that only its operator reaches. With --in-place it replaces the
     database. On a Docker host what that held stays beside it, as `pgdata.before` (MySQL: `data.before`); on Kubernetes
     the configuration says where the new database comes from (`database.restore`). Files come back in a new volume, or
-    replace the current ones, which stay beside as `.tierstack-before`.
+    replace the current ones, which stay beside as `.tierstack-before`. A dump comes back aside, whole or some of its
+    tables.
     """
     if in_place and aside:
         raise click.UsageError("--aside names what stands beside the database, and --in-place puts it in its place")
     if in_place and not replace_data and not plan:
         raise UsageError("--in-place replaces the current data. To mean it, add --replace-data")
-    _, found = backups_of(cwd, stack, backups)
+    of_dumps = dump is not None or bool(tables)
+    _, found = backups_of(cwd, stack, backups, dumps=of_dumps)
+    if isinstance(found, StoredDumps):
+        if in_place:
+            raise UsageError(_ONLY_ASIDE)
+        moment = _moment(to, "a dump")
+        restore_dumps.run(found, stack, moment, aside, dump=dump, tables=tables, plan=plan, yes=yes, json=json)
+        return
+    if of_dumps:
+        raise UsageError(f"`{backups}` are no dumps, which --dump and --table are for: name those with --backups")
     if isinstance(found, StoredFiles):
         restore_files.run(found, stack, _moment(to, "restic"), aside, in_place=in_place, plan=plan, yes=yes, json=json)
         return

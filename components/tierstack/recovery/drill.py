@@ -9,7 +9,7 @@ from typing import Any
 from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
-from tierstack.recovery import files_drill, restoring, stored
+from tierstack.recovery import dumps_drill, files_drill, restoring, stored
 from tierstack.recovery.dialect import Ask, Dialect, UnreadableError
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError
@@ -196,7 +196,14 @@ def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
 
 def history(drills: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ledger for people, a line each, the newest last."""
-    return [files_drill.entry_line(one) if "expected_files" in one else _line(one) for one in drills]
+    return [_lines(one)(one) for one in drills]
+
+
+def _lines(one: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], str]:
+    """What makes the line of an entry of its kind."""
+    if "expected_files" in one:
+        return files_drill.entry_line
+    return dumps_drill.entry_line if "expected_tables" in one else _line
 
 
 def _line(one: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tierstack.backup_schedule import ledger, recovery
+from tierstack.backup_schedule.dumps.recovery import DumpsOnDocker
 from tierstack.backup_schedule.engine import BackupEngine
 from tierstack.backup_schedule.engines import ENGINES
 from tierstack.backup_schedule.restic.recovery import FilesOnDocker
@@ -22,23 +23,28 @@ from tierstack.recovery.dialects import DIALECTS
 from tierstack.recovery.host import CommandError, Host
 
 DATABASE, FILES = "tierstack:index:BackupSchedule", "tierstack:index:FileBackups"
+DUMPS = "tierstack:index:DatabaseDumps"
 
 
 def backups(
-    held: Sequence[Mapping[str, Any]], stack: str, name: str | None
-) -> tuple[str, recovery.OnDocker | recovery.OnKubernetes | FilesOnDocker]:
+    held: Sequence[Mapping[str, Any]], stack: str, name: str | None, *, dumps: bool = False
+) -> tuple[str, recovery.OnDocker | recovery.OnKubernetes | FilesOnDocker | DumpsOnDocker]:
     """Name and description of the backups that are meant: those called `name`, else the only ones of a database, else
-    the only ones.
+    the only ones. `dumps`: those are meant, where none are named.
 
     Raises UsageError where there are none, several, or such as cannot be restored by a command.
     """
-    of_databases, of_files = (_said(held, stack, kind) for kind in (DATABASE, FILES))
-    found = {**of_databases, **of_files}
+    of_databases, of_files, of_dumps = (_said(held, stack, kind) for kind in (DATABASE, FILES, DUMPS))
+    found = {**of_databases, **of_files, **of_dumps}
     if not found:
         raise UsageError(f"{stack} has no backups. Give it `backups: {{}}` (docs/components/backup-schedule.md)")
-    usual = of_databases or of_files
+    if dumps and not of_dumps:
+        raise UsageError(f"{stack} has no dumps. Give it `dumps: {{}}` (docs/components/database-dumps.md)")
+    usual = of_dumps if dumps else of_databases or of_files or of_dumps
     if name is None and len(usual) > 1:
-        raise UsageError(f"{stack} has several backups: {in_state.listed(found)}. Name one with --backups")
+        raise UsageError(
+            f"{stack} has several backups: {in_state.listed(usual if dumps else found)}. Name one with --backups"
+        )
     chosen = name or next(iter(usual))
     in_state.refuse_unknown(stack, "backups", chosen, found)
     try:

@@ -115,8 +115,9 @@ class Plan:
     def _storage_problems(self) -> list[Diagnostic]:
         """Whether there is a bucket exactly where one is used."""
         kubernetes, given = self.platform.kind is PlatformKind.KUBERNETES, self.settings.object_storage is not None
-        if given and not kubernetes and self.settings.backups is None and self.settings.file_backups is None:
-            wrong = "is used by nothing: on a Docker host `backups` and `file_backups` alone go there"
+        users = (self.settings.backups, self.settings.file_backups, self.settings.dumps)
+        if given and not kubernetes and all(one is None for one in users):
+            wrong = "is used by nothing: on a Docker host `backups`, `file_backups` and `dumps` alone go there"
             instead = "add a `backups` section, remove it, or move it below `kubernetes`"
             return [Diagnostic("object_storage", MISSING, wrong, instead, "store-unused")]
         if kubernetes and self.settings.backups is not None and not given:

@@ -75,14 +75,18 @@ def build(make: ComponentArgs) -> None:
 
 def _export(make: ComponentArgs, made: Components) -> None:
     """The outputs of the stack."""
-    files = made.of("file_backups")
-    if backups := [*made.of("backups"), *files]:
+    kept = ("file_backups", "dumps")
+    by_restic = [one for key in kept for one in made.of(key)]
+    if backups := [*made.of("backups"), *by_restic]:
         rules = pulumi.Output.all(*(one.alert_rules for one in backups)).apply(_one_rule_file)
         pulumi.export("backup_alert_rules", rules)
-    if files:
+    if by_restic:
         # To be kept where the backups are not: without them these cannot be read.
         named = {
-            one.name: made.component(one).repository_password for one in make.of("file_backups") if made.component(one)
+            one.name: made.component(one).repository_password
+            for key in kept
+            for one in make.of(key)
+            if made.component(one)
         }
         pulumi.export("repository_passwords", pulumi.Output.all(**named))
     for records in made.of("dns"):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tierstack.app_cluster.section import SECTION as APP
+from tierstack.backup_schedule.dumps.section import SECTION as DUMPS
 from tierstack.backup_schedule.restic.section import SECTION as FILE_BACKUPS
 from tierstack.backup_schedule.section import SECTION as BACKUPS
 from tierstack.cluster_addons.section import SECTION as ADDONS
@@ -24,6 +25,7 @@ SECTIONS: list[Section[Any]] = [
     OBJECT_STORAGE,
     BACKUPS,
     FILE_BACKUPS,
+    DUMPS,
     MTA_STS,
     ADDONS,
     DNS,

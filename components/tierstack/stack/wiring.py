@@ -255,6 +255,12 @@ def _file_backups(make: ComponentArgs, of: Instance, links: Links) -> Any:
     return make.load(of, files=links.link(of.per), store=links.link(stores[0]) if stores else None)
 
 
+def _dumps(make: ComponentArgs, of: Instance, links: Links) -> Any:
+    assert of.per
+    stores = make.of("object_storage") if make.platform.kind is PlatformKind.DOCKER else []
+    return make.load(of, database=links.link(of.per), store=links.link(stores[0]) if stores else None)
+
+
 def _mta_sts(make: ComponentArgs, of: Instance, links: Links) -> Any:
     if make.policy is None:
         return None
@@ -298,6 +304,7 @@ _WIRING: dict[str, Callable[[ComponentArgs, Instance, Links], Any]] = {
     "database": _database,
     "backups": _backups,
     "file_backups": _file_backups,
+    "dumps": _dumps,
     "mta_sts": _mta_sts,
     "addons": _addons,
     "dns": _dns,

@@ -114,7 +114,8 @@ def test_the_first_base_backup_is_there_and_the_binary_logs_stream_when_the_upda
 def test_the_user_may_do_no_more_than_backups_need_and_its_password_is_nowhere(stack: Stack) -> None:
     assert sql("SHOW GRANTS FOR 'tierstack_backup'@'%'").splitlines() == [
         "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `tierstack_backup`@`%`",
-        "GRANT BACKUP_ADMIN ON *.* TO `tierstack_backup`@`%`",
+        "GRANT BACKUP_ADMIN,SHOW_ROUTINE ON *.* TO `tierstack_backup`@`%`",
+        "GRANT SELECT, SHOW VIEW, EVENT, TRIGGER ON `app`.* TO `tierstack_backup`@`%`",
     ]
     password = run_command(
         "docker", "exec", AGENT, "sed", "-n", 's/^password="\\(.*\\)"$/\\1/p', f"{agent.CONFIG}/client.cnf"

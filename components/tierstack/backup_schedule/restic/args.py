@@ -125,7 +125,7 @@ class FileBackupsArgs:
             found += image_problems("image", self.image, self.platform.kind)
         found += schedule_problems("schedule", self.schedule)
         found += schedule_problems("check_schedule", self.check_schedule)
-        return found + _password(self.password) + _owner(self.files) + bound_problems(self)
+        return found + password_problems(self.password) + _owner(self.files) + bound_problems(self)
 
     def _elsewhere(self) -> Diagnostic:
         wrong = "are on Kubernetes, where FileBackups makes no backups"
@@ -157,7 +157,8 @@ def _owner(files: FileVolume) -> list[Diagnostic]:
 
 
 @rule("repository-password", "A password of a repository must be 16 characters or longer, in one line.")
-def _password(password: object) -> list[Diagnostic]:
+def password_problems(password: object) -> list[Diagnostic]:
+    """What is wrong with a password that is given."""
     if not isinstance(password, str) or (len(password) >= SHORTEST_PASSWORD and len(password.splitlines()) == 1):
         return []  # one that comes from a resource is known too late
     wrong = f"is shorter than {SHORTEST_PASSWORD} characters, or has a line break"

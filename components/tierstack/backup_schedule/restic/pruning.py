@@ -23,6 +23,11 @@ VERSION_DAYS = 14
 """How long a bucket with versions keeps what was deleted or overwritten: until then it can be brought back."""
 
 
+def tag_of(dump: str) -> str:
+    """Tag of the dumps of a name, where a repository has several kinds of snapshots."""
+    return f"dump-{dump}"
+
+
 def forget(repository: Repository, keep: Mapping[str, int], keep_open: Iterable[int] = ()) -> str:
     """Remove the snapshots that no rule keeps, and what only they needed; what was done. Raises ResticError."""
     rules = [part for name, count in sorted(keep.items()) for part in (f"--keep-{name}", _amount(name, count))]
@@ -41,6 +46,13 @@ def record(carry_out: Callable[[], str], tell: Callable[[str], object]) -> bool:
     return rounds.record(DONE, carry_out, tell)
 
 
+def policies(given: Mapping[str, Any]) -> dict[str, Mapping[str, int]]:
+    """The rules of the settings, by the tag of the snapshots that they are for."""
+    if "jobs" in given:
+        return {tag_of(name): job["keep"] for name, job in given["jobs"].items()}
+    return {given["tag"]: given["keep"]}
+
+
 def _round() -> str:
     given: dict[str, Any] = json.loads((CONFIG / "settings.json").read_text())
     repository = Repository(given, PROFILE)
@@ -50,7 +62,7 @@ def _round() -> str:
         return "there is no repository yet: nothing to remove"
     repository.remove_locks_of(socket.gethostname())
     repository.run("unlock")  # those of anybody that were not renewed for 30 minutes
-    done = forget(repository, given["keep"])
+    done = "; ".join(forget(Repository({**given, "tag": tag}, PROFILE), keep) for tag, keep in policies(given).items())
     from tierstack.backup_schedule import pruning  # here, because health checks come often and need none of it
     from tierstack.backup_schedule.bucket import Bucket
 

@@ -8,7 +8,8 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,6 +156,24 @@ class Repository:
         if done.returncode:
             raise self.failure(arguments[0], done.returncode, done.stdout + done.stderr)
         return done.stdout
+
+    def dumped(self, identifier: str, file: str) -> Generator[bytes]:
+        """The content of one file of a snapshot, in parts. Raises ResticError at its end where it is not whole."""
+        # No lock: a key that only reads cannot write one.
+        command = ["restic", "--quiet", "dump", identifier, file, "--no-lock"]
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=errors)
+            try:
+                assert process.stdout
+                while chunk := process.stdout.read(2**20):
+                    yield chunk
+                code = process.wait()
+            finally:
+                process.kill()  # where who reads wants no more
+                process.wait()
+            if code:
+                errors.seek(0)
+                raise self.failure("dump", code, errors.read().decode(errors="replace"))
 
     def failure(self, verb: str, code: int, said: str) -> ResticError:
         """What an exit code means (restic manual, "Scripting")."""

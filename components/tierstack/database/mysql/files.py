@@ -77,9 +77,12 @@ def my_cnf(
     return "[mysqld]\n" + "".join(f"{name} = {_quoted(value)}\n" for name, value in known.items())
 
 
-_BACKUP = "REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN"
+_BACKUP = "REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN, SHOW_ROUTINE"
 """What a clone and a stream of binary logs need of the server (manual, "Cloning Remote Data", "mysqlbinlog"), and what
-tells where the logs are."""
+tells where the logs are. `SHOW_ROUTINE`: a dump has the stored programs too (manual, "mysqldump")."""
+_DUMPED = "SELECT, SHOW VIEW, TRIGGER, EVENT"
+"""What a dump needs of a database. mysqldump leaves out, without a word, the triggers and events that its user may not
+change: MySQL has no right to see them only. All rows it may read already, by a clone."""
 
 
 def users_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> str:
@@ -117,6 +120,7 @@ def users_sql(database: str, logins: Logins, verifiers: Mapping[str, str]) -> st
         # It had more before base backups were copies.
         f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{BACKUP}'@'%';",
         f"GRANT {_BACKUP} ON *.* TO '{BACKUP}'@'%';",
+        f"GRANT {_DUMPED} ON {tables} TO '{BACKUP}'@'%';",
     ]
     return "\n".join([*lines, ""])
 

@@ -70,7 +70,7 @@ RULES = (
         risk=Risk.WEAKENS,
         types=_CONTAINER,
         operations=GOES,
-        condition=lambda look: look.change.component.kind in ("BackupSchedule", "FileBackups"),
+        condition=lambda look: look.change.component.kind in ("BackupSchedule", "FileBackups", "DatabaseDumps"),
         what="is removed: no backups are made from now on",
         instead=_KEEP_BACKUPS,
     ),

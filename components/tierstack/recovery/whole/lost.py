@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tierstack.backup_schedule import recovery
+from tierstack.backup_schedule.dumps.recovery import DumpsOnDocker
 from tierstack.backup_schedule.engine import Source
 from tierstack.backup_schedule.restic.recovery import FilesOnDocker
 from tierstack.engine.project import UsageError
@@ -104,7 +105,9 @@ _Described = recovery.OnDocker | recovery.OnKubernetes | FilesOnDocker
 def _described(stack: str, name: str, text: object) -> _Described:
     if not isinstance(text, str):
         raise UsageError(f"the state of {stack} says nothing of the backups `{name}`: is the program as it was?")
-    return recovery.parsed(text)
+    described = recovery.parsed(text)
+    assert not isinstance(described, DumpsOnDocker)  # `lost` asks for other kinds
+    return described
 
 
 def _unrecoverable(name: str, at: _Described) -> str | None:
