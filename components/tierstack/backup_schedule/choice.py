@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tierstack.backup_schedule import layout, replay, status, target
+from tierstack.backup_schedule import layout, replay, status
 
 CURRENT = "current"
 """The timeline of the base backup (PostgreSQL: `recovery_target_timeline`)."""
@@ -47,7 +47,7 @@ class Choice:
     @property
     def size_bytes(self) -> int:
         """What it writes: the base backup, and the log beside it."""
-        return self.base.size_bytes + len(self.wals) * target.SEGMENT_BYTES
+        return self.base.size_bytes + len(self.wals) * status.SEGMENT_BYTES
 
 
 def choose(

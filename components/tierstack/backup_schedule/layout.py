@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tierstack.backup_schedule.target import SEGMENT_BYTES
+from tierstack.backup_schedule.status import SEGMENT_BYTES
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 """Name of a segment: timeline, log and segment, eight digits each (PostgreSQL: WAL Internals)."""

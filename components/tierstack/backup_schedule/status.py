@@ -15,8 +15,10 @@ LONGEST_RUN = timedelta(hours=24)
 """How long a base backup may run before its absence is a fault."""
 RETRY = timedelta(minutes=5)
 """How long to wait after a failed attempt."""
-FULL_BYTES = 64 * 2**20
-"""Bytes that are left of a full disk: four segments of WAL, which a busy primary fills in seconds."""
+SEGMENT_BYTES = 16 * 2**20
+"""Size of a segment of WAL: PostgreSQL's default, with which the component makes its servers."""
+FULL_BYTES = 4 * SEGMENT_BYTES
+"""Bytes that are left of a full disk: what a busy primary fills in seconds."""
 STALE = timedelta(minutes=5)
 """Age at which a status says nothing any more: the agent writes one every minute."""
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tierstack.backup_schedule.status import FULL_BYTES, stamp
+from tierstack.backup_schedule.status import FULL_BYTES, SEGMENT_BYTES, stamp
 
-SEGMENT_BYTES = 16 * 2**20
-"""Size of a segment of WAL: PostgreSQL's default, with which the component makes its servers."""
 _MIB = 2**20
 _SHOWN = 4  # names of a directory that a message lists
 
