@@ -7,7 +7,8 @@ ends what it is doing and begins nothing more. At a second one it ends at once, 
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tierstack.engine import signals
 
 AT_ONCE_SECONDS = 20.0
 """How long the engine may take to end at once: it closes its plugins, and gives the stack's lock back."""
+_AT_ONCE, _KILLS = 2, 3
+"""The interrupts at which it shall end at once, and is killed."""
 
 
 @contextmanager
@@ -43,26 +46,29 @@ def child(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> 
 
 def stop(process: "subprocess.Popen[str]") -> None:
     """Interrupt a process and wait until it has ended, however long that takes. A further Ctrl-C interrupts it again,
-    and it is killed where it has not ended AT_ONCE_SECONDS later."""
+    and it is killed where it has not ended AT_ONCE_SECONDS later; at a third one it is killed."""
     if process.poll() is not None:
         return
-    with suppress(OSError):  # nobody may be there to read it
-        print(
-            "interrupted: ending the operations that are under way; press Ctrl-C again to stop at once",
-            file=sys.stderr,
-            flush=True,
-        )
-    for number, seconds in _ends():
-        process.send_signal(number)
-        try:
-            process.communicate(timeout=seconds)  # reads on: a full pipe would stop it
-            return
-        except (KeyboardInterrupt, subprocess.TimeoutExpired):
-            continue
+    interrupts = 0
+    patience = threading.Timer(AT_ONCE_SECONDS, process.kill)
+    patience.daemon = True
 
+    def interrupt(*_: object) -> None:
+        nonlocal interrupts
+        interrupts += 1
+        number = interrupts  # the next one may come before this one is done
+        process.send_signal(signal.SIGINT if number < _KILLS else signal.SIGKILL)
+        if number == _AT_ONCE:
+            patience.start()
 
-def _ends() -> Iterator[tuple[signal.Signals, float | None]]:
-    yield signal.SIGINT, None
-    yield signal.SIGINT, AT_ONCE_SECONDS
-    while True:
-        yield signal.SIGKILL, None
+    # A handler and no exception, which could come between two lines and leave the process to itself.
+    with signals.handled(interrupt):
+        with suppress(OSError):  # nobody may be there to read it
+            print(
+                "interrupted: ending the operations that are under way; press Ctrl-C again to stop at once",
+                file=sys.stderr,
+                flush=True,
+            )
+        interrupt()
+        process.communicate()  # reads on: a full pipe would stop it
+        patience.cancel()

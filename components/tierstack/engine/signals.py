@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import FrameType
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -22,6 +22,14 @@ def ending_as_interrupts() -> Generator[None]:
 def held_back() -> Generator[None]:
     """Let nothing interrupt what must be done as a whole. A signal that comes meanwhile is lost."""
     with _handled(signal.SIG_IGN, [signal.SIGINT, *ENDING]):
+        yield
+
+
+@contextlib.contextmanager
+def handled(handler: Callable[[int, FrameType | None], object]) -> Generator[None]:
+    """Call a function for Ctrl-C and for what ends the command, instead of raising. One that is ignored stays so."""
+    numbers = [one for one in (signal.SIGINT, *ENDING) if signal.getsignal(one) is not signal.SIG_IGN]
+    with _handled(handler, numbers):
         yield
 
 
