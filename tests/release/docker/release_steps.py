@@ -146,7 +146,7 @@ def test_blue_green_loses_nothing(shop: Shop) -> None:
     assert [one["name"] for one in after["versions"]] == [before["releases"][0]["name"]]
     assert shop.running() == {done["release"]}
     shop.nothing_to_do()
-    said = shop.checkout.tierstack("release", "-s", STACK, "--plan", code=1).stderr
+    said = shop.checkout.tierstack("release", "-s", STACK, "--plan", code=2).stderr
     assert "nothing to release" in said
 
 
