@@ -26,3 +26,16 @@ def tierstack(stack: Stack, *arguments: str, code: int = 0) -> "subprocess.Compl
     done = subprocess.run(command, cwd=stack.folder, env=stack.environ(), capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+def say_whose(agent: str, text: str | None) -> str:
+    """Write of which database the backups in the bucket of an agent are, through the store, which keeps a checksum of
+    each object. None: nothing is written. What was said before."""
+    code = (
+        "import json, sys; from pathlib import Path; from tierstack.backup_schedule.bucket import IDENTITY, Bucket; "
+        "config = Path('/etc/tierstack'); "
+        "bucket = Bucket(json.loads((config / 'settings.json').read_text())['store'], config, 'write'); "
+        "print((bucket.get(IDENTITY) or b'').decode()); "
+        "sys.argv[1:] and bucket.put(IDENTITY, sys.argv[1].encode())"
+    )
+    return run_command("docker", "exec", agent, "python3", "-c", code, *([text] if text else []))

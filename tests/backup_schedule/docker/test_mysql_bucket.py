@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.backup_schedule.docker.commands import drop, status_of, tierstack
+from tests.backup_schedule.docker.commands import drop, say_whose, status_of, tierstack
 from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 from tierstack.backup_schedule.mysql import agent, restore
@@ -307,9 +307,10 @@ def test_a_file_of_the_base_backup_that_is_damaged_is_refused(stack: Stack) -> N
 
 
 def test_the_bucket_of_another_server_gets_nothing(stack: Stack) -> None:
-    (identity,) = stored("identity.json")
+    identity = say_whose(AGENT, None)
     uuid = sql("SELECT @@server_uuid")
-    with changed(identity, f"sed -i s/{uuid}/00000000-0000-0000-0000-000000000000/ {{}}"):
+    say_whose(AGENT, identity.replace(uuid, "00000000-0000-0000-0000-000000000000"))
+    try:
         run_command("docker", "restart", AGENT)
         before = stored("logs/*/*/*.gz")
         sql("INSERT INTO marks (mark) VALUES ('not sent')")
@@ -317,6 +318,8 @@ def test_the_bucket_of_another_server_gets_nothing(stack: Stack) -> None:
         another = "holds the backups of another database"
         print("\n" + str(until(shown, lambda: fault(another), WAIT, every=2)))
         assert stored("logs/*/*/*.gz") == before
+    finally:
+        say_whose(AGENT, identity)
     until(shown, well, WAIT, every=2)
 
 
