@@ -8,7 +8,7 @@ server's own socket, which lies in a volume of the two, as a user without a pass
 import struct
 
 from tierstack.core.tier import DatabaseSize
-from tierstack.database.haproxy import HEALTH
+from tierstack.database.haproxy import HEALTH, opening
 from tierstack.database.mysql.engine import MYSQL
 from tierstack.database.mysql.sizing import QUEUE_SECONDS
 
@@ -81,35 +81,7 @@ def haproxy_cfg(servers: dict[str, str], size: DatabaseSize, lag_seconds: int) -
 """
     checked = f"check addr unix@{SOCKETS}/{{name}}/mysqld.sock"
     return f"""\
-global
-    log stdout format raw local0 notice
-    maxconn {2 * most}
-    hard-stop-after 1h
-
-resolvers docker
-    parse-resolv-conf
-    timeout resolve 1s
-    timeout retry 500ms
-    # A server that is gone leaves at once: its address may be another one's next.
-    hold valid 1s
-    hold nx 1s
-    hold obsolete 1s
-
-defaults
-    mode tcp
-    log global
-    option clitcpka
-    option srvtcpka
-    option redispatch 1
-    retries 3
-    timeout connect 1s
-    timeout check 3s
-    # Streams and kept connections may rest; who is gone is found by keep-alives.
-    timeout client 24d
-    timeout server 24d
-    timeout queue 1s
-    default-server inter {CHECK_SECONDS}s fastinter 300ms downinter {CHECK_SECONDS}s fall 2 rise 1
-
+{opening(most, CHECK_SECONDS, resting="Streams and kept connections")}
 frontend write
     bind :{port}
     maxconn {most}

@@ -8,7 +8,7 @@ import struct
 
 from tierstack.core.tier import DatabaseSize
 from tierstack.database.engine import SECRETS
-from tierstack.database.haproxy import HEALTH
+from tierstack.database.haproxy import HEALTH, opening
 from tierstack.database.postgresql.engine import POSTGRESQL
 from tierstack.database.postgresql.files import (
     APPLIED,
@@ -199,35 +199,7 @@ def haproxy_cfg(
     tcp-check send-binary {_question(password, lag_seconds).hex()}
 """
     return f"""\
-global
-    log stdout format raw local0 notice
-    maxconn {2 * most}
-    hard-stop-after 1h
-
-resolvers docker
-    parse-resolv-conf
-    timeout resolve 1s
-    timeout retry 500ms
-    # A server that is gone leaves at once: its address may be another one's next.
-    hold valid 1s
-    hold nx 1s
-    hold obsolete 1s
-
-defaults
-    mode tcp
-    log global
-    option clitcpka
-    option srvtcpka
-    option redispatch 1
-    retries 3
-    timeout connect 1s
-    timeout check 3s
-    # Streams, LISTEN and pooled connections may rest; who is gone is found by keep-alives.
-    timeout client 24d
-    timeout server 24d
-    timeout queue 1s
-    default-server check inter {CHECK_SECONDS}s fastinter 300ms downinter {CHECK_SECONDS}s fall 2 rise 1
-
+{opening(most, CHECK_SECONDS, resting="Streams, LISTEN and pooled connections", every="check ")}
 frontend write
     bind :{POSTGRESQL.server.port}
     maxconn {most}
