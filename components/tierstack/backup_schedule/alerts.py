@@ -36,6 +36,8 @@ UNOBSERVED = (
     "nothing reports the backups, so nobody sees them fail",
 )
 """Expression and words of a rule about an agent that is gone or stuck."""
+DISK = ("{disk_free_bytes} / {disk_size_bytes} < 0.1", "15m", WARNING, "less than 10 % of the disk is free")
+"""The rest of a rule about the disk of a repository, after its name."""
 
 
 def labels(name: str, platform: Platform) -> dict[str, str]:
@@ -77,12 +79,27 @@ def with_metrics(rules: Sequence[Rule], prefix: str, of: Mapping[str, str]) -> l
     return [rule._replace(expression=rule.expression.format_map(Metrics())) for rule in rules]
 
 
+def of_several(name: str, platform: Platform, rules: Sequence[Rule], prefix: str) -> str:
+    """The rule file of backups of which a stack may have several: each rule says which. `prefix`: of their metrics."""
+    named = [rule._replace(what=f"{rule.what} ({name})") for rule in rules]
+    return rule_file(name, platform, with_metrics(named, prefix, labels(name, platform)))
+
+
 def drill_missing(within_hours: int) -> str:
     """Expression: no drill was good for so long. Before the first drill there is no metric: absence is what the alert
     is for."""
     seconds = timedelta(hours=within_hours).total_seconds()
     good = "{drill_good_timestamp_seconds}"
     return f"time() - {good} > {seconds:.0f} or absent({good})"
+
+
+def drills(within_hours: int, unproven: str, prefix: str = "") -> list[Rule]:
+    """Rules for a drill that is due within so many hours. `unproven`: what no good one means; `prefix`: of their
+    names."""
+    return [
+        Rule(f"{prefix}DrillMissing", drill_missing(within_hours), "15m", CRITICAL, unproven),
+        Rule(f"{prefix}DrillBad", "{drill_good} == 0", "0m", CRITICAL, "the last drill was not good"),
+    ]
 
 
 def longest_pause(schedule: str) -> timedelta:
@@ -115,14 +132,8 @@ _ALWAYS: tuple[Rule, ...] = (
 
 def _docker(args: BackupScheduleArgs) -> list[Rule]:
     """By the judgement of the agent, which knows the schedule, gaps in the WAL and its disk."""
-    drills: list[Rule] = []
-    if args.drill:
-        missing = drill_missing(args.drill.within_hours)
-        drills = [
-            Rule("DrillMissing", missing, "15m", CRITICAL, "no restore was proven to work"),
-            Rule("DrillBad", "{drill_good} == 0", "0m", CRITICAL, "the last drill was not good"),
-        ]
-    return [*drills, *(_STORE if args.store else ()), *_ALWAYS]
+    proven = drills(args.drill.within_hours, "no restore was proven to work") if args.drill else []
+    return [*proven, *(_STORE if args.store else ()), *_ALWAYS]
 
 
 def _kubernetes(args: BackupScheduleArgs) -> list[Rule]:

@@ -1,15 +1,6 @@
 """Alerting rules for dumps that are late, small, damaged or unobserved (pure)."""
 
-from tierstack.backup_schedule.alerts import (
-    CRITICAL,
-    UNOBSERVED,
-    WARNING,
-    Rule,
-    drill_missing,
-    labels,
-    rule_file,
-    with_metrics,
-)
+from tierstack.backup_schedule.alerts import CRITICAL, DISK, UNOBSERVED, WARNING, Rule, drills, of_several
 from tierstack.backup_schedule.dumps.args import DatabaseDumpsArgs
 from tierstack.backup_schedule.dumps.figures import PREFIX
 
@@ -23,18 +14,13 @@ _RULES: tuple[Rule, ...] = (
     Rule("DumpsUnhealthy", "{healthy} == 0", "30m", WARNING, "`status.json` names what is wrong"),
     Rule("DumpsUnobserved", UNOBSERVED[0], "15m", CRITICAL, UNOBSERVED[1]),
 )
-_FREE = "{disk_free_bytes} / {disk_size_bytes} < 0.1"
 
 
 def text(name: str, args: DatabaseDumpsArgs) -> str:
     """The rule file of a DatabaseDumps."""
     rules = [*_RULES]
     if args.store is None:
-        rules.append(Rule("DumpDiskFillsUp", _FREE, "15m", WARNING, "less than 10 % of the disk is free"))
+        rules.append(Rule("DumpDiskFillsUp", *DISK))
     if args.drill:
-        missing = drill_missing(args.drill.within_hours)
-        rules.append(Rule("DumpDrillMissing", missing, "15m", CRITICAL, "no restore of a dump was proven to work"))
-        rules.append(Rule("DumpDrillBad", "{drill_good} == 0", "0m", CRITICAL, "the last drill was not good"))
-    # A stack may have several, one for each database.
-    named = [rule._replace(what=f"{rule.what} ({name})") for rule in rules]
-    return rule_file(name, args.platform, with_metrics(named, PREFIX, labels(name, args.platform)))
+        rules += drills(args.drill.within_hours, "no restore of a dump was proven to work", "Dump")
+    return of_several(name, args.platform, rules, PREFIX)  # one for each database

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierstack.backup_schedule.metrics import seconds
+from tierstack.backup_schedule.restic.figures import HELP, of_repository
 
 PREFIX = "tierstack_dumps"
 _HELP = {
@@ -16,16 +17,8 @@ _HELP = {
     "last_tables": "Tables in the newest dump.",
     "last_seconds": "How long the newest dump took.",
     "last_timestamp_seconds": "When the newest dump began.",
+    **HELP,
     "repository_checked_timestamp_seconds": "When the newest dumps were last read back, and the repository checked.",
-    "repository_damaged": "1 if the last check found damage, or could not read.",
-    "repository_check_late": "1 while a check of the repository is overdue.",
-    "pruned_timestamp_seconds": "When what the rules no longer keep was last removed.",
-    "disk_free_bytes": "Bytes that the disk of the repository has left, where it is not in a bucket.",
-    "disk_size_bytes": "Bytes of that disk.",
-    "drill_good": "1 if the last drill was good.",
-    "drill_good_timestamp_seconds": "When the last good drill ended.",
-    "drill_rto_seconds": "How long the restore of the last good drill took.",
-    "checked_timestamp_seconds": "When all of this was last judged, once a minute.",
 }
 
 
@@ -33,20 +26,9 @@ def values(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """The metrics in a status document: by name, then by the dump; those of all dumps have an empty one. What is not
     known is left out."""
     nothing: dict[str, Any] = {}
-    drills: list[dict[str, Any]] = document.get("drills") or []
-    good = next((one for one in reversed(drills) if one["result"] == "good"), nothing)
     found: dict[str, dict[str, Any]] = {
         "healthy": {"": document["healthy"]},
-        "repository_checked_timestamp_seconds": {"": seconds(document["repository_checked_at"])},
-        "repository_damaged": {"": document["repository_damaged"]},
-        "repository_check_late": {"": document["repository_check_late"]},
-        "pruned_timestamp_seconds": {"": seconds(document["pruned_at"])},
-        "disk_free_bytes": {"": document["disk"]["free_bytes"]},
-        "disk_size_bytes": {"": document["disk"]["size_bytes"]},
-        "drill_good": {"": drills[-1]["result"] == "good" if drills else None},
-        "drill_good_timestamp_seconds": {"": seconds(good.get("ended_at"))},
-        "drill_rto_seconds": {"": good.get("rto_seconds")},
-        "checked_timestamp_seconds": {"": seconds(document["checked_at"])},
+        **{what: {"": value} for what, value in of_repository(document).items()},
     }
     for name, one in document["dumps"].items():
         last = one["last"] or nothing

@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from tierstack.backup_schedule import rounds, status
+from tierstack.backup_schedule import status
 from tierstack.backup_schedule.cron import Cron, parse
 from tierstack.backup_schedule.restic import judgement
 from tierstack.backup_schedule.restic.judgement import Known
@@ -119,15 +119,7 @@ def faults(state: State, now: datetime) -> list[str]:
         wrong.append(f"the disk of the dumps is full: {disk.free_bytes // _MIB} of {disk.size_bytes // _MIB} MiB free")
     for one in state.jobs:
         wrong += [f"dump `{one.name}`: {text}" for text in _faults(one, now)]
-    if known.check_error:
-        wrong.append(f"the repository is damaged, or cannot be read: {known.check_error}")
-    elif judgement.check_late(state.check, known, now):
-        wrong.append("the repository was not checked at the schedule's last time")
-    if known.prune_error:
-        wrong.append(f"nothing is pruned: {known.prune_error}")
-    elif known.pruned and now - known.pruned > rounds.LATE:
-        wrong.append(f"nothing was pruned since {status.stamp(known.pruned)}")
-    return wrong
+    return wrong + judgement.repository_faults(state.check, known, now)
 
 
 def _faults(job: Job, now: datetime) -> list[str]:

@@ -84,6 +84,12 @@ def faults(
             f"the newest backup has {last.files:,} files and {last.size_bytes / _MIB:,.1f} MiB, less than half of the "
             f"{before.files:,} files and {before.size_bytes / _MIB:,.1f} MiB of the one before"
         )
+    return wrong + repository_faults(check, known, now)
+
+
+def repository_faults(check: Cron, known: Known, now: datetime) -> list[str]:
+    """What is wrong with the repository itself, in words."""
+    wrong: list[str] = []
     if known.check_error:
         wrong.append(f"the repository is damaged, or cannot be read: {known.check_error}")
     elif check_late(check, known, now):
