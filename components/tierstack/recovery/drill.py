@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.recovery import OnDocker, OnKubernetes
 from tierstack.backup_schedule.status import stamp
 from tierstack.recovery import dumps_drill, files_drill, restoring, stored
 from tierstack.recovery.dialect import Ask, Dialect, UnreadableError
 from tierstack.recovery.found import Backups, now
 from tierstack.recovery.host import CommandError
-from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded
+from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded, slow
 from tierstack.recovery.restoring import Tell
 from tierstack.recovery.writer import Writer
 
@@ -169,8 +168,7 @@ def _asked(backups: Backups, aside: str, statement: str) -> str:
 
 def judge(result: Result, at: OnDocker | OnKubernetes) -> None:
     """What the result of a drill is, by what it found."""
-    result.why = faults(result, at)
-    result.result = ledger.BAD if result.why else ledger.GOOD
+    result.conclude(faults(result, at))
 
 
 def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
@@ -189,9 +187,7 @@ def faults(result: Result, at: OnDocker | OnKubernetes) -> list[str]:
         found.append("no row was written before the restore began: nothing says what would be lost")
     if (result.rpo_seconds or 0) > at.max_lost_seconds:
         found.append(f"writes of {result.rpo_seconds:g} s are lost; at most {at.max_lost_seconds} s may be")
-    if (result.rto_seconds or 0) > at.max_minutes * 60:
-        found.append(f"the restore took {result.rto_seconds:g} s; at most {at.max_minutes * 60} s may pass")
-    return found
+    return found + slow(result.rto_seconds, at.max_minutes)
 
 
 def history(drills: Sequence[Mapping[str, Any]]) -> list[str]:

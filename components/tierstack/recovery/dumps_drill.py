@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.status import stamp
 from tierstack.recovery.dialect import UnreadableError
 from tierstack.recovery.dumps import StoredDumps, choose, contents, put_aside
 from tierstack.recovery.found import now
-from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded
+from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded, slow
 from tierstack.recovery.restoring import Tell, refuse_beside_another_drill, remove
 
 _MIB = 2**20
@@ -90,16 +89,9 @@ def judge(result: DumpResult, max_minutes: int) -> None:
         found.append(f"a table cannot be read: {result.unreadable}")
     elif (result.tables or 0) < (result.expected_tables or 0):
         found.append(f"{result.tables} tables came back, and the dump has {result.expected_tables}")
-    if (result.rto_seconds or 0) > max_minutes * 60:
-        found.append(f"the restore took {result.rto_seconds:g} s; at most {max_minutes * 60} s may pass")
-    result.why = found
-    if found:
-        result.result = ledger.BAD
-    elif not result.rows:
-        result.why = ["the dump has no row: nothing shows that rows come back"]
-        result.result = ledger.NOT_VERIFIED
-    else:
-        result.result = ledger.GOOD
+    found += slow(result.rto_seconds, max_minutes)
+    unproven = "the dump has no row: nothing shows that rows come back"
+    result.conclude(found, None if result.rows else unproven)
 
 
 def entry_line(one: Mapping[str, Any]) -> str:

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.restic import restore
 from tierstack.backup_schedule.status import stamp
 from tierstack.recovery.files import StoredFiles, put_aside
 from tierstack.recovery.found import now
 from tierstack.recovery.host import CommandError
-from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded
+from tierstack.recovery.recording import Drilled, figure, ledger_line, recorded, slow
 from tierstack.recovery.restoring import Tell, refuse_beside_another_drill, remove
 
 _MIB = 2**20
@@ -84,16 +83,9 @@ def judge(result: FilesResult, max_minutes: int) -> None:
         found.append(f"{result.size_bytes} bytes came back, and the backup has {result.expected_bytes}")
     if result.different:
         found.append(f"the content of files differs from that of the application: {', '.join(result.different)}")
-    if (result.rto_seconds or 0) > max_minutes * 60:
-        found.append(f"the restore took {result.rto_seconds:g} s; at most {max_minutes * 60} s may pass")
-    result.why = found
-    if found:
-        result.result = ledger.BAD
-    elif not result.compared:
-        result.why = ["no file could be compared: there is none, or the application has changed all of them since"]
-        result.result = ledger.NOT_VERIFIED
-    else:
-        result.result = ledger.GOOD
+    found += slow(result.rto_seconds, max_minutes)
+    unproven = "no file could be compared: there is none, or the application has changed all of them since"
+    result.conclude(found, None if result.compared else unproven)
 
 
 def entry_line(one: Mapping[str, Any]) -> str:

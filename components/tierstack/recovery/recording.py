@@ -30,6 +30,19 @@ class Drilled:
         """As a line of the ledger."""
         return asdict(self)
 
+    def conclude(self, found: list[str], unproven: str | None = None) -> None:
+        """What the result is, by what was found wrong. `unproven`: why a drill that found nothing wrong has proven
+        nothing. None: it has."""
+        self.why = found or ([unproven] if unproven else [])
+        self.result = ledger.BAD if found else ledger.NOT_VERIFIED if unproven else ledger.GOOD
+
+
+def slow(rto_seconds: float | None, max_minutes: int) -> list[str]:
+    """What is wrong with how long a restore took."""
+    if (rto_seconds or 0) <= max_minutes * 60:
+        return []
+    return [f"the restore took {rto_seconds:g} s; at most {max_minutes * 60} s may pass"]
+
 
 @contextmanager
 def recorded(

@@ -39,3 +39,21 @@ def say_whose(agent: str, text: str | None) -> str:
         "sys.argv[1:] and bucket.put(IDENTITY, sys.argv[1].encode())"
     )
     return run_command("docker", "exec", agent, "python3", "-c", code, *([text] if text else []))
+
+
+def refuse_shown_keys(stack: Stack, name: str, agent: str, user: str, image: str) -> None:
+    """Each container of backups with a bucket has the key of its purpose, and the one that writes is in the clear
+    nowhere: neither in the state, nor in the description or log of the agent. `user`: owner of the files; `image`: one
+    with `sed`."""
+    profiles = {
+        volume: run_command("docker", "run", "--rm", "--user", user, "-v", f"{name}-{volume}:/c:ro", image,
+            "sed", "-n", "s/^\\[\\(.*\\)\\]$/\\1/p", "/c/aws-credentials")
+        for volume in ("backups-config", "backups-fetch-config", "backups-prune-config")
+    }  # fmt: skip
+    assert list(profiles.values()) == ["write", "drill", "prune"]
+    secret = run_command(
+        "docker", "exec", agent, "sed", "-n", "s/^aws_secret_access_key = //p", "/etc/tierstack/aws-credentials"
+    )
+    assert len(secret) == 40
+    for text in (stack.state(), run_command("docker", "inspect", agent), run_command("docker", "logs", agent)):
+        assert secret not in text

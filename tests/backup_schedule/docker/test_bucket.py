@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.backup_schedule.docker.commands import say_whose, status_of
+from tests.backup_schedule.docker.commands import refuse_shown_keys, say_whose, status_of
 from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 from tierstack.backup_schedule import agent, ledger
@@ -111,18 +111,7 @@ def test_barman_cloud_itself_reads_the_layout(stack: Stack, backups: Backups) ->
 
 
 def test_keys_are_apart_and_nowhere_in_the_clear(stack: Stack) -> None:
-    profiles = {
-        volume: run_command("docker", "run", "--rm", "--user", "26:26", "-v", f"{NAME}-{volume}:/c:ro", image("barman:3"),
-            "sed", "-n", "s/^\\[\\(.*\\)\\]$/\\1/p", "/c/aws-credentials")
-        for volume in ("backups-config", "backups-fetch-config", "backups-prune-config")
-    }  # fmt: skip
-    assert list(profiles.values()) == ["write", "drill", "prune"]
-    secret = run_command(
-        "docker", "exec", AGENT, "sed", "-n", "s/^aws_secret_access_key = //p", "/etc/tierstack/aws-credentials"
-    )
-    assert len(secret) == 40
-    for shown in (stack.state(), run_command("docker", "inspect", AGENT), run_command("docker", "logs", AGENT)):
-        assert secret not in shown
+    refuse_shown_keys(stack, NAME, AGENT, "26:26", image("barman:3"))
 
 
 def test_a_drill_from_the_bucket(stack: Stack, backups: Backups) -> None:

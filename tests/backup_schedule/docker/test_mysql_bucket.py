@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.backup_schedule.docker.commands import drop, say_whose, status_of, tierstack
+from tests.backup_schedule.docker.commands import drop, refuse_shown_keys, say_whose, status_of, tierstack
 from tests.support import Stack, docker_client, image, run_command
 from tests.waiting import until
 from tierstack.backup_schedule.mysql import agent, restore
@@ -169,19 +169,7 @@ def test_base_backup_and_binary_logs_are_in_the_bucket_when_the_update_ends(stac
 
 
 def test_keys_are_apart_and_nowhere_in_the_clear(stack: Stack) -> None:
-    shell = ("docker", "run", "--rm", "--user", "999:999")
-    profiles = {
-        volume: run_command(*shell, "-v", f"{NAME}-{volume}:/c:ro", image("mysql-backup:9.7"),
-            "sed", "-n", "s/^\\[\\(.*\\)\\]$/\\1/p", "/c/aws-credentials")
-        for volume in ("backups-config", "backups-fetch-config", "backups-prune-config")
-    }  # fmt: skip
-    assert list(profiles.values()) == ["write", "drill", "prune"]
-    secret = run_command(
-        "docker", "exec", AGENT, "sed", "-n", "s/^aws_secret_access_key = //p", "/etc/tierstack/aws-credentials"
-    )
-    assert len(secret) == 40
-    for text in (stack.state(), run_command("docker", "inspect", AGENT), run_command("docker", "logs", AGENT)):
-        assert secret not in text
+    refuse_shown_keys(stack, NAME, AGENT, "999:999", image("mysql-backup:9.7"))
 
 
 def test_drills_from_the_bucket(stack: Stack) -> None:

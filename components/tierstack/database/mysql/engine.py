@@ -94,16 +94,8 @@ _POOLER = Process(
     stop_signal="SIGUSR1",
     reload=None,
 )
-_PROXY = Process(
-    title="HAProxy",
-    image="HAProxy 2.4 or newer",
-    uid=99,
-    port=3306,
-    directory="/etc/tierstack/haproxy",
-    # Clients come through the pooler, and streams begin again.
-    stop_signal="SIGTERM",
-    reload=None,
-)
+# Clients come through the pooler, and streams begin again.
+_PROXY = dataclasses.replace(_POOLER, stop_signal="SIGTERM")
 
 MYSQL = _MySQL(
     platforms=frozenset((PlatformKind.DOCKER,)),
