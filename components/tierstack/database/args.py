@@ -109,7 +109,7 @@ class DatabaseWithReplicasArgs:
     there is none, and reads go to the primary. 0 to 20."""
     max_connections: int | None = field(default=None, metadata=within(20, 5000))
     """max_connections of the server. 20 to 5000. None: from the tier; MySQL with standbys: twice the pool of a single
-    server, as far as `memory_mb` has room for 8 MiB each. A change restarts the server."""
+    server, as long as 8 MiB for each fit into `memory_mb`. A change restarts the server."""
     pool_size: int | None = field(default=None, metadata=within(1, 5000))
     """Server connections that each pooler opens at most: poolers × pool_size ≤ max_connections − 13 (MySQL: − 10). On
     Kubernetes a single pooler counts twice, because its successor starts beside it. 1 to 5000. None: from the tier.
