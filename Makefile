@@ -12,10 +12,12 @@ ENV       := . .state/env.sh &&
 TIERSTACK := $(ENV) tierstack
 # A process that has nothing left takes over tests of another, so no core is idle while one has a row of long tests.
 PARALLEL  := -n $(JOBS) --dist worksteal
+# A test that hangs is named, and the others go on: none takes a tenth of it on an idle machine.
+LIMIT     := --timeout=600
 WHERE      = --stack $(STACK) $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core local-images images up down preview render lint fmt check test test-docker name-servers cluster cluster-down test-cluster bench outdated docs prepare release doctor clean
+.PHONY: help setup core local-images images up down preview render lint fmt check test test-engine coverage test-docker name-servers cluster cluster-down test-cluster bench outdated docs prepare release doctor clean
 
 help: ## this list
 	@echo "make TARGET [STACK=local|staging|prod] [PLATFORM=docker|kubernetes|render] [ARGS=...]"
@@ -68,9 +70,16 @@ name-servers: setup
 check: lint ## format, lint, types, and the tests that need no engine
 	@$(ENV) TIERSTACK_REQUIRE=pure,graph pytest -q $(PARALLEL) -m "pure or graph" $(ARGS)
 
-test: lint name-servers ## lint, then all tests that need no Docker, with coverage
+test: lint name-servers ## lint, then the tests that need no Docker, those of the engine in their short form
 	@$(ENV) TIERSTACK_REQUIRE=pure,graph,engine$$($(HAS_SERVERS) && echo ,servers,programs) \
-	    pytest $(PARALLEL) -m "pure or graph or engine or servers" --cov --cov-report=term $(ARGS)
+	    pytest $(PARALLEL) $(LIMIT) -m "(pure or graph or engine or servers) and not long" $(ARGS)
+
+test-engine: name-servers ## all tests with the real engine: also kills, other languages, wheels, the pages as they stand
+	@$(ENV) TIERSTACK_REQUIRE=engine$$($(HAS_SERVERS) && echo ,programs) \
+	    pytest $(PARALLEL) $(LIMIT) -m engine --durations=12 --durations-min=20 $(ARGS)
+
+coverage: setup ## how much of the package the tests without an engine reach: at least 90 %
+	@$(ENV) pytest -q $(PARALLEL) -m "pure or graph" --cov --cov-report=term $(ARGS)
 
 test-docker: name-servers images ## tests on a real Docker daemon
 	@$(ENV) TIERSTACK_REQUIRE=docker$$($(HAS_SERVERS) && echo ,programs) pytest -m docker --durations=12 --durations-min=20 $(ARGS)

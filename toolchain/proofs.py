@@ -1,4 +1,4 @@
-"""What continuous integration has to prove on a real daemon and a real cluster: pure decisions, no processes.
+"""What continuous integration has to prove with a real engine, daemon and cluster: pure decisions, no processes.
 
 A test file depends on its package, on the packages that these import, and on what every stack of a test uses. The
 record of what passed, kept in the cache, holds a hash of that; no history of the repository is needed, so a shallow
@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITES = ("docker", "cluster")
+SUITES = ("engine", "docker", "cluster")
+"""In the order in which their full forms run."""
 BASIS = ("tests/conftest.py", "tests/support.py", "images", "toolchain/pins.toml", "requirements.lock")
-"""What every test with containers depends on."""
+"""What every test of a suite depends on."""
 WHOLE = ("components/tierstack", "stacks", "examples/shop", "docs/tutorial.md", "tests/docs/reader.py", *BASIS)
 """What a test of whole stacks depends on, beside its own folder."""
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+(tierstack|tests)\.(\w+)", re.MULTILINE)
@@ -31,6 +32,8 @@ class Suite:
     name: str
     files: tuple[str, ...]
     short: tuple[str, ...]
+    full_until: float
+    """A file of the full form starts only if it is expected to end before this minute of the run."""
 
     @property
     def full(self) -> tuple[str, ...]:
@@ -62,7 +65,7 @@ def load(root: Path) -> Plan:
         files = sorted({str(p.relative_to(root)) for pattern in data[name]["files"] for p in root.glob(pattern)})
         if unknown := set(data[name]["short"]) - set(files):
             raise ValueError(f"ci.toml: {name}.short: {', '.join(sorted(unknown))}: no such test file")
-        suites[name] = Suite(name, tuple(files), tuple(data[name]["short"]))
+        suites[name] = Suite(name, tuple(files), tuple(data[name]["short"]), data[name]["full_until"])
     return Plan(data["minutes"], suites)
 
 
@@ -90,7 +93,7 @@ def _python(root: Path, unit: str) -> list[Path]:
 def depends_on(root: Path, test: str) -> set[Path]:
     """The files that can change the result of a test file."""
     package = Path(test).parts[1]
-    if package in SUITES:
+    if not (root / "components/tierstack" / package).is_dir() or package == "engine":  # of no single component
         own = (f"tests/{package}", *(("devcluster",) if package == "cluster" else ()))
         return {file for name in (*WHOLE, *own) for file in _files(root / name)}
     exports: dict[str, str] = {}

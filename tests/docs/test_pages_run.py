@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.reader import ROOT, Reader, page, wheel
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 HOW_TO = sorted(
     path.relative_to(ROOT / "docs").as_posix()

@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from tests.projects import session
 from tierstack.engine.child import child
 
 pytestmark = pytest.mark.pure
@@ -18,6 +19,12 @@ pytestmark = pytest.mark.pure
 _ENGINE = r"""
 import os, signal, sys
 ends, seen = int(sys.argv[1]), 0
+if ends != 1 and os.fork() == 0:  # a plugin, which misses the engine only later
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.close(1)
+    os.close(2)
+    signal.pause()
 said = os.open("said", os.O_WRONLY)
 def interrupted(*_):
     global seen
@@ -91,6 +98,7 @@ def test_a_second_one_ends_it_at_once(ends: int, at_once_seconds: float, tmp_pat
         assert said.read() == "interrupt 2\n"
         command.communicate()
         assert is_gone(pid)
+        assert session(command.pid) == []  # what it had started
 
 
 def test_an_error_ends_it_too(tmp_path: Path) -> None:

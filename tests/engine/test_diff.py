@@ -24,6 +24,8 @@ from tierstack.engine import comparison
 from tierstack.engine.aim import aim
 from tierstack.engine.project import find
 
+pytestmark = pytest.mark.long
+
 Change = Callable[[dict[str, Any]], Any]
 HAPROXY = "haproxy:3.0-alpine@sha256:56b887da77428b7a6621e59e480cdbd330cc805c22d3cedb66ceea76ffdea2c6"
 

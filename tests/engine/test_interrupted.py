@@ -13,6 +13,8 @@ import pytest
 
 from tests.projects import Checkout, kill, session
 
+pytestmark = pytest.mark.long
+
 STACK = "test"
 _CHECK = """
 from types import SimpleNamespace

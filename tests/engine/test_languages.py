@@ -14,6 +14,8 @@ import yaml
 
 from tests.languages import compiled, node, project_for_the_engine, project_of_node, run
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 PLUGINS = Path(sys.executable).parent

@@ -15,7 +15,7 @@ from toolchain.ci import FAILED, NOT_RUN, PASSED, BrokenError, CannotError, Resu
 from toolchain.pins import Pins
 
 Program = Callable[..., Path]
-MINUTES = {"total": 80, "full_until": 45, "short": 15, "unknown": 5}
+MINUTES = {"total": 80, "short": 15, "unknown": 5}
 NEED = system.Need("docker", "docker.io", ("docker", "cluster"), system.docker, "reason")
 
 
@@ -28,7 +28,7 @@ def run(home: Path, few: Pins, monkeypatch: pytest.MonkeyPatch) -> ci.Run:
     monkeypatch.setattr(ci, "capabilities", lambda: {"SYS_ADMIN", "NET_ADMIN"})
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("CI", raising=False)
-    suites = {name: proofs.Suite(name, (f"tests/{name}/test_a.py",), ()) for name in proofs.SUITES}
+    suites = {name: proofs.Suite(name, (f"tests/{name}/test_a.py",), (), 45) for name in proofs.SUITES}
     (home / "work").mkdir()
     return ci.Run(home, proofs.Plan(MINUTES, suites), few, home / "work")
 
@@ -140,7 +140,7 @@ def test_a_step_that_takes_too_long_is_ended_with_what_it_started(run: ci.Run, m
 def test_a_step_that_takes_too_long_still_says_what_failed(run: ci.Run) -> None:
     """As pytest does after Ctrl-C."""
     said = "FAILED tests/test_a.py::test_a - wrong"
-    script = f"trap 'echo {said}; exit 2' INT; PATH=/usr/bin:/bin; sleep 1000 & wait"
+    script = f"trap 'echo {said}; kill $!; exit 2' INT; PATH=/usr/bin:/bin; sleep 1000 & wait"
     assert not run.step("step", "/bin/sh", "-c", script, minutes=0)
     (found,) = run.results
     assert found.lines == (said,)
@@ -148,6 +148,7 @@ def test_a_step_that_takes_too_long_still_says_what_failed(run: ci.Run) -> None:
 
 def test_what_is_deaf_to_a_polite_end_is_ended_too(run: ci.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ci, "POLITE_SECONDS", 0.2)
+    monkeypatch.setattr(ci, "END_SECONDS", 0.2)
     child = "(trap '' TERM; echo $$ > child; while :; do sleep 1000; done) & wait"
     assert not run.step("step", "/bin/bash", "-c", f"PATH=/usr/bin:/bin; {child.replace('$$', '$BASHPID')}", minutes=0)
     assert not running((run.root / "child").read_text().strip())
@@ -183,7 +184,7 @@ def test_a_full_form_that_would_end_too_late_is_not_begun_and_is_said(
     run.started -= 41 * 60
     run.full_form(["cluster"])
     assert began == ["tests/docker/test_a.py"]
-    detail = "takes about 5 min, and no full form goes on after minute 45"
+    detail = "takes about 5 min, and none of these goes on after minute 45"
     assert outcomes(run) == {"tests/cluster/test_a.py": (NOT_RUN, detail)}
 
 

@@ -1,5 +1,6 @@
 """Which test files continuous integration runs again."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ def checkout(tmp_path: Path) -> Path:
         "images/build.py": "",
         "stacks/__main__.py": "",
         "docs/page.md": "",
-        "toolchain/ci.toml": '[minutes]\ntotal = 80\n[docker]\nfiles = ["tests/*/docker/test_*.py", "tests/docker/test_*.py"]\n'
-        f'short = ["{SHOP}"]\n[cluster]\nfiles = []\nshort = []\n',
+        "toolchain/ci.toml": '[minutes]\ntotal = 80\n[engine]\nfull_until = 60\nfiles = []\nshort = []\n[docker]\nfull_until = 25\nfiles = ["tests/*/docker/test_*.py", "tests/docker/test_*.py"]\n'
+        f'short = ["{SHOP}"]\n[cluster]\nfull_until = 25\nfiles = []\nshort = []\n',
     }
     for name, text in files.items():
         file = tmp_path / name
@@ -97,10 +98,15 @@ def test_the_record_survives_and_a_broken_one_is_an_empty_one(tmp_path: Path) ->
 
 
 def test_every_file_of_this_repository_is_in_one_form_and_every_package_in_the_short_one() -> None:
-    for suite in proofs.load(ROOT).suites.values():
-        there = {str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob("test_*.py") if suite.name in p.parts[-3:]}
-        assert set(suite.files) == there
-    docker = proofs.load(ROOT).suites["docker"]
+    suites = proofs.load(ROOT).suites
+    tests = list((ROOT / "tests").rglob("test_*.py"))
+    for name in ("docker", "cluster"):
+        assert set(suites[name].files) == {str(one.relative_to(ROOT)) for one in tests if name in one.parts[-3:]}
+    marked = {
+        str(one.relative_to(ROOT)) for one in tests if re.search(r"^pytestmark = .*\.long\b", one.read_text(), re.M)
+    }
+    assert set(suites["engine"].files) == marked, "`make test` leaves out what is marked `long`"
+    docker = suites["docker"]
     packages = {Path(file).parts[1] for file in docker.files}
     by_the_shop = {
         "app_cluster",

@@ -4,6 +4,7 @@ It has a process group of its own, so that a Ctrl-C at a terminal comes from her
 ends what it is doing and begins nothing more. At a second one it ends at once, and may lose track of what it was doing.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -50,13 +51,18 @@ def stop(process: "subprocess.Popen[str]") -> None:
     if process.poll() is not None:
         return
     interrupts = 0
+    left: list[int] = []
     patience = threading.Timer(AT_ONCE_SECONDS, process.kill)
     patience.daemon = True
 
     def interrupt(*_: object) -> None:
-        nonlocal interrupts
+        nonlocal interrupts, left
         interrupts += 1
         number = interrupts  # the next one may come before this one is done
+        if number >= _AT_ONCE:
+            # Plugins end by themselves only when they miss the engine; until then they go on beside the next run. They
+            # have process groups of their own, and after the engine's end nothing tells whose they were.
+            left = _descendants(process.pid) or left
         process.send_signal(signal.SIGINT if number < _KILLS else signal.SIGKILL)
         if number == _AT_ONCE:
             patience.start()
@@ -72,3 +78,20 @@ def stop(process: "subprocess.Popen[str]") -> None:
         interrupt()
         process.communicate()  # reads on: a full pipe would stop it
         patience.cancel()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """The processes that a process has started, and those that these have: proc_pid_stat(5). Elsewhere than on Linux
+    none is found."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError):
+            parent = int(file.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(file.parent.name))
+    found = [ancestor]
+    for pid in found:
+        found.extend(children.get(pid, []))
+    return found[1:]

@@ -12,6 +12,8 @@ from tests.posting import imitation
 from tests.projects import Checkout
 from tests.workflows.conftest import SCRIPTS
 
+pytestmark = pytest.mark.long
+
 DIGEST = f"registry.example/shop@sha256:{'7' * 64}"
 THING = """
 from pathlib import Path

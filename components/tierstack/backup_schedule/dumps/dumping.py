@@ -6,6 +6,7 @@ Where the dump is not whole, it fails, and no dump is stored. What it found stan
 dump program of the engine and the standard library.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,8 @@ def carry_out(
         timer.start()
         try:
             assert process.stdout
-            while chunk := process.stdout.read(_CHUNK):
+            # What is there, not a whole piece: a reader that is gone is then seen at once, and no lock is held for it.
+            while chunk := os.read(process.stdout.fileno(), _CHUNK):
                 inspector.feed(chunk)
                 write(chunk)
                 size += len(chunk)
