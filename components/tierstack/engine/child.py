@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from tierstack.engine import signals
 
 AT_ONCE_SECONDS = 20.0
 """How long the engine may take to end at once: it closes its plugins, and gives the stack's lock back."""
+_KILL_SECONDS = 5.0
+"""How long the system may take to end what is killed."""
 _AT_ONCE, _KILLS = 2, 3
 """The interrupts at which it shall end at once, and is killed."""
 
@@ -78,20 +81,34 @@ def stop(process: "subprocess.Popen[str]") -> None:
         interrupt()
         process.communicate()  # reads on: a full pipe would stop it
         patience.cancel()
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(left)
+
+
+def _kill(pids: Sequence[int]) -> None:
+    """Kill processes, and wait until they have ended, or the system has had the time for it."""
+    until = time.monotonic() + _KILL_SECONDS
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    while any(_stat(pid)[:1] not in ([], ["Z"]) for pid in pids) and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _descendants(ancestor: int) -> list[int]:
-    """The processes that a process has started, and those that these have: proc_pid_stat(5). Elsewhere than on Linux
-    none is found."""
+    """The processes that a process has started, and those that these have. Elsewhere than on Linux none is found."""
     children: dict[int, list[int]] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError):
-            parent = int(file.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(file.parent.name))
+    for folder in Path("/proc").glob("[0-9]*"):
+        for parent in _stat(int(folder.name))[1:2]:
+            children.setdefault(int(parent), []).append(int(folder.name))
     found = [ancestor]
     for pid in found:
         found.extend(children.get(pid, []))
     return found[1:]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and what follows of a process, or nothing: proc_pid_stat(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
