@@ -28,6 +28,11 @@ from tierstack.backup_schedule import agent
 NAME, STACK, HOST = "t-recvh", "lost", "shop.localhost"
 GATEWAY, KEY = "t-recvh-elsewhere", "elsewhere-for-tests"
 DATABASE, AGENT, FILES = f"{NAME}-db-primary", f"{NAME}-backups-barman", f"{NAME}-files-restic"
+SECRETS = {
+    "docker.object_storage.access_key_id": KEY,
+    "docker.object_storage.secret_access_key": KEY,
+    "docker.file_backups.password": "a password of enough length",
+}
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
@@ -60,6 +65,19 @@ def endpoint() -> Iterator[str]:
         subprocess.run(["docker", "rm", "-f", GATEWAY], capture_output=True)
 
 
+def configure(config: dict[str, Any]) -> None:
+    """All but ports, endpoint and secrets."""
+    config["platform"]["name"] = NAME
+    config["docker"]["platform"]["memory_mb"] = 8000
+    config["images"]["restic"] = "local:restic:0.18"
+    config["app"]["roles"]["worker"]["count"] = 1
+    config["docker"]["object_storage"] = {
+        "endpoint_url": "http://172.17.0.1:7070", "bucket": "shop-backups", "prefix": "prod", "region": "us-east-1",
+    }  # fmt: skip
+    config["docker"]["file_backups"] = {"first_backup_minutes": 5}
+    config.pop("dns")
+
+
 class Shop:
     """The shop of one checkout."""
 
@@ -71,24 +89,13 @@ class Shop:
         """Write the configuration, its secrets encrypted."""
 
         def change(config: dict[str, Any]) -> None:
-            config["platform"]["name"] = NAME
+            configure(config)
             config["docker"]["gateway"] |= {"http_port": http_port, "https_port": self.port}
-            config["docker"]["platform"]["memory_mb"] = 8000
-            config["images"]["restic"] = "local:restic:0.18"
-            config["app"]["roles"]["worker"]["count"] = 1
-            config["docker"]["object_storage"] = {
-                "endpoint_url": endpoint, "bucket": "shop-backups", "prefix": "prod", "region": "us-east-1",
-            }  # fmt: skip
-            config["docker"]["file_backups"] = {"first_backup_minutes": 5}
-            config.pop("dns")
+            config["docker"]["object_storage"]["endpoint_url"] = endpoint
 
         self.checkout.config(STACK, change, base="local")
         self.checkout.pulumi("stack", "init", STACK)
-        for key, value in (
-            ("docker.object_storage.access_key_id", KEY),
-            ("docker.object_storage.secret_access_key", KEY),
-            ("docker.file_backups.password", "a password of enough length"),
-        ):
+        for key, value in SECRETS.items():
             self.checkout.pulumi("config", "set", "--secret", "--path", f"shop:{key}", value, "--stack", STACK)
 
     def trusts(self) -> None:

@@ -72,24 +72,25 @@ class Reader:
         return done.returncode, done.stdout
 
 
+def configure(config: dict[str, Any]) -> None:
+    config["platform"]["name"] = PREFIX
+    config["docker"]["platform"]["memory_mb"] = 8000  # with the bucket
+    config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
+    config["images"]["versitygw"] = "local:versitygw:1.8"
+    config["docker"]["object_storage"] = {"bucket": "backups", "self_hosted": True, "versioning": True}
+    config["backups"] |= {
+        "first_backup_minutes": 10,
+        "drill": {"checks": {"products": "SELECT count(*) > 0 FROM products"}},
+    }
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     docker_client()
     for one in ("shop:1", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.7", "barman:3", "versitygw:1.8"):
         image(one)
     checkout = Checkout.make(tmp_path_factory.mktemp("runs"))
-
-    def change(config: dict[str, Any]) -> None:
-        config["platform"]["name"] = PREFIX
-        config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
-        config["images"]["versitygw"] = "local:versitygw:1.8"
-        config["docker"]["object_storage"] = {"bucket": "backups", "self_hosted": True, "versioning": True}
-        config["backups"] |= {
-            "first_backup_minutes": 10,
-            "drill": {"checks": {"products": "SELECT count(*) > 0 FROM products"}},
-        }
-
-    checkout.config(STACK, change, base="local")
+    checkout.config(STACK, configure, base="local")
     try:
         checkout.json("up", "-s", STACK)
         yield Reader(checkout)
@@ -158,6 +159,15 @@ def test_a_segment_is_lost(reader: Reader) -> None:
     code, printed = reader.type(f"tierstack drill -s {STACK}")
     assert (code != 0, "the write-ahead log has a hole" in printed) == (True, True), printed
     reader.follow("drill-not-good.md", "hole")
+
+
+def test_a_drill_cannot_be_carried_out(reader: Reader) -> None:
+    well(reader)
+    run_command("docker", "kill", f"{PREFIX}-db-primary")
+    code, printed = reader.type(f"tierstack drill -s {STACK}")
+    assert (code != 0, "not verified" in printed) == (True, True), printed
+    reader.follow("database-down.md")
+    reader.follow("drill-not-good.md", "again")
 
 
 def test_the_data_is_lost(reader: Reader) -> None:
