@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+BACKOFF_SECONDS = 10
+"""A container that ran for less is started again only after a pause, which Docker's daemon doubles each time: of ten
+kills in a row the tenth would measure 51 s of that."""
 
 
 def until(

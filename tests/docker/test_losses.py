@@ -19,7 +19,7 @@ import pytest
 from tests.load import Account, Customers, Site
 from tests.projects import Checkout
 from tests.support import docker_client, image
-from tests.waiting import free_port, until
+from tests.waiting import BACKOFF_SECONDS, free_port, until
 
 HOST, PREFIX, STACK = "shop.localhost", "t-losses", "losses"
 KILLS = int(os.environ.get("TIERSTACK_KILLS", "3"))
@@ -108,7 +108,7 @@ def test_what_is_lost_when_a_part_is_killed(
         account = customers.account
         for _ in range(KILLS):
             customers.until_written(time.monotonic(), 60)
-            time.sleep(moments.uniform(0.2, 3))  # a moment nobody chose: not to wait for something
+            time.sleep(BACKOFF_SECONDS + moments.uniform(0.2, 3))  # a moment nobody chose: not to wait for something
             moment = time.monotonic()
             shop.kill(name)
             customers.until_written(moment + 0.1, 120)

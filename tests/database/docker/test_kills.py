@@ -18,7 +18,7 @@ import pytest
 from tests.database.docker.orders import TABLES, Customers
 from tests.database.docker.standbys import ENGINES, Database
 from tests.support import Stack, containers_of, docker_client
-from tests.waiting import until
+from tests.waiting import BACKOFF_SECONDS, until
 
 KILLS = int(os.environ.get("TIERSTACK_KILLS", "2"))
 SEED = int(os.environ.get("TIERSTACK_SEED", "1"))
@@ -98,7 +98,7 @@ def test_a_killed_primary_that_comes_back_has_everything(
     with Customers(database) as customers:
         for _ in range(KILLS):
             customers.until_ordered(time.time())
-            time.sleep(moments.uniform(0.2, 4))  # a moment nobody chose: not to wait for something
+            time.sleep(BACKOFF_SECONDS + moments.uniform(0.2, 4))  # a moment nobody chose: not to wait for something
             server.reload()
             restarts, killed = server.attrs["RestartCount"], time.time()
             os.kill(server.attrs["State"]["Pid"], 9)
