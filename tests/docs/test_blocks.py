@@ -33,6 +33,16 @@ def test_marked_blocks_in_their_order() -> None:
     ]
 
 
+def test_a_block_of_a_list_is_read_without_its_indentation() -> None:
+    page = "1. Look.\n\n   <!-- fails -->\n   ```sh\n   one\n     two\n   ```\n"
+    assert blocks(page) == [Block("fails", "", "one\n  two\n")]
+
+
+def test_an_indented_mark_that_marks_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 marks, but 0 of them"):
+        blocks("1. Look.\n\n   <!-- run -->\n\n   ```sh\n   one\n   ```\n")
+
+
 def test_a_mark_that_marks_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="2 marks, but 1 of them stand directly above"):
         blocks("<!-- run -->\n\n```sh\none\n```\n<!-- run -->\n```sh\ntwo\n```\n")

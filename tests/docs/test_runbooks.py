@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.docs.blocks import blocks
+
 pytestmark = pytest.mark.pure
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(one for one in (ROOT / "docs" / "runbooks").glob("*.md") if one.name != "README.md")
@@ -19,3 +21,4 @@ def test_a_runbook_is_listed_and_typed(page: Path) -> None:
         return
     typed = "".join(one.read_text() for one in (ROOT / "tests").glob("**/docker/test_*.py"))
     assert f'"{page.name}"' in typed
+    assert blocks(page.read_text()), "it marks no command"

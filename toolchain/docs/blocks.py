@@ -6,18 +6,21 @@ A comment above a fenced block says what it is; GitHub and the site show the blo
     <!-- run -->            the reader types this; with `run: docker`, only where a Docker daemon is
     <!-- fails -->          the same, and the last command ends with an error
     <!-- output -->         what the commands above print; `…` stands for what differs, alone on a line for any lines
+
+A block of a list is indented with its mark.
 """
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 KINDS = ("file", "run", "fails", "output")
 _BLOCK = re.compile(
-    rf"^<!-- (?P<kind>{'|'.join(KINDS)})(?:: (?P<argument>[^>\n]+?))? -->\n"
-    r"(?P<marks>`{3,})[^\n]*\n(?P<text>.*?)^(?P=marks)$",
+    rf"^(?P<indent> *)<!-- (?P<kind>{'|'.join(KINDS)})(?:: (?P<argument>[^>\n]+?))? -->\n"
+    r"(?P=indent)(?P<marks>`{3,})[^\n]*\n(?P<text>.*?)^(?P=indent)(?P=marks)$",
     re.MULTILINE | re.DOTALL,
 )
-_MARK = re.compile(rf"^<!-- (?:{'|'.join(KINDS)})\b", re.MULTILINE)
+_MARK = re.compile(rf"^ *<!-- (?:{'|'.join(KINDS)})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,12 @@ class Block:
 
 def blocks(page: str) -> list[Block]:
     """The marked blocks in their order. Raises ValueError for a mark without a block, so that none is skipped."""
-    found = [Block(match["kind"], match["argument"] or "", match["text"]) for match in _BLOCK.finditer(page)]
+    found = [
+        Block(
+            match["kind"], match["argument"] or "", textwrap.dedent(match["text"]) if match["indent"] else match["text"]
+        )
+        for match in _BLOCK.finditer(page)
+    ]
     if len(found) != (marks := len(_MARK.findall(page))):
         raise ValueError(f"{marks} marks, but {len(found)} of them stand directly above a fenced block")
     return found
