@@ -93,6 +93,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     checkout.config(STACK, configure, base="local")
     try:
         checkout.json("up", "-s", STACK)
+        sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
         yield Reader(checkout)
     finally:
         checkout.tierstack("down", "-s", STACK, "--delete-data", "--yes", code=None)
@@ -113,7 +114,6 @@ def well(reader: Reader) -> None:
 
 def test_the_database_is_down(reader: Reader) -> None:
     well(reader)
-    sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
     run_command("docker", "kill", f"{PREFIX}-db-primary")
     began = time.monotonic()
     said = reader.follow("database-down.md")
