@@ -1,5 +1,8 @@
 """The shop on a host that is lost while it takes orders over HTTPS, and comes back from a bucket elsewhere: no application
 answers before orders and uploads are there, and what was pending is processed.
+
+It has not passed yet, so no run of all tests collects it: its one run that reached `tierstack recover` recovered the
+shop, and then ended at a mistake of the test, which took ids of orders for numbers.
 """
 
 import http.client
@@ -111,14 +114,14 @@ class Shop:
         finally:
             connection.close()
 
-    def order(self, key: str) -> int | None:
+    def order(self, key: str) -> str | None:
         """The id of an order that was acknowledged."""
         body = json.dumps({"sku": "tea", "quantity": 1}).encode()
         try:
             status, said = self.ask("POST", "/api/orders", body, Idempotency_Key=key)
         except OSError:
             return None
-        return int(json.loads(said)["id"]) if status == 201 else None
+        return json.loads(said)["id"] if status == 201 else None
 
 
 def blind() -> ssl.SSLContext:
@@ -162,7 +165,7 @@ def test_the_shop_comes_back_with_its_orders_and_uploads(
         run_command("docker", "exec", FILES, "python3", "-m", "tierstack.backup_schedule.restic.agent", "backup")
         until("a base backup is stored", lambda: status_of(AGENT, agent.STATUS)["store"]["base"], 300, every=1)
         began = sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
-        acknowledged: dict[int, float] = {}
+        acknowledged: dict[str, float] = {}
         over = threading.Event()
 
         def take_orders() -> None:
@@ -210,7 +213,7 @@ def test_the_shop_comes_back_with_its_orders_and_uploads(
         print(json.dumps({**said, "parts": len(said["parts"])}, indent=1))
         assert said["result"] == "recovered"
         new.trusts()
-        back = {int(one) for one in sql("SELECT id FROM orders").split()}
+        back = set(sql("SELECT id FROM orders").split())
         gone = sorted(at for identifier, at in before.items() if identifier not in back)
         rpo = max(before.values()) - max(at for identifier, at in before.items() if identifier in back)
         print(f"\n{len(before)} orders acknowledged, {len(gone)} lost, RPO {rpo:.1f} s; the shop answered after "
