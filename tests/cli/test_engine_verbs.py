@@ -56,7 +56,7 @@ def test_up_tells_where_it_answers(tierstack: Command, pulumi: Fake) -> None:
     done = tierstack("up", "-s", "local", "--yes")
     assert "local is up: https://shop" in done.stdout
     assert "creating web" in done.stdout
-    assert "curl --cacert ca.pem https://shop/api/health" in done.stdout
+    assert "curl --cacert ca.pem https://shop/api/monitoring/health" in done.stdout
 
 
 CLAIM = "urn:pulumi:local::shop::tierstack:index:RedisCluster$kubernetes:core/v1:PersistentVolumeClaim::redis-data-1"

@@ -167,6 +167,17 @@ def test_nothing_is_left_where_no_database_came_out_of_it(fails: str, tables: st
     assert host.ran[-2:] == ["docker rm --force x", "docker volume rm x"]
 
 
+def test_a_table_that_a_dump_lacks_is_told_as_the_option_is_called() -> None:
+    class Lacking(Docker):
+        def follow(self, command: Sequence[str], each: Callable[[str], None]) -> None:
+            if " get --dump" in " ".join(command):
+                raise CommandError("`docker run …` failed with exit code 1: the dump has no table ordes; it has orders")
+
+    with pytest.raises(UsageError, match=r"^--table = ordes: is not in dump `all` .*; it has orders$") as told:
+        dumps.put_aside(dumps.StoredDumps(AT, Lacking(None)), "x", FOUND[-1], ("ordes",), "img", lambda _line: None)
+    assert told.value.code == 2
+
+
 def test_a_drill_is_good_where_every_table_is_back() -> None:
     host = Docker(None)
     result = dumps_drill.run(dumps.StoredDumps(AT, host), "dumps", lambda _line: None)

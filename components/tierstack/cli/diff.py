@@ -24,7 +24,7 @@ from tierstack.diff.preview import UnreadableError, parsed, read
 from tierstack.diff.report import Report
 from tierstack.diff.report import report as make_report
 from tierstack.diff.risk import Risk
-from tierstack.engine import comparison
+from tierstack.engine import comparison, volumes
 from tierstack.engine.aim import aim, refuse_if_applied
 from tierstack.engine.project import UsageError, find
 from tierstack.engine.run import RunFailedError, engine
@@ -236,8 +236,12 @@ def _run(stack: str, base: str | None, cwd: Path) -> Plan:
             return replace(plan, notes=(*plan.notes, *result.notes), tier=result.tier)
         with engine(project, stack, found.config) as pulumi:
             is_new = pulumi.create_stack()
-            refresh = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
-            ok, printed = pulumi.preview_json(*refresh)
+            compares = not is_new and found.on_docker(pulumi)
+            host = found.platform.docker_host if found.platform else None
+            # The engine cannot compare with a host that lacks a volume of the state.
+            gone = volumes.missing(pulumi.resources(), host) if compares else []
+            show.volumes_gone(gone, "`tierstack up` makes it anew, empty; until then nothing is compared with the host")
+            ok, printed = pulumi.preview_json(*(["--refresh"] if compares and not gone else []))
         return _planned(printed, ok, failed)
     except ArgumentError as error:
         return replace(failed, errors=(str(error),))

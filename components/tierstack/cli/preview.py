@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from tierstack.cli import options, show
-from tierstack.engine import preflight
+from tierstack.engine import preflight, volumes
 from tierstack.engine.aim import aim, refuse_if_applied
 from tierstack.engine.interrupted import has_namespace
 from tierstack.engine.project import find
@@ -40,6 +40,10 @@ def run(stack: str, platform: Target | None, diff: bool, json: bool, cwd: Path) 
         outcome = pulumi.run("preview", *flags, *look, quiet=json)
         if outcome.no_stack:  # it is made only now, because most previews are of a stack that exists
             pulumi.create_stack()
+            outcome = pulumi.run("preview", *flags, quiet=json)
+        if look and volumes.refused(outcome.messages):
+            gone = volumes.missing(pulumi.resources(), found.platform.docker_host if found.platform else None)
+            show.volumes_gone(gone, "`tierstack up` makes it anew, empty; until then nothing is compared with the host")
             outcome = pulumi.run("preview", *flags, quiet=json)
     if json:
         result = "succeeded" if outcome.ok else "failed"

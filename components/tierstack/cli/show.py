@@ -13,6 +13,7 @@ from tierstack.stack.protocol import CheckReport
 
 if TYPE_CHECKING:
     from tierstack.engine.resume import Resumed
+    from tierstack.engine.volumes import MissingVolume
 
 
 def say(text: str) -> None:
@@ -116,6 +117,13 @@ def resumed(stack: str, found: "Resumed", *, json: bool) -> None:
         warn(notice(f"the last run of {stack} was interrupted while it was"))
         for one, then in found.told:
             warn(f"  {one}: {then}")
+
+
+def volumes_gone(gone: "Sequence[MissingVolume]", then: str) -> None:
+    """Say which volumes of the state somebody removed, and what happens `then`."""
+    for one in gone:
+        data = "; what it held can come back by `tierstack restore`" if one.is_protected else ""
+        warn(f"{notice(f'volume {one.name} is not on the Docker host any more:')} {then}{data}")
 
 
 def problems(title: str, found: Sequence[Diagnostic]) -> None:

@@ -8,7 +8,7 @@ import click
 
 from tierstack.cli import options, render, show, status
 from tierstack.cli.show import at_terminal as _at_terminal
-from tierstack.engine import parts, preflight, protected, refreshing, resume
+from tierstack.engine import parts, preflight, protected, refreshing, resume, volumes
 from tierstack.engine.aim import Aim, aim, refuse_if_applied
 from tierstack.engine.health import is_well_altogether, summary
 from tierstack.engine.interrupted import has_namespace, resources
@@ -80,16 +80,19 @@ def run(
             show.warn(f"{show.notice('the cluster was not asked for its operators:')} {unasked}")
     with engine(project, stack, found.config) as pulumi:
         is_new = pulumi.create_stack()
-        resumed = resume.Resumed()
+        resumed, held = resume.Resumed(), list[dict[str, Any]]()
         if not is_new:
             deployment = pulumi.deployment()
-            refuse_unfinished(resources(deployment), stack, found.config)
+            held = resources(deployment)
+            refuse_unfinished(held, stack, found.config)
             resumed = resume.begin(pulumi, deployment)
         show.resumed(stack, resumed, json=json)
         if found.target is Target.KUBERNETES and found.platform and not adopt:
             preflight.refuse_foreign(found.platform, has_namespace(pulumi.deployment(), found.platform.name))
         # What was removed, stopped or changed by hand is seen only where somebody looks.
         look = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
+        if look:
+            _remake_volumes(held, found, ask=not yes and not json)
         if not yes and not json and _at_terminal():
             _ask(pulumi, stack, look, delete_data=delete_data, adopt=adopt)
         outcome = update(pulumi, stack, look, delete_data=delete_data, quiet=json)
@@ -109,6 +112,18 @@ def _refresh(project: Project, stack: str, *, ask: bool, json: bool) -> None:
         show.failure(stack, error.messages, json=json)
     if not agreed:
         show.end(ok=False)
+
+
+def _remake_volumes(held: list[dict[str, Any]], found: Aim, *, ask: bool) -> None:
+    """Make volumes that were removed anew, and empty: the update fails without them. Ends the command where a user at
+    a terminal does not agree."""
+    absent = volumes.missing(held, found.platform.docker_host if found.platform else None)
+    if not absent:
+        return
+    show.volumes_gone(absent, "it is made anew, empty")
+    if ask and _at_terminal() and not click.confirm("Make them anew, empty?"):
+        show.end(ok=False)
+    volumes.make(absent)
 
 
 def _agreed(gone: list[str], *, ask: bool) -> bool:
@@ -182,7 +197,8 @@ def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: res
     if urls and outputs.get("ca"):
         ca = show.bold(f"pulumi stack output ca -s {stack} > ca.pem")
         show.say(f"\nThe certificate is signed by this stack's local CA. To trust it: {ca}")
-        show.say(f"  Then: {show.bold(f'curl --cacert ca.pem {urls[0]}/api/health')}")
+        page = parts.addresses(outputs, found.config)[urls[0]] or "/"
+        show.say(f"  Then: {show.bold(f'curl --cacert ca.pem {urls[0]}{page}')}")
     for one in seen:
         if not one.is_well or one.why:
             show.say(status.line(one))

@@ -1,6 +1,7 @@
 """Dumps of a database: found in the state of a stack, and restored aside, whole or some of their tables."""
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def put_aside(
     backups: StoredDumps, aside: str, dump: Dump, tables: tuple[str, ...], image: str, tell: Tell
 ) -> Restored:
     """Restore into a new volume and a container of the same name. The running database is not touched. Raises
-    CommandError, with nothing left, where no database came out of it."""
+    CommandError, with nothing left, where no database came out of it, and UsageError where the dump lacks a table."""
     at, host, began, errors = backups.at, backups.host, time.monotonic(), None
     steps = restore.aside_commands(at, aside=aside, server_image=image, dump=dump.snapshot.id, tables=tables)
     try:
@@ -169,9 +170,13 @@ def put_aside(
                 tell(f"{show}: {time.monotonic() - started:.1f} s")
             summary = json.loads(host.run(restore.summary(aside)))
             host.run(restore.tidy(aside))
-    except BaseException:  # a step goes on when the client that began it is killed
+    except BaseException as error:  # a step goes on when the client that began it is killed
         with signals.held_back():
             remove(host, aside)
+        lacks = re.search(r"the dump has no table (.+)$", str(error), re.MULTILINE)
+        if isinstance(error, CommandError) and lacks:
+            table, _, hint = lacks[1].partition("; ")
+            raise UsageError(f"--table = {table}: is not in dump {_described(dump)}; {hint}") from None
         raise
     return Restored(seconds=time.monotonic() - began, tables=summary["tables"], errors=errors)
 

@@ -1,6 +1,7 @@
 """A restore: what it will do, and its steps."""
 
 import contextlib
+import re
 import shlex
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -156,12 +157,17 @@ def remove(host: Host, aside: str) -> None:
 
 def put_aside(backups: Backups, aside: str, to: To, tell: Tell) -> dict[str, str]:
     """Restore into a new volume and a container of the same name; what the steps printed. The running database is not
-    touched."""
+    touched. Raises UsageError where the backups do not reach `to`, CommandError where a step fails: nothing is left
+    then. A server that ended while it replayed is left, to be looked at."""
     image, goal_ = backups.server_image(), _goal(to)
     steps = backups.engine.aside_commands(backups.at.source, aside=aside, server_image=image, goal=goal_)
     try:
         with signals.ending_as_interrupts():
-            said = run(backups.host, steps, tell)
+            try:
+                said = run(backups.host, steps, tell)
+            except CommandError as error:
+                remove(backups.host, aside)
+                raise _unreached(error) or error from None
             began = time.monotonic()
             await_ready(backups, aside)
     except KeyboardInterrupt:  # a step goes on when the client that began it is killed
@@ -170,6 +176,12 @@ def put_aside(backups: Backups, aside: str, to: To, tell: Tell) -> dict[str, str
         raise
     tell(f"  {backups.dialect.waiting}: {time.monotonic() - began:.1f} s")
     return said
+
+
+def _unreached(error: CommandError) -> UsageError | None:
+    """What the agent says of a moment that it cannot restore, as the command names it. None: it failed otherwise."""
+    said = re.search(r"(?:^|: )--time = (.+)$", str(error), re.MULTILINE)
+    return UsageError(f"--to = {said[1].replace('leave --time out', 'leave --to out')}") if said else None
 
 
 def put_in_place(backups: Backups, aside: str, to: To, tell: Tell) -> None:
@@ -219,6 +231,12 @@ def refuse_in_place(backups: Backups, aside: str) -> None:
     """Raise UsageError where a restore in place would be refused: asked before its plan is shown. Nothing is changed. A
     server that does not run is asked by the restore itself."""
     engine, host = backups.engine, backups.host
+    if _state(host, backups.server) is None:
+        raise UsageError(
+            f"container {backups.server} is not on the Docker host, so there is no place to restore into. Nothing was "
+            "changed. `tierstack up` makes it anew, on a volume that is empty where that is gone too; restore then, as "
+            "soon as it is healthy (docs/runbooks/database-lost.md)"
+        )
     kept = f"{engine.data_directory}/{engine.before}"
     held = host.succeeds(["docker", "exec", backups.server, "test", "-e", kept])
     refuse_occupied(host, aside, held=held, occupied=_occupied(backups) if held else "")

@@ -37,6 +37,9 @@ class _MySQL(DataEngine):
         right="images: {mysql: mysql:8.4@sha256:…}",
     )
     def version_problems(self, image: str, kind: PlatformKind) -> list[Diagnostic]:
+        if "mariadb" in image.partition("@")[0].lower():
+            wrong = "is MariaDB, which has neither CLONE nor the GTIDs of MySQL, so no standby or backup could be made"
+            return [Diagnostic("image", image, wrong, f"write an image of {self.server.image}")]
         tag = tag_of(image) or ""
         version = re.match(r"[0-9]+(\.[0-9]+)?", tag)
         # A tag of the major version alone names none, and an image id has no tag.
