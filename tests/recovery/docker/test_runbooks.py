@@ -4,72 +4,18 @@ The tests of this file share one stack; each leaves it well.
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.projects import Checkout
+from tests.runbooks import PATIENCE, Reader
 from tests.support import docker_client, image, run_command
 from tests.waiting import free_port, until
-from toolchain.docs.blocks import Block, blocks
 
 PREFIX, STACK = "t-runs", "runs"
-PAGES = Path(__file__).resolve().parents[3] / "docs" / "runbooks"
-PATIENCE = 420
-"""Seconds that something may take to be well again on a machine that is busy with other work."""
-
-
-class Reader:
-    """Somebody who has the pages of `shop` and the stack of this file."""
-
-    def __init__(self, checkout: Checkout) -> None:
-        self.checkout = checkout
-
-    def blocks(self, name: str) -> list[Block]:
-        """The commands of a page, with the names of this stack."""
-        text = (PAGES / name).read_text().replace("shop-", f"{PREFIX}-").replace("-s prod", f"-s {STACK}")
-        return blocks(text)
-
-    def follow(self, name: str, *able: str) -> list[str]:
-        """Type the commands of a page in their order; what each block printed. `able`: marks of blocks that are meant
-        for the failure at hand."""
-        said: list[str] = []
-        for block in self.blocks(name):
-            words = set(block.argument.split())
-            if not words - {"retried"} <= set(able):
-                continue
-            if "retried" in words:
-                until(
-                    lambda: said[-1] if said else "", lambda text=block.text: self.works(text, said), PATIENCE, every=3
-                )
-                continue
-            code, printed = self.type(block.text)
-            assert (code != 0) == (block.kind == "fails"), f"{block.text}\nexit code {code}\n{printed}"
-            said.append(printed)
-        assert said, f"{name} has no command for {able}"
-        return said
-
-    def works(self, commands: str, said: list[str]) -> bool:
-        """Whether the commands end well this time."""
-        code, printed = self.type(commands)
-        said.append(printed)
-        return code == 0
-
-    def type(self, commands: str) -> tuple[int, str]:
-        done = subprocess.run(
-            ["bash", "-ec", commands],
-            cwd=self.checkout.folder,
-            env=self.checkout.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        return done.returncode, done.stdout
 
 
 def configure(config: dict[str, Any]) -> None:
@@ -94,7 +40,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     try:
         checkout.json("up", "-s", STACK)
         sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
-        yield Reader(checkout)
+        yield Reader(checkout, STACK, PREFIX)
     finally:
         checkout.tierstack("down", "-s", STACK, "--delete-data", "--yes", code=None)
 
