@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Command, Fake
 from tests.cli.test_interrupted import OURS, container, resource, state
 from tierstack.engine import aim, parts, resume, target, volumes
-from tierstack.engine.project import UnreachableError
+from tierstack.engine.project import UnreachableError, UsageError
 
 pytestmark = pytest.mark.pure
 DATA = container("Volume", "shop-db-data") | {"id": "shop-db-data", "protect": True}
@@ -54,10 +54,30 @@ def engine_ran(pulumi: Fake, verb: str) -> list[str]:
 
 def test_up_makes_it_anew_and_says_so(tierstack: Command, pulumi: Fake, daemon: Daemon) -> None:
     daemon.there = ["shop-db-config"]
-    done = tierstack("up", "-s", "local", "--yes")
+    done = tierstack("up", "-s", "local", "--yes", "--empty-volumes")
     assert daemon.made == [{"name": "shop-db-data", "driver": "local", "driver_opts": {}, "labels": OURS}]
     assert "volume shop-db-data is not on the Docker host any more: it is made anew, empty; what it held" in done.output
     assert "--refresh" in engine_ran(pulumi, "up")
+
+
+@pytest.mark.parametrize("flags", [("--yes",), ("--json",), ()])
+def test_up_makes_no_volume_of_data_unasked(
+    flags: tuple[str, ...], tierstack: Command, pulumi: Fake, daemon: Daemon
+) -> None:
+    """A job that nobody watches would start the application on an empty database."""
+    done = tierstack("up", "-s", "local", *flags)
+    assert isinstance(done.exception, UsageError)
+    said = str(done.exception)
+    assert "volume shop-db-data, which held data, is not on the Docker host any more. Nothing was changed" in said
+    assert "--empty-volumes" in said
+    assert not daemon.made
+    assert not any("up" in one["arguments"] for one in pulumi.calls())
+
+
+def test_up_makes_a_volume_without_data_by_itself(tierstack: Command, pulumi: Fake, daemon: Daemon) -> None:
+    daemon.there = ["shop-db-data"]
+    tierstack("up", "-s", "local", "--yes")
+    assert [one["name"] for one in daemon.made] == ["shop-db-config"]
 
 
 def test_up_touches_no_volume_that_is_there(tierstack: Command, pulumi: Fake, daemon: Daemon) -> None:
@@ -74,7 +94,10 @@ def test_a_preview_makes_nothing_and_still_shows_a_plan(tierstack: Command, pulu
     done = tierstack("preview", "-s", "local")
     assert done.exit_code == 0
     assert not daemon.made
-    assert "volume shop-db-data is not on the Docker host any more: `tierstack up` makes it anew" in done.output
+    assert (
+        "volume shop-db-data is not on the Docker host any more: `tierstack up --empty-volumes` makes it anew"
+        in done.output
+    )
     asked = [one["arguments"] for one in pulumi.calls() if "preview" in one["arguments"]]
     assert ["--refresh" in one for one in asked] == [True, False]
 

@@ -240,7 +240,7 @@ def _run(stack: str, base: str | None, cwd: Path) -> Plan:
             host = found.platform.docker_host if found.platform else None
             # The engine cannot compare with a host that lacks a volume of the state.
             gone = volumes.missing(pulumi.resources(), host) if compares else []
-            show.volumes_gone(gone, "`tierstack up` makes it anew, empty; until then nothing is compared with the host")
+            show.volumes_gone(gone)
             ok, printed = pulumi.preview_json(*(["--refresh"] if compares and not gone else []))
         return _planned(printed, ok, failed)
     except ArgumentError as error:

@@ -43,7 +43,7 @@ def run(stack: str, platform: Target | None, diff: bool, json: bool, cwd: Path) 
             outcome = pulumi.run("preview", *flags, quiet=json)
         if look and volumes.refused(outcome.messages):
             gone = volumes.missing(pulumi.resources(), found.platform.docker_host if found.platform else None)
-            show.volumes_gone(gone, "`tierstack up` makes it anew, empty; until then nothing is compared with the host")
+            show.volumes_gone(gone)
             outcome = pulumi.run("preview", *flags, quiet=json)
     if json:
         result = "succeeded" if outcome.ok else "failed"

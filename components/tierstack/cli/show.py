@@ -119,7 +119,10 @@ def resumed(stack: str, found: "Resumed", *, json: bool) -> None:
             warn(f"  {one}: {then}")
 
 
-def volumes_gone(gone: "Sequence[MissingVolume]", then: str) -> None:
+def volumes_gone(
+    gone: "Sequence[MissingVolume]",
+    then: str = "`tierstack up --empty-volumes` makes it anew, empty; until then nothing is compared with the host",
+) -> None:
     """Say which volumes of the state somebody removed, and what happens `then`."""
     for one in gone:
         data = "; what it held can come back by `tierstack restore`" if one.is_protected else ""

@@ -33,6 +33,11 @@ _SHOWN = 8  # names of resources that a line lists
     "--adopt", is_flag=True, help="Take over what another state made under this platform name; keeps its data."
 )
 @click.option(
+    "--empty-volumes",
+    is_flag=True,
+    help="Make volumes of data that somebody removed from the Docker host anew, empty.",
+)
+@click.option(
     "--refresh",
     is_flag=True,
     help="Compare the state with the cluster first; what the cluster has lost is made anew. On Docker always so.",
@@ -45,6 +50,7 @@ def run(
     yes: bool,
     delete_data: bool,
     adopt: bool,
+    empty_volumes: bool,
     refresh: bool,
     json: bool,
     cwd: Path,
@@ -92,7 +98,7 @@ def run(
         # What was removed, stopped or changed by hand is seen only where somebody looks.
         look = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
         if look:
-            _remake_volumes(held, found, ask=not yes and not json)
+            _remake_volumes(held, found, agreed=empty_volumes, ask=not yes and not json)
         if not yes and not json and _at_terminal():
             _ask(pulumi, stack, look, delete_data=delete_data, adopt=adopt)
         outcome = update(pulumi, stack, look, delete_data=delete_data, quiet=json)
@@ -114,14 +120,26 @@ def _refresh(project: Project, stack: str, *, ask: bool, json: bool) -> None:
         show.end(ok=False)
 
 
-def _remake_volumes(held: list[dict[str, Any]], found: Aim, *, ask: bool) -> None:
-    """Make volumes that were removed anew, and empty: the update fails without them. Ends the command where a user at
-    a terminal does not agree."""
+def _remake_volumes(held: list[dict[str, Any]], found: Aim, *, agreed: bool, ask: bool) -> None:
+    """Make volumes that were removed anew, and empty: the update fails without them.
+
+    What held data is only made where a user agrees: an application would go on with an empty database, and nobody
+    would notice. Raises UsageError where nobody can be asked.
+    """
     absent = volumes.missing(held, found.platform.docker_host if found.platform else None)
     if not absent:
         return
+    lost = [one.name for one in absent if one.is_protected]
+    if lost and not agreed and not (ask and _at_terminal()):
+        raise UsageError(
+            *(
+                f"volume {name}, which held data, is not on the Docker host any more. Nothing was changed. To bring "
+                "the data back: docs/runbooks/database-lost.md. To make the volume anew, empty: --empty-volumes"
+                for name in lost
+            )
+        )
     show.volumes_gone(absent, "it is made anew, empty")
-    if ask and _at_terminal() and not click.confirm("Make them anew, empty?"):
+    if lost and not agreed and not click.confirm("Make them anew, empty?"):
         show.end(ok=False)
     volumes.make(absent)
 
