@@ -80,3 +80,17 @@ def test_previous_is_the_last_minute_that_fires(expression: str, minutes: int) -
 )
 def test_six_fields(five: str, six: str) -> None:
     assert six_fields(five) == six
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("@daily", "is a word of some crons only; write `0 0 * * *`"),
+        ("daily", "has 1 field; write five"),
+        ("0 0 3 * * *", "leave the seconds out: `0 3 * * *`"),
+    ],
+)
+def test_what_other_crons_take_is_told(text: str, says: str) -> None:
+    with pytest.raises(CronError) as told:
+        parse(text)
+    assert says in str(told.value)

@@ -92,6 +92,12 @@ def test_a_stack_on_kubernetes_is_restored_by_its_configuration(tierstack: Comma
     assert pulumi.calls() == []
 
 
+def test_a_word_is_no_moment(tierstack: Command) -> None:
+    done = tierstack("recover", "-s", "local", "--to", "yesterday", standalone_mode=True)
+    assert done.exit_code == 2
+    assert "it is no moment; write one such as 2026-01-31T12:00:00Z" in done.output
+
+
 def test_a_moment_needs_its_zone(tierstack: Command) -> None:
     done = tierstack("recover", "-s", "local", "--to", "2026-01-31T12:00:00", standalone_mode=True)
     assert done.exit_code == 2

@@ -102,7 +102,10 @@ OTTER = Otter(
         prefixes=("otter",),
     ),
     parameters=ParameterRules(
-        pattern=re.compile("[a-z-]+"), examples=("fish-limit",), owned={"river": "leave it out: there is one"}
+        pattern=re.compile("[a-z-]+"),
+        examples=("fish-limit",),
+        owned={"river": "leave it out: there is one"},
+        may_be_empty=frozenset(),
     ),
     reserved_connections=50,
     pooler_cost=PoolerCost(kept_us=1000, new_us=2000, cores=4.0),

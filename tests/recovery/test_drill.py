@@ -199,7 +199,7 @@ def test_a_moment_that_cannot_be_restored_is_refused(to: datetime, says: str) ->
 
 @pytest.mark.parametrize("text", ["2026-01-31T12:00:00", "yesterday", "2026-13-01T00:00:00Z"])
 def test_a_moment_needs_a_date_and_a_zone(text: str) -> None:
-    with pytest.raises(ValueError, match=r"zone|isoformat|month"):
+    with pytest.raises(ValueError, match=r"it has no time zone|it is no moment"):
         restoring.moment(text)
 
 

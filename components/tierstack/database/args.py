@@ -397,7 +397,7 @@ class DatabaseWithReplicasArgs:
             elif instead := rules.owned.get(name):
                 wrong = "is decided by the component"
                 found.append(Diagnostic(path, value, wrong, instead, "database-parameter-owned"))
-            elif "\n" in value or "\0" in value or not value.strip():
+            elif "\n" in value or "\0" in value or not (value.strip() or name in rules.may_be_empty):
                 wrong = "is empty, or more than one line"
                 instead = "write the value on one line, without quotes"
                 found.append(Diagnostic(path, value, wrong, instead, "database-parameter"))

@@ -98,6 +98,8 @@ class ParameterRules:
     """Names as the manual writes them."""
     owned: Mapping[str, str]
     """Settings that the component decides, and what a caller is told to do instead."""
+    may_be_empty: frozenset[str]
+    """Settings of which an empty value says something, such as no mode at all."""
 
 
 @dataclass(frozen=True, kw_only=True)

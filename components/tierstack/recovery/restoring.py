@@ -76,7 +76,10 @@ def goal(text: str) -> datetime | Gtid:
 
 def moment(text: str) -> datetime:
     """A moment in RFC 3339, with its zone. Raises ValueError where it is none."""
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("it is no moment") from None
     if found.tzinfo is None:
         raise ValueError("it has no time zone")
     return found.astimezone(UTC)

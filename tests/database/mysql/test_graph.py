@@ -47,6 +47,11 @@ def test_wrong(case: dict[str, Any]) -> None:
     assert [str(problem) for problem in error_of(case).problems] == case["problems"]
 
 
+def test_no_sql_mode_at_all_can_be_written() -> None:
+    """As shops of another age have it."""
+    assert made(parameters={"sql_mode": ""}).made
+
+
 @pytest.mark.parametrize("tier", Tier, ids=lambda tier: tier.value)
 def test_golden(tier: Tier) -> None:
     golden(f"database-mysql-docker-{tier.value}.json", made(tier=tier).summary())

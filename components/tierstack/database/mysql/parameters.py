@@ -47,6 +47,7 @@ RULES = ParameterRules(
     ),
     examples=("innodb_io_capacity", "long_query_time"),
     owned=_OWNED,
+    may_be_empty=frozenset({"sql_mode", "init_connect"}),
 )
 
 

@@ -85,6 +85,7 @@ RULES = ParameterRules(
     examples=("work_mem", "auto_explain.log"),
     # CloudNativePG refuses most of them too.
     owned=_OWNED,
+    may_be_empty=frozenset({"search_path", "log_line_prefix", "default_tablespace", "temp_tablespaces"}),
 )
 
 
