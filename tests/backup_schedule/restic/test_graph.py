@@ -138,7 +138,7 @@ def test_alerts_are_those_of_what_there_is() -> None:
         ({"files": FileVolume(volume="x")}, "files.user: is not `uid:gid`"),
         ({"image": None}, "image: is required on a Docker host; give an image with restic and Python, by digest"),
         ({"schedule": "0 30 3 * * *"}, "schedule = '0 30 3 * * *': has 6 fields"),
-        ({"check_schedule": "x"}, "check_schedule = 'x': has 1 fields"),
+        ({"check_schedule": "x"}, "check_schedule = 'x': has 1 field"),
         ({"password": "short"}, "password = (hidden): is shorter than 16 characters, or has a line break"),
         ({"keep": KeepArgs(last=0)}, "keep.last = 0: must be at least 1"),
         ({"check_parts": 0}, "check_parts = 0:"),
