@@ -13,7 +13,15 @@ from typing import Any
 
 import yaml
 
+from tests.waiting import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def apart(config: dict[str, Any], name: str, https_port: int | None = None, http_port: int | None = None) -> None:
+    """Give a configuration of the local stack a platform name and ports of its own, beside others on one daemon."""
+    config["platform"]["name"] = name
+    config["docker"]["gateway"] |= {"http_port": http_port or free_port(), "https_port": https_port or free_port()}
 
 
 @dataclass
@@ -39,6 +47,17 @@ class Checkout:
         change(values)
         given["config"] = {f"shop:{key}": value for key, value in values.items()}
         (self.folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
+
+    def local(self, stack: str, name: str, change: Callable[[dict[str, Any]], Any] = lambda _: None) -> int:
+        """Write Pulumi.<stack>.yaml: the local stack `apart` from others, with `change` made. Its port of HTTPS."""
+        port = free_port()
+
+        def changed(config: dict[str, Any]) -> None:
+            apart(config, name, port)
+            change(config)
+
+        self.config(stack, changed, base="local")
+        return port
 
     def tierstack(
         self, *arguments: str, code: int | None = 0, **environment: str

@@ -3,11 +3,13 @@
 import asyncio
 import difflib
 import functools
+import io
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -361,6 +363,19 @@ def image(name: str) -> str:
     if done.returncode != 0:
         pytest.skip(f"no image {name}: {done.stderr.strip()[-200:]}")
     return done.stdout.strip()
+
+
+def built(lines: Iterable[str], files: Mapping[str, bytes]) -> str:
+    """The id of an image that a Dockerfile of these lines makes of files, by path in its context."""
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, content in {"Dockerfile": "\n".join(lines).encode(), **files}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    context.seek(0)
+    made, _ = docker_client().images.build(fileobj=context, custom_context=True, rm=True, forcerm=True)
+    return str(made.id)
 
 
 def run_command(*command: str, stdin: str | None = None) -> str:

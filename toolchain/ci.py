@@ -295,6 +295,19 @@ class Run:
         files = " ".join(self.plan.suites[suite].short)
         return self.step(name, "make", f"test-{suite}", f"ARGS={files}", minutes=2 * short)
 
+    def may_begin(self, name: str, expected: float, until: float) -> bool:
+        """Whether a step that takes so many minutes is over by a minute of the run; where not, that is said."""
+        if self.seconds() / 60 + expected <= until:
+            return True
+        self.add(name, NOT_RUN, f"takes about {expected:.0f} min, and none of these goes on after minute {until}")
+        return False
+
+    def coverage(self) -> None:
+        """How much of the package the tests reach: apart from `make test`, because it doubles their time."""
+        minutes = self.plan.minutes
+        if self.may_begin("make coverage", minutes["coverage"], minutes["coverage_until"]):
+            self.step("make coverage", "make", "coverage", minutes=2 * minutes["coverage"])
+
     def full_form(self, suites: list[str]) -> None:
         """The files of the full forms that the change touched, until the time is up."""
         record = place.cache() / "ci" / "passed.json"
@@ -302,11 +315,7 @@ class Run:
         of = {file: self.plan.suites[suite] for suite in suites for file in self.plan.suites[suite].full}
         for file in sorted(proofs.changed(self.root, of, passes), key=lambda one: proofs.SUITES.index(of[one].name)):
             expected = passes[file].minutes if file in passes else self.plan.minutes["unknown"]
-            until = of[file].full_until
-            if self.seconds() / 60 + expected > until:
-                self.add(
-                    file, NOT_RUN, f"takes about {expected:.0f} min, and none of these goes on after minute {until}"
-                )
+            if not self.may_begin(file, expected, of[file].full_until):
                 continue
             key, began = proofs.key(self.root, file), time.monotonic()
             if self.step(file, "make", f"test-{of[file].name}", f"ARGS={file}", minutes=max(20, 3 * expected)):
@@ -335,6 +344,8 @@ class Run:
         for suite in proofs.SUITES:
             if suite not in suites:
                 self.add(f"{suite}, full form", NOT_RUN, "its short form did not pass here")
+        if tested:
+            self.coverage()
         self.full_form(suites)
 
     def clean_up(self) -> None:

@@ -93,7 +93,7 @@ def _python(root: Path, unit: str) -> list[Path]:
 def depends_on(root: Path, test: str) -> set[Path]:
     """The files that can change the result of a test file."""
     package = Path(test).parts[1]
-    if not (root / "components/tierstack" / package).is_dir() or package == "engine":  # of no single component
+    if package in SUITES or not (root / "components/tierstack" / package).is_dir():  # of no single component
         own = (f"tests/{package}", *(("devcluster",) if package == "cluster" else ()))
         return {file for name in (*WHOLE, *own) for file in _files(root / name)}
     exports: dict[str, str] = {}

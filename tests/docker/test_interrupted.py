@@ -12,7 +12,6 @@ import pytest
 from tests.kills import KILLS, Kills
 from tests.projects import Checkout, kill
 from tests.support import containers_of, docker_client, image
-from tests.waiting import free_port
 from tierstack.platform import claim
 from tierstack.platform.files import WRITES
 
@@ -29,14 +28,12 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
     one = Checkout.make(tmp_path / "project")
 
     def change(config: dict[str, Any]) -> None:
-        config["platform"]["name"] = PREFIX
         config["images"]["app"] = app
-        config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
         # Small, so that a kill costs seconds: one of each, no backups.
         config["app"]["replicas"] = config["app"]["roles"]["worker"]["count"] = 1
         del config["backups"]
 
-    one.config(STACK, change, base="local")
+    one.local(STACK, PREFIX, change)
     yield one
     one.tierstack("down", "-s", STACK, "--delete-data", "--yes", code=None)
 

@@ -19,7 +19,7 @@ import pytest
 from tests.load import Account, Customers, Site
 from tests.projects import Checkout
 from tests.support import docker_client, image
-from tests.waiting import BACKOFF_SECONDS, free_port, until
+from tests.waiting import BACKOFF_SECONDS, until
 
 HOST, PREFIX, STACK = "shop.localhost", "t-losses", "losses"
 KILLS = int(os.environ.get("TIERSTACK_KILLS", "3"))
@@ -33,16 +33,9 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.checkout = Checkout.make(folder)
-        self.port = free_port()
-        http_port = free_port()
-
-        def change(config: dict[str, Any]) -> None:
-            config["platform"]["name"] = PREFIX
-            config["docker"]["gateway"] |= {"http_port": http_port, "https_port": self.port}
-
-        self.checkout.config(STACK, change, base="local")
+        port = self.checkout.local(STACK, PREFIX)
         done = self.checkout.json("up", "-s", STACK)
-        self.site = Site(HOST, "127.0.0.1", ssl.create_default_context(cadata=done["outputs"]["ca"]), self.port)
+        self.site = Site(HOST, "127.0.0.1", ssl.create_default_context(cadata=done["outputs"]["ca"]), port)
 
     def sql(self, statement: str) -> str:
         """The answer of the primary."""

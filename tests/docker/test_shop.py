@@ -19,7 +19,7 @@ import pytest
 
 from tests.projects import Checkout
 from tests.support import containers_of, docker_client, image
-from tests.waiting import free_port, until
+from tests.waiting import until
 
 HOST, PREFIX, STACK = "shop.localhost", "t-proof", "proof"
 REQUESTS, THREADS = 20_000, 16
@@ -30,16 +30,9 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.checkout = Checkout.make(folder)
-        self.port = free_port()
+        self.port = self.checkout.local(STACK, PREFIX)
         self.ca: ssl.SSLContext | None = None
         self.order = ""
-        http_port = free_port()
-
-        def change(config: dict[str, Any]) -> None:
-            config["platform"]["name"] = PREFIX
-            config["docker"]["gateway"] |= {"http_port": http_port, "https_port": self.port}
-
-        self.checkout.config(STACK, change, base="local")
 
     def up(self) -> dict[str, Any]:
         done = self.checkout.json("up", "-s", STACK)

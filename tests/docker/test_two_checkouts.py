@@ -13,7 +13,6 @@ import pytest
 
 from tests.projects import Checkout
 from tests.support import containers_of, docker_client, image
-from tests.waiting import free_port
 
 PREFIX, STACK = "t-two", "two"
 SECRETS = ("db-secrets", "redis-config", "gateway-config")
@@ -24,12 +23,10 @@ def project(folder: Path) -> Checkout:
     one = Checkout.make(folder)
 
     def change(config: dict[str, Any]) -> None:
-        config["platform"]["name"] = PREFIX
-        config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
         config["app"]["replicas"] = config["app"]["roles"]["worker"]["count"] = 1
         del config["backups"]
 
-    one.config(STACK, change, base="local")
+    one.local(STACK, PREFIX, change)
     return one
 
 

@@ -50,6 +50,12 @@ def test_a_moment_that_is_not_reached_is_told_as_the_option_is_called(before: st
     assert host.ran[-2:] == ["docker rm --force aside", "docker volume rm aside"]
 
 
+def test_a_transaction_that_is_not_there_is_told_too() -> None:
+    host = Refusing(None, "--to = 3E11FA47-71CA-11E1-9E33-C80AA9429562:23: is in no binary log that arrived")
+    with pytest.raises(UsageError, match=r"^--to = 3E11FA47.*: is in no binary log"):
+        restoring.put_aside(Backups(AT, host), "aside", NOON, lambda _line: None)
+
+
 def test_nothing_is_left_of_what_failed_otherwise() -> None:
     host = Refusing(None, "No space left on device")
     with pytest.raises(CommandError, match="No space left on device"):

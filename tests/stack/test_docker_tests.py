@@ -9,6 +9,7 @@ import yaml
 
 from tests.backup_schedule.docker import recover_shop
 from tests.recovery.docker import test_runbooks
+from tests.stack.changes import put
 from tests.support import GOLDEN
 from tierstack.stack.check import judge
 from tierstack.stack.settings import MASKED
@@ -26,9 +27,5 @@ def test_the_stack_has_no_problem(module: ModuleType) -> None:
     configure: Callable[[dict[str, Any]], None] = module.configure
     configure(config)
     for path in SECRETS.get(module, ()):
-        *above, last = path.split(".")
-        place = config
-        for key in above:
-            place = place[key]
-        place[last] = MASKED
+        put(config, path, MASKED)
     assert judge(config, frozenset(), "test", "shop").problems == []

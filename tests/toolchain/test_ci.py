@@ -15,7 +15,7 @@ from toolchain.ci import FAILED, NOT_RUN, PASSED, BrokenError, CannotError, Resu
 from toolchain.pins import Pins
 
 Program = Callable[..., Path]
-MINUTES = {"total": 80, "short": 15, "unknown": 5}
+MINUTES = {"total": 80, "short": 15, "unknown": 5, "coverage": 15, "coverage_until": 60}
 NEED = system.Need("docker", "docker.io", ("docker", "cluster"), system.docker, "reason")
 
 
@@ -186,6 +186,18 @@ def test_a_full_form_that_would_end_too_late_is_not_begun_and_is_said(
     assert began == ["tests/docker/test_a.py"]
     detail = "takes about 5 min, and none of these goes on after minute 45"
     assert outcomes(run) == {"tests/cluster/test_a.py": (NOT_RUN, detail)}
+
+
+def test_coverage_is_measured_where_the_time_is_enough(run: ci.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[tuple[str, ...]] = []
+    monkeypatch.setattr(run, "step", lambda name, *command, minutes: began.append(command))
+    run.coverage()
+    assert began == [("make", "coverage")]
+    run.started -= 46 * 60
+    run.coverage()
+    assert began == [("make", "coverage")]
+    detail = "takes about 15 min, and none of these goes on after minute 60"
+    assert outcomes(run) == {"make coverage": (NOT_RUN, detail)}
 
 
 def test_a_short_form_that_the_time_is_too_short_for_is_said(run: ci.Run) -> None:

@@ -11,7 +11,6 @@ A block of a list is indented with its mark.
 """
 
 import re
-import textwrap
 from dataclasses import dataclass
 
 KINDS = ("file", "run", "fails", "output")
@@ -35,9 +34,7 @@ class Block:
 def blocks(page: str) -> list[Block]:
     """The marked blocks in their order. Raises ValueError for a mark without a block, so that none is skipped."""
     found = [
-        Block(
-            match["kind"], match["argument"] or "", textwrap.dedent(match["text"]) if match["indent"] else match["text"]
-        )
+        Block(match["kind"], match["argument"] or "", re.sub(f"^{match['indent']}", "", match["text"], flags=re.M))
         for match in _BLOCK.finditer(page)
     ]
     if len(found) != (marks := len(_MARK.findall(page))):

@@ -95,12 +95,12 @@ _NICKNAMES = {
 
 def parse(expression: str) -> Cron:
     """The expression's meaning. Raises CronError: five fields, in range, and a date that exists."""
+    if instead := _NICKNAMES.get(expression.strip()):
+        raise CronError("is a word of some crons only", f"write `{instead}`")
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         # CloudNativePG and Quartz put seconds first; a reader of their pages writes six.
         hint = f"leave the seconds out: `{' '.join(fields[1:])}`" if len(fields) == 6 else "such as `30 3 * * *`"
-        if expression.strip() in _NICKNAMES:
-            raise CronError("is a word of some crons only", f"write `{_NICKNAMES[expression.strip()]}`")
         raise CronError(
             f"has {len(fields)} field{'s' if len(fields) != 1 else ''}",
             f"write five (minute, hour, day of month, month, day of week, in UTC), {hint}",

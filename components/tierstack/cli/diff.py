@@ -236,12 +236,11 @@ def _run(stack: str, base: str | None, cwd: Path) -> Plan:
             return replace(plan, notes=(*plan.notes, *result.notes), tier=result.tier)
         with engine(project, stack, found.config) as pulumi:
             is_new = pulumi.create_stack()
-            compares = not is_new and found.on_docker(pulumi)
-            host = found.platform.docker_host if found.platform else None
-            # The engine cannot compare with a host that lacks a volume of the state.
-            gone = volumes.missing(pulumi.resources(), host) if compares else []
-            show.volumes_gone(gone)
-            ok, printed = pulumi.preview_json(*(["--refresh"] if compares and not gone else []))
+            refresh = ["--refresh"] if not is_new and found.on_docker(pulumi) else []
+            ok, printed = pulumi.preview_json(*refresh)
+            if refresh and not ok and volumes.refused([printed]):
+                show.volumes_gone(volumes.missing(pulumi.resources(), found.platform))
+                ok, printed = pulumi.preview_json()
         return _planned(printed, ok, failed)
     except ArgumentError as error:
         return replace(failed, errors=(str(error),))

@@ -42,8 +42,7 @@ def run(stack: str, platform: Target | None, diff: bool, json: bool, cwd: Path) 
             pulumi.create_stack()
             outcome = pulumi.run("preview", *flags, quiet=json)
         if look and volumes.refused(outcome.messages):
-            gone = volumes.missing(pulumi.resources(), found.platform.docker_host if found.platform else None)
-            show.volumes_gone(gone)
+            show.volumes_gone(volumes.missing(pulumi.resources(), found.platform))
             outcome = pulumi.run("preview", *flags, quiet=json)
     if json:
         result = "succeeded" if outcome.ok else "failed"

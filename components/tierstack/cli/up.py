@@ -126,7 +126,7 @@ def _remake_volumes(held: list[dict[str, Any]], found: Aim, *, agreed: bool, ask
     What held data is only made where a user agrees: an application would go on with an empty database, and nobody
     would notice. Raises UsageError where nobody can be asked.
     """
-    absent = volumes.missing(held, found.platform.docker_host if found.platform else None)
+    absent = volumes.missing(held, found.platform)
     if not absent:
         return
     lost = [one.name for one in absent if one.is_protected]
@@ -211,11 +211,12 @@ def _tell(pulumi: Engine, stack: str, found: Aim, outcome: Outcome, resumed: res
     if parts.is_rendered(pulumi.resources()):
         show.say(f"{show.good(f'{stack} is rendered:')} its manifests are written to files; nothing was started")
         return
-    urls = list(parts.addresses(outputs, found.config))
+    pages = parts.addresses(outputs, found.config)
+    urls = list(pages)
     if urls and outputs.get("ca"):
         ca = show.bold(f"pulumi stack output ca -s {stack} > ca.pem")
         show.say(f"\nThe certificate is signed by this stack's local CA. To trust it: {ca}")
-        page = parts.addresses(outputs, found.config)[urls[0]] or "/"
+        page = pages[urls[0]] or "/"
         show.say(f"  Then: {show.bold(f'curl --cacert ca.pem {urls[0]}{page}')}")
     for one in seen:
         if not one.is_well or one.why:

@@ -14,7 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tierstack.engine import signals
+from tierstack.engine import processes, signals
 
 AT_ONCE_SECONDS = 20.0
 """How long the engine may take to end at once: it closes its plugins, and gives the stack's lock back."""
@@ -65,7 +65,7 @@ def stop(process: "subprocess.Popen[str]") -> None:
         if number >= _AT_ONCE:
             # Plugins end by themselves only when they miss the engine; until then they go on beside the next run. They
             # have process groups of their own, and after the engine's end nothing tells whose they were.
-            left = _descendants(process.pid) or left
+            left = processes.descendants(process.pid) or left
         process.send_signal(signal.SIGINT if number < _KILLS else signal.SIGKILL)
         if number == _AT_ONCE:
             patience.start()
@@ -90,25 +90,5 @@ def _kill(pids: Sequence[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    while any(_stat(pid)[:1] not in ([], ["Z"]) for pid in pids) and time.monotonic() < until:
+    while any(processes.runs(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.01)
-
-
-def _descendants(ancestor: int) -> list[int]:
-    """The processes that a process has started, and those that these have. Elsewhere than on Linux none is found."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        for parent in _stat(int(folder.name))[1:2]:
-            children.setdefault(int(parent), []).append(int(folder.name))
-    found = [ancestor]
-    for pid in found:
-        found.extend(children.get(pid, []))
-    return found[1:]
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent and what follows of a process, or nothing: proc_pid_stat(5)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []

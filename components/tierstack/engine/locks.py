@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tierstack.engine import processes
+
 _LOCK = re.compile(
     r"^\s*(?P<where>\S.*): created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)$", re.MULTILINE
 )
@@ -100,11 +102,11 @@ def _started(pid: int) -> float | None:
         return None
     except PermissionError:
         pass  # it is somebody else's
+    known = processes.stat(pid)
+    if known[:1] == ["Z"]:  # it has ended, and its parent has not noticed
+        return None
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
     except (OSError, StopIteration):
         return 0
-    if state == "Z":  # it has ended, and its parent has not noticed
-        return None
-    return int(boot.split()[1]) + int(fields[18]) / os.sysconf("SC_CLK_TCK")
+    return int(boot.split()[1]) + int(known[19]) / os.sysconf("SC_CLK_TCK") if known else 0

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tierstack.engine.interrupted import provider_inputs
 from tierstack.engine.project import UnreachableError
-from tierstack.platform import claim
+from tierstack.platform import Platform, claim
 from tierstack.platform.daemon import client
 
 _VOLUME = "docker:index/volume:Volume"
@@ -29,16 +29,17 @@ class MissingVolume:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def missing(held: Sequence[Mapping[str, Any]], docker_host: str | None) -> list[MissingVolume]:
+def missing(held: Sequence[Mapping[str, Any]], platform: Platform | None) -> list[MissingVolume]:
     """The volumes among the resources of a state that their host does not have, by name.
 
-    `docker_host`: the daemon of resources whose provider names none; None: that of the environment. Raises
-    UnreachableError where a daemon does not answer.
+    `platform`: whose daemon is that of resources whose provider names none. Raises UnreachableError where a daemon does
+    not answer.
     """
     from docker.errors import DockerException
 
     present = [one for one in held if not one.get("delete") and one["type"] == _VOLUME]
     providers = provider_inputs(held)
+    docker_host = platform.docker_host if platform else None
     wanted = [_volume(one, providers.get(str(one.get("provider")), {}).get("host") or docker_host) for one in present]
     absent: list[MissingVolume] = []
     for host in {one.docker_host for one in wanted}:

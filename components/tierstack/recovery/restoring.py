@@ -181,10 +181,15 @@ def put_aside(backups: Backups, aside: str, to: To, tell: Tell) -> dict[str, str
     return said
 
 
+def in_options(said: str) -> str:
+    """What an agent says, whose option for a moment is `--time`, as the command calls it."""
+    return said.replace("--time", "--to")
+
+
 def _unreached(error: CommandError) -> UsageError | None:
-    """What the agent says of a moment that it cannot restore, as the command names it. None: it failed otherwise."""
-    said = re.search(r"(?:^|: )--time = (.+)$", str(error), re.MULTILINE)
-    return UsageError(f"--to = {said[1].replace('leave --time out', 'leave --to out')}") if said else None
+    """What the agent says of a goal that it cannot restore. None: it failed otherwise."""
+    said = re.search(r"(?:^|: )(--to = .+)$", in_options(str(error)), re.MULTILINE)
+    return UsageError(said[1]) if said else None
 
 
 def put_in_place(backups: Backups, aside: str, to: To, tell: Tell) -> None:

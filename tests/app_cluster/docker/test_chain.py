@@ -3,11 +3,9 @@ full, and a release while long requests are in hand."""
 
 import contextlib
 import http.client
-import io
 import json
 import socket
 import ssl
-import tarfile
 import threading
 import time
 from collections import Counter
@@ -17,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Stack, containers_of, docker_client, image
+from tests.support import Stack, built, containers_of, image
 from tests.waiting import free_port
 
 NAME = "t-chain"
@@ -65,16 +63,8 @@ def probe_image(base: str) -> str:
     front = (Path(__file__).parent / "probe/front.php").read_bytes()
     public = {"front.php": front, "style.css": b"p {}", **dict.fromkeys(SOURCES + SERVED, b"SOURCE")}
     lines = [f"FROM {base}", "USER root", "COPY public /srv/probe", "RUN ln -s /srv/uploads /srv/probe/storage"]
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        files = {"Dockerfile": "\n".join([*lines, "USER 10001:10001"]).encode()}
-        for name, content in {**files, **{f"public/{name}": content for name, content in public.items()}}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), 0o644
-            tar.addfile(entry, io.BytesIO(content))
-    context.seek(0)
-    made, _ = docker_client().images.build(fileobj=context, custom_context=True, rm=True, forcerm=True)
-    return made.id
+    files = {f"public/{name}": content for name, content in public.items()}
+    return built([*lines, "USER 10001:10001"], files)
 
 
 SOURCES = [

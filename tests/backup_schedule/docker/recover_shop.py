@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.backup_schedule.docker.commands import status_of
-from tests.projects import Checkout
+from tests.projects import Checkout, apart
 from tests.support import docker_client, image, run_command
 from tests.waiting import free_port, until
 from tierstack.backup_schedule import agent
@@ -66,8 +66,7 @@ def endpoint() -> Iterator[str]:
 
 
 def configure(config: dict[str, Any]) -> None:
-    """All but ports, endpoint and secrets."""
-    config["platform"]["name"] = NAME
+    """All but name, ports, endpoint and secrets."""
     config["docker"]["platform"]["memory_mb"] = 8000
     config["images"]["restic"] = "local:restic:0.18"
     config["app"]["roles"]["worker"]["count"] = 1
@@ -90,7 +89,7 @@ class Shop:
 
         def change(config: dict[str, Any]) -> None:
             configure(config)
-            config["docker"]["gateway"] |= {"http_port": http_port, "https_port": self.port}
+            apart(config, NAME, self.port, http_port)
             config["docker"]["object_storage"]["endpoint_url"] = endpoint
 
         self.checkout.config(STACK, change, base="local")

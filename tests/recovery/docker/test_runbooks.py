@@ -13,15 +13,13 @@ import pytest
 from tests.projects import Checkout
 from tests.runbooks import PATIENCE, Reader
 from tests.support import docker_client, image, run_command
-from tests.waiting import free_port, until
+from tests.waiting import until
 
 PREFIX, STACK = "t-runs", "runs"
 
 
 def configure(config: dict[str, Any]) -> None:
-    config["platform"]["name"] = PREFIX
     config["docker"]["platform"]["memory_mb"] = 8000  # with the bucket
-    config["docker"]["gateway"] |= {"http_port": free_port(), "https_port": free_port()}
     config["images"]["versitygw"] = "local:versitygw:1.8"
     config["docker"]["object_storage"] = {"bucket": "backups", "self_hosted": True, "versioning": True}
     config["backups"] |= {
@@ -36,7 +34,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     for one in ("shop:1", "postgres:17", "pgbouncer:1.24", "valkey:8.1", "traefik:3.7", "barman:3", "versitygw:1.8"):
         image(one)
     checkout = Checkout.make(tmp_path_factory.mktemp("runs"))
-    checkout.config(STACK, configure, base="local")
+    checkout.local(STACK, PREFIX, configure)
     try:
         checkout.json("up", "-s", STACK)
         sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")

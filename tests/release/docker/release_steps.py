@@ -116,10 +116,9 @@ BAD: dict[str, tuple[str, dict[str, str], int, str]] = {
         PER_SECOND,
         "requests failed",
     ),
-    # Much more than three times what an answer takes on a host that is busy with other work.
     "is slow": (
         "local:shop:2",
-        {"CHAOS_ERROR_RATE": "0", "CHAOS_LATENCY_MS": "1500"},
+        {"CHAOS_ERROR_RATE": "0", "CHAOS_LATENCY_MS": "300"},
         PER_SECOND // 3,
         "times as long",
     ),
@@ -148,10 +147,10 @@ def test_a_bad_version_is_taken_back(shop: Shop, bad: str) -> None:
         # but for one failure at either end. In percent that is 5.3 to 6.7 of 150 requests, by where the window begins.
         errors, requests = (int(one.replace(",", "")) for one in figures.groups())
         assert abs(errors - 0.06 * requests) <= 2, done["reason"]
+    assert done["seconds"] < 60
     assert {done["release"]: 100} == before
     assert counted.failed == counted.failed_of("2"), counted
-    if "6 %" in bad:
-        assert counted.failed <= 0.06 * counted.of("2") + 5, counted
+    assert counted.failed <= 0.06 * counted.of("2") + 5, counted
     status = shop.status()
     assert (status["served"], status["progress"]["phase"]) == (before, "taken back")
     assert shop.running() == set(before)

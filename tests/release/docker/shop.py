@@ -1,8 +1,6 @@
 """The example shop on a Docker daemon, with the stack whose releases are tested."""
 
-import io
 import json
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import Any
 
 from tests.projects import Checkout
 from tests.release.docker.load import Counted, load
-from tests.support import containers_of, docker_client, run_command
-from tests.waiting import free_port
+from tests.support import built, containers_of, run_command
 
 HOST, PREFIX, STACK = "shop.localhost", "t-drv", "drv"
 PER_SECOND = 100
@@ -31,16 +28,9 @@ def wrong_in_public(base: str) -> str:
         "USER root",
         "RUN cd /srv/shop/public && mv index.php shop.php",
         "COPY index.php /srv/shop/public/",
+        "USER 10001:10001",
     ]
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        for name, text in {"Dockerfile": "\n".join([*lines, "USER 10001:10001"]), "index.php": front}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(text), 0o644
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    context.seek(0)
-    made, _ = docker_client().images.build(fileobj=context, custom_context=True, rm=True, forcerm=True)
-    return str(made.id)
+    return built(lines, {"index.php": front.encode()})
 
 
 class Shop:
@@ -48,12 +38,8 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.checkout = Checkout.make(folder)
-        self.port = free_port()
-        http_port = free_port()
 
         def change(config: dict[str, Any]) -> None:
-            config["platform"]["name"] = PREFIX
-            config["docker"]["gateway"] |= {"http_port": http_port, "https_port": self.port}
             config["docker"]["platform"]["memory_mb"] = 9000
             for one in ("backups", "dns"):
                 del config[one]
@@ -66,7 +52,7 @@ class Shop:
                 "analysis": {"min_requests": 100},
             }
 
-        self.checkout.config(STACK, change, base="local")
+        self.port = self.checkout.local(STACK, PREFIX, change)
         done = self.checkout.json("up", "-s", STACK, "--yes")
         self.ca: str = done["outputs"]["ca"]
 

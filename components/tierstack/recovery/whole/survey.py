@@ -10,7 +10,7 @@ from typing import Any
 from tierstack.backup_schedule import ledger
 from tierstack.backup_schedule.status import FULL_BYTES, stamp
 from tierstack.engine.project import UsageError
-from tierstack.recovery.restoring import span
+from tierstack.recovery.restoring import in_options, span
 
 _MIB = 2**20
 _SKEW_SECONDS = 60
@@ -128,7 +128,7 @@ class Plan:
 def planned(name: str, database: str, to: datetime | None, survey: Survey) -> Plan:
     """The plan of one database. Raises UsageError where the bucket cannot give it."""
     if survey.problems:
-        raise UsageError(*(f"{name}: {one.replace('--time', '--to')}" for one in survey.problems))
+        raise UsageError(*(f"{name}: {in_options(one)}" for one in survey.problems))
     if survey.free_bytes < survey.needed_bytes + FULL_BYTES:
         needed = (survey.needed_bytes + FULL_BYTES) // _MIB
         raise UsageError(
