@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from tierstack.diff.likeness import identity
 from tierstack.diff.model import Change, Operation, Property
 from tierstack.diff.risk import Look, Risk, Rule, no_facts, replaced
-from tierstack.diff.rules.data import GOES
+from tierstack.diff.rules.data import DATABASE, GOES
 
 
 def _made_as_the_same_object(look: Look) -> Change | None:
@@ -31,6 +31,16 @@ RULES = (
         facts=_maker,
         what="is deleted after {other} was made as the same object of the cluster: it is gone until the next update",
         instead="Give the new one an alias (`aliases`) with its name before.",
+    ),
+    Rule(
+        id="database-renamed",
+        risk=Risk.DOWNTIME,
+        types=DATABASE,
+        path=("spec bootstrap initdb database", "spec bootstrap initdb owner"),
+        test=replaced,
+        # CloudNativePG: `bootstrap.initdb` is read when the cluster is made, and never again.
+        what="keeps the {key} {old}: {new} is not made in a server that exists, and applications look for it",
+        instead="Keep the name. To rename it: rename it in the server first, while no application runs.",
     ),
     Rule(
         id="remote-image-moves",
